@@ -1,0 +1,54 @@
+import { ERROR_CODES, EXIT, type ErrorCode, type ErrorEntry } from './error-codes.ts';
+
+export interface KiwiErrorOptions {
+  /** For the log and for `details:` of the command line. Never a secret. */
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly retryable?: boolean;
+  readonly requestId?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * An expected failure. `message` and `hint` are for the person, `detail` and `cause` for whoever reads the log.
+ * Programming mistakes are not KiwiErrors: they throw TypeError and crash.
+ */
+export class KiwiError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly retryable: boolean;
+  readonly detail: string | undefined;
+  /** The gateway's request id, when it was the gateway that refused. */
+  readonly requestId: string | undefined;
+
+  constructor(code: ErrorCode, options: KiwiErrorOptions = {}) {
+    const entry: ErrorEntry = ERROR_CODES[code];
+    super(entry.message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'KiwiError';
+    this.code = code;
+    this.hint = options.hint ?? entry.hint;
+    this.retryable = options.retryable ?? entry.retryable;
+    this.detail = options.detail;
+    this.requestId = options.requestId;
+  }
+
+  /** The exit code of the command that ends with this error. */
+  get exitCode(): number {
+    return EXIT[ERROR_CODES[this.code].exit];
+  }
+}
+
+/** Anything thrown, as a KiwiError: ours unchanged, an abort as `cancelled`, the rest as `internal` with its cause kept. */
+export function toKiwiError(thrown: unknown): KiwiError {
+  if (thrown instanceof KiwiError) return thrown;
+  if (thrown instanceof Error && thrown.name === 'AbortError') return new KiwiError('cancelled', { cause: thrown });
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new KiwiError('disk-full', { cause: thrown });
+  if (code === 'EROFS') return new KiwiError('read-only-file-system', { cause: thrown });
+  return new KiwiError('internal', { cause: thrown, detail: thrown instanceof Error ? thrown.message : 'unknown' });
+}
+
+/** Compile-time proof that a `switch` over a union covers it; a TypeError when the types were lied to. */
+export function never(value: never): never {
+  throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
+}

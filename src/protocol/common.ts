@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+/** The version of the protocol; a message with another one is refused with `protocol-unsupported`. */
+export const PROTOCOL = 'kiwi/1';
+
+/** Caps on what is read before it is parsed, in bytes. docs/protocol.md repeats them. */
+export const LIMITS = {
+  hello: 4 * 1024,
+  challenge: 32 * 1024,
+  statement: 96 * 1024,
+  grant: 128 * 1024,
+  confirm: 8 * 1024,
+  status: 8 * 1024,
+  error: 4 * 1024,
+} as const;
+
+/** `typ` of each signed or encrypted message (RFC 7515, section 4.1.9), so that no signature means two things. */
+export const TYP = {
+  challenge: 'kiwi-challenge+jws',
+  statement: 'kiwi-statement+jws',
+  statementEncrypted: 'kiwi-statement+jwe',
+  grant: 'kiwi-grant+jws',
+  grantEncrypted: 'kiwi-grant+jwe',
+  confirm: 'kiwi-confirm+jws',
+  status: 'kiwi-status+jws',
+  leave: 'kiwi-leave+jws',
+} as const;
+
+export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;
+
+/** Base64url without padding of exactly `bytes` bytes, in its one canonical form. */
+export const base64urlOf = (bytes: number): z.ZodType<string> =>
+  z.string().refine((text) => {
+    const decoded = Buffer.from(text, 'base64url');
+    return decoded.length === bytes && decoded.toString('base64url') === text;
+  }, `base64url of ${bytes} bytes`);
+
+/** Base64url without padding of 1 to `maxBytes` bytes, in its one canonical form. */
+export const base64urlUpTo = (maxBytes: number): z.ZodType<string> =>
+  z.string().refine((text) => {
+    const decoded = Buffer.from(text, 'base64url');
+    return decoded.length > 0 && decoded.length <= maxBytes && decoded.toString('base64url') === text;
+  }, `base64url of at most ${maxBytes} bytes`);
+
+/** Base64 with padding (RFC 4648, section 4) of exactly 32 bytes: how WireGuard writes keys. */
+export const wireguardKey = z.string().refine((text) => {
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.length === 32 && decoded.toString('base64') === text;
+}, 'base64 of 32 bytes');
+
+export const digestText = base64urlOf(32);
+export const protocol = z.literal(PROTOCOL);
+
+/** RFC 3339 in UTC with milliseconds: 2026-01-31T08:00:00.000Z. */
+export const timestamp = z.iso.datetime({ precision: 3 });
+
+/** A customer's slug: 2 to 32 of a-z, 0-9 and '-', beginning with a letter and not ending with '-'. */
+export const slug = z.string().regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/);
+
+/** A DNS label in lower case: the name of a laptop. */
+export const hostName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+
+/** Printable text without control characters. */
+export const text = (max: number): z.ZodType<string> =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u);
+
+export const uuid = z.uuid();
+
+export const ipv4 = z.ipv4();
+export const ipv4Cidr = z.cidrv4();
+
+/** SemVer core: 1.2.3. */
+export const version = z.string().regex(/^\d{1,5}\.\d{1,5}\.\d{1,5}$/);
+
+/** The only device and session keys of kiwi/1: P-256 public keys (RFC 7518, section 6.2.1). */
+export const p256Jwk = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: base64urlOf(32),
+  y: base64urlOf(32),
+});
+export type P256Jwk = z.infer<typeof p256Jwk>;

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+import { digestText } from './common.ts';
+
+/** The kinds of component of kiwi-fp/1, in the order in which they are listed. */
+export const COMPONENT_KINDS = [
+  'uuid',
+  'system-serial',
+  'board-serial',
+  'chassis-serial',
+  'tpm-ek',
+  'disk',
+  'mac',
+  'cpu',
+] as const;
+export const componentKind = z.enum(COMPONENT_KINDS);
+export type ComponentKind = z.infer<typeof componentKind>;
+
+/** Kinds that identify a machine; disks, adapters and the processor explain drift but can be exchanged or shared. */
+export const IDENTITY_KINDS = ['uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek'] as const;
+
+/** Fewer identity components than this and a machine cannot be told from its siblings. */
+export const MINIMUM_IDENTITY_COMPONENTS = 2;
+
+export const FINGERPRINT_ALGORITHM = 'kiwi-fp/1';
+
+export const fingerprint = z.strictObject({
+  algorithm: z.literal(FINGERPRINT_ALGORITHM),
+  /** SHA-256 over the sorted identity components. */
+  digest: digestText,
+  components: z
+    .array(z.strictObject({ kind: componentKind, hmac: digestText }))
+    .min(1)
+    .max(32),
+});
+export type Fingerprint = z.infer<typeof fingerprint>;
+
+/** The bytes whose SHA-256 is `digest`: each identity component as `kind:hmac`, sorted by code unit, joined by LF. */
+export function fingerprintDigestInput(components: Fingerprint['components']): string {
+  const identity: readonly string[] = IDENTITY_KINDS;
+  return components
+    .filter((component) => identity.includes(component.kind))
+    .map((component) => `${component.kind}:${component.hmac}`)
+    .sort()
+    .join('\n');
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+
+import {
+  base64urlUpTo,
+  digestText,
+  hostName,
+  ipv4,
+  ipv4Cidr,
+  protocol,
+  slug,
+  text,
+  timestamp,
+  uuid,
+  wireguardKey,
+} from './common.ts';
+
+const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
+const httpsUrl = z.url({ protocol: /^https$/ }).max(500);
+const endpoint = z
+  .string()
+  .max(260)
+  .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):\d{1,5}$/);
+
+/** The packages of an agent by `os-arch`. */
+export const packageKey = z.enum([
+  'linux-x64',
+  'linux-arm64',
+  'macos-x64',
+  'macos-arm64',
+  'windows-x64',
+  'windows-arm64',
+]);
+
+/**
+ * All that the laptop needs: compact JWS, `typ` kiwi-grant+jws, signed by the grant key, inside a JWE to the device key
+ * (it carries a pre-shared key and an enroll secret).
+ */
+export const grant = z.strictObject({
+  protocol,
+  slug,
+  deviceId: uuid,
+  sessionId: uuid,
+  /** SHA-256 of the JWE that carried the statement, as sent. */
+  statementHash: digestText,
+  issuedAt: timestamp,
+  /** After this an unconfirmed device is taken back. */
+  confirmBy: timestamp,
+  /** The name in certificate and registry: the one asked for, or that with a suffix when another laptop has it. */
+  hostName,
+  certificate: z.strictObject({
+    /** DER, leaf first: device certificate, customer's intermediate. */
+    chain: z.array(base64urlUpTo(4096)).min(2).max(3),
+    /** DER: the roots for the system's trust store. */
+    trustRoots: z.array(base64urlUpTo(4096)).min(1).max(4),
+    role: text(64),
+    customer: text(100),
+    renewAfter: timestamp,
+  }),
+  wireguard: z.strictObject({
+    address: ipv4,
+    endpoints: z.array(endpoint).min(1).max(4),
+    serverPublicKey: wireguardKey,
+    presharedKey: wireguardKey,
+    allowedCidrs: z.array(ipv4Cidr).min(1).max(32),
+    dns: z.strictObject({ servers: z.array(ipv4).max(4), domains: z.array(domain).max(16) }),
+    keepaliveSeconds: z.int().min(5).max(120),
+    /** An inside address that answers pings: shows that the tunnel carries data. */
+    probe: ipv4,
+  }),
+  fleet: z.strictObject({
+    url: httpsUrl,
+    /** PEM: the only root under which agent and laptop believe the Fleet server. */
+    serverCa: z.string().min(1).max(16_384),
+    enrollSecret: text(255),
+    packages: z.partialRecord(
+      packageKey,
+      z.strictObject({ url: httpsUrl, sha256: digestText, size: z.int().min(1).max(500_000_000) }),
+    ),
+  }),
+});
+export type Grant = z.infer<typeof grant>;

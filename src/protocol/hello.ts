@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+import { base64urlOf, digestText, protocol, uuid, version } from './common.ts';
+
+/** `POST /v1/enrollments`: the first message, and the only unsigned one. The gateway hashes the bytes as they came. */
+export const hello = z.strictObject({
+  protocol,
+  /** Idempotency: the same hello for the same attempt gets the same challenge while that lives. */
+  attemptId: uuid,
+  /** Freshness of the gateway's proof. */
+  clientNonce: base64urlOf(32),
+  /** RFC 7638 thumbprint of the device key: commits to it before the challenge is known. */
+  deviceKeyThumbprint: digestText,
+  agentVersion: version,
+});
+export type Hello = z.infer<typeof hello>;

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+import { base64urlUpTo, digestText, hostName, protocol, slug, text, timestamp, uuid, wireguardKey } from './common.ts';
+import { fingerprint } from './fingerprint.ts';
+
+/** PIV slots that can hold an enrollment key, as PIV names them. */
+export const pivSlot = z.enum(['9a', '9c', '9d', '9e']);
+export type PivSlot = z.infer<typeof pivSlot>;
+
+/**
+ * What the person's touch signs: general JWS, `typ` kiwi-statement+jws, two signatures over the same payload, the YubiKey's
+ * (`x5c`: its certificate, the intermediate) first and the device key's (`jwk`) second; inside a JWE to the session's key.
+ */
+export const statement = z.strictObject({
+  protocol,
+  slug,
+  sessionId: uuid,
+  challengeHash: digestText,
+  /** PKCS#10, DER, of the device key and signed by it. */
+  csr: base64urlUpTo(2048),
+  wireguardPublicKey: wireguardKey,
+  fingerprint,
+  host: z.strictObject({
+    name: hostName,
+    os: z.enum(['linux', 'macos', 'windows']),
+    osVersion: text(100),
+    arch: z.enum(['x64', 'arm64']),
+    serial: text(100).optional(),
+    uuid: uuid.optional(),
+    model: text(100).optional(),
+  }),
+  yubikey: z.strictObject({
+    serial: z.int().min(1).max(0xffffffff),
+    slot: pivSlot,
+    attestation: base64urlUpTo(4096),
+    attestationIssuer: base64urlUpTo(4096),
+  }),
+  priorDeviceId: uuid.optional(),
+  consentId: uuid.optional(),
+  timestamp,
+});
+export type Statement = z.infer<typeof statement>;
