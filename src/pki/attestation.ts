@@ -1,0 +1,119 @@
+import type { KeyObject } from 'node:crypto';
+
+import forge from 'node-forge';
+
+import type { Certificate } from './certificate.ts';
+
+/** Yubico's extensions in a PIV attestation certificate (developers.yubico.com, "PIV attestation"). */
+const OID = {
+  firmware: '1.3.6.1.4.1.41482.3.3',
+  serial: '1.3.6.1.4.1.41482.3.7',
+  policy: '1.3.6.1.4.1.41482.3.8',
+  formFactor: '1.3.6.1.4.1.41482.3.9',
+} as const;
+
+const PIN = { 1: 'never', 2: 'once', 3: 'always' } as const;
+const TOUCH = { 1: 'never', 2: 'always', 3: 'cached' } as const;
+
+export type PinPolicy = (typeof PIN)[keyof typeof PIN];
+export type TouchPolicy = (typeof TOUCH)[keyof typeof TOUCH];
+
+/** What the YubiKey's maker vouches for. */
+export interface YubikeyAttestation {
+  readonly serial: number;
+  /** "5.4.3" */
+  readonly firmware: string;
+  readonly pinPolicy: PinPolicy;
+  readonly touchPolicy: TouchPolicy;
+  readonly formFactor: number;
+  readonly fips: boolean;
+  /** "9c" */
+  readonly slot: string;
+  readonly publicKey: KeyObject;
+  /** SubjectPublicKeyInfo of the attested key, DER. */
+  readonly spki: Buffer;
+}
+
+export class AttestationError extends Error {
+  override readonly name = 'AttestationError';
+}
+
+/**
+ * Reads the extensions of an attestation certificate. Proves nothing: see `verifyAttestation`.
+ * @throws AttestationError when one is missing or has another form
+ */
+export function readAttestation(certificate: Certificate): YubikeyAttestation {
+  const firmware = raw(certificate, OID.firmware, 3);
+  const [pin, touch] = raw(certificate, OID.policy, 2);
+  const [form = 0] = raw(certificate, OID.formFactor, 1);
+  const pinPolicy = PIN[pin as keyof typeof PIN] as PinPolicy | undefined;
+  const touchPolicy = TOUCH[touch as keyof typeof TOUCH] as TouchPolicy | undefined;
+  if (pinPolicy === undefined || touchPolicy === undefined) throw new AttestationError('unknown policy');
+  const slot = /^YubiKey PIV Attestation ([0-9a-f]{2})$/.exec(certificate.subject.cn ?? '')?.[1];
+  if (slot === undefined) throw new AttestationError('the subject names no slot');
+  return {
+    serial: serialOf(certificate),
+    firmware: [...firmware].join('.'),
+    pinPolicy,
+    touchPolicy,
+    formFactor: form & 0x7f,
+    fips: (form & 0x80) !== 0,
+    slot,
+    publicKey: certificate.publicKey,
+    spki: certificate.spki,
+  };
+}
+
+/**
+ * Verifies that a key was generated in a genuine YubiKey: attestation ← the key's own f9 certificate ← one of the pinned
+ * roots of the maker (directly, or through intermediates that are among `roots` too: firmware 5.7.4 and later has them).
+ *
+ * Dates are not checked: a YubiKey has no clock and copies f9's dates, and Yubico's own verifier does not either.
+ *
+ * @param roots pinned CA certificates of the maker; those that are self-signed end a chain
+ * @throws AttestationError
+ */
+export function verifyAttestation(input: {
+  attestation: Certificate;
+  issuer: Certificate;
+  roots: readonly Certificate[];
+}): YubikeyAttestation {
+  const { attestation, issuer, roots } = input;
+  if (!attestation.issuerDer.equals(issuer.subjectDer) || !attestation.isSignedBy(issuer)) {
+    throw new AttestationError('not signed by the attestation key of a YubiKey');
+  }
+  // The f9 certificate is a CA on real keys. Without this, any certificate under the maker's root could stand in for it.
+  if (!issuer.isCa) throw new AttestationError('the attestation key has no CA certificate');
+  let at = issuer;
+  for (let depth = 0; depth < 4; depth++) {
+    const parent = roots.find((root) => root.isCa && root.subjectDer.equals(at.issuerDer) && at.isSignedBy(root));
+    if (parent === undefined) throw new AttestationError('not under a pinned root of the maker');
+    if (parent.subjectDer.equals(parent.issuerDer)) return readAttestation(attestation);
+    at = parent;
+  }
+  throw new AttestationError('chain too long');
+}
+
+function raw(certificate: Certificate, oid: string, length: number): Buffer {
+  const value = certificate.extension(oid);
+  if (value?.length !== length) throw new AttestationError(`extension ${oid} is missing or of another form`);
+  return value;
+}
+
+/** The serial is a DER INTEGER, unlike the other extensions, whose bytes are bare. */
+function serialOf(certificate: Certificate): number {
+  const value = certificate.extension(OID.serial);
+  if (value === undefined) throw new AttestationError('no serial');
+  try {
+    const integer = forge.asn1.fromDer(value.toString('binary'), true);
+    if (integer.type !== forge.asn1.Type.INTEGER || typeof integer.value !== 'string' || integer.value.length > 5) {
+      throw new AttestationError('serial of another form');
+    }
+    const serial = Buffer.from(integer.value, 'binary').readUIntBE(0, integer.value.length);
+    if (serial < 1 || serial > 0xffffffff) throw new AttestationError('serial out of range');
+    return serial;
+  } catch (error) {
+    if (error instanceof AttestationError) throw error;
+    throw new AttestationError('serial of another form', { cause: error });
+  }
+}

@@ -1,0 +1,82 @@
+import * as x509 from './x509.ts';
+
+import type { Certificate } from './certificate.ts';
+
+export type ChainReason =
+  | 'not-yet-valid'
+  | 'expired'
+  | 'issuer-name'
+  | 'signature'
+  | 'not-ca'
+  | 'path-length'
+  | 'key-usage'
+  | 'critical-extension'
+  | 'leaf-is-ca'
+  | 'unknown-root';
+
+export class ChainError extends Error {
+  override readonly name = 'ChainError';
+  readonly reason: ChainReason;
+  /** Which certificate of the chain: leaf, intermediate or root. */
+  readonly which: 'leaf' | 'intermediate' | 'root';
+
+  constructor(which: ChainError['which'], reason: ChainReason) {
+    super(`${which}: ${reason}`);
+    this.which = which;
+    this.reason = reason;
+  }
+}
+
+/** Critical extensions that this verifier, or the caller by `understood`, takes care of (RFC 5280, section 4.2). */
+const UNDERSTOOD = new Set(['2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.17']);
+
+/**
+ * Verifies the one form of chain that KiwiStack has: leaf ← intermediate ← root, the root being one of `roots`.
+ * Byte-equal names, signatures, dates at `at`, CA bits, path lengths, key usage, no unknown critical extension
+ * (RFC 5280, section 6.1, for this form). The caller checks the leaf's role, names and revocation.
+ *
+ * @returns the root that ends the chain
+ * @throws ChainError naming the certificate and the reason
+ */
+export function verifyChain(input: {
+  leaf: Certificate;
+  intermediate: Certificate;
+  roots: readonly Certificate[];
+  at: Date;
+}): { root: Certificate } {
+  const { leaf, intermediate, roots, at } = input;
+  // A root with the right name decides alone; two roots of one name would both be tried.
+  const named = roots.filter((root) => root.subjectDer.equals(intermediate.issuerDer));
+  if (named.length === 0) throw new ChainError('intermediate', 'unknown-root');
+  const root = named.find((candidate) => intermediate.isSignedBy(candidate));
+  if (root === undefined) throw new ChainError('intermediate', 'signature');
+
+  checkIssuer('root', root, 1);
+  checkIssuer('intermediate', intermediate, 0);
+  if (leaf.isCa) throw new ChainError('leaf', 'leaf-is-ca');
+  if (!leaf.issuerDer.equals(intermediate.subjectDer)) throw new ChainError('leaf', 'issuer-name');
+  if (!leaf.isSignedBy(intermediate)) throw new ChainError('leaf', 'signature');
+  if (leaf.keyUsage !== undefined && (leaf.keyUsage & x509.KeyUsageFlags.digitalSignature) === 0) {
+    throw new ChainError('leaf', 'key-usage');
+  }
+  for (const [which, certificate] of [
+    ['root', root],
+    ['intermediate', intermediate],
+    ['leaf', leaf],
+  ] as const) {
+    if (at < certificate.notBefore) throw new ChainError(which, 'not-yet-valid');
+    if (at > certificate.notAfter) throw new ChainError(which, 'expired');
+    if (certificate.criticalOids.some((oid) => !UNDERSTOOD.has(oid))) throw new ChainError(which, 'critical-extension');
+  }
+  return { root };
+}
+
+/** @param below how many CA certificates stand between this one and the leaf */
+function checkIssuer(which: 'root' | 'intermediate', certificate: Certificate, below: number): void {
+  if (!certificate.isCa) throw new ChainError(which, 'not-ca');
+  if (certificate.pathLength !== undefined && certificate.pathLength < below)
+    throw new ChainError(which, 'path-length');
+  if (certificate.keyUsage === undefined || (certificate.keyUsage & x509.KeyUsageFlags.keyCertSign) === 0) {
+    throw new ChainError(which, 'key-usage');
+  }
+}

@@ -1,0 +1,93 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+
+import * as x509 from './x509.ts';
+import forge from 'node-forge';
+
+import { spkiDer } from './keys.ts';
+import { keySigner, type Signer } from './signer.ts';
+
+export class CsrError extends Error {
+  override readonly name = 'CsrError';
+}
+
+const { asn1 } = forge;
+const { Class, Type } = asn1;
+
+/** AlgorithmIdentifier OIDs (RFC 5758, section 3.2; RFC 8017, appendix C). RSA's has NULL parameters, ECDSA's has none. */
+const SIGNATURE_OID = {
+  ES256: '1.2.840.10045.4.3.2',
+  ES384: '1.2.840.10045.4.3.3',
+  RS256: '1.2.840.113549.1.1.11',
+} as const;
+
+/** A PKCS#10 request (RFC 2986) for a key in memory: subject CN only, no attributes. DER. */
+export function makeCsr(privateKey: KeyObject, commonName: string): Promise<Buffer> {
+  return makeCsrWith(createPublicKey(privateKey), keySigner(privateKey), commonName);
+}
+
+/** The same for a key that only signs, as one on a YubiKey. Signs once. */
+export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonName: string): Promise<Buffer> {
+  const info = sequence(
+    asn1.create(Class.UNIVERSAL, Type.INTEGER, false, '\0'),
+    sequence(
+      asn1.create(Class.UNIVERSAL, Type.SET, true, [
+        sequence(oid('2.5.4.3'), asn1.create(Class.UNIVERSAL, Type.UTF8, false, forge.util.encodeUtf8(commonName))),
+      ]),
+    ),
+    asn1.fromDer(spkiDer(publicKey).toString('binary')),
+    asn1.create(Class.CONTEXT_SPECIFIC, 0 as forge.asn1.Type, true, []),
+  );
+  const signature = await signer.sign(toDer(info));
+  const algorithm =
+    signer.alg === 'RS256'
+      ? sequence(oid(SIGNATURE_OID.RS256), asn1.create(Class.UNIVERSAL, Type.NULL, false, ''))
+      : sequence(oid(SIGNATURE_OID[signer.alg]));
+  const bits = signer.alg === 'RS256' ? Buffer.from(signature) : ecdsaToDer(signature);
+  return toDer(
+    sequence(info, algorithm, asn1.create(Class.UNIVERSAL, Type.BITSTRING, false, `\0${bits.toString('binary')}`)),
+  );
+}
+
+/**
+ * Reads a PKCS#10 request and verifies that it is signed by the key in it.
+ * @returns the key; whatever else the request asks for is not looked at: KiwiStack takes nothing from it but the key
+ * @throws CsrError
+ */
+export async function readCsr(
+  der: Uint8Array,
+): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
+  try {
+    const request = new x509.Pkcs10CertificateRequest(Buffer.from(der));
+    if (request.rawData.byteLength !== der.length) throw new CsrError('bytes behind the request');
+    if (!(await request.verify())) throw new CsrError('not signed by the key in it');
+    const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), type: 'spki', format: 'der' });
+    return { publicKey, spki: spkiDer(publicKey), cn: request.subjectName.getField('CN')[0] };
+  } catch (error) {
+    if (error instanceof CsrError) throw error;
+    throw new CsrError('not a certificate request', { cause: error });
+  }
+}
+
+/** r‖s to SEQUENCE { INTEGER r, INTEGER s } (RFC 3279, section 2.2.3). */
+export function ecdsaToDer(raw: Uint8Array): Buffer {
+  const half = raw.length / 2;
+  const integer = (bytes: Uint8Array): forge.asn1.Asn1 => {
+    let value = Buffer.from(bytes);
+    while (value.length > 1 && value[0] === 0) value = value.subarray(1);
+    if (((value[0] ?? 0) & 0x80) !== 0) value = Buffer.concat([Buffer.from([0]), value]);
+    return asn1.create(Class.UNIVERSAL, Type.INTEGER, false, value.toString('binary'));
+  };
+  return toDer(sequence(integer(raw.subarray(0, half)), integer(raw.subarray(half))));
+}
+
+function sequence(...children: forge.asn1.Asn1[]): forge.asn1.Asn1 {
+  return asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, children);
+}
+
+function oid(dotted: string): forge.asn1.Asn1 {
+  return asn1.create(Class.UNIVERSAL, Type.OID, false, asn1.oidToDer(dotted).getBytes());
+}
+
+function toDer(object: forge.asn1.Asn1): Buffer {
+  return Buffer.from(asn1.toDer(object).getBytes(), 'binary');
+}

@@ -1,0 +1,100 @@
+import { createPublicKey, randomBytes, webcrypto, type KeyObject } from 'node:crypto';
+
+import * as x509 from './x509.ts';
+
+import { parseCertificate, type Certificate } from './certificate.ts';
+import { spkiDer } from './keys.ts';
+
+/** Years as whole days: certificates need no calendar. */
+export const DAY = 86_400_000;
+export const YEAR = 365.25 * DAY;
+
+export interface IssueInput {
+  readonly subject: { readonly cn: string; readonly o?: string; readonly ou?: string };
+  /** The key that the certificate is for: private or public, P-256. */
+  readonly key: KeyObject;
+  /** Who signs; absent: self-signed with `key`. */
+  readonly issuer?: { readonly certificate: Certificate; readonly key: KeyObject };
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Present for a CA certificate. */
+  readonly ca?: { readonly pathLength: number };
+  readonly extendedKeyUsages?: readonly string[];
+  readonly sanDns?: readonly string[];
+  readonly sanIps?: readonly string[];
+  readonly sanUris?: readonly string[];
+  readonly crlUrl?: string;
+  /** Further extensions: content of the OCTET STRING, not critical. */
+  readonly extensions?: readonly { readonly oid: string; readonly value: Uint8Array }[];
+}
+
+/**
+ * Issues a certificate with a P-256 key in memory: for roots, intermediates and the gateway's certificate at `init`, and for
+ * tests. Device and YubiKey certificates come from step-ca alone.
+ */
+export async function issueCertificate(input: IssueInput): Promise<Certificate> {
+  const publicKey = await toCryptoKey(input.key.type === 'private' ? createPublicKey(input.key) : input.key, 'verify');
+  const issuerKey = input.issuer?.key ?? input.key;
+  const extensions: x509.Extension[] = [
+    new x509.BasicConstraintsExtension(input.ca !== undefined, input.ca?.pathLength, true),
+    new x509.KeyUsagesExtension(
+      input.ca === undefined
+        ? x509.KeyUsageFlags.digitalSignature
+        : ((x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign) as x509.KeyUsageFlags),
+      true,
+    ),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    await x509.AuthorityKeyIdentifierExtension.create(
+      await toCryptoKey(createPublicKey({ key: spkiDer(issuerKey), type: 'spki', format: 'der' }), 'verify'),
+    ),
+  ];
+  if (input.extendedKeyUsages !== undefined) {
+    extensions.push(new x509.ExtendedKeyUsageExtension([...input.extendedKeyUsages]));
+  }
+  const names: x509.JsonGeneralNames = [
+    ...(input.sanDns ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(input.sanIps ?? []).map((value) => ({ type: 'ip' as const, value })),
+    ...(input.sanUris ?? []).map((value) => ({ type: 'url' as const, value })),
+  ];
+  if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
+  if (input.crlUrl !== undefined) extensions.push(new x509.CRLDistributionPointsExtension([input.crlUrl]));
+  for (const { oid, value } of input.extensions ?? [])
+    extensions.push(new x509.Extension(oid, false, Buffer.from(value)));
+
+  const subject = nameOf(input.subject);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject,
+    // The issuer's name is copied byte for byte: RFC 5280 name matching is then byte equality.
+    issuer: input.issuer === undefined ? subject : new x509.Name(input.issuer.certificate.subjectDer),
+    notBefore: input.notBefore,
+    notAfter: input.notAfter,
+    publicKey,
+    signingKey: await toCryptoKey(issuerKey, 'sign'),
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions,
+  });
+  return parseCertificate(Buffer.from(certificate.rawData));
+}
+
+/** 16 random octets, positive and without a leading zero (RFC 5280, section 4.1.2.2). */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
+}
+
+function nameOf(subject: IssueInput['subject']): x509.Name {
+  return new x509.Name([
+    ...(subject.o === undefined ? [] : [{ O: [subject.o] }]),
+    ...(subject.ou === undefined ? [] : [{ OU: [subject.ou] }]),
+    { CN: [subject.cn] },
+  ]);
+}
+
+async function toCryptoKey(key: KeyObject, usage: 'sign' | 'verify'): Promise<webcrypto.CryptoKey> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  return usage === 'sign'
+    ? webcrypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), algorithm, false, ['sign'])
+    : webcrypto.subtle.importKey('spki', spkiDer(key), algorithm, true, ['verify']);
+}

@@ -1,0 +1,30 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+
+import { digest } from '../core/bytes.ts';
+import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
+
+/** A new P-256 private key from the system's random source. */
+export function generateP256(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
+/** The public half of a P-256 key (private or public) as a JWK (RFC 7518, section 6.2). @throws when it is not a P-256 key */
+export function publicJwk(key: KeyObject): P256Jwk {
+  const { kty, crv, x, y } = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'jwk' });
+  return p256Jwk.parse({ kty, crv, x, y });
+}
+
+/** @throws when the point is not on the curve (OpenSSL checks it). */
+export function jwkToKey(jwk: P256Jwk): KeyObject {
+  return createPublicKey({ key: { ...jwk }, format: 'jwk' });
+}
+
+/** RFC 7638 thumbprint with SHA-256, base64url. */
+export function jwkThumbprint(jwk: P256Jwk): string {
+  return digest(JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y }));
+}
+
+/** SubjectPublicKeyInfo, DER. */
+export function spkiDer(key: KeyObject): Buffer {
+  return (key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' });
+}

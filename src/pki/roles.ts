@@ -1,0 +1,31 @@
+/**
+ * Extended key usages that tell the roles of KiwiStack's certificates apart, so that a device or YubiKey certificate is never
+ * taken for a gateway's. The arc is 2.25.<UUID as a number> (ITU-T X.667, section 6.3), which needs no registration.
+ */
+const ARC = '2.25.238465172645338612390178473316289740158';
+
+export const EKU = {
+  /** Signs challenges and grants. */
+  gateway: `${ARC}.1`,
+  /** The certificate on a person's YubiKey. */
+  enrollmentKey: `${ARC}.2`,
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+} as const;
+
+/** The URI in the certificate on a YubiKey that names its customer. */
+export const enrollmentUri = (slug: string): string => `urn:kiwistack:customer:${slug}`;
+
+/** The URI in a device certificate that names customer and device. */
+export const deviceUri = (slug: string, deviceId: string): string => `urn:kiwistack:device:${slug}:${deviceId}`;
+
+/** The slug and gateway URL that the certificate on a YubiKey carries; undefined when it carries not exactly one of each. */
+export function enrollmentNames(sanUris: readonly string[]): { slug: string; gatewayUrl: string } | undefined {
+  const prefix = enrollmentUri('');
+  const slugs = sanUris.filter((uri) => uri.startsWith(prefix)).map((uri) => uri.slice(prefix.length));
+  const urls = sanUris.filter((uri) => uri.startsWith('https://'));
+  const [slug] = slugs;
+  const [gatewayUrl] = urls;
+  if (slug === undefined || gatewayUrl === undefined || slugs.length !== 1 || urls.length !== 1) return undefined;
+  return { slug, gatewayUrl };
+}

@@ -1,0 +1,47 @@
+import { sign, verify, type KeyObject } from 'node:crypto';
+
+/** The signature algorithms of kiwi/1 (RFC 7518, section 3.1): ES256 for device and gateway keys, all three for YubiKeys. */
+export type SignatureAlgorithm = 'ES256' | 'ES384' | 'RS256';
+
+/** Whatever can sign: a key in memory, a YubiKey, later a TPM. */
+export interface Signer {
+  readonly alg: SignatureAlgorithm;
+  /** @returns the signature as JWS has it: r‖s of fixed length for EC, PKCS#1 v1.5 for RSA. */
+  sign(data: Uint8Array): Promise<Uint8Array>;
+}
+
+const HASH = { ES256: 'sha256', ES384: 'sha384', RS256: 'sha256' } as const;
+
+/** The one algorithm that fits a public key; undefined for keys that kiwi/1 does not use. */
+export function algorithmFor(key: KeyObject): SignatureAlgorithm | undefined {
+  const details = key.asymmetricKeyDetails;
+  if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';
+  if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'secp384r1') return 'ES384';
+  if (key.asymmetricKeyType === 'rsa' && (details?.modulusLength ?? 0) >= 2048) return 'RS256';
+  return undefined;
+}
+
+/** A signer over a private key in memory. @throws TypeError for a key that kiwi/1 does not use */
+export function keySigner(privateKey: KeyObject): Signer {
+  const alg = algorithmFor(privateKey);
+  if (alg === undefined) throw new TypeError('not a key of kiwi/1');
+  return {
+    alg,
+    sign: (data) => Promise.resolve(sign(HASH[alg], data, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
+  };
+}
+
+/** Verifies a JWS signature. False, never an exception, for a signature or key of the wrong form. */
+export function verifySignature(
+  alg: SignatureAlgorithm,
+  key: KeyObject,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (algorithmFor(key) !== alg) return false;
+  try {
+    return verify(HASH[alg], data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  } catch {
+    return false;
+  }
+}
