@@ -35,7 +35,7 @@ export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonNa
       ]),
     ),
     asn1.fromDer(spkiDer(publicKey).toString('binary')),
-    asn1.create(Class.CONTEXT_SPECIFIC, 0 as forge.asn1.Type, true, []),
+    asn1.create(Class.CONTEXT_SPECIFIC, Type.NONE, true, []),
   );
   const signature = await signer.sign(toDer(info));
   const algorithm =

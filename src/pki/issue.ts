@@ -9,6 +9,8 @@ import { spkiDer } from './keys.ts';
 export const DAY = 86_400_000;
 export const YEAR = 365.25 * DAY;
 
+const CA_USAGE: x509.KeyUsageFlags = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+
 export interface IssueInput {
   readonly subject: { readonly cn: string; readonly o?: string; readonly ou?: string };
   /** The key that the certificate is for: private or public, P-256. */
@@ -37,12 +39,7 @@ export async function issueCertificate(input: IssueInput): Promise<Certificate> 
   const issuerKey = input.issuer?.key ?? input.key;
   const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(input.ca !== undefined, input.ca?.pathLength, true),
-    new x509.KeyUsagesExtension(
-      input.ca === undefined
-        ? x509.KeyUsageFlags.digitalSignature
-        : ((x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign) as x509.KeyUsageFlags),
-      true,
-    ),
+    new x509.KeyUsagesExtension(input.ca === undefined ? x509.KeyUsageFlags.digitalSignature : CA_USAGE, true),
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
     await x509.AuthorityKeyIdentifierExtension.create(
       await toCryptoKey(createPublicKey({ key: spkiDer(issuerKey), type: 'spki', format: 'der' }), 'verify'),
