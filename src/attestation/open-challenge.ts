@@ -1,0 +1,105 @@
+import { sha256 } from '../core/bytes.ts';
+import { KiwiError } from '../core/errors.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import { ChainError, verifyChain } from '../pki/chain.ts';
+import { JoseError, openCompact, type OpenedCompact } from '../pki/jws.ts';
+import { EKU } from '../pki/roles.ts';
+import { challenge as schema, type Challenge } from '../protocol/challenge.ts';
+import { LIMITS, TYP } from '../protocol/common.ts';
+import { parseMessage } from '../protocol/parse.ts';
+import { sessionCode } from '../protocol/session-code.ts';
+
+/** More than this between the clocks and 24 h certificates and Fleet's TLS stop making sense. */
+export const MAX_SKEW_MS = 10 * 60_000;
+
+export interface OpenedChallenge {
+  readonly challenge: Challenge;
+  /** SHA-256 of the compact JWS. */
+  readonly hash: Buffer;
+  /** The customer's intermediate: issuer of the certificate on the key and of the gateway's. */
+  readonly intermediate: Certificate;
+  /** The pinned root that ended the chain. */
+  readonly root: Certificate;
+  /** The gateway's certificate: the grant must be signed by the same key. */
+  readonly gateway: Certificate;
+  /** Six digits, also shown by the operator's session listing. */
+  readonly code: string;
+  /** Server's clock minus ours, milliseconds. */
+  readonly skewMs: number;
+}
+
+/**
+ * The laptop's check that the other side is the customer's slice: the challenge is signed by a certificate with the gateway's
+ * role, issued by **the issuer of the certificate on the inserted key**, under a pinned root; it answers this very hello, for
+ * the slug that the key's certificate names. TLS plays no part in it: a proxy that opens TLS gains nothing.
+ *
+ * @param input.now wall clock, milliseconds
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
+ */
+export function openChallenge(input: {
+  jws: string;
+  helloBytes: Uint8Array;
+  slug: string;
+  keyCertificate: Certificate;
+  roots: readonly Certificate[];
+  now: number;
+}): OpenedChallenge {
+  const opened = open(input.jws);
+  const [gateway, intermediate] = opened.x5c;
+  if (gateway === undefined || intermediate === undefined || opened.x5c.length !== 2) refuse('x5c');
+  if (!opened.verify(gateway.publicKey)) refuse('signature');
+  const challenge = parseMessage(schema, opened.payload, LIMITS.challenge, 'slice-not-proven');
+
+  const serverTime = new Date(challenge.serverTime);
+  const root = checkChain(gateway, intermediate, input.roots, serverTime);
+  if (!gateway.extendedKeyUsages.includes(EKU.gateway)) refuse('role of the signer');
+  if (!input.keyCertificate.issuerDer.equals(intermediate.subjectDer)) refuse('another issuer than that of the key');
+  try {
+    verifyChain({ leaf: input.keyCertificate, intermediate, roots: input.roots, at: serverTime });
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    if (error.reason === 'signature') refuse('another issuer than that of the key');
+    throw new KiwiError('key-certificate-invalid', { detail: error.message, cause: error });
+  }
+  const helloHash = sha256(input.helloBytes);
+  if (challenge.helloHash !== helloHash.toString('base64url')) refuse('answers another hello');
+  if (challenge.customer.slug !== input.slug) refuse('another customer');
+
+  const skewMs = serverTime.getTime() - input.now;
+  if (Math.abs(skewMs) > MAX_SKEW_MS) {
+    throw new KiwiError('clock-skew', {
+      detail: `the slice's clock is ${Math.round(skewMs / 60_000)} minutes ahead of ours`,
+    });
+  }
+  if (new Date(challenge.expiresAt) <= serverTime) refuse('expired when it was made');
+  const hash = sha256(input.jws);
+  return { challenge, hash, intermediate, root, gateway, code: sessionCode(helloHash, hash), skewMs };
+}
+
+function open(jws: string): OpenedCompact {
+  try {
+    return openCompact(jws, TYP.challenge);
+  } catch (error) {
+    if (!(error instanceof JoseError)) throw error;
+    throw new KiwiError('slice-not-proven', { detail: error.message, cause: error });
+  }
+}
+
+function checkChain(
+  gateway: Certificate,
+  intermediate: Certificate,
+  roots: readonly Certificate[],
+  at: Date,
+): Certificate {
+  try {
+    return verifyChain({ leaf: gateway, intermediate, roots, at }).root;
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    const code = error.reason === 'unknown-root' ? 'slice-root-unknown' : 'slice-not-proven';
+    throw new KiwiError(code, { detail: error.message, cause: error });
+  }
+}
+
+function refuse(detail: string): never {
+  throw new KiwiError('slice-not-proven', { detail });
+}
