@@ -1,8 +1,10 @@
 /**
  * Extended key usages that tell the roles of KiwiStack's certificates apart, so that a device or YubiKey certificate is never
- * taken for a gateway's. The arc is 2.25.<UUID as a number> (ITU-T X.667, section 6.3), which needs no registration.
+ * taken for a gateway's. The arc 2.25 (ITU-T X.667) needs no registration. Its number is kept below 2^31 on purpose: with a whole
+ * UUID there, Go's crypto/x509 (and so step-ca) refuses the certificate with "invalid extended key usages", as does anything
+ * that reads arcs as 32-bit integers.
  */
-const ARC = '2.25.238465172645338612390178473316289740158';
+const ARC = '2.25.1183652417';
 
 export const EKU = {
   /** Signs challenges and grants. */
