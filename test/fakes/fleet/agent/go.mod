@@ -1,0 +1,3 @@
+module kiwistack.example/fleet-stand-in-agent
+
+go 1.25
