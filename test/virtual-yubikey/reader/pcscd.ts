@@ -1,0 +1,66 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** vpcd always makes two slots, one port each. */
+export const VPCD_PORTS = [0x8c7b, 0x8c7c] as const;
+
+const PCSCD = '/usr/sbin/pcscd';
+const SOCKET = '/run/pcscd/pcscd.comm';
+const DRIVERS = [
+  '/usr/lib/pcsc/drivers/serial/libifdvpcd.so',
+  '/usr/lib64/pcsc/drivers/serial/libifdvpcd.so',
+  '/usr/local/lib/pcsc/drivers/serial/libifdvpcd.so',
+];
+
+/** A pcscd of our own. */
+export interface Pcscd {
+  readonly process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/** Starts pcscd with a private reader.conf, in the current namespaces, and waits until clients can connect. */
+export async function startPcscd(directory: string): Promise<Pcscd> {
+  const driver = DRIVERS.find((path) => existsSync(path));
+  if (!existsSync(PCSCD)) throw new Error(`no ${PCSCD}: install pcscd`);
+  if (driver === undefined) throw new Error('no libifdvpcd.so: install vsmartcard-vpcd');
+  if (existsSync(SOCKET)) throw new Error(`${SOCKET} exists: another pcscd runs here; use a private /run/pcscd`);
+  const configuration = join(directory, 'reader.conf');
+  writeFileSync(configuration, readerConfiguration(driver));
+  const log = openSync(join(directory, 'pcscd.log'), 'a', 0o600);
+  const child = spawn(PCSCD, ['-f', '-c', configuration], { stdio: ['ignore', log, log], cwd: '/' });
+  closeSync(log);
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 2_000);
+    await ended;
+    clearTimeout(late);
+  };
+  const deadline = Date.now() + 5_000;
+  while (!existsSync(SOCKET)) {
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+      await stop();
+      throw new Error(`pcscd did not start; see ${join(directory, 'pcscd.log')}`);
+    }
+    await sleep(5);
+  }
+  return { process: child, stop };
+}
+
+// The name must begin with "Yubico" for ykcs11 and contain "yubico yubikey" for ykman.
+function readerConfiguration(driver: string): string {
+  const channel = `0x${VPCD_PORTS[0].toString(16).toUpperCase()}`;
+  return [
+    'FRIENDLYNAME "Yubico YubiKey OTP+FIDO+CCID"',
+    `DEVICENAME   /dev/null:${channel}`,
+    `LIBPATH      ${driver}`,
+    `CHANNELID    ${channel}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,38 @@
+import { join, resolve } from 'node:path';
+import { startControlServer } from './control-server.ts';
+import { Reader } from './reader.ts';
+import type { TouchSettings } from './touch-sensor.ts';
+
+/** What the `reader` command is told. */
+export interface RunReaderOptions {
+  readonly directory: string;
+  readonly keys: readonly string[];
+  readonly touch: TouchSettings;
+  /** Also end when standard input does: then no reader outlives the process that started it. */
+  readonly endWithInput: boolean;
+}
+
+/** Runs a reader until SIGTERM, SIGINT, or the end of pcscd; says `{"event":"ready"}` once tools can see it. */
+export async function runReader(options: RunReaderOptions): Promise<number> {
+  const directory = resolve(options.directory);
+  const asked = Promise.withResolvers<number>();
+  process.once('SIGTERM', () => asked.resolve(0));
+  process.once('SIGINT', () => asked.resolve(0));
+  if (options.endWithInput)
+    process.stdin
+      .on('end', () => asked.resolve(0))
+      .on('error', () => asked.resolve(0))
+      .resume();
+
+  const reader = await Reader.start(directory, options.keys, options.touch);
+  const server = await startControlServer(join(directory, 'control.sock'), reader);
+  void reader.ended.then(() => {
+    process.stderr.write('error: pcscd ended by itself\n');
+    asked.resolve(1);
+  });
+  process.stdout.write('{"event":"ready"}\n');
+  const code = await asked.promise;
+  server.close();
+  await reader.stop();
+  return code;
+}

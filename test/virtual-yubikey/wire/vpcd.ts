@@ -1,0 +1,99 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const ATR = Buffer.from('3bfd1300008131fe158073c021c057597562694b657940', 'hex');
+const POWER_OFF = 0;
+const POWER_ON = 1;
+const RESET = 2;
+const ASK_ATR = 4;
+
+/** What vpcd's messages ask of a card. */
+export interface VpcdCard {
+  powerCycle(): void;
+  /** `undefined` pulls the card instead of answering. */
+  transmit(apdu: Buffer): Promise<Buffer | undefined>;
+  /** The driver asked for the ATR: pcscd knows of the card. */
+  seen(): void;
+  /** The driver closed the connection, or the card was pulled. */
+  gone(): void;
+}
+
+/** Puts a card into vpcd's slot at this port, and returns how to pull it. */
+export async function connectToVpcd(port: number, card: VpcdCard, deadlineMs = 5_000): Promise<() => void> {
+  const socket = await connectWithRetries(port, Date.now() + deadlineMs);
+  socket.setNoDelay(true);
+  let buffered = Buffer.alloc(0);
+  // vpcd sends the next message only after the answer to the last, except after power messages: hence a queue.
+  let work = Promise.resolve();
+  socket.on('data', (chunk: Buffer) => {
+    buffered = Buffer.concat([buffered, chunk]);
+    while (buffered.length >= 2 && buffered.length >= 2 + buffered.readUInt16BE(0)) {
+      const end = 2 + buffered.readUInt16BE(0);
+      const message = buffered.subarray(2, end);
+      buffered = buffered.subarray(end);
+      work = work
+        .then(() => answerMessage(socket, card, message))
+        .catch((error: unknown) => {
+          process.stderr.write(
+            `virtual-yubikey: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+          );
+          socket.destroy();
+        });
+    }
+  });
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => card.gone());
+  return () => socket.destroy();
+}
+
+async function answerMessage(socket: Socket, card: VpcdCard, message: Buffer): Promise<void> {
+  if (message.length !== 1) {
+    const answer = await card.transmit(message);
+    if (answer) send(socket, answer);
+    else socket.destroy();
+    return;
+  }
+  switch (message[0]) {
+    case POWER_OFF:
+    case POWER_ON:
+    case RESET:
+      card.powerCycle();
+      return;
+    case ASK_ATR:
+      send(socket, ATR);
+      card.seen();
+      return;
+    default:
+      throw new Error(`unknown vpcd control message ${message.toString('hex')}`);
+  }
+}
+
+// Length and payload in one write: two would wait for each other's acknowledgement.
+function send(socket: Socket, payload: Buffer): void {
+  const frame = Buffer.alloc(2 + payload.length);
+  frame.writeUInt16BE(payload.length);
+  payload.copy(frame, 2);
+  if (!socket.destroyed) socket.write(frame);
+}
+
+async function connectWithRetries(port: number, deadline: number): Promise<Socket> {
+  for (;;) {
+    try {
+      return await connectOnce(port);
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`vpcd does not listen on port ${port}`, { cause: error });
+      await sleep(5);
+    }
+  }
+}
+
+function connectOnce(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+}
