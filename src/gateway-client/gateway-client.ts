@@ -1,0 +1,194 @@
+import type { KeyObject } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
+
+import { base64url } from '../core/bytes.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
+import { isErrorCode } from '../core/error-codes.ts';
+import { KiwiError } from '../core/errors.ts';
+import { signCompact } from '../pki/jws.ts';
+import { jwkThumbprint, publicJwk } from '../pki/keys.ts';
+import { keySigner } from '../pki/signer.ts';
+import { LIMITS, MEDIA, PROTOCOL, TYP } from '../protocol/common.ts';
+import {
+  deviceStatus,
+  type Confirm,
+  type DeviceStatus,
+  type Leave,
+  type StatusRequest,
+} from '../protocol/device-messages.ts';
+import { publicError } from '../protocol/error.ts';
+import { parseMessage } from '../protocol/parse.ts';
+import { transportError } from './transport-error.ts';
+
+export interface GatewayClientOptions {
+  /** https://host[:port], from the certificate on the key. */
+  readonly gatewayUrl: string;
+  /** PEM bundle of the system's trust store. TLS is for privacy here; the proof is in the messages. */
+  readonly systemCa: string;
+  readonly clock?: Clock;
+  /** How often a request that got no answer is sent again, byte for byte. */
+  readonly retries?: number;
+}
+
+/** Waits between tries of one request, milliseconds. */
+const BACKOFF_MS = [500, 1500, 4000];
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so a lost
+ * reply is met by sending them again. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
+ *
+ * All methods throw KiwiError: the gateway's own code where it refuses, `gateway-*` where it does not answer properly.
+ */
+export class GatewayClient {
+  readonly #base: URL;
+  readonly #dispatcher: Dispatcher;
+  readonly #clock: Clock;
+  readonly #retries: number;
+
+  constructor(options: GatewayClientOptions) {
+    this.#base = new URL(options.gatewayUrl);
+    if (this.#base.protocol !== 'https:') throw new TypeError('the gateway URL is not https');
+    this.#clock = options.clock ?? systemClock;
+    this.#retries = options.retries ?? BACKOFF_MS.length;
+    const connect = { ca: options.systemCa, timeout: 10_000 };
+    const proxied = ['HTTPS_PROXY', 'https_proxy'].some((name) => process.env[name]);
+    this.#dispatcher = proxied ? new EnvHttpProxyAgent({ connect, requestTls: connect }) : new Agent({ connect });
+  }
+
+  /** For downloads from the gateway under the same trust. Closed with this client. */
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
+  }
+
+  /** @param body the bytes of the hello @returns the challenge: a compact JWS */
+  async hello(body: Uint8Array, signal?: AbortSignal): Promise<string> {
+    return this.#exchange('POST', '/v1/enrollments', body, MEDIA.json, LIMITS.challenge, signal);
+  }
+
+  /** @param jwe the statement @returns the grant: a compact JWE */
+  async statement(sessionId: string, jwe: string, signal?: AbortSignal): Promise<string> {
+    return this.#exchange('PUT', `/v1/enrollments/${sessionId}/statement`, jwe, MEDIA.jose, LIMITS.grant, signal);
+  }
+
+  async confirm(
+    device: DeviceIdentity,
+    message: Pick<Confirm, 'grantHash' | 'stepsDigest'>,
+    signal?: AbortSignal,
+  ): Promise<DeviceStatus> {
+    return this.#device(device, 'confirm', TYP.confirm, message, signal);
+  }
+
+  /** Asks what the slice knows of this device; changes nothing. */
+  async status(device: DeviceIdentity, signal?: AbortSignal): Promise<DeviceStatus> {
+    const message: Pick<StatusRequest, 'nonce'> = { nonce: base64url(randomBytes(16)) };
+    return this.#device(device, 'status', TYP.status, message, signal);
+  }
+
+  /** Ends this device at the slice. Safe to repeat. */
+  async leave(device: DeviceIdentity, reason: Leave['reason'], signal?: AbortSignal): Promise<DeviceStatus> {
+    return this.#device(device, 'leave', TYP.leave, { reason }, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #device(
+    device: DeviceIdentity,
+    verb: 'confirm' | 'status' | 'leave',
+    typ: string,
+    message: object,
+    signal?: AbortSignal,
+  ): Promise<DeviceStatus> {
+    const body = await signCompact({
+      typ,
+      kid: jwkThumbprint(publicJwk(device.key)),
+      signer: keySigner(device.key),
+      payload: JSON.stringify({
+        protocol: PROTOCOL,
+        deviceId: device.deviceId,
+        ...message,
+        timestamp: new Date(this.#clock.now()).toISOString(),
+      }),
+    });
+    const path = `/v1/devices/${device.deviceId}/${verb}`;
+    const answer = await this.#exchange('POST', path, body, MEDIA.jose, LIMITS.status, signal);
+    return parseMessage(deviceStatus, answer, LIMITS.status, 'gateway-answer-invalid');
+  }
+
+  async #exchange(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: Uint8Array | string,
+    contentType: string,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(method, path, body, contentType, maxBytes, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const failure = error instanceof KiwiError ? error : transportError(error);
+        const backoff = BACKOFF_MS[attempt];
+        if (!failure.retryable || attempt >= this.#retries || backoff === undefined) throw failure;
+        await this.#clock.sleep(backoff, signal);
+      }
+    }
+  }
+
+  async #once(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: Uint8Array | string,
+    contentType: string,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const response = await request(new URL(path, this.#base), {
+      method,
+      dispatcher: this.#dispatcher,
+      headers: { 'content-type': contentType, accept: `${MEDIA.jose}, ${MEDIA.json}` },
+      body: typeof body === 'string' ? body : Buffer.from(body),
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const text = await readCapped(response.body, response.statusCode < 300 ? maxBytes : LIMITS.error);
+    if (response.statusCode >= 200 && response.statusCode < 300) return text;
+    throw refusal(response.statusCode, text);
+  }
+}
+
+export interface DeviceIdentity {
+  readonly deviceId: string;
+  readonly key: KeyObject;
+}
+
+/** The gateway's refusal as an error of ours; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
+function refusal(status: number, text: string): KiwiError {
+  const { code, message, requestId, retryable } = parseMessage(
+    publicError,
+    text,
+    LIMITS.error,
+    'gateway-answer-invalid',
+  );
+  if (!isErrorCode(code)) {
+    return new KiwiError('gateway-answer-invalid', { detail: `HTTP ${status}: ${code}`, requestId });
+  }
+  return new KiwiError(code, { detail: message, requestId, retryable });
+}
+
+async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) throw new KiwiError('gateway-answer-invalid', { detail: `more than ${maxBytes} bytes` });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
