@@ -1,0 +1,89 @@
+/**
+ * The token host: the one process that loads libykcs11. It serves one request after the other from descriptor 3 and ends when
+ * that is closed. Everything is synchronous on purpose: the module is, and whoever does not want to wait kills us.
+ */
+import { readSync, writeSync } from 'node:fs';
+
+import graphene from 'graphene-pk11';
+
+import { MAX_FRAME, bodyLength, frameHead, openBody } from '../wire/frame.ts';
+import { hostRequest, type HostAnswer, type HostReply, type HostRequest } from '../wire/messages.ts';
+import { HostError, describe } from './pkcs11-error.ts';
+import { signOnce } from './sign-once.ts';
+import { readPresence, readYubikeys, withModule } from './yubikeys.ts';
+
+const CHANNEL = 3;
+
+function main(modulePath: string): void {
+  let module: graphene.Module | undefined;
+  for (let body = readBody(); body !== undefined; body = readBody()) {
+    try {
+      const { message, raw } = openBody(body);
+      const request = hostRequest.parse(message);
+      try {
+        module ??= loadModule(modulePath);
+        say({ ok: true, answer: serve(module, request, raw) });
+      } catch (error) {
+        say(refusal(error));
+      }
+    } finally {
+      body.fill(0);
+    }
+  }
+}
+
+function serve(module: graphene.Module, request: HostRequest, raw: Buffer): HostAnswer<HostRequest['op']> {
+  switch (request.op) {
+    case 'presence':
+      return withModule(module, () => readPresence(module));
+    case 'read':
+      return withModule(module, () => readYubikeys(module, request.serial));
+    case 'sign':
+      return signOnce(module, request, raw, () => say({ event: 'signing' }));
+  }
+}
+
+function loadModule(file: string): graphene.Module {
+  try {
+    return graphene.Module.load(file);
+  } catch (error) {
+    throw new HostError('key-module-missing', `${file} cannot be loaded`, undefined, error);
+  }
+}
+
+function refusal(error: unknown): HostReply {
+  if (error instanceof HostError) {
+    return {
+      ok: false,
+      code: error.code,
+      detail: error.message,
+      ...(error.pin === undefined ? {} : { pin: error.pin }),
+    };
+  }
+  return { ok: false, code: 'key-fault', detail: describe(error, 'the token host') };
+}
+
+function say(reply: HostReply): void {
+  const bytes = frameHead(reply, 0);
+  for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL, bytes, at);
+}
+
+/** One frame's body in a buffer of its own (not of Node's pool, whose neighbours would outlive it); undefined at the end. */
+function readBody(): Buffer | undefined {
+  const head = readExactly(4);
+  return head === undefined ? undefined : readExactly(Math.min(bodyLength(head), MAX_FRAME));
+}
+
+function readExactly(length: number): Buffer | undefined {
+  const buffer = Buffer.alloc(length);
+  for (let at = 0; at < length;) {
+    const got = readSync(CHANNEL, buffer, at, length - at, null);
+    if (got === 0) return undefined;
+    at += got;
+  }
+  return buffer;
+}
+
+const [modulePath] = process.argv.slice(2);
+if (modulePath === undefined) throw new TypeError('the path of the PKCS#11 module is missing');
+main(modulePath);

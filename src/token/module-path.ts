@@ -1,0 +1,70 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { KiwiError } from '../core/errors.ts';
+
+/** What the search sees of a machine; tests give another one. */
+export interface ModuleSearch {
+  readonly platform: NodeJS.Platform;
+  exists(file: string): boolean;
+  /** Names in a folder; none when it is not there. */
+  list(folder: string): readonly string[];
+}
+
+const WINDOWS = 'C:\\Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll';
+
+/**
+ * Finds libykcs11. Only folders that an administrator alone can write to are looked at, and no environment variable: who
+ * names the module runs code in the process that sees the PIN.
+ *
+ * @throws KiwiError `key-module-missing`, with the way to get it on this system as its hint
+ */
+export function findModule(search: ModuleSearch = thisMachine): string {
+  const found = candidates(search).find((file) => search.exists(file));
+  if (found === undefined) throw new KiwiError('key-module-missing', { hint: howToGetIt(search.platform) });
+  return found;
+}
+
+function candidates(search: ModuleSearch): string[] {
+  switch (search.platform) {
+    case 'win32':
+      return [WINDOWS];
+    case 'darwin':
+      // The installer package of Yubico, then Homebrew on Apple silicon.
+      return ['/usr/local/lib/libykcs11.dylib', '/opt/homebrew/lib/libykcs11.dylib'];
+    default:
+      // Debian and Ubuntu keep it in /usr/lib/<triplet>, Fedora in /usr/lib64, Arch in /usr/lib.
+      return [
+        ...search
+          .list('/usr/lib')
+          .filter((name) => /^[a-z0-9_]+-linux-gnu[a-z0-9_]*$/.test(name))
+          .map((name) => `/usr/lib/${name}`),
+        '/usr/lib64',
+        '/usr/lib',
+        '/usr/local/lib',
+      ].flatMap((folder) => [path.posix.join(folder, 'libykcs11.so.2'), path.posix.join(folder, 'libykcs11.so')]);
+  }
+}
+
+function howToGetIt(platform: NodeJS.Platform): string {
+  switch (platform) {
+    case 'win32':
+      return 'Install Yubico PIV Tool from yubico.com and run it again.';
+    case 'darwin':
+      return 'Install Yubico PIV Tool from yubico.com (or: brew install yubico-piv-tool) and run it again.';
+    default:
+      return 'Install it (Debian, Ubuntu: apt install ykcs11; Fedora, Arch: yubico-piv-tool) and run it again.';
+  }
+}
+
+const thisMachine: ModuleSearch = {
+  platform: process.platform,
+  exists: existsSync,
+  list: (folder) => {
+    try {
+      return readdirSync(folder);
+    } catch {
+      return [];
+    }
+  },
+};

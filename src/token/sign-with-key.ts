@@ -1,0 +1,64 @@
+import { createHash, verify } from 'node:crypto';
+
+import { KiwiError } from '../core/errors.ts';
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import { parseCertificate } from '../pki/certificate.ts';
+import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
+import { checkPin, readPinState, type PinState } from './pin.ts';
+import type { KeyHost } from './token-host.ts';
+
+export interface SignOptions {
+  /** Asked for once. What it returns is cleared here, whatever happens. */
+  askPin(state: PinState): Promise<SecretBytes>;
+  /** The PIN was right and the key waits for a touch now. Not called for keys whose attested policy asks for none. */
+  onTouchExpected?(): void;
+  /** The touch came. */
+  onTouched?(): void;
+  readonly signal?: AbortSignal;
+}
+
+/** See `Token.sign`. */
+export async function signWithKey(
+  host: KeyHost,
+  key: SlotKey | EnrollmentKey,
+  data: Uint8Array,
+  options: SignOptions,
+): Promise<Uint8Array> {
+  const { signal } = options;
+  const state = await readPinState(host, key, signal);
+  if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no try left' });
+  const spki = parseCertificate(key.attestation).spki;
+  const pin = await options.askPin(state);
+  let signature: Buffer;
+  const touch = key.touchPolicy !== 'never';
+  try {
+    signal?.throwIfAborted();
+    checkPin(pin);
+    const answer = await host.ask(
+      {
+        op: 'sign',
+        serial: key.serial,
+        ...(key.reader === undefined ? {} : { reader: key.reader }),
+        slot: key.slot,
+        algorithm: key.algorithm,
+        pinPolicy: key.pinPolicy,
+        touchPolicy: key.touchPolicy,
+        keySha256: sha256Hex(spki),
+        ...('certificate' in key ? { certificateSha256: sha256Hex(key.certificate.der) } : {}),
+        data: Buffer.from(data).toString('base64'),
+      },
+      { pin, ...(touch ? { onSigning: () => options.onTouchExpected?.() } : {}), ...(signal ? { signal } : {}) },
+    );
+    signature = Buffer.from(answer.signature, 'base64');
+  } finally {
+    pin.clear();
+  }
+  if (touch) options.onTouched?.();
+  // The module may have signed with another key than the one it showed (2.2.0 does after an exchange of keys).
+  const hash = key.algorithm === 'ES384' ? 'sha384' : 'sha256';
+  const publicKey = { key: spki, format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
+  if (!verify(hash, data, publicKey, signature)) throw new KiwiError('key-signature-invalid');
+  return signature;
+}
+
+const sha256Hex = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');

@@ -1,0 +1,183 @@
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+import { KiwiError, never } from '../core/errors.ts';
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import { MINIMAL_ENVIRONMENT } from '../programs/minimal-environment.ts';
+import { spawnProgram, type RunningProgram } from '../programs/spawn-program.ts';
+import { bodyLength, frameHead, openBody } from './wire/frame.ts';
+import { hostAnswers, hostReply, type HostAnswer, type HostRequest } from './wire/messages.ts';
+
+export interface AskOptions {
+  /** Sent behind the request as raw bytes; stays the caller's to clear. */
+  readonly pin?: SecretBytes;
+  /** The PIN was right and the key is asked to sign now. */
+  onSigning?(): void;
+  readonly signal?: AbortSignal;
+}
+
+/** Whoever answers questions about keys: the child process, or a fake in tests. Questions are asked one at a time. */
+export interface KeyHost {
+  /** @throws KiwiError with the host's code; the signal's AbortError when aborted, and then nothing goes on behind our back */
+  ask<Op extends HostRequest['op']>(
+    request: Extract<HostRequest, { op: Op }>,
+    options?: AskOptions,
+  ): Promise<HostAnswer<Op>>;
+  close(): Promise<void>;
+}
+
+/** No request takes longer: a touch is waited for 15 s, and a busy reader may take that long once more. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * The child process that owns the PKCS#11 module. It is started at the first question, killed on abort (a waiting C_Sign
+ * cannot be interrupted otherwise) and after every question with a PIN (pkcs11js needs the PIN as a string, which only the
+ * end of its process clears), and started anew when it is needed again.
+ */
+export class TokenHost implements KeyHost {
+  readonly #modulePath: string;
+  readonly #nodePath: string;
+  #child: Promise<RunningProgram> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(modulePath: string, nodePath: string) {
+    this.#modulePath = modulePath;
+    this.#nodePath = nodePath;
+  }
+
+  async ask<Op extends HostRequest['op']>(
+    request: Extract<HostRequest, { op: Op }>,
+    options: AskOptions = {},
+  ): Promise<HostAnswer<Op>> {
+    const before = this.#last;
+    const mine = before.then(() => this.#askNow(request, options));
+    this.#last = mine.catch(() => undefined);
+    return mine as Promise<HostAnswer<Op>>;
+  }
+
+  async close(): Promise<void> {
+    await this.#end();
+  }
+
+  async #askNow(request: HostRequest, options: AskOptions): Promise<unknown> {
+    const { pin, signal } = options;
+    signal?.throwIfAborted();
+    const child = await this.#start();
+    const channel = child.channels[0];
+    if (channel === undefined) throw new TypeError('the token host has one channel');
+    const kill = (): void => child.kill();
+    const timer = setTimeout(kill, PATIENCE_MS);
+    signal?.addEventListener('abort', kill, { once: true });
+    let healthy = false;
+    try {
+      if (signal?.aborted === true) kill();
+      await write(channel, frameHead(request, pin?.length ?? 0));
+      if (pin !== undefined) await write(channel, pin.bytes);
+      for (;;) {
+        const reply = hostReply.parse(openBody(await readBody(channel)).message);
+        if ('event' in reply) {
+          options.onSigning?.();
+          continue;
+        }
+        healthy = true;
+        if (!reply.ok) throw refused(reply);
+        return hostAnswers[request.op].parse(reply.answer);
+      }
+    } catch (error) {
+      if (error instanceof KiwiError) throw error;
+      signal?.throwIfAborted();
+      throw new KiwiError('key-fault', { detail: 'the token host ended or said what it should not', cause: error });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', kill);
+      if (!healthy || pin !== undefined) await this.#end();
+    }
+  }
+
+  #start(): Promise<RunningProgram> {
+    this.#child ??= spawnProgram({
+      program: this.#nodePath,
+      // A signal must not open a debugger on the process that sees the PIN.
+      args: ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', HOST, this.#modulePath],
+      env: environmentFor(this.#modulePath),
+      channels: 1,
+    }).then((child) => {
+      child.stdin.end();
+      child.stdout.resume();
+      child.stderr.resume();
+      return child;
+    });
+    return this.#child;
+  }
+
+  async #end(): Promise<void> {
+    const starting = this.#child;
+    this.#child = undefined;
+    const child = await starting?.catch(() => undefined);
+    child?.kill();
+    await child?.exited;
+  }
+}
+
+const HOST = fileURLToPath(new URL('./host/main.ts', import.meta.url));
+
+/** Windows finds the DLLs that libykcs11 needs through PATH only. */
+function environmentFor(modulePath: string): Record<string, string> {
+  if (process.platform !== 'win32') return { ...MINIMAL_ENVIRONMENT };
+  return { PATH: path.dirname(modulePath) };
+}
+
+function refused(reply: { code: KiwiError['code']; detail: string; pin?: PinState | undefined }): KiwiError {
+  const tries = reply.pin === undefined ? '' : `${triesLeft(reply.pin)}; `;
+  return new KiwiError(reply.code, { detail: `${tries}${reply.detail}` });
+}
+
+type PinState = 'ok' | 'low' | 'final' | 'locked';
+
+/** How many tries a PIN has left, in words. */
+export function triesLeft(state: PinState): string {
+  switch (state) {
+    case 'ok':
+      return '3 or more tries left';
+    case 'low':
+      return '2 tries left';
+    case 'final':
+      return '1 try left';
+    case 'locked':
+      return 'no try left';
+    default:
+      return never(state);
+  }
+}
+
+function write(channel: Duplex, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+async function readBody(channel: Duplex): Promise<Buffer> {
+  const head = await readExactly(channel, 4);
+  return readExactly(channel, bodyLength(head));
+}
+
+function readExactly(channel: Duplex, length: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const attempt = (): void => {
+      const chunk = channel.read(length) as Buffer | null;
+      if (chunk?.length === length) settle(() => resolve(chunk));
+      else if (chunk !== null || channel.readableEnded || channel.destroyed) ended();
+    };
+    const ended = (): void => settle(() => reject(new Error('the token host has ended')));
+    const settle = (act: () => void): void => {
+      channel.off('readable', attempt).off('end', ended).off('close', ended);
+      act();
+    };
+    channel.on('readable', attempt).on('end', ended).on('close', ended);
+    attempt();
+  });
+}

@@ -1,0 +1,71 @@
+import { systemClock, type Clock } from '../core/clock.ts';
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
+import { findEnrollmentKey, type FindOptions } from './find-enrollment-key.ts';
+import { findModule } from './module-path.ts';
+import { readPinState, type PinState } from './pin.ts';
+import { signWithKey, type SignOptions } from './sign-with-key.ts';
+import { TokenHost, type KeyHost } from './token-host.ts';
+
+export type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
+export type { FindOptions, TokenEvents } from './find-enrollment-key.ts';
+export type { PinState } from './pin.ts';
+export type { PivSlot } from './piv-slot.ts';
+export type { SignOptions } from './sign-with-key.ts';
+
+/**
+ * The person's YubiKey. Every method may be aborted by its signal, at once, even while the key waits for a touch; what was
+ * going on is then dead, not hidden. After an error every method can be called again.
+ */
+export interface Token {
+  /**
+   * Waits until a YubiKey with a KiwiStack enrollment certificate is there; asks when there are several.
+   * @throws KiwiError `key-absent`, `key-not-enrolled`, `key-busy` (what was seen last when `waitMs` is over), `key-several`,
+   *   `key-certificate-invalid`, `key-service-down`, `key-module-missing`
+   */
+  find(options?: FindOptions): Promise<EnrollmentKey>;
+  /** How many tries the PIN has left. Using up none. @throws KiwiError `key-removed`, `key-changed` */
+  pinTries(key: SlotKey): Promise<{ state: PinState }>;
+  /**
+   * Signs exactly once, and verifies the signature with the attested key (which is the certificate's) before returning it.
+   * @returns the signature as JWS has it: r‖s for EC
+   * @throws KiwiError `pin-wrong`, `pin-locked`, `pin-malformed`, `touch-timeout`, `key-removed`, `key-changed`, `key-fault`,
+   *   `key-signature-invalid`; whatever `askPin` throws
+   */
+  sign(key: SlotKey, data: Uint8Array, options: SignOptions): Promise<Uint8Array>;
+  /** Ends the token host. Safe to repeat. */
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** For tests: the PKCS#11 module. By default it is searched for in the folders of the system. */
+  readonly modulePath?: string;
+  /** The Node that runs the token host; by default the one that runs us. */
+  readonly nodePath?: string;
+  /** Aborting it closes the token. */
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/** Opens the way to YubiKeys. @throws KiwiError `key-module-missing` */
+export function openToken(options: OpenOptions = {}): Promise<Token> {
+  // A promise, because finding the module throws.
+  return Promise.resolve().then(() => {
+    const host = new TokenHost(options.modulePath ?? findModule(), options.nodePath ?? process.execPath);
+    options.signal?.addEventListener('abort', () => void host.close(), { once: true });
+    return tokenOn(host, options.clock ?? systemClock);
+  });
+}
+
+/** A token on any host: the child process, or a fake in tests. */
+export function tokenOn(host: KeyHost, clock: Clock): Token {
+  return {
+    find: (find = {}) => findEnrollmentKey(host, clock, find),
+    pinTries: async (key) => ({ state: await readPinState(host, key) }),
+    sign: (key, data, sign) => signWithKey(host, key, data, sign),
+    close: () => host.close(),
+  };
+}
+
+/** Re-exported for callers that hold a PIN. */
+export type Pin = SecretBytes;

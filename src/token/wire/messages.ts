@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+import { isErrorCode, type ErrorCode } from '../../core/error-codes.ts';
+import { PIV_SLOTS } from '../piv-slot.ts';
+
+/**
+ * What is said between us and the token host. Both ends check what they read: the host because it holds the PIN, we because
+ * the host runs a C library that parses what a USB device says.
+ */
+
+const slot = z.enum(PIV_SLOTS);
+const serial = z.int().min(1).max(0xffffffff);
+const der = z.base64().max(8192);
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+const algorithm = z.enum(['ES256', 'ES384', 'RS256']);
+
+export const pinState = z.enum(['ok', 'low', 'final', 'locked']);
+
+export const hostRequest = z.discriminatedUnion('op', [
+  /** Which YubiKeys are there: cheap, for polling. */
+  z.strictObject({ op: z.literal('presence') }),
+  /** Everything readable without a PIN, of all keys or of the one with this serial. */
+  z.strictObject({ op: z.literal('read'), serial: serial.optional() }),
+  /** The PIN follows the message as raw bytes. */
+  z.strictObject({
+    op: z.literal('sign'),
+    serial,
+    /** Where the key was: another one in its place was exchanged for it. */
+    reader: z.string().max(128).optional(),
+    slot,
+    algorithm,
+    /** As attested. PIN 'once' is one login, 'always' a second one inside the operation (CKU_CONTEXT_SPECIFIC). */
+    pinPolicy: z.enum(['never', 'once', 'always']),
+    touchPolicy: z.enum(['never', 'always', 'cached']),
+    /** SHA-256 of the attested SubjectPublicKeyInfo: signing starts only with this very key in the slot. */
+    keySha256: sha256Hex,
+    /** SHA-256 of the slot's certificate, when one is expected. */
+    certificateSha256: sha256Hex.optional(),
+    data: z.base64().max(256 * 1024),
+  }),
+]);
+export type HostRequest = z.infer<typeof hostRequest>;
+
+/** A reader of YubiKeys: with a key that answers, with one that another program holds, or with none. */
+const present = z.strictObject({
+  reader: z.string(),
+  serial: serial.optional(),
+  pin: pinState.optional(),
+  held: z.boolean(),
+});
+
+const yubikey = z.strictObject({
+  reader: z.string(),
+  serial,
+  pin: pinState,
+  slots: z.array(z.strictObject({ slot, certificate: der.optional(), attestation: der.optional() })).max(24),
+  /** Certificate of the YubiKey's attestation key (slot f9). */
+  attestationIssuer: der.optional(),
+});
+export type YubikeyReading = z.infer<typeof yubikey>;
+
+export const hostAnswers = {
+  presence: z.strictObject({ readers: z.array(present).max(32) }),
+  read: z.strictObject({ keys: z.array(yubikey).max(32) }),
+  sign: z.strictObject({ signature: z.base64().max(1024) }),
+} as const;
+export type HostAnswer<Op extends HostRequest['op']> = z.infer<(typeof hostAnswers)[Op]>;
+
+/** What the host says while and after it works on a request. */
+export const hostReply = z.union([
+  /** The PIN was right and the key is asked to sign now: from here on it may wait for a touch. */
+  z.strictObject({ event: z.literal('signing') }),
+  z.strictObject({ ok: z.literal(true), answer: z.unknown() }),
+  z.strictObject({
+    ok: z.literal(false),
+    code: z.string().refine((code): code is ErrorCode => isErrorCode(code)),
+    detail: z.string().max(1000),
+    /** After a wrong PIN. */
+    pin: pinState.optional(),
+  }),
+]);
+export type HostReply = z.infer<typeof hostReply>;
