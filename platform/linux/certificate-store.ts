@@ -1,0 +1,153 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { mkdir, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { CertificateStore, DeviceCertificate } from '../../src/certificate/certificate-store.ts';
+import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { KiwiError } from '../../src/core/errors.ts';
+import { readCappedFile } from '../../src/core/read-capped-file.ts';
+import { CertificateError, parsePemBundle } from '../../src/pki/certificate.ts';
+import { generateP256, spkiDer } from '../../src/pki/keys.ts';
+import { hostName } from '../../src/protocol/common.ts';
+import { PATHS } from './paths.ts';
+import { at, type LinuxSystem } from './system.ts';
+
+const MAX_FILE = 64 * 1024;
+/** Somebody else's root_ca.crt is kept under this name until ours goes. */
+const KEPT = '.before-kiwistack';
+
+/** smallstep's layout: NAME.crt (leaf, intermediate), NAME.key, root_ca.crt; folders 0700, keys 0600. */
+export class StepCertificateStore implements CertificateStore {
+  readonly #system: LinuxSystem;
+
+  constructor(system: LinuxSystem) {
+    this.#system = system;
+  }
+
+  async createDeviceKey(name: string): Promise<KeyObject> {
+    const existing = await this.loadDeviceKey(name);
+    if (existing !== undefined) return existing;
+    const key = generateP256();
+    await this.#makeFolder();
+    const pem = Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }));
+    try {
+      await writeDurableFile(this.#files(name).key, pem, 0o600);
+    } finally {
+      pem.fill(0);
+    }
+    return key;
+  }
+
+  async loadDeviceKey(name: string): Promise<KeyObject | undefined> {
+    const file = this.#files(name).key;
+    const pem = await read(file, true);
+    if (pem === undefined) return undefined;
+    try {
+      return createPrivateKey(pem);
+    } catch (error) {
+      // OpenSSL's message may quote nothing of the key, but its cause is not ours to judge: only the file is named.
+      throw new KiwiError('state-damaged', { detail: `${file}: not a private key`, cause: error });
+    } finally {
+      pem.fill(0);
+    }
+  }
+
+  async install(name: string, certificate: DeviceCertificate): Promise<void> {
+    const key = await this.loadDeviceKey(name);
+    if (key === undefined || !spkiDer(key).equals(certificate.leaf.spki)) {
+      throw new KiwiError('grant-invalid', { detail: 'the certificate is for another key' });
+    }
+    const files = this.#files(name);
+    await this.#makeFolder();
+    const roots = rootsText(certificate);
+    const present = await read(files.roots, false);
+    if (
+      present !== undefined &&
+      present.toString() !== roots &&
+      (await read(files.roots + KEPT, false)) === undefined
+    ) {
+      await writeDurableFile(files.roots + KEPT, present, 0o600);
+    }
+    await writeDurableFile(files.roots, roots, 0o644);
+    // Last: who finds the certificate finds everything that belongs to it.
+    await writeDurableFile(files.certificate, chainText(certificate), 0o644);
+  }
+
+  async load(name: string): Promise<DeviceCertificate | undefined> {
+    const files = this.#files(name);
+    const [chain, roots] = [await read(files.certificate, false), await read(files.roots, false)];
+    if (chain === undefined || roots === undefined) return undefined;
+    try {
+      const [leaf, intermediate] = parsePemBundle(chain.toString());
+      if (leaf === undefined || intermediate === undefined) throw new CertificateError('not a chain');
+      return { leaf, intermediate, roots: parsePemBundle(roots.toString()) };
+    } catch (error) {
+      throw new KiwiError('state-damaged', { detail: `${files.certificate}: not a certificate chain`, cause: error });
+    }
+  }
+
+  async verify(name: string, certificate: DeviceCertificate): Promise<boolean> {
+    const files = this.#files(name);
+    const [key, chain, roots] = [
+      await this.loadDeviceKey(name),
+      await read(files.certificate, false),
+      await read(files.roots, false),
+    ];
+    return (
+      key !== undefined &&
+      spkiDer(key).equals(certificate.leaf.spki) &&
+      chain?.toString() === chainText(certificate) &&
+      roots?.toString() === rootsText(certificate)
+    );
+  }
+
+  async remove(name: string): Promise<void> {
+    const files = this.#files(name);
+    const installed = await read(files.certificate, false);
+    const kept = await read(files.roots + KEPT, false);
+    const folder = path.dirname(files.key);
+    const drop = async (file: string): Promise<void> => removeDurableFile(file).catch(ignoreMissing);
+    if (kept !== undefined) await writeDurableFile(files.roots, kept, 0o644);
+    else if (installed !== undefined) await drop(files.roots);
+    await drop(files.roots + KEPT);
+    await drop(files.certificate);
+    await drop(files.key);
+    for (const empty of [folder, path.dirname(folder)]) await rmdir(empty).catch(() => undefined);
+  }
+
+  paths(name: string): { certificate: string; key: string; roots: string } {
+    return filesOf(name);
+  }
+
+  #files(name: string): { certificate: string; key: string; roots: string } {
+    const { certificate, key, roots } = filesOf(name);
+    return { certificate: at(this.#system, certificate), key: at(this.#system, key), roots: at(this.#system, roots) };
+  }
+
+  async #makeFolder(): Promise<void> {
+    await mkdir(at(this.#system, PATHS.certificates), { recursive: true, mode: 0o700 });
+  }
+}
+
+function filesOf(name: string): { certificate: string; key: string; roots: string } {
+  hostName.parse(name); // a file name: no dots, no slashes
+  const base = `${PATHS.certificates}/${name}`;
+  return { certificate: `${base}.crt`, key: `${base}.key`, roots: `${PATHS.certificates}/root_ca.crt` };
+}
+
+function chainText({ leaf, intermediate }: DeviceCertificate): string {
+  return leaf.pem + intermediate.pem;
+}
+
+function rootsText({ roots }: DeviceCertificate): string {
+  return roots.map((root) => root.pem).join('');
+}
+
+async function read(file: string, isPrivate: boolean): Promise<Buffer | undefined> {
+  return readCappedFile(file, { maxBytes: MAX_FILE, private: isPrivate }).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (isMissing(error)) return undefined;
+  throw error;
+}

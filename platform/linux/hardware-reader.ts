@@ -1,0 +1,108 @@
+import { readFile, readdir, readlink, realpath } from 'node:fs/promises';
+import os from 'node:os';
+
+import si from 'systeminformation';
+
+import type { HardwareFacts, HardwareReader, SystemFacts } from '../../src/fingerprint/hardware-reader.ts';
+import { at, type LinuxSystem } from './system.ts';
+
+const DMI = '/sys/class/dmi/id';
+const DEVICE_TREE = '/sys/firmware/devicetree/base';
+/** `addr_assign_type` of an address that is burnt in (linux/netdevice.h, NET_ADDR_PERM). */
+const PERMANENT = '0';
+
+/**
+ * Reads SMBIOS, disks and adapters from sysfs, and processor and distribution through systeminformation. Not everything
+ * through systeminformation: it asks dmidecode (which reads /dev/mem where sysfs is hidden), smartctl and a dozen shells, and its
+ * answers depend on which of these are installed. No TPM: the endorsement key would be there or not with tpm2-tools.
+ */
+export class LinuxHardwareReader implements HardwareReader {
+  readonly #system: LinuxSystem;
+
+  constructor(system: LinuxSystem) {
+    this.#system = system;
+  }
+
+  async readHardware(): Promise<HardwareFacts> {
+    const [uuid, systemSerial, boardSerial, chassisSerial, disks, macs, cpu] = await Promise.all([
+      this.#text(`${DMI}/product_uuid`),
+      this.#firstText([`${DMI}/product_serial`, `${DEVICE_TREE}/serial-number`]),
+      this.#text(`${DMI}/board_serial`),
+      this.#text(`${DMI}/chassis_serial`),
+      this.#disks(),
+      this.#macs(),
+      si.cpu(),
+    ]);
+    const model = `${cpu.manufacturer} ${cpu.brand} ${cpu.family}/${cpu.model}/${cpu.stepping}`;
+    return { uuid, systemSerial, boardSerial, chassisSerial, disks, macs, cpu: cpu.brand === '' ? undefined : model };
+  }
+
+  async readSystem(): Promise<SystemFacts> {
+    const [info, model] = await Promise.all([
+      si.osInfo(),
+      this.#firstText([`${DMI}/product_name`, `${DEVICE_TREE}/model`]),
+    ]);
+    return {
+      hostName: os.hostname(),
+      os: 'linux',
+      osVersion: `${info.distro} ${info.release}`.trim(),
+      arch: process.arch,
+      model,
+    };
+  }
+
+  /** Serials of disks that are built in: not removable and not behind USB. */
+  async #disks(): Promise<string[]> {
+    const block = at(this.#system, '/sys/block');
+    const serials = await Promise.all(
+      (await names(block)).map(async (name) => {
+        const path = await realpath(`${block}/${name}`).catch(() => '');
+        if (path === '' || path.includes('/virtual/') || path.includes('/usb')) return undefined;
+        if ((await this.#text(`/sys/block/${name}/removable`)) === '1') return undefined;
+        const plain = await this.#firstText([`/sys/block/${name}/device/serial`, `/sys/block/${name}/serial`]);
+        return plain ?? this.#scsiSerial(name);
+      }),
+    );
+    return serials.filter((serial) => serial !== undefined);
+  }
+
+  /** SATA and SCSI: the vital product data page 0x80, four bytes of header and the serial. */
+  async #scsiSerial(name: string): Promise<string | undefined> {
+    const page = await readFile(at(this.#system, `/sys/block/${name}/device/vpd_pg80`)).catch(() => undefined);
+    return page === undefined || page.length <= 4 ? undefined : page.subarray(4).toString('latin1');
+  }
+
+  /** Addresses of adapters with hardware behind them that is not on USB (a dock belongs to whoever sits at it). */
+  async #macs(): Promise<string[]> {
+    const net = at(this.#system, '/sys/class/net');
+    const addresses = await Promise.all(
+      (await names(net)).map(async (name) => {
+        const device = await realpath(`${net}/${name}/device`).catch(() => '');
+        if (device === '' || device.includes('/usb')) return undefined;
+        if (await readlink(`${net}/${name}/master`).then(Boolean, () => false)) return undefined; // has the bond's address
+        const permanent = (await this.#text(`/sys/class/net/${name}/addr_assign_type`)) === PERMANENT;
+        return permanent ? this.#text(`/sys/class/net/${name}/address`) : undefined;
+      }),
+    );
+    return addresses.filter((address) => address !== undefined);
+  }
+
+  async #firstText(files: readonly string[]): Promise<string | undefined> {
+    for (const file of files) {
+      const text = await this.#text(file);
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  }
+
+  /** The content of a small file of the kernel's; undefined when it is empty, not there or not readable. */
+  async #text(file: string): Promise<string | undefined> {
+    const text = await readFile(at(this.#system, file), 'utf8').catch(() => '');
+    const trimmed = text.replaceAll('\0', '').trim();
+    return trimmed === '' ? undefined : trimmed;
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}

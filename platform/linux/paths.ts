@@ -1,0 +1,13 @@
+/** Every file and folder of ours on Linux, and those of others that we write to. Absolute, as the system sees them. */
+export const PATHS = {
+  /** State of the enrollment: the journal, what was applied, what the watchdog needs. */
+  state: '/var/lib/kiwistack',
+  /** Temporary files with secrets: a tmpfs, gone after a restart. */
+  runtime: '/run/kiwistack',
+  /** smallstep's layout, which its other tools read. */
+  certificates: '/etc/step/certs',
+  wireguard: '/etc/wireguard',
+  systemdUnits: '/etc/systemd/system',
+  fleet: '/etc/fleet',
+  orbit: '/opt/orbit',
+} as const;

@@ -1,0 +1,70 @@
+import { constants } from 'node:fs';
+import { access, stat, statfs } from 'node:fs/promises';
+
+import { isMissing } from '../../src/core/durable-file.ts';
+import { KiwiError } from '../../src/core/errors.ts';
+import type { Preflight } from '../../src/enrollment/preflight.ts';
+import { at, findProgram, type LinuxSystem } from './system.ts';
+
+const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
+/** Nothing of ours existed before; a clock below it lost its battery. The slice checks the rest against its own. */
+const EARLIEST = Date.UTC(2026, 0, 1);
+const LATEST = Date.UTC(2060, 0, 1);
+
+/** Programs by the Debian package that brings them. */
+const TOOLS: readonly (readonly [program: string, package_: string])[] = [
+  ['systemctl', 'systemd'],
+  ['ip', 'iproute2'],
+  ['wg', 'wireguard-tools'],
+  ['wg-quick', 'wireguard-tools'],
+  ['ping', 'iputils-ping'],
+  ['dpkg', 'dpkg'],
+];
+
+/** Folders that the enrollment writes to; each may be a file system of its own. */
+const WRITTEN = ['/', '/etc', '/var', '/opt'] as const;
+
+export class LinuxPreflight implements Preflight {
+  readonly #system: LinuxSystem;
+  readonly #isRoot: () => boolean;
+
+  constructor(system: LinuxSystem, isRoot: () => boolean = () => process.geteuid?.() === 0) {
+    this.#system = system;
+    this.#isRoot = isRoot;
+  }
+
+  async check(): Promise<void> {
+    if (!this.#isRoot()) throw new KiwiError('not-root');
+    await this.#checkTools();
+    for (const folder of WRITTEN) await this.#checkDisk(folder);
+    const now = this.#system.clock.now();
+    if (now < EARLIEST || now > LATEST) {
+      throw new KiwiError('clock-unset', { detail: `it shows ${new Date(now).toISOString()}` });
+    }
+  }
+
+  async #checkTools(): Promise<void> {
+    const missing: string[] = [];
+    for (const [program, package_] of TOOLS) {
+      if ((await findProgram(this.#system, program)) === undefined) missing.push(`${program} (package ${package_})`);
+    }
+    if (missing.length > 0) throw new KiwiError('tool-missing', { detail: missing.join(', ') });
+  }
+
+  async #checkDisk(folder: string): Promise<void> {
+    const place = at(this.#system, folder);
+    const present = await stat(place).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+    if (present === undefined) return;
+    // access(2) answers EROFS for root also, which statfs does not tell in Node.
+    await access(place, constants.W_OK).catch((error: unknown) => {
+      throw new KiwiError('read-only-file-system', { detail: folder, cause: error });
+    });
+    const { bavail, bsize } = await statfs(place);
+    if (bavail * bsize < MINIMUM_FREE_BYTES) {
+      throw new KiwiError('disk-full', { detail: `${Math.floor((bavail * bsize) / 1e6)} MB free on ${folder}` });
+    }
+  }
+}

@@ -1,0 +1,262 @@
+import { lookup } from 'node:dns/promises';
+import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { KiwiError } from '../../src/core/errors.ts';
+import { endpointCandidates, type ResolveHost } from '../../src/tunnel/endpoint-candidates.ts';
+import { tunnelInterfaceName } from '../../src/tunnel/interface-name.ts';
+import { readWgDump, type WgDump } from '../../src/tunnel/read-wg-dump.ts';
+import { renderWgQuick, renderWgSetconf } from '../../src/tunnel/render-wg-quick.ts';
+import type { Tunnel, TunnelConfig, TunnelStatus } from '../../src/tunnel/tunnel.ts';
+import { PATHS } from './paths.ts';
+import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
+
+/** How long a handshake may take over all candidates. */
+const HANDSHAKE_MS = 20_000;
+/** Each candidate's first chance: one round trip with time to spare. Afterwards the rest of the time is shared evenly. */
+const FIRST_CHANCE_MS = 2_500;
+/** A tunnel in use shakes hands every two minutes; older than this and it is in doubt. */
+const HEALTHY_HANDSHAKE_MS = 150_000;
+const POLL_MS = 50;
+const RESOLVE_MS = 5_000;
+
+/** WireGuard through wg-quick(8) and its systemd unit: kernel module where there is one, else a userspace program. */
+export class WgQuickTunnel implements Tunnel {
+  readonly #system: LinuxSystem;
+  readonly #resolve: ResolveHost;
+
+  constructor(system: LinuxSystem, resolve: ResolveHost = resolveHost) {
+    this.#system = system;
+    this.#resolve = resolve;
+  }
+
+  async up(config: TunnelConfig, signal?: AbortSignal): Promise<void> {
+    const name = tunnelInterfaceName(config.slug);
+    const [first, ...others] = await this.#candidates(config, signal);
+    const resolvectl = await this.#resolvectl();
+    const current = await this.#currentConfig(name);
+    const candidates = [first, ...others];
+    const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, resolvectl }) === current);
+    const started = (await this.#dump(name)) !== undefined;
+    if (kept !== undefined && started) {
+      await this.#systemctl(['enable', unitOf(name)], signal);
+      const alive = this.#system.clock.now() - HEALTHY_HANDSHAKE_MS;
+      if (await this.#handshakeWithin(name, config.serverPublicKey, alive, 0, signal)) return;
+      await this.#useEndpoint(name, config, kept, signal);
+      const order = [kept, ...candidates.filter((endpoint) => endpoint !== kept)];
+      return this.#handshake(name, config, order, resolvectl, signal);
+    }
+    await this.#preferUserspaceIfNeeded(name);
+    await this.#write(name, renderWgQuick(config, { endpoint: first, resolvectl }));
+    if (started) await this.#stop(name);
+    await this.#systemctl(['enable', unitOf(name)], signal);
+    // Not `--now`: a unit whose interface somebody deleted is still active, and would not be started.
+    await this.#systemctl(['restart', unitOf(name)], signal);
+    await this.#handshake(name, config, candidates, resolvectl, signal);
+  }
+
+  async down(slug: string): Promise<void> {
+    const name = tunnelInterfaceName(slug);
+    // Whatever state the unit is in, disabling and stopping are tried; what counts is checked below.
+    await runTool(this.#system, { name: 'systemctl', args: ['disable', unitOf(name)], timeoutMs: 30_000 });
+    await this.#stop(name);
+    await removeDurableFile(this.#configFile(name)).catch(ignoreMissing);
+    const dropInFolder = this.#dropInFolder(name);
+    const hadDropIn = await exists(dropInFolder);
+    await rm(path.join(dropInFolder, DROP_IN), { force: true });
+    await rmdir(dropInFolder).catch(() => undefined);
+    if (hadDropIn) await runTool(this.#system, { name: 'systemctl', args: ['daemon-reload'] });
+    await runTool(this.#system, { name: 'systemctl', args: ['reset-failed', unitOf(name)] });
+    if (await this.#interfaceExists(name)) {
+      throw new KiwiError('tunnel-tools-failed', { detail: `the interface ${name} cannot be removed` });
+    }
+  }
+
+  async status(slug: string): Promise<TunnelStatus> {
+    const name = tunnelInterfaceName(slug);
+    const dump = await this.#dump(name);
+    const peer = dump?.peers[0];
+    const enabled = await runTool(this.#system, { name: 'systemctl', args: ['is-enabled', unitOf(name)] });
+    const config = await this.#currentConfig(name);
+    return {
+      interface: name,
+      up: dump !== undefined,
+      startsAtBoot: enabled.code === 0 && config !== undefined,
+      endpoint: peer?.endpoint,
+      lastHandshake: peer?.lastHandshake,
+      rxBytes: peer?.rxBytes ?? 0,
+      txBytes: peer?.txBytes ?? 0,
+      splitDns: dump !== undefined && config?.includes('default-route %i false') === true,
+    };
+  }
+
+  async probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const deadline = this.#system.clock.monotonic() + timeoutMs;
+    do {
+      const result = await runTool(this.#system, {
+        name: 'ping',
+        args: ['-n', '-q', '-c', '1', '-W', '1', '--', address],
+        timeoutMs: timeoutMs + 2_000,
+        signal,
+      });
+      if (result.code === 0) return true;
+    } while (this.#system.clock.monotonic() < deadline);
+    return false;
+  }
+
+  async #candidates(config: TunnelConfig, signal?: AbortSignal): Promise<[string, ...string[]]> {
+    const [first, ...others] = await endpointCandidates(config.endpoints, (host) =>
+      Promise.race([this.#resolve(host), this.#system.clock.sleep(RESOLVE_MS, signal).then((): string[] => [])]),
+    );
+    if (first !== undefined) return [first, ...others];
+    throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
+  }
+
+  /** Waits for a handshake with each candidate in turn and keeps the first that answers, in the file as well. */
+  async #handshake(
+    name: string,
+    config: TunnelConfig,
+    candidates: readonly string[],
+    resolvectl: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
+    const shared = Math.max(0, HANDSHAKE_MS - FIRST_CHANCE_MS * candidates.length) / candidates.length;
+    for (const chance of candidates.length === 1 ? [HANDSHAKE_MS] : [FIRST_CHANCE_MS, shared]) {
+      for (const endpoint of candidates) {
+        const alone = candidates.length === 1;
+        if (!(alone || (chance === FIRST_CHANCE_MS && endpoint === candidates[0]))) {
+          await this.#useEndpoint(name, config, endpoint, signal);
+        }
+        if (!(await this.#handshakeWithin(name, config.serverPublicKey, since, chance, signal))) continue;
+        await this.#write(name, renderWgQuick(config, { endpoint, resolvectl }));
+        return;
+      }
+    }
+    throw new KiwiError('tunnel-no-handshake', { detail: `tried ${candidates.join(', ')}` });
+  }
+
+  async #handshakeWithin(
+    name: string,
+    serverKey: string,
+    since: number,
+    ms: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const deadline = this.#system.clock.monotonic() + ms;
+    for (;;) {
+      const peer = (await this.#dump(name))?.peers.find(({ publicKey }) => publicKey === serverKey);
+      if (peer?.lastHandshake !== undefined && peer.lastHandshake >= since) return true;
+      if (this.#system.clock.monotonic() >= deadline) return false;
+      await this.#system.clock.sleep(POLL_MS, signal);
+    }
+  }
+
+  /** `setconf` replaces the peer, and a new peer with a keepalive shakes hands at once; a changed endpoint would wait. */
+  async #useEndpoint(name: string, config: TunnelConfig, endpoint: string, signal?: AbortSignal): Promise<void> {
+    const folder = at(this.#system, PATHS.runtime);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = path.join(folder, `${name}.setconf`);
+    try {
+      // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened so.
+      await writeDurableFile(file, renderWgSetconf(config, endpoint), 0o600);
+      const args = ['setconf', name, file];
+      await runToolChecked(this.#system, { name: 'wg', args, signal }, 'tunnel-tools-failed');
+    } finally {
+      await rm(file, { force: true });
+      await rmdir(folder).catch(() => undefined);
+    }
+  }
+
+  /** Stops the unit, and takes away the interface also when it was not the unit that made it. */
+  async #stop(name: string): Promise<void> {
+    await runTool(this.#system, { name: 'systemctl', args: ['stop', unitOf(name)], timeoutMs: 30_000 });
+    if (await this.#interfaceExists(name)) {
+      await runTool(this.#system, { name: 'ip', args: ['link', 'delete', 'dev', name] });
+    }
+  }
+
+  async #systemctl(args: readonly string[], signal?: AbortSignal): Promise<void> {
+    await runToolChecked(this.#system, { name: 'systemctl', args, timeoutMs: 30_000, signal }, 'tunnel-tools-failed');
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    if ((await this.#currentConfig(name)) === text) return;
+    await mkdir(at(this.#system, PATHS.wireguard), { recursive: true, mode: 0o700 });
+    await writeDurableFile(this.#configFile(name), text, 0o600);
+  }
+
+  /**
+   * wg-quick falls back to `wireguard-go` by itself; the drop-in names the program absolutely, so that nothing else of that
+   * name on PATH runs as root. Without a kernel module and without a userspace program wg-quick itself says what is missing.
+   */
+  async #preferUserspaceIfNeeded(name: string): Promise<void> {
+    if (await this.#kernelHasWireguard()) return;
+    const program = await findProgram(this.#system, 'wireguard-go');
+    if (program === undefined) return;
+    const folder = this.#dropInFolder(name);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    const text = `[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=${program}\n`;
+    await writeDurableFile(path.join(folder, DROP_IN), text, 0o644);
+    await this.#systemctl(['daemon-reload']);
+  }
+
+  async #kernelHasWireguard(): Promise<boolean> {
+    if (await exists(at(this.#system, '/sys/module/wireguard'))) return true;
+    if ((await findProgram(this.#system, 'modprobe')) === undefined) return false;
+    const dryRun = await runTool(this.#system, { name: 'modprobe', args: ['--dry-run', '--quiet', 'wireguard'] });
+    return dryRun.code === 0;
+  }
+
+  /** The program, when systemd-resolved answers: `resolvectl` alone may be there without the service. */
+  async #resolvectl(): Promise<string | undefined> {
+    const program = await findProgram(this.#system, 'resolvectl');
+    if (program === undefined) return undefined;
+    const status = await this.#system.run({ program, args: ['status', '--no-pager'], timeoutMs: 5_000 });
+    return status.code === 0 ? program : undefined;
+  }
+
+  async #dump(name: string): Promise<WgDump | undefined> {
+    const result = await runTool(this.#system, { name: 'wg', args: ['show', name, 'dump'], timeoutMs: 5_000 });
+    return result.code === 0 ? readWgDump(result.stdout.toString()) : undefined;
+  }
+
+  async #interfaceExists(name: string): Promise<boolean> {
+    return (await runTool(this.#system, { name: 'ip', args: ['link', 'show', 'dev', name] })).code === 0;
+  }
+
+  async #currentConfig(name: string): Promise<string | undefined> {
+    return readFile(this.#configFile(name), 'utf8').catch(ignoreMissing);
+  }
+
+  #configFile(name: string): string {
+    return at(this.#system, `${PATHS.wireguard}/${name}.conf`);
+  }
+
+  #dropInFolder(name: string): string {
+    return at(this.#system, `${PATHS.systemdUnits}/${unitOf(name)}.d`);
+  }
+}
+
+const DROP_IN = '10-kiwistack-userspace.conf';
+
+function unitOf(name: string): string {
+  return `wg-quick@${name}.service`;
+}
+
+async function resolveHost(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (isMissing(error)) return undefined;
+  throw error;
+}

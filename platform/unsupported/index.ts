@@ -1,0 +1,37 @@
+import { KiwiError } from '../../src/core/errors.ts';
+import type { Platform } from '../../src/enrollment/platform.ts';
+
+/** A system that we do not know: every operation is refused with `unsupported-system`, at the time it is asked for. */
+export function unsupportedPlatform(name: string): Platform {
+  const refuse = (): never => {
+    throw new KiwiError('unsupported-system', { detail: name });
+  };
+  const refuseLater = (): Promise<never> => Promise.reject(new KiwiError('unsupported-system', { detail: name }));
+  return {
+    preflight: { check: refuseLater },
+    hardware: { readHardware: refuseLater, readSystem: refuseLater },
+    certificates: {
+      createDeviceKey: refuseLater,
+      loadDeviceKey: refuseLater,
+      install: refuseLater,
+      load: refuseLater,
+      verify: refuseLater,
+      remove: refuseLater,
+      paths: refuse,
+    },
+    trust: { install: refuseLater, verify: refuseLater, remove: refuseLater, systemCaBundle: refuseLater },
+    tunnel: { up: refuseLater, down: refuseLater, status: refuseLater, probe: refuseLater },
+    agent: {
+      status: refuseLater,
+      configure: refuseLater,
+      install: refuseLater,
+      forgetSecret: refuseLater,
+      uninstall: refuseLater,
+      log: refuseLater,
+    },
+    get stateFolder(): string {
+      return refuse();
+    },
+    tunnelUnit: refuse,
+  };
+}

@@ -1,0 +1,20 @@
+import type { AgentPackage } from '../agent-install/agent-package.ts';
+import type { CertificateStore } from '../certificate/certificate-store.ts';
+import type { HardwareReader } from '../fingerprint/hardware-reader.ts';
+import type { TrustStore } from '../trust/trust-store.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import type { Preflight } from './preflight.ts';
+
+/** Everything of the operating system that an enrollment touches, one interface a thing; `platform/` has one bundle an OS. */
+export interface Platform {
+  readonly preflight: Preflight;
+  readonly hardware: HardwareReader;
+  readonly certificates: CertificateStore;
+  readonly trust: TrustStore;
+  readonly tunnel: Tunnel;
+  readonly agent: AgentPackage;
+  /** Folder of the enrollment's own state; made by whoever first writes to it, 0700. */
+  readonly stateFolder: string;
+  /** Name of the unit that brings the tunnel of a customer up: the agent starts after it. */
+  tunnelUnit(slug: string): string | undefined;
+}

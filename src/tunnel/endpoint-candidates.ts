@@ -1,0 +1,35 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** All addresses of a name, best first (RFC 6724 order of the system's resolver). Throws or is empty when there is none. */
+export type ResolveHost = (host: string) => Promise<readonly string[]>;
+
+/** More candidates than this would leave each too little time for a handshake. */
+const MAX_CANDIDATES = 6;
+
+/**
+ * The literal endpoints to try, in order: every endpoint of the grant with every address of its name, A and AAAA, each once.
+ * `wg` itself would take one address (often an AAAA that leads nowhere) and never another.
+ */
+export async function endpointCandidates(endpoints: readonly string[], resolve: ResolveHost): Promise<string[]> {
+  const lists = await Promise.all(
+    endpoints.map(async (endpoint) => {
+      const { host, port } = splitEndpoint(endpoint);
+      if (isIPv4(host) || isIPv6(host)) return [literal(host, port)];
+      const addresses = await resolve(host).catch(() => []);
+      return addresses.map((address) => literal(address, port));
+    }),
+  );
+  return [...new Set(lists.flat())].slice(0, MAX_CANDIDATES);
+}
+
+/** `host:port` or `[v6]:port` in its parts. */
+export function splitEndpoint(endpoint: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(endpoint);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) throw new TypeError('not an endpoint');
+  return { host, port: Number(match?.[3]) };
+}
+
+function literal(address: string, port: number): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,35 @@
+export interface WgDump {
+  readonly publicKey: string;
+  readonly peers: readonly WgPeer[];
+}
+
+export interface WgPeer {
+  readonly publicKey: string;
+  readonly endpoint: string | undefined;
+  /** Milliseconds since 1970; undefined when there was no handshake yet. */
+  readonly lastHandshake: number | undefined;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+}
+
+/**
+ * What `wg show NAME dump` prints: tab-separated, the interface first, then one line a peer. Private and pre-shared keys
+ * stand in it too and are dropped here.
+ */
+export function readWgDump(text: string): WgDump | undefined {
+  const [first, ...rest] = text.split('\n').filter((line) => line !== '');
+  const publicKey = first?.split('\t')[1];
+  if (publicKey === undefined) return undefined;
+  const peers = rest.map((line) => {
+    const [key = '', , endpoint, , handshake, rx, tx] = line.split('\t');
+    const seconds = Number(handshake);
+    return {
+      publicKey: key,
+      endpoint: endpoint === '(none)' ? undefined : endpoint,
+      lastHandshake: seconds > 0 ? seconds * 1000 : undefined,
+      rxBytes: Number(rx) || 0,
+      txBytes: Number(tx) || 0,
+    };
+  });
+  return { publicKey, peers };
+}
