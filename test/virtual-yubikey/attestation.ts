@@ -1,7 +1,7 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
-import { commonName, issuerParts, signCertificate } from './key/certificate.ts';
+import { issuerParts, signCertificate } from './key/certificate.ts';
 import { firmwareBytes, type KeyState } from './key/state.ts';
-import { extension, integer, NULL } from './wire/der.ts';
+import { commonName, extension, integer, NULL } from './wire/der.ts';
 
 const YUBICO_PIV = '1.3.6.1.4.1.41482.3';
 const FIPS_BIT = 0x80;

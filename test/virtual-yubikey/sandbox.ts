@@ -122,7 +122,7 @@ function runInside(argv: readonly string[], options: RunOptions): Promise<RunRes
     const limits = { timeout: options.timeoutMs ?? 30_000, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const;
     const environment = options.env ? { env: { ...process.env, ...options.env } } : {};
     const child = execFile(NSENTER, argv, { ...limits, ...environment }, (error, stdout, stderr) => {
-      if (typeof error?.code === 'string' && child.pid === undefined) fail(error);
+      if (error && child.pid === undefined) fail(new Error('nsenter did not start', { cause: error }));
       else done({ code: child.exitCode, stdout, stderr });
     });
     // A program that does not read its input closes the pipe early; that is its right.

@@ -1,5 +1,5 @@
 import { sign, type KeyObject } from 'node:crypto';
-import { bitString, commonName, extension, integer, NULL, oid, sequence, TRUE } from '../wire/der.ts';
+import { bitString, extension, integer, NULL, oid, sequence, TRUE } from '../wire/der.ts';
 import { encodeTlv, parseTlvs, unwrapTlv } from '../wire/tlv.ts';
 
 /** What goes into a certificate; names and validity as DER, so that they can be copied from another certificate. */
@@ -42,8 +42,6 @@ export function authorityExtension(pathLength?: number): Buffer {
   const limit = pathLength === undefined ? [] : [integer(Buffer.of(pathLength))];
   return extension('2.5.29.19', sequence(TRUE, ...limit), true);
 }
-
-export { commonName };
 
 function signatureAlgorithm(signer: KeyObject): { algorithm: Buffer; digest: string } {
   if (signer.asymmetricKeyType === 'rsa') {

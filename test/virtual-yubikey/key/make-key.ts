@@ -3,8 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ALGORITHM } from '../piv/algorithms.ts';
 import { PIN_POLICY, TOUCH_POLICY } from '../piv/policies.ts';
-import { extension, validity } from '../wire/der.ts';
-import { authorityExtension, commonName, issuerParts, signCertificate } from './certificate.ts';
+import { commonName, extension, validity } from '../wire/der.ts';
+import { authorityExtension, issuerParts, signCertificate } from './certificate.ts';
 import {
   ATTESTATION_OBJECT,
   DEFAULT_PIN,

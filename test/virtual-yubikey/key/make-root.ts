@@ -1,9 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { validity } from '../wire/der.ts';
+import { commonName, validity } from '../wire/der.ts';
 import { replaceFile } from './atomic-file.ts';
-import { authorityExtension, commonName, signCertificate } from './certificate.ts';
+import { authorityExtension, signCertificate } from './certificate.ts';
 
 /** The authority under which the keys of one test world are made. */
 export interface TestRoot {
