@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { plan } from './network.ts';
+
+const standIns = join(import.meta.dirname, '..', 'fakes', 'systemctl');
+
+/**
+ * What the host's disk must not lend to a laptop: software of ours, another tunnel, a ban on starting services (container
+ * images ship one), a resolver's stub.
+ */
+const hidden = [
+  '/usr/sbin/policy-rc.d',
+  '/etc/resolv.conf',
+  '/etc/step',
+  '/etc/kiwistack',
+  '/var/lib/kiwistack',
+  '/opt/orbit',
+  '/etc/default/orbit',
+];
+/** Folders whose entries are hidden one by one, so that the folder itself stays. */
+const emptied = ['/etc/systemd/system', '/etc/wireguard'];
+
+/**
+ * Writes the layer that lies between the host's root and what a room writes: its name, its hosts file, its machine-id, the
+ * systemctl stand-in. Resolves to the paths that the layer hides, which are to become whiteouts.
+ */
+export async function writeBaseLayer(
+  base: string,
+  room: { readonly hostname: string; readonly laptop: boolean; readonly seed: Buffer },
+): Promise<string[]> {
+  const put = async (path: string, text: string, mode = 0o644) => {
+    await mkdir(dirname(join(base, path)), { recursive: true, mode: 0o755 });
+    await writeFile(join(base, path), text);
+    await chmod(join(base, path), mode);
+  };
+  const { hostname } = room;
+  await put(
+    '/etc/hosts',
+    `127.0.0.1 localhost\n127.0.1.1 ${hostname}\n::1 localhost\n${plan.slice} ${plan.sliceName}\n`,
+  );
+  // No name server: on this internet only the hosts file has names, and a query fails at once.
+  await put('/etc/resolv.conf', 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+  await put('/etc/hostname', `${hostname}\n`);
+  if (!room.laptop) return [];
+  await put('/etc/machine-id', `${createHash('md5').update(room.seed).digest('hex')}\n`, 0o444);
+  await mkdir(join(base, 'usr', 'bin'), { recursive: true, mode: 0o755 });
+  for (const tool of ['systemctl', 'journalctl']) {
+    await copyFile(join(standIns, tool), join(base, 'usr', 'bin', tool));
+    await chmod(join(base, 'usr', 'bin', tool), 0o755);
+  }
+  const whiteouts = hidden.filter((path) => existsSync(path) && !existsSync(join(base, path)));
+  for (const folder of emptied) {
+    const names = existsSync(folder) ? await readdir(folder) : [];
+    whiteouts.push(...names.map((name) => join(folder, name)));
+  }
+  return whiteouts;
+}

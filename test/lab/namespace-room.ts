@@ -1,0 +1,43 @@
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+
+import type { Room } from './room.ts';
+import { runInRoom, spawnInRoom, type RunOptions, type RunResult, type SpawnOptions } from './run-in-room.ts';
+import type { RunningRoom } from './start-room.ts';
+
+/** A room's folder in the lab's memory: its path in the lab's namespaces, and the same folder as the host reaches it. */
+export interface Disk {
+  readonly inLab: string;
+  readonly onHost: string;
+}
+
+/** A room made of namespaces. */
+export class NamespaceRoom implements Room {
+  readonly name: string;
+  readonly address: string;
+  /** Undefined while the room is off. */
+  running: RunningRoom | undefined;
+
+  constructor(name: string, address: string, running?: RunningRoom) {
+    this.name = name;
+    this.address = address;
+    this.running = running;
+  }
+
+  get pid(): number {
+    if (this.running === undefined) throw new TypeError(`${this.name} is off`);
+    return this.running.pid;
+  }
+
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult> {
+    return runInRoom(this.pid, argv, options);
+  }
+
+  spawn(argv: readonly string[], options?: SpawnOptions): ChildProcess {
+    return spawnInRoom(this.pid, argv, options);
+  }
+
+  path(insidePath: string): string {
+    return join('/proc', String(this.pid), 'root', insidePath);
+  }
+}
