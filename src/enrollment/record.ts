@@ -1,0 +1,86 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+import { isMissing, removeDurableFile, writeDurableFile } from '../core/durable-file.ts';
+import { KiwiError } from '../core/errors.ts';
+import { readCappedFile } from '../core/read-capped-file.ts';
+import { parseMessage } from '../protocol/parse.ts';
+
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * What this laptop knows of its enrollment: one file, private to root. It holds no key and no PIN. Until the grant is
+ * applied it also holds the exchange with the slice, byte for byte, so that a run that was cut off can go on with it
+ * without a second touch; the grant in it is encrypted to the device key.
+ */
+const schema = z.strictObject({
+  version: z.literal(1),
+  state: z.enum(['enrolling', 'active']),
+  attemptId: z.uuid(),
+  startedAt: z.iso.datetime({ precision: 3 }),
+  slug: z.string().max(32),
+  role: z.string().max(64),
+  customer: z.string().max(100),
+  gatewayUrl: z.string().max(500),
+  yubikeySerial: z.int(),
+  exchange: z
+    .strictObject({
+      /** The certificate on the key, PEM. */
+      keyCertificate: z.string(),
+      /** JSON, as sent. */
+      hello: z.string(),
+      /** Compact JWS, as received. */
+      challenge: z.string(),
+      /** Name of the laptop asked for. */
+      hostName: z.string(),
+      /** Compact JWE, stored before it is sent. */
+      statement: z.string().optional(),
+      /** Compact JWE, as received. */
+      grant: z.string().optional(),
+    })
+    .optional(),
+  device: z
+    .strictObject({
+      deviceId: z.uuid(),
+      hostName: z.string(),
+      address: z.string(),
+      probe: z.string(),
+      fleetUrl: z.string(),
+      enrolledAt: z.iso.datetime({ precision: 3 }),
+    })
+    .optional(),
+});
+export type EnrollmentRecord = z.infer<typeof schema>;
+
+/** The record's file. Every save is whole: there is never half a record. */
+export class RecordFile {
+  readonly #file: string;
+
+  /** @param stateDir made, private to root, when the first record is saved */
+  constructor(stateDir: string) {
+    this.#file = path.join(stateDir, 'enrollment.json');
+  }
+
+  /** @returns undefined when this laptop is not enrolled @throws KiwiError `state-damaged` */
+  async load(): Promise<EnrollmentRecord | undefined> {
+    try {
+      const text = await readCappedFile(this.#file, { maxBytes: MAX_BYTES, private: true });
+      return parseMessage(schema, text, MAX_BYTES, 'state-damaged');
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
+      throw error;
+    }
+  }
+
+  async save(record: EnrollmentRecord): Promise<void> {
+    await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+    await writeDurableFile(this.#file, `${JSON.stringify(record, null, 1)}\n`, 0o600);
+  }
+
+  async remove(): Promise<void> {
+    await removeDurableFile(this.#file);
+  }
+}
