@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { setBehaviour } from '../../fakes/fleet/server/behaviour.ts';
 import { fleetFiles } from '../../fakes/fleet/server/files.ts';
 import { NamespaceLaptop, type LaptopProcess } from './namespace-laptop.ts';
 
-const URL = 'https://127.0.0.1:8412';
+const URL = 'https://10.77.1.20:8412';
 const HARDWARE = { uuid: '4c4c4544-0042-3510-8052-c4c04f564231', serial: 'KW-0042', model: 'Kiwi 14' };
 const NODE_KEY = '/opt/orbit/secret-orbit-node-key.txt';
 const SERVER = join(import.meta.dirname, '../../fakes/fleet/server/main.ts');
@@ -39,8 +39,8 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 beforeEach(async () => {
   dir = mkdtempSync(join(work, 'server-'));
-  laptop = await NamespaceLaptop.boot('lap-42', HARDWARE);
-  server = laptop.startOnNetwork(process.execPath, SERVER, 'serve', '--dir', dir, '--listen', '127.0.0.1:8412');
+  laptop = await NamespaceLaptop.boot('lap-42', '10.77.1.20', HARDWARE);
+  server = laptop.startOnNetwork(process.execPath, SERVER, 'serve', '--dir', dir, '--listen', '10.77.1.20:8412');
   await until(() => server.log().includes('"event":"ready"'));
   await laptop.write('/tmp/agent.deb', readFileSync(packagePath));
   await laptop.run('/usr/bin/dpkg', '-i', '/tmp/agent.deb');
@@ -68,7 +68,6 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(Date.parse(host.detail_updated_at)).toBeGreaterThanOrEqual(before);
     expect(laptop.read(NODE_KEY)).toMatch(/^[A-Za-z0-9+/]{32}$/);
     expect(statSync(laptop.path(NODE_KEY)).mode & 0o777).toBe(0o600);
-    expect(laptop.read('/opt/orbit/identifier')).toMatch(/^[0-9a-f-]{36}$/);
     expect(agent.log()).not.toMatch(/ERR|Failed/);
   });
 
@@ -78,6 +77,19 @@ describe('the stand-in agent against the stand-in server', () => {
     const processes = await laptop.run('/bin/ps', 'axww', '-o', 'args');
     expect(processes).toContain('--enroll_secret_env=ENROLL_SECRET');
     for (const text of [processes, agent.log(), server.log()]) expect(text).not.toContain(secret());
+  });
+
+  it('makes the token of the desktop page only where the desktop is asked for', async () => {
+    startAgent({ ORBIT_FLEET_DESKTOP: 'true' });
+    await until(() => existsSync(laptop.path('/opt/orbit/identifier')));
+    expect(laptop.read('/opt/orbit/identifier')).toMatch(/^[0-9a-f-]{36}$/);
+    await until(() => readFileSync(join(dir, 'state.json'), 'utf8').includes(laptop.read('/opt/orbit/identifier')));
+  });
+
+  it('goes through the proxy of its environment on the orbit plane', async () => {
+    const agent = startAgent({ HTTPS_PROXY: 'http://10.77.1.20:9' });
+    await until(() => agent.log().includes('proxyconnect tcp: dial tcp 10.77.1.20:9: connect: connection refused'));
+    expect(await hosts()).toEqual([]);
   });
 
   it('keeps asking with a wrong secret, and says so in the words of orbit', async () => {
@@ -130,13 +142,18 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(host.detail_updated_at).toBe('2000-01-01T00:00:00Z');
   });
 
-  it('runs the lock of a managed host, and only where scripts are enabled', async () => {
-    const first = startAgent({ ORBIT_ENABLE_SCRIPTS: 'true' });
+  it.each([
+    ['locks a host where scripts are enabled', 'true', 'locked'],
+    ['cannot lock a host where they are not', 'false', 'unlocked'],
+  ])('%s', async (_name, enabled, ends) => {
+    const first = startAgent();
     const { id } = await untilHost((known) => known.orbit_version !== null);
     await first.stop();
-    expect(await rest('POST', `/hosts/${id}/lock`)).toMatchObject({ status: 200 });
-    startAgent({ ORBIT_ENABLE_SCRIPTS: 'true' });
-    await untilHost((known) => known.mdm.device_status === 'locked' && known.mdm.pending_action === '');
+    const asked = await rest('POST', `/hosts/${id}/lock`);
+    expect(JSON.parse(asked.body)).toEqual({ device_status: 'unlocked', pending_action: 'lock' });
+    startAgent({ ORBIT_ENABLE_SCRIPTS: enabled });
+    const host = await untilHost((known) => known.mdm.pending_action === '');
+    expect(host.mdm.device_status).toBe(ends);
   });
 
   it('overwrites the row of a host with the same UUID, and forgets that it was locked', async () => {
@@ -166,8 +183,8 @@ describe('the stand-in agent against the stand-in server', () => {
   it('ends with an error, for systemd to start it again, on a machine without a hardware UUID', async () => {
     await laptop.setHardware({ ...HARDWARE, uuid: '' });
     const agent = startAgent();
-    await until(() => agent.log().includes('hardware UUID is empty'));
-    await agent.stop();
+    expect(await agent.ended).toBe(1);
+    expect(agent.log()).toContain('hardware UUID is empty');
   });
 });
 

@@ -17,6 +17,8 @@ export interface Hardware {
 /** A process started on the laptop, with all it has written until now. */
 export interface LaptopProcess {
   readonly log: () => string;
+  /** How it ended: the exit code, or null for a signal. */
+  readonly ended: Promise<number | null>;
   readonly stop: () => Promise<void>;
 }
 
@@ -35,7 +37,7 @@ export class NamespaceLaptop {
     this.#base = base;
   }
 
-  static async boot(hostname: string, hardware: Hardware): Promise<NamespaceLaptop> {
+  static async boot(hostname: string, address: string, hardware: Hardware): Promise<NamespaceLaptop> {
     const base = mkdtempSync(join(tmpdir(), 'fleet-laptop-'));
     const holder = spawn(
       '/usr/bin/unshare',
@@ -53,6 +55,8 @@ export class NamespaceLaptop {
     await laptop.#inside('/bin/mount', '--rbind', '/dev', join(root, 'dev'));
     await laptop.#inside('/bin/mount', '-t', 'tmpfs', 'tmpfs', join(root, 'tmp'));
     await laptop.#inside('/sbin/ip', 'link', 'set', 'lo', 'up');
+    // Not 127.0.0.1: a proxy of the environment is never used for that.
+    await laptop.#inside('/sbin/ip', 'address', 'add', `${address}/32`, 'dev', 'lo');
     await laptop.#inside('/bin/hostname', hostname);
     await laptop.setHardware(hardware);
     await laptop.write('/usr/bin/systemctl', SYSTEMCTL, 0o755);
@@ -157,9 +161,10 @@ function watch(child: ChildProcess): LaptopProcess {
   let text = '';
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   return {
     log: () => text,
+    ended,
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await ended;

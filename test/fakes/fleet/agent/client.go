@@ -24,6 +24,12 @@ var (
 	errNotFound            = errors.New("The resource was not found")
 )
 
+// unreachableError is a fault that time may mend: nothing answered, or a server said that it is not well.
+type unreachableError struct{ cause error }
+
+func (e *unreachableError) Error() string { return e.cause.Error() }
+func (e *unreachableError) Unwrap() error { return e.cause }
+
 // fleetClient sends JSON to one server, trusting one set of roots.
 type fleetClient struct {
 	base string
@@ -79,7 +85,7 @@ func (c *fleetClient) exchange(ctx context.Context, verb, path string, question 
 func (c *fleetClient) orbitRequest(ctx context.Context, verb, path string, question, answer any) error {
 	status, body, err := c.exchange(ctx, verb, path, question)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", verb, path, err)
+		return &unreachableError{fmt.Errorf("%s %s: %w", verb, path, err)}
 	}
 	switch {
 	case status == http.StatusNotFound:
@@ -88,6 +94,8 @@ func (c *fleetClient) orbitRequest(ctx context.Context, verb, path string, quest
 		return errEndUserAuthRequired
 	case status == http.StatusUnauthorized:
 		return errUnauthenticated
+	case status >= 500:
+		return &unreachableError{fmt.Errorf("%s %s received status %d %s", verb, path, status, serverText(body))}
 	case status < 200 || status > 299:
 		return fmt.Errorf("%s %s received status %d %s", verb, path, status, serverText(body))
 	}

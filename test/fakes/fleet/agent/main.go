@@ -26,5 +26,10 @@ func main() {
 		fmt.Println("orbit " + orbitVersion)
 		return
 	}
+	if len(os.Args) > 1 {
+		// Not the service by mistake: a sub-command that this stand-in lacks must be seen to be lacking.
+		fmt.Fprintf(os.Stderr, "No help topic for '%s'\n", os.Args[1])
+		os.Exit(3)
+	}
 	os.Exit(runOrbit(ctx))
 }

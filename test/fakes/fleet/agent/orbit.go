@@ -20,7 +20,8 @@ const (
 	configPath      = "/api/fleet/orbit/config"
 	deviceTokenPath = "/api/fleet/orbit/device_token"
 
-	configInterval = 30 * time.Second
+	configInterval          = 30 * time.Second
+	networkErrorLogInterval = 5 * time.Minute
 )
 
 // enrollRetries is what orbit waits between its six attempts, before it goes on without having enrolled.
@@ -34,6 +35,8 @@ type orbit struct {
 	// osqueryIdentifier is empty where the hardware UUID identifies the host, which is the default.
 	osqueryIdentifier string
 	scriptsEnabled    bool
+
+	lastNetworkErrorLogged time.Time
 }
 
 type orbitConfig struct {
@@ -82,9 +85,12 @@ func runOrbit(ctx context.Context) int {
 		logOrbit("ERR", "pinging server", err)
 	}
 	if err := o.runConfigReceivers(ctx); err != nil {
-		logOrbit("ERR", "failed initial config fetch", err)
-	} else if err := o.shareDeviceToken(ctx); err != nil {
-		logOrbit("ERR", "error updating device token", err)
+		logOrbit("ERR", fmt.Sprintf("failed initial config fetch: %s", err), nil)
+	}
+	if os.Getenv("ORBIT_FLEET_DESKTOP") == "true" {
+		if err := o.shareDeviceToken(ctx); err != nil {
+			logOrbit("ERR", "error updating device token", err)
+		}
 	}
 	if ctx.Err() != nil {
 		return 0
@@ -123,8 +129,26 @@ func (o *orbit) superviseOsqueryd(ctx context.Context, fleetURL, certificate str
 // runConfigReceivers fetches the configuration, enrolling first where there is no node key, and acts on it.
 func (o *orbit) runConfigReceivers(ctx context.Context) error {
 	var config orbitConfig
-	if err := o.authenticated(ctx, configPath, map[string]any{}, &config); err != nil {
-		return fmt.Errorf("RunConfigReceivers get config: %w", err)
+	for {
+		err := o.authenticated(ctx, configPath, map[string]any{}, &config)
+		if err == nil {
+			break
+		}
+		// A server that is not to be reached is waited for, here, and osqueryd does not start before that: an enrolled
+		// laptop without its tunnel is not seen again until at most this interval after the tunnel is back.
+		var unreachable *unreachableError
+		if !errors.As(err, &unreachable) {
+			return fmt.Errorf("RunConfigReceivers get config: %w", err)
+		}
+		if time.Since(o.lastNetworkErrorLogged) >= networkErrorLogInterval {
+			o.lastNetworkErrorLogged = time.Now()
+			logOrbit("INF", "network error while fetching config", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(configInterval):
+		}
 	}
 	for _, id := range config.Notifications.PendingScriptExecutionIDs {
 		if err := o.runScript(ctx, id); err != nil {

@@ -151,8 +151,8 @@ func (d *osqueryd) serve(ctx context.Context) error {
 	}
 }
 
-// distributed fetches the waiting queries, answers them, and goes on at once: the first call after an enrollment so
-// brings the host's details within the same second.
+// distributed fetches the waiting queries and answers them. The first call comes right after the enrollment, so that
+// the host's details are there within the same second.
 func (d *osqueryd) distributed(ctx context.Context) error {
 	body, err := d.ask(ctx, "distributed_tls_read_endpoint", map[string]any{})
 	if err != nil {
@@ -183,13 +183,17 @@ func (d *osqueryd) ask(ctx context.Context, endpointFlag string, question map[st
 		return nil, requestError(err)
 	}
 	var refusal struct {
-		NodeInvalid bool `json:"node_invalid"`
+		NodeInvalid bool   `json:"node_invalid"`
+		Error       string `json:"error"`
 	}
-	if json.Unmarshal(body, &refusal) == nil && refusal.NodeInvalid {
-		return nil, errNodeInvalid
+	if err := json.Unmarshal(body, &refusal); err != nil {
+		return nil, fmt.Errorf("Error parsing JSON: status %d", status)
 	}
-	if status != http.StatusOK {
-		return nil, fmt.Errorf("Request failed: HTTP status %d", status)
+	if refusal.NodeInvalid {
+		return nil, fmt.Errorf("%w: %s", errNodeInvalid, refusal.Error)
+	}
+	if refusal.Error != "" {
+		return nil, errors.New("Request failed: " + refusal.Error)
 	}
 	return body, nil
 }
