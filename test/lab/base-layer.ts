@@ -51,6 +51,11 @@ export async function writeBaseLayer(
     await copyFile(join(standIns, tool), join(base, 'usr', 'bin', tool));
     await chmod(join(base, 'usr', 'bin', tool), 0o755);
   }
+  const library = join(base, 'usr', 'lib', 'fake-systemctl');
+  await mkdir(library, { recursive: true, mode: 0o755 });
+  for (const part of ['read-unit.sh', 'run-service.sh', 'unit-links.sh', 'show-unit.sh']) {
+    await copyFile(join(standIns, part), join(library, part));
+  }
   const whiteouts = hidden.filter((path) => existsSync(path) && !existsSync(join(base, path)));
   for (const folder of emptied) {
     const names = existsSync(folder) ? await readdir(folder) : [];
