@@ -57,7 +57,9 @@ export async function runToolChecked(system: LinuxSystem, command: Command, code
   const result = await runTool(system, command);
   if (result.code === 0) return result;
   const said = `${result.stderr.toString()}\n${result.stdout.toString()}`.trim().slice(-500);
-  throw new KiwiError(code, { detail: `${command.name} ${command.args.join(' ')}: exit code ${result.code}: ${said}` });
+  throw new KiwiError(code, {
+    detail: `${[command.name, ...command.args].join(' ')}: exit code ${result.code}: ${said}`,
+  });
 }
 
 async function isExecutable(file: string): Promise<boolean> {

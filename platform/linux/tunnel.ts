@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { systemClock } from '../../src/core/clock.ts';
 import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/tunnel/endpoint-candidates.ts';
@@ -33,7 +34,7 @@ export class WgQuickTunnel implements Tunnel {
 
   async up(config: TunnelConfig, signal?: AbortSignal): Promise<void> {
     const name = tunnelInterfaceName(config.slug);
-    const [first, ...others] = await this.#candidates(config, signal);
+    const [first, ...others] = await this.#candidates(config);
     const resolvectl = await this.#resolvectl();
     const current = await this.#currentConfig(name);
     const candidates = [first, ...others];
@@ -105,10 +106,8 @@ export class WgQuickTunnel implements Tunnel {
     return false;
   }
 
-  async #candidates(config: TunnelConfig, signal?: AbortSignal): Promise<[string, ...string[]]> {
-    const [first, ...others] = await endpointCandidates(config.endpoints, (host) =>
-      Promise.race([this.#resolve(host), this.#system.clock.sleep(RESOLVE_MS, signal).then((): string[] => [])]),
-    );
+  async #candidates(config: TunnelConfig): Promise<[string, ...string[]]> {
+    const [first, ...others] = await endpointCandidates(config.endpoints, this.#resolve);
     if (first !== undefined) return [first, ...others];
     throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
   }
@@ -245,8 +244,15 @@ function unitOf(name: string): string {
   return `wg-quick@${name}.service`;
 }
 
+/** The system's resolver may be silent for half a minute; a name that takes so long has no use for us. */
 async function resolveHost(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
+  const late = new AbortController();
+  try {
+    const given = systemClock.sleep(RESOLVE_MS, late.signal).then(() => []);
+    return (await Promise.race([lookup(host, { all: true }), given])).map(({ address }) => address);
+  } finally {
+    late.abort();
+  }
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -81,7 +81,7 @@ const SHARED_UUIDS: ReadonlySet<string> = new Set([
 
 /** True for a serial that says nothing: a placeholder, one character repeated, or shorter than 3. Takes a normalised value. */
 export function isPlaceholderSerial(value: string): boolean {
-  return PLACEHOLDERS.has(value) || value.length < 3 || /^(.)\1*$/.test(value.replace(/[\s.:_-]/g, ''));
+  return PLACEHOLDERS.has(value) || value.length < 3 || /^(.?)\1*$/u.test(value.replace(/[\s.:_-]/g, ''));
 }
 
 /** True for a UUID that several machines share, or none has. Takes a normalised value. */
