@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -40,8 +40,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 beforeEach(async () => {
   dir = mkdtempSync(join(work, 'server-'));
   laptop = await NamespaceLaptop.boot('lap-42', '10.77.1.20', HARDWARE);
-  server = laptop.startOnNetwork(process.execPath, SERVER, 'serve', '--dir', dir, '--listen', '10.77.1.20:8412');
-  await until(() => server.log().includes('"event":"ready"'));
+  server = await startServer();
   await laptop.write('/tmp/agent.deb', readFileSync(packagePath));
   await laptop.run('/usr/bin/dpkg', '-i', '/tmp/agent.deb');
   await laptop.write('/etc/fleet/ca.pem', readFileSync(fleetFiles(dir).caPath));
@@ -99,8 +98,7 @@ describe('the stand-in agent against the stand-in server', () => {
   });
 
   it('makes a ghost host when the private CA is in the system store alone', async () => {
-    await laptop.write('/usr/local/share/ca-certificates/fleet.crt', readFileSync(fleetFiles(dir).caPath));
-    await laptop.run('/usr/sbin/update-ca-certificates');
+    await addToSystemStore(readFileSync(fleetFiles(dir).caPath, 'utf8'));
     const agent = startAgent({ ORBIT_FLEET_CERTIFICATE: '' });
     await until(() => agent.log().includes('(Request error: certificate verify failed) retrying...'));
     expect(laptop.read(NODE_KEY)).not.toBe('');
@@ -108,8 +106,7 @@ describe('the stand-in agent against the stand-in server', () => {
   });
 
   it('trusts the given certificate alone: a CA of the system store does not help', async () => {
-    await laptop.write('/usr/local/share/ca-certificates/fleet.crt', readFileSync(fleetFiles(dir).caPath));
-    await laptop.run('/usr/sbin/update-ca-certificates');
+    await addToSystemStore(readFileSync(fleetFiles(dir).caPath, 'utf8'));
     const agent = startAgent({ ORBIT_FLEET_CERTIFICATE: '/opt/orbit/certs.pem' });
     await until(() => agent.log().includes('x509: certificate signed by unknown authority'));
     expect(await hosts()).toEqual([]);
@@ -172,6 +169,16 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(asked.status).toBe(401);
   });
 
+  it('needs its secret no more once both planes are enrolled', async () => {
+    const first = startAgent();
+    const { id } = await untilHost((known) => known.orbit_version !== null);
+    await first.stop();
+    await setSeenTimeAside();
+    const second = startAgent({ ORBIT_ENROLL_SECRET: 'a-dummy' });
+    expect(await untilHost((known) => known.status === 'online')).toMatchObject({ id });
+    expect(second.log()).not.toMatch(/ERR|enroll attempt failed|Failed/);
+  });
+
   it('enrolls anew after its host was deleted, as fleetd does', async () => {
     startAgent();
     const { id } = await untilHost((known) => known.orbit_version !== null);
@@ -198,6 +205,27 @@ function startAgent(change: Readonly<Record<string, string>> = {}): LaptopProces
   });
   started.push(agent);
   return agent;
+}
+
+/** Lets the host look unseen for long, without waiting for it: the server starts again with that state. */
+async function setSeenTimeAside(): Promise<void> {
+  await server.stop();
+  const path = join(dir, 'state.json');
+  const state = readFileSync(path, 'utf8').replace(/"seenTime":"[^"]+"/g, '"seenTime":"2000-01-01T00:00:00Z"');
+  writeFileSync(path, state, { mode: 0o600 });
+  server = await startServer();
+}
+
+async function startServer(): Promise<LaptopProcess> {
+  const fleet = laptop.startOnNetwork(process.execPath, SERVER, 'serve', '--dir', dir, '--listen', '10.77.1.20:8412');
+  await until(() => fleet.log().includes('"event":"ready"'));
+  return fleet;
+}
+
+/** What update-ca-certificates ends with, without its seconds. */
+async function addToSystemStore(pem: string): Promise<void> {
+  const bundle = '/etc/ssl/certs/ca-certificates.crt';
+  await laptop.write(bundle, `${laptop.read(bundle)}${pem}`);
 }
 
 function secret(): string {

@@ -57,7 +57,10 @@ func runOrbit(ctx context.Context) int {
 		<-ctx.Done()
 		return 0
 	}
-	secret, err := enrollSecret(root)
+	if !strings.HasPrefix(fleetURL, "http") {
+		fleetURL = "https://" + fleetURL
+	}
+	secret, err := enrollSecret()
 	if err != nil {
 		logOrbit("FTL", "read enroll secret", err)
 		return 1
@@ -243,11 +246,16 @@ func (o *orbit) shareDeviceToken(ctx context.Context) error {
 	return o.authenticated(ctx, deviceTokenPath, map[string]any{"device_auth_token": string(token)}, nil)
 }
 
-func enrollSecret(root string) (string, error) {
-	if secret := os.Getenv("ORBIT_ENROLL_SECRET"); secret != "" {
+// enrollSecret may be empty: an agent that is enrolled on both planes has no need of it any more.
+func enrollSecret() (string, error) {
+	secret, path := os.Getenv("ORBIT_ENROLL_SECRET"), os.Getenv("ORBIT_ENROLL_SECRET_PATH")
+	if path == "" {
 		return secret, nil
 	}
-	text, err := os.ReadFile(envOr("ORBIT_ENROLL_SECRET_PATH", filepath.Join(root, "secret.txt")))
+	if secret != "" {
+		return "", errors.New("enroll-secret and enroll-secret-path may not be specified together")
+	}
+	text, err := os.ReadFile(path)
 	return strings.TrimSpace(string(text)), err
 }
 

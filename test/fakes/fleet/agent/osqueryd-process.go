@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -44,7 +43,8 @@ func startOsqueryd(ctx context.Context, o *orbit, fleetURL, certificate string) 
 	}
 	child := exec.CommandContext(ctx, filepath.Join(o.root, "bin", "osqueryd", platformDir(), "stable", "osqueryd"), flags...)
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
-	child.Env = append(withoutSecrets(os.Environ()), secretVariable+"="+o.secret)
+	// Nothing of orbit's own environment, so no proxy either.
+	child.Env = []string{secretVariable + "=" + o.secret}
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = 5 * time.Second
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -60,16 +60,6 @@ func startOsqueryd(ctx context.Context, o *orbit, fleetURL, certificate string) 
 		exited <- err
 	}()
 	return exited, nil
-}
-
-func withoutSecrets(environment []string) []string {
-	kept := make([]string, 0, len(environment))
-	for _, entry := range environment {
-		if !strings.HasPrefix(entry, "ORBIT_ENROLL_SECRET=") {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
 }
 
 func firstOf(values ...string) string {
