@@ -22,7 +22,7 @@ export class VirtualYubiKeyControl {
     return serial;
   }
 
-  /** Pulls the key with this serial, or every key; pcscd notices within 0.4 s, a running command at once. */
+  /** Pulls the key with this serial, or every key. A running command fails at once; resolves when pcscd sees it (0.4 s). */
   async pull(serial?: number): Promise<number[]> {
     const { pulled } = await this.#ask<{ pulled: number[] }>({
       command: 'pull',

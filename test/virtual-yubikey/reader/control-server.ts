@@ -63,7 +63,7 @@ async function carryOut(request: ControlCommand, reader: Reader): Promise<object
     case 'insert':
       return { serial: await reader.insert(request.stateFile) };
     case 'pull':
-      return { pulled: reader.pull(request.serial) };
+      return { pulled: await reader.pull(request.serial) };
     case 'touch':
       return { touched: reader.touch.touch() };
     case 'touch-mode': {

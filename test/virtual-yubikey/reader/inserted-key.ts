@@ -19,9 +19,8 @@ export interface InsertedKey {
   readonly stateFile: string;
   /** APDUs since it was plugged in. */
   readonly apdus: () => number;
-  /** Resolves once pcscd has seen the card. */
-  readonly seen: Promise<void>;
-  readonly pull: () => void;
+  /** Pulls it; resolves when the connection is closed. */
+  readonly pull: () => Promise<void>;
 }
 
 /** Plugs the key of a state file into vpcd's slot at `port`. */
@@ -35,7 +34,7 @@ export async function insertKey(port: number, stateFile: string, around: Surroun
     waitForTouch: () => around.touch.wait(card.state.serial, removal.signal),
     now: () => performance.now(),
   });
-  const seen = Promise.withResolvers<undefined>();
+  const gone = Promise.withResolvers<undefined>();
   let apdus = 0;
   const disconnect = await connectToVpcd(port, {
     powerCycle: () => card.powerCycle(),
@@ -43,15 +42,19 @@ export async function insertKey(port: number, stateFile: string, around: Surroun
       apdus += 1;
       return transmitWithFaults(card, apdu, around.faults);
     },
-    seen: () => seen.resolve(undefined),
     gone: () => {
-      seen.resolve(undefined);
-      if (removal.signal.aborted) return;
       removal.abort();
+      gone.resolve(undefined);
       around.pulled();
     },
   });
-  return { card, stateFile, apdus: () => apdus, seen: seen.promise, pull: disconnect };
+  const pull = async (): Promise<void> => {
+    // Before the socket closes: from here on nothing is written to the state file any more.
+    removal.abort();
+    disconnect();
+    await gone.promise;
+  };
+  return { card, stateFile, apdus: () => apdus, pull };
 }
 
 async function transmitWithFaults(card: Card, apdu: Buffer, faults: FaultScript): Promise<Buffer | undefined> {

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const VPCD_PORTS = [0x8c7b, 0x8c7c] as const;
 
 const PCSCD = '/usr/sbin/pcscd';
-const SOCKET = '/run/pcscd/pcscd.comm';
+/** Where clients connect; fixed when pcscd was built. */
+export const PCSCD_SOCKET = '/run/pcscd/pcscd.comm';
 const DRIVERS = [
   '/usr/lib/pcsc/drivers/serial/libifdvpcd.so',
   '/usr/lib64/pcsc/drivers/serial/libifdvpcd.so',
@@ -25,7 +26,8 @@ export async function startPcscd(directory: string): Promise<Pcscd> {
   const driver = DRIVERS.find((path) => existsSync(path));
   if (!existsSync(PCSCD)) throw new Error(`no ${PCSCD}: install pcscd`);
   if (driver === undefined) throw new Error('no libifdvpcd.so: install vsmartcard-vpcd');
-  if (existsSync(SOCKET)) throw new Error(`${SOCKET} exists: another pcscd runs here; use a private /run/pcscd`);
+  if (existsSync(PCSCD_SOCKET))
+    throw new Error(`${PCSCD_SOCKET} exists: another pcscd runs here; use a private /run/pcscd`);
   const configuration = join(directory, 'reader.conf');
   writeFileSync(configuration, readerConfiguration(driver));
   const log = openSync(join(directory, 'pcscd.log'), 'a', 0o600);
@@ -43,7 +45,7 @@ export async function startPcscd(directory: string): Promise<Pcscd> {
     clearTimeout(late);
   };
   const deadline = Date.now() + 5_000;
-  while (!existsSync(SOCKET)) {
+  while (!existsSync(PCSCD_SOCKET)) {
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       await stop();
       throw new Error(`pcscd did not start; see ${join(directory, 'pcscd.log')}`);

@@ -1,8 +1,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FaultScript, type Fault } from './faults.ts';
 import { insertKey, type InsertedKey } from './inserted-key.ts';
-import { startPcscd, VPCD_PORTS, type Pcscd } from './pcscd.ts';
+import { slotState, untilSlotChanged } from './pcscd-state.ts';
+import { PCSCD_SOCKET, startPcscd, VPCD_PORTS, type Pcscd } from './pcscd.ts';
 import { TouchSensor, type TouchSettings } from './touch-sensor.ts';
 
 /** What `show` tells. */
@@ -24,12 +24,30 @@ export interface ReaderStatus {
   }[];
 }
 
+/** One slot of vpcd. */
+interface Place {
+  readonly port: number;
+  readonly slot: number;
+  key: InsertedKey | 'coming' | undefined;
+  /** pcscd's count of insertions and removals when it had noticed the key. */
+  events: number;
+  /** Resolves when pcscd knows that the last key is gone. */
+  free: Promise<void>;
+}
+
 /** pcscd with two places for a key, a finger, and things that go wrong. */
 export class Reader {
   readonly touch: TouchSensor;
   readonly faults = new FaultScript();
   readonly #pcscd: Pcscd;
-  readonly #places: (InsertedKey | 'reserved' | undefined)[] = VPCD_PORTS.map(() => undefined);
+  readonly #places: Place[] = VPCD_PORTS.map((port, slot) => ({
+    port,
+    slot,
+    key: undefined,
+    events: 0,
+    free: Promise.resolve(),
+  }));
+  #stopping = false;
 
   private constructor(pcscd: Pcscd, touch: TouchSettings) {
     this.#pcscd = pcscd;
@@ -54,34 +72,30 @@ export class Reader {
     const stateFile = realpathSync(path);
     // Two cards writing one file would undo each other's changes.
     if (this.#keys().some((key) => key.stateFile === stateFile)) throw new Error('this key is inserted already');
-    const place = this.#places.indexOf(undefined);
-    const port = VPCD_PORTS[place];
-    if (port === undefined) throw new Error('both places are taken; pull a key first');
-    this.#places[place] = 'reserved';
-    const surroundings = {
-      touch: this.touch,
-      faults: this.faults,
-      pulled: () => void (this.#places[place] = undefined),
-    };
+    const place = this.#places.find((one) => one.key === undefined);
+    if (!place) throw new Error('both places are taken; pull a key first');
+    place.key = 'coming';
     try {
-      const key = await insertKey(port, stateFile, surroundings);
-      this.#places[place] = key;
-      await key.seen;
-      // pcscd publishes the reader's state right after it has the ATR.
-      await sleep(5);
+      await place.free;
+      const { events } = await slotState(PCSCD_SOCKET, place.slot);
+      const { touch, faults } = this;
+      const key = await insertKey(place.port, stateFile, { touch, faults, pulled: () => this.#emptied(place) });
+      place.key = key;
+      place.events = (await untilSlotChanged(PCSCD_SOCKET, place.slot, events, true)).events;
       return key.card.state.serial;
     } catch (error) {
-      this.#places[place] = undefined;
+      place.key = undefined;
       throw error;
     }
   }
 
-  /** Pulls the key with this serial, or all; returns the serials pulled. pcscd notices within 0.4 s. */
-  pull(serial?: number): number[] {
+  /** Pulls the key with this serial, or all. A running command fails at once; resolves when pcscd has seen it (0.4 s). */
+  async pull(serial?: number): Promise<number[]> {
     const keys = this.#keys().filter((key) => serial === undefined || key.card.state.serial === serial);
     if (keys.length === 0)
       throw new Error(serial === undefined ? 'no key is inserted' : `no key ${serial} is inserted`);
-    for (const key of keys) key.pull();
+    await Promise.all(keys.map((key) => key.pull()));
+    await Promise.all(this.#places.map((place) => place.free));
     return keys.map((key) => key.card.state.serial);
   }
 
@@ -90,7 +104,7 @@ export class Reader {
       touch: this.touch.settings,
       blinking: this.touch.blinking,
       faults: this.faults.waiting,
-      keys: this.#places.flatMap((key, slot) => (key === undefined || key === 'reserved' ? [] : [describe(key, slot)])),
+      keys: this.#places.flatMap(({ key }, slot) => (typeof key === 'object' ? [describe(key, slot)] : [])),
     };
   }
 
@@ -100,12 +114,23 @@ export class Reader {
   }
 
   async stop(): Promise<void> {
-    for (const key of this.#keys()) key.pull();
+    this.#stopping = true;
+    await Promise.all(this.#keys().map((key) => key.pull()));
     await this.#pcscd.stop();
   }
 
+  #emptied(place: Place): void {
+    place.key = undefined;
+    if (this.#stopping) return;
+    // If pcscd is gone there is nobody left to notice.
+    place.free = untilSlotChanged(PCSCD_SOCKET, place.slot, place.events, false).then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
   #keys(): InsertedKey[] {
-    return this.#places.filter((key) => key !== undefined && key !== 'reserved');
+    return this.#places.map(({ key }) => key).filter((key) => typeof key === 'object');
   }
 }
 

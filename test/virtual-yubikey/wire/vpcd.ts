@@ -12,38 +12,41 @@ export interface VpcdCard {
   powerCycle(): void;
   /** `undefined` pulls the card instead of answering. */
   transmit(apdu: Buffer): Promise<Buffer | undefined>;
-  /** The driver asked for the ATR: pcscd knows of the card. */
-  seen(): void;
   /** The driver closed the connection, or the card was pulled. */
   gone(): void;
 }
 
 /** Puts a card into vpcd's slot at this port, and returns how to pull it. */
-export async function connectToVpcd(port: number, card: VpcdCard, deadlineMs = 5_000): Promise<() => void> {
-  const socket = await connectWithRetries(port, Date.now() + deadlineMs);
+export async function connectToVpcd(port: number, card: VpcdCard): Promise<() => void> {
+  const socket = await connectWithRetries(port);
   socket.setNoDelay(true);
-  let buffered = Buffer.alloc(0);
-  // vpcd sends the next message only after the answer to the last, except after power messages: hence a queue.
+  // vpcd does not wait after power messages, so an APDU can arrive behind one: hence a queue.
   let work = Promise.resolve();
+  onMessage(socket, (message) => {
+    work = work
+      .then(() => answerMessage(socket, card, message))
+      .catch((error: unknown) => {
+        process.stderr.write(
+          `virtual-yubikey: ${error instanceof Error ? (error.stack ?? error.message) : 'failed'}\n`,
+        );
+        socket.destroy();
+      });
+  });
+  socket.on('close', () => card.gone());
+  return () => socket.destroy();
+}
+
+function onMessage(socket: Socket, take: (message: Buffer) => void): void {
+  let buffered = Buffer.alloc(0);
   socket.on('data', (chunk: Buffer) => {
     buffered = Buffer.concat([buffered, chunk]);
     while (buffered.length >= 2 && buffered.length >= 2 + buffered.readUInt16BE(0)) {
       const end = 2 + buffered.readUInt16BE(0);
-      const message = buffered.subarray(2, end);
+      take(buffered.subarray(2, end));
       buffered = buffered.subarray(end);
-      work = work
-        .then(() => answerMessage(socket, card, message))
-        .catch((error: unknown) => {
-          process.stderr.write(
-            `virtual-yubikey: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-          );
-          socket.destroy();
-        });
     }
   });
   socket.on('error', () => socket.destroy());
-  socket.on('close', () => card.gone());
-  return () => socket.destroy();
 }
 
 async function answerMessage(socket: Socket, card: VpcdCard, message: Buffer): Promise<void> {
@@ -61,7 +64,6 @@ async function answerMessage(socket: Socket, card: VpcdCard, message: Buffer): P
       return;
     case ASK_ATR:
       send(socket, ATR);
-      card.seen();
       return;
     default:
       throw new Error(`unknown vpcd control message ${message.toString('hex')}`);
@@ -76,7 +78,9 @@ function send(socket: Socket, payload: Buffer): void {
   if (!socket.destroyed) socket.write(frame);
 }
 
-async function connectWithRetries(port: number, deadline: number): Promise<Socket> {
+// pcscd loads the driver, which begins to listen, at about the time clients can connect to pcscd.
+async function connectWithRetries(port: number): Promise<Socket> {
+  const deadline = Date.now() + 5_000;
   for (;;) {
     try {
       return await connectOnce(port);
