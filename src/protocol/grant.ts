@@ -14,9 +14,11 @@ import {
   wireguardKey,
 } from './common.ts';
 
-const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
+/** A DNS name of at least two labels, in lower case. */
+export const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
 const httpsUrl = z.url({ protocol: /^https$/ }).max(500);
-const endpoint = z
+/** `host:port` of a WireGuard endpoint. */
+export const wireguardEndpoint = z
   .string()
   .max(260)
   .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):\d{1,5}$/);
@@ -58,7 +60,7 @@ export const grant = z.strictObject({
   }),
   wireguard: z.strictObject({
     address: ipv4,
-    endpoints: z.array(endpoint).min(1).max(4),
+    endpoints: z.array(wireguardEndpoint).min(1).max(4),
     serverPublicKey: wireguardKey,
     presharedKey: wireguardKey,
     allowedCidrs: z.array(ipv4Cidr).min(1).max(32),

@@ -1,0 +1,148 @@
+import type { KeyObject } from 'node:crypto';
+
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+
+import { digest } from '../../core/bytes.ts';
+import type { Clock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { oneTimeToken } from './one-time-token.ts';
+
+/** What the slice asks of its CA. */
+export interface CertificateAuthority {
+  /**
+   * Has a certificate issued for the key in `csr`.
+   * @returns PEM of the leaf
+   * @throws KiwiError `ca-unavailable` when the CA does not answer, `csr-refused` when it does not take the request
+   */
+  sign(input: SignInput): Promise<string>;
+  /** Revokes a serial. Safe to repeat. The caller knows the serial from our registry: step-ca "revokes" unknown ones too. */
+  revoke(serialHex: string, reason: string): Promise<void>;
+  /** True when the CA answers. Never rejects. */
+  healthy(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface SignInput {
+  readonly csr: Buffer;
+  /** Common name of the certificate. */
+  readonly subject: string;
+  /** The CN in the request: step-ca demands that the token names it, the template ignores it. */
+  readonly requestedName: string | undefined;
+  /** Claims for the template. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export interface CaClientOptions {
+  /** https://10.77.0.1:9443 */
+  readonly url: string;
+  /** PEM: the only root under which the CA is believed. */
+  readonly root: string;
+  readonly provisioner: string;
+  readonly keyId: string;
+  readonly key: KeyObject;
+  readonly clock: Clock;
+  readonly timeoutMs?: number;
+}
+
+const signed = z.object({ crt: z.string().min(1).max(16_384) });
+const refused = z.object({ message: z.string().max(2000) });
+
+/** A client of step-ca's HTTP API with kept connections and a pinned root. */
+export function createCaClient(options: CaClientOptions): CertificateAuthority {
+  const timeout = options.timeoutMs ?? 10_000;
+  const agent = new Agent({
+    connect: { ca: options.root, timeout },
+    connections: 16,
+    keepAliveTimeout: 30_000,
+    headersTimeout: timeout,
+    bodyTimeout: timeout,
+  });
+  const token = (path: string, subject: string, claims: Readonly<Record<string, unknown>>): string =>
+    oneTimeToken({
+      provisioner: options.provisioner,
+      keyId: options.keyId,
+      key: options.key,
+      audience: `${options.url}${path}`,
+      subject,
+      nowMs: options.clock.now(),
+      claims,
+    });
+  const post = async (path: string, body: object): Promise<{ status: number; value: unknown }> => {
+    try {
+      const response = await request(`${options.url}${path}`, {
+        method: 'POST',
+        dispatcher: agent,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      const text = await response.body.text();
+      return { status: response.statusCode, value: text === '' ? {} : JSON.parse(text) };
+    } catch (error) {
+      throw new KiwiError('ca-unavailable', { detail: describe(error), cause: error });
+    }
+  };
+  return {
+    async sign(input) {
+      const sans = [input.subject, ...(input.requestedName === undefined ? [] : [input.requestedName])];
+      const path = '/1.0/sign';
+      const { status, value } = await post(path, {
+        csr: toPem(input.csr),
+        ott: token(path, input.subject, {
+          sans: [...new Set(sans)],
+          // Binds the token to this very request: a stolen one signs nothing else.
+          cnf: { 'x5rt#S256': digest(input.csr) },
+          ...input.claims,
+        }),
+      });
+      if (status === 201) {
+        const parsed = signed.safeParse(value);
+        if (parsed.success) return parsed.data.crt;
+        throw new KiwiError('ca-unavailable', { detail: 'step-ca: an answer without certificate' });
+      }
+      const detail = `step-ca /sign: ${status} ${messageOf(value)}`;
+      // 401 speaks of our token (a clock, a restarted CA), not of the laptop's request.
+      throw new KiwiError(status === 400 || status === 403 ? 'csr-refused' : 'ca-unavailable', { detail });
+    },
+    async revoke(serialHex, reason) {
+      const serial = BigInt(`0x${serialHex}`).toString();
+      const path = '/1.0/revoke';
+      const { status, value } = await post(path, {
+        serial,
+        ott: token(path, serial, {}),
+        // RFC 5280, section 5.3.1: 5 = cessationOfOperation, 1 = keyCompromise.
+        reasonCode: reason === 'burned' ? 1 : 5,
+        reason,
+        passive: true,
+      });
+      if (status === 200 || (status === 400 && /already revoked/i.test(messageOf(value)))) return;
+      throw new KiwiError('ca-unavailable', { detail: `step-ca /revoke: ${status} ${messageOf(value)}` });
+    },
+    async healthy() {
+      try {
+        const response = await request(`${options.url}/health`, { dispatcher: agent, headersTimeout: 2000 });
+        await response.body.dump();
+        return response.statusCode === 200;
+      } catch {
+        return false;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function messageOf(value: unknown): string {
+  const parsed = refused.safeParse(value);
+  return parsed.success ? parsed.data.message.slice(0, 200) : '';
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'step-ca: no answer';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return `step-ca: ${code}`;
+}
+
+function toPem(der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+}

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+
+import { KiwiError } from '../../core/errors.ts';
+import { runProgram } from '../../programs/run-program.ts';
+
+/** The line that ca.json, templates and HTTP answers were tried with. */
+const VERSION = /^0\.30\.\d+/;
+
+/**
+ * Finds step-ca: KIWISTACK_STEP_CA, else `.cache/bin/step-ca` of this repository, else PATH.
+ * @throws KiwiError `tool-missing` when there is none, or one of another version
+ */
+export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
+  const given = env['KIWISTACK_STEP_CA'];
+  const candidates =
+    given === undefined
+      ? [
+          path.resolve(import.meta.dirname, '../../../.cache/bin/step-ca'),
+          ...(env['PATH'] ?? '').split(':').map((folder) => path.join(folder, 'step-ca')),
+        ]
+      : [given];
+  const found = candidates.find((file) => path.isAbsolute(file) && existsSync(file));
+  if (found === undefined) {
+    throw new KiwiError('tool-missing', { detail: 'step-ca 0.30 (npm run prepare-machine builds it)' });
+  }
+  const version = await versionOf(found);
+  if (!VERSION.test(version)) {
+    throw new KiwiError('tool-missing', { detail: `step-ca 0.30 is needed, ${found} is ${version}` });
+  }
+  return found;
+}
+
+async function versionOf(program: string): Promise<string> {
+  const { stdout } = await runProgram({ program, args: ['version'], timeoutMs: 10_000 });
+  const said = /step.* CA\/(\S+)/i.exec(stdout.toString('utf8'))?.[1] ?? 'unknown';
+  // One built with `go install` says "0000000-dev"; Go's build information in the binary names the module's version.
+  return VERSION.test(said) ? said : ((await moduleVersion(program)) ?? said);
+}
+
+async function moduleVersion(program: string): Promise<string | undefined> {
+  const handle = await open(program);
+  try {
+    let tail = '';
+    for await (const chunk of handle.createReadStream({ highWaterMark: 1 << 20, autoClose: false })) {
+      const text = tail + (chunk as Buffer).toString('latin1');
+      const version = /mod\tgithub\.com\/smallstep\/certificates\tv(\S+)/.exec(text)?.[1];
+      if (version !== undefined) return version;
+      tail = text.slice(-200);
+    }
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}

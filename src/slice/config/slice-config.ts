@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { readCappedFile } from '../../core/read-capped-file.ts';
+import { parseStrictJson } from '../../core/strict-json.ts';
+import { policy } from '../../protocol/challenge.ts';
+import { base64urlOf, digestText, ipv4, ipv4Cidr, slug, text, wireguardKey } from '../../protocol/common.ts';
+import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
+import { slicePaths } from './slice-paths.ts';
+
+const port = z.int().min(1).max(65_535);
+
+/** slice.json: what `init` decided, and what may be changed by hand while the slice is down. */
+export const sliceConfig = z.strictObject({
+  version: z.literal(1),
+  customer: z.strictObject({ slug, name: text(100) }),
+  /** Per customer, so that a laptop cannot be followed from one customer to another. */
+  fingerprintSalt: base64urlOf(32),
+  gateway: z.strictObject({
+    /** What stands in the certificates on the YubiKeys and in package links. */
+    url: z.url({ protocol: /^https$/ }).max(500),
+    listen: z.strictObject({ host: z.string().min(1).max(253), port }),
+  }),
+  inside: z.strictObject({
+    /** The slice's own address in the tunnel network: step-ca listens there and nowhere else. */
+    address: ipv4,
+    /** Laptops get their addresses from here. */
+    network: ipv4Cidr,
+    /** What a laptop reaches through the tunnel; never a default route. */
+    cidrs: z.array(ipv4Cidr).min(1).max(32),
+    dns: z.strictObject({ servers: z.array(ipv4).max(4), domains: z.array(domain).max(16) }),
+  }),
+  wireguard: z.strictObject({
+    interface: z.string().regex(/^[a-z][a-z0-9-]{0,14}$/),
+    port,
+    publicKey: wireguardKey,
+    endpoints: z.array(wireguardEndpoint).min(1).max(4),
+    keepaliveSeconds: z.int().min(5).max(120),
+  }),
+  ca: z.strictObject({ port, crlPort: port, gatewayKid: digestText, yubikeyKid: digestText }),
+  policy,
+  windows: z.strictObject({
+    sessionSeconds: z.int().min(10).max(3600),
+    /** A device that does not confirm in this time is taken back. */
+    confirmSeconds: z.int().min(1).max(86_400),
+  }),
+  quota: z.strictObject({ devices: z.int().min(0).max(1_000_000) }),
+  /** Token bucket for each client address. A whole office may sit behind one. */
+  rateLimit: z.strictObject({ burst: z.int().min(1).max(1_000_000), perSecond: z.number().min(0.01).max(1_000_000) }),
+});
+export type SliceConfig = z.infer<typeof sliceConfig>;
+
+/** @throws KiwiError `slice-missing`, or `state-damaged` when slice.json is not of its form */
+export async function readSliceConfig(dir: string): Promise<SliceConfig> {
+  const file = slicePaths(dir).config;
+  let bytes: Buffer;
+  try {
+    bytes = await readCappedFile(file, { maxBytes: 256 * 1024, private: true });
+  } catch (error) {
+    if (isMissing(error)) throw new KiwiError('slice-missing', { detail: dir, cause: error });
+    throw error;
+  }
+  return parseConfigFile(sliceConfig, bytes, file);
+}
+
+export async function writeSliceConfig(dir: string, config: SliceConfig): Promise<void> {
+  await writeDurableFile(slicePaths(dir).config, `${JSON.stringify(sliceConfig.parse(config), null, 2)}\n`, 0o600);
+}
+
+/** A configuration file's bytes to its type. @throws KiwiError `state-damaged` naming file and fields, never values */
+export function parseConfigFile<S extends z.ZodType>(schema: S, bytes: Uint8Array, file: string): z.infer<S> {
+  let value: unknown;
+  try {
+    value = parseStrictJson(bytes, 1 << 20);
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : 'not JSON';
+    throw new KiwiError('state-damaged', { detail: `${file}: ${why}`, cause: error });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const fields = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new KiwiError('state-damaged', { detail: `${file}: ${fields.join('; ')}` });
+}

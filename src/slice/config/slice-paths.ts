@@ -1,0 +1,79 @@
+import path from 'node:path';
+
+/** Where everything of a slice lies below its folder. Folders are 0700, keys and the registry 0600. */
+export interface SlicePaths {
+  readonly dir: string;
+  readonly config: string;
+  readonly registry: string;
+  /** The MSP's root: in real life offline. Nothing that runs reads its key. */
+  readonly msp: { readonly dir: string; readonly certificate: string; readonly key: string };
+  /** Working folder of step-ca: ca.json names its files relative to it, so that a slice can be moved. */
+  readonly ca: {
+    readonly dir: string;
+    readonly config: string;
+    readonly root: string;
+    readonly certificate: string;
+    readonly key: string;
+    readonly log: string;
+  };
+  /** What the gateway holds: its grant-signing key, its TLS key, and the key of step-ca's provisioner `gateway`. */
+  readonly gateway: {
+    readonly dir: string;
+    readonly certificate: string;
+    readonly key: string;
+    readonly tlsCertificate: string;
+    readonly tlsKey: string;
+    readonly provisionerKey: string;
+  };
+  /** What only the operator needs: the key of step-ca's provisioner `yubikey`. The gateway never opens it. */
+  readonly operator: { readonly dir: string; readonly provisionerKey: string };
+  /** Stands in for the public web PKI when no TLS certificate is given. */
+  readonly webCa: { readonly dir: string; readonly certificate: string; readonly key: string };
+  readonly wireguard: { readonly dir: string; readonly privateKey: string };
+  readonly fleet: string;
+  readonly yubicoRoots: string;
+  /** State of a running slice: goes with it. */
+  readonly run: {
+    readonly dir: string;
+    readonly lock: string;
+    readonly controlSocket: string;
+    readonly endpoint: string;
+  };
+}
+
+export function slicePaths(dir: string): SlicePaths {
+  const at = (...names: string[]): string => path.join(dir, ...names);
+  return {
+    dir,
+    config: at('slice.json'),
+    registry: at('registry.sqlite'),
+    msp: { dir: at('msp'), certificate: at('msp', 'root.crt'), key: at('msp', 'root.key') },
+    ca: {
+      dir: at('ca'),
+      config: at('ca', 'ca.json'),
+      root: at('ca', 'root.crt'),
+      certificate: at('ca', 'intermediate.crt'),
+      key: at('ca', 'intermediate.key'),
+      log: at('ca', 'step-ca.log'),
+    },
+    gateway: {
+      dir: at('gateway'),
+      certificate: at('gateway', 'grant.crt'),
+      key: at('gateway', 'grant.key'),
+      tlsCertificate: at('gateway', 'tls.crt'),
+      tlsKey: at('gateway', 'tls.key'),
+      provisionerKey: at('gateway', 'provisioner.key'),
+    },
+    operator: { dir: at('operator'), provisionerKey: at('operator', 'provisioner.key') },
+    webCa: { dir: at('web-ca'), certificate: at('web-ca', 'root.crt'), key: at('web-ca', 'root.key') },
+    wireguard: { dir: at('wireguard'), privateKey: at('wireguard', 'private.key') },
+    fleet: at('fleet.json'),
+    yubicoRoots: at('yubico-roots.pem'),
+    run: {
+      dir: at('run'),
+      lock: at('run', 'slice.pid'),
+      controlSocket: at('run', 'control.sock'),
+      endpoint: at('run', 'endpoint.json'),
+    },
+  };
+}

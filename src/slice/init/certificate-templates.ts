@@ -1,0 +1,57 @@
+import { EKU } from '../../pki/roles.ts';
+
+/**
+ * step-ca templates (Go text/template with sprig). Missing claims render silently as empty strings, so each template first
+ * refuses everything that is not a map of non-empty strings (`fail` becomes 400). Nothing is taken from the request but its key:
+ * `.Insecure.CR` appears only as PublicKey.
+ */
+
+const requireClaims = (claim: string, names: readonly string[]): string =>
+  [
+    `{{- if not (kindIs "map" .Token.${claim}) }}{{ fail "claim ${claim} is missing" }}{{ end -}}`,
+    ...names.map(
+      (name) =>
+        `{{- if not (kindIs "string" .Token.${claim}.${name}) }}{{ fail "claim ${claim}.${name} is missing" }}{{ end -}}` +
+        `{{- if eq "" (trim .Token.${claim}.${name}) }}{{ fail "claim ${claim}.${name} is empty" }}{{ end -}}`,
+    ),
+  ].join('\n');
+
+/** Certificate of a laptop: CN, OU, O and names from the gateway's token, P-256 only, clientAuth only. */
+export function deviceTemplate(crlUrl: string): string {
+  return `${requireClaims('device', ['host', 'role', 'customer', 'uri'])}
+{{- if ne .Token.device.host .Subject.CommonName }}{{ fail "host is not the subject" }}{{ end -}}
+{{- if not (typeIs "*ecdsa.PublicKey" .Insecure.CR.PublicKey) }}{{ fail "not an EC key" }}{{ end -}}
+{{- if ne "P-256" .Insecure.CR.PublicKey.Params.Name }}{{ fail "not a P-256 key" }}{{ end -}}
+{
+  "subject": {
+    "commonName": {{ toJson .Token.device.host }},
+    "organizationalUnit": {{ toJson .Token.device.role }},
+    "organization": {{ toJson .Token.device.customer }}
+  },
+  "dnsNames": [{{ toJson .Token.device.host }}],
+  "uris": [{{ toJson .Token.device.uri }}],
+  "keyUsage": ["digitalSignature"],
+  "extKeyUsage": ["clientAuth"],
+  "crlDistributionPoints": [${JSON.stringify(crlUrl)}]
+}
+`;
+}
+
+/** Certificate on a YubiKey: names customer and gateway, so that staff type nothing. EC or RSA: what keys can make. */
+export function yubikeyTemplate(crlUrl: string): string {
+  return `${requireClaims('yubikey', ['serial', 'role', 'customer', 'uri', 'gateway'])}
+{{- if ne (print "KiwiStack enrollment " .Token.yubikey.serial) .Subject.CommonName }}{{ fail "serial is not the subject" }}{{ end -}}
+{{- if not (or (typeIs "*ecdsa.PublicKey" .Insecure.CR.PublicKey) (typeIs "*rsa.PublicKey" .Insecure.CR.PublicKey)) }}{{ fail "not an EC or RSA key" }}{{ end -}}
+{
+  "subject": {
+    "commonName": {{ toJson .Subject.CommonName }},
+    "organizationalUnit": {{ toJson .Token.yubikey.role }},
+    "organization": {{ toJson .Token.yubikey.customer }}
+  },
+  "uris": [{{ toJson .Token.yubikey.uri }}, {{ toJson .Token.yubikey.gateway }}],
+  "keyUsage": ["digitalSignature"],
+  "unknownExtKeyUsage": [${JSON.stringify(EKU.enrollmentKey)}],
+  "crlDistributionPoints": [${JSON.stringify(crlUrl)}]
+}
+`;
+}

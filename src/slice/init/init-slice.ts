@@ -1,0 +1,309 @@
+import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import path from 'node:path';
+
+import { base64url } from '../../core/bytes.ts';
+import type { Clock } from '../../core/clock.ts';
+import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { readCappedFile } from '../../core/read-capped-file.ts';
+import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
+import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
+import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
+import { EKU } from '../../pki/roles.ts';
+import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
+import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { slicePaths } from '../config/slice-paths.ts';
+import { createSqliteRegistry } from '../registry/sqlite-registry.ts';
+import { provisionerExtension, PROVISIONER_EXTENSION } from './provisioner-extension.ts';
+import { crlDistributionPoint, PROVISIONER, renderCaConfig } from './render-ca-config.ts';
+import { YUBICO_ROOTS } from './yubico-roots.ts';
+
+export interface InitOptions {
+  readonly dir: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly gatewayUrl: string;
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** IPv4 address or name at which laptops reach the WireGuard endpoint; default: the host of `gatewayUrl`. */
+  readonly publicAddress?: string;
+  /** The gateway's TLS certificate (chain) and key, PEM; absent: made under a web CA that stands in for the public one. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /** PEM bundle of roots that stand in for Yubico's; absent: Yubico's own. */
+  readonly yubicoRootFile?: string;
+  readonly fleet?: FleetConfig;
+  readonly domains?: readonly string[];
+  readonly dnsServers?: readonly string[];
+  readonly insideAddress?: string;
+  readonly insideNetwork?: string;
+  readonly insideCidrs?: readonly string[];
+  readonly interface?: string;
+  readonly wireguardPort?: number;
+  readonly caPort?: number;
+  readonly crlPort?: number;
+  readonly quota?: number;
+  readonly rateLimit?: SliceConfig['rateLimit'];
+  readonly confirmSeconds?: number;
+  readonly sessionSeconds?: number;
+}
+
+/** `sun_path` of a UNIX socket holds 108 bytes (unix(7)); the control socket lies below the folder. */
+const SOCKET_PATH_LIMIT = 107;
+
+/**
+ * Makes a slice: MSP root, customer's intermediate, step-ca configuration, gateway keys, registry, WireGuard key.
+ * Everything is made in a folder beside and renamed in one step: a failed or interrupted init leaves no half slice.
+ *
+ * @throws KiwiError `slice-exists`, `usage`
+ */
+export async function initSlice(options: InitOptions, clock: Clock): Promise<SliceConfig> {
+  const dir = path.resolve(options.dir);
+  if (Buffer.byteLength(slicePaths(dir).run.controlSocket) > SOCKET_PATH_LIMIT) {
+    throw new KiwiError('usage', { detail: '--dir: the folder name is too long for its control socket' });
+  }
+  await refuseExisting(dir);
+  await mkdir(path.dirname(dir), { recursive: true });
+  const draft = path.join(path.dirname(dir), `.${path.basename(dir)}.${randomBytes(6).toString('hex')}.init`);
+  try {
+    const config = await build(draft, options, clock);
+    await rmdir(dir).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    await rename(draft, dir);
+    return config;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function refuseExisting(dir: string): Promise<void> {
+  try {
+    const names = await readdir(dir);
+    if (names.includes('slice.json')) throw new KiwiError('slice-exists', { detail: dir });
+    if (names.length > 0) throw new KiwiError('usage', { detail: `--dir: ${dir} holds other files` });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function build(draft: string, options: InitOptions, clock: Clock): Promise<SliceConfig> {
+  const paths = slicePaths(draft);
+  for (const dir of [
+    paths.dir,
+    ...[paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run].map((entry) => entry.dir),
+  ]) {
+    await mkdir(dir, { mode: 0o700 });
+  }
+  const gatewayProvisioner = generateP256();
+  const yubikeyProvisioner = generateP256();
+  const wireguard = generateWireguardKey();
+  const config = configOf(options, {
+    wireguardPublicKey: wireguard.publicKey,
+    gatewayKid: jwkThumbprint(publicJwk(gatewayProvisioner)),
+    yubikeyKid: jwkThumbprint(publicJwk(yubikeyProvisioner)),
+  });
+  const now = new Date(clock.now());
+  await makeCertificates(paths, config, now);
+  await makeTls(paths, config, options, now);
+  await writeDurableFile(
+    paths.ca.config,
+    renderCaConfig({
+      address: config.inside.address,
+      port: config.ca.port,
+      crlPort: config.ca.crlPort,
+      gatewayKey: publicJwk(gatewayProvisioner),
+      yubikeyKey: publicJwk(yubikeyProvisioner),
+    }),
+    0o600,
+  );
+  await writeKey(paths.gateway.provisionerKey, gatewayProvisioner);
+  await writeKey(paths.operator.provisionerKey, yubikeyProvisioner);
+  await writeDurableFile(paths.wireguard.privateKey, `${wireguard.privateKey}\n`, 0o600);
+  await writeDurableFile(paths.yubicoRoots, await yubicoRoots(options.yubicoRootFile), 0o600);
+  if (options.fleet !== undefined) await writeFleetConfig(draft, options.fleet);
+  createSqliteRegistry(paths.registry).close();
+  await writeSliceConfig(draft, config);
+  return config;
+}
+
+function configOf(
+  options: InitOptions,
+  made: { wireguardPublicKey: string; gatewayKid: string; yubikeyKid: string },
+): SliceConfig {
+  const url = parseUrl(options.gatewayUrl);
+  const listenPort = url.port === '' ? 443 : Number(url.port);
+  const address = options.insideAddress ?? '10.77.0.1';
+  const network = options.insideNetwork ?? '10.77.0.0/24';
+  const wireguardPort = options.wireguardPort ?? 51_820;
+  const parsed = sliceConfig.safeParse({
+    version: 1,
+    customer: { slug: options.slug, name: options.name },
+    fingerprintSalt: base64url(randomBytes(32)),
+    gateway: { url: url.origin, listen: options.listen ?? { host: '0.0.0.0', port: listenPort } },
+    inside: {
+      address,
+      network,
+      cidrs: options.insideCidrs ?? [network, '10.77.1.0/24'],
+      dns: { servers: options.dnsServers ?? [], domains: options.domains ?? [] },
+    },
+    wireguard: {
+      interface: options.interface ?? 'kiwi-slice',
+      port: wireguardPort,
+      publicKey: made.wireguardPublicKey,
+      endpoints: [`${options.publicAddress ?? url.hostname}:${wireguardPort}`],
+      keepaliveSeconds: 25,
+    },
+    ca: {
+      port: options.caPort ?? 9443,
+      crlPort: options.crlPort ?? 9080,
+      gatewayKid: made.gatewayKid,
+      yubikeyKid: made.yubikeyKid,
+    },
+    policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
+    windows: { sessionSeconds: options.sessionSeconds ?? 300, confirmSeconds: options.confirmSeconds ?? 900 },
+    quota: { devices: options.quota ?? 200 },
+    rateLimit: options.rateLimit ?? { burst: 120, perSecond: 20 },
+  });
+  if (parsed.success) return parsed.data;
+  const fields = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new KiwiError('usage', { detail: fields.join('; ') });
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new KiwiError('usage', { detail: '--gateway-url: an https URL without a path' });
+  }
+  return url;
+}
+
+/** MSP root (20 years) → customer's intermediate (5 years) → grant-signing certificate, which lives as long as the intermediate. */
+async function makeCertificates(paths: ReturnType<typeof slicePaths>, config: SliceConfig, now: Date): Promise<void> {
+  const { slug, name } = config.customer;
+  const notBefore = new Date(now.getTime() - DAY);
+  const rootKey = generateP256();
+  const root = await issueCertificate({
+    subject: { cn: 'KiwiStack MSP root', o: 'KiwiStack' },
+    key: rootKey,
+    notBefore,
+    notAfter: new Date(now.getTime() + 20 * YEAR),
+    ca: { pathLength: 1 },
+  });
+  const intermediateKey = generateP256();
+  const intermediate = await issueCertificate({
+    subject: { cn: `KiwiStack ${slug} intermediate`, o: name },
+    key: intermediateKey,
+    issuer: { certificate: root, key: rootKey },
+    notBefore,
+    notAfter: new Date(now.getTime() + 5 * YEAR),
+    ca: { pathLength: 0 },
+  });
+  const grantKey = generateP256();
+  const grant = await issueCertificate({
+    subject: { cn: `KiwiStack ${slug} gateway`, o: name },
+    key: grantKey,
+    issuer: { certificate: intermediate, key: intermediateKey },
+    notBefore,
+    notAfter: new Date(now.getTime() + 5 * YEAR),
+    extendedKeyUsages: [EKU.gateway],
+    sanUris: [`urn:kiwistack:customer:${slug}`],
+    crlUrl: crlDistributionPoint({ address: config.inside.address, crlPort: config.ca.crlPort }),
+    extensions: [
+      { oid: PROVISIONER_EXTENSION, value: provisionerExtension(PROVISIONER.yubikey, config.ca.yubikeyKid) },
+    ],
+  });
+  await writeKey(paths.msp.key, rootKey);
+  await writeCertificate(paths.msp.certificate, root);
+  await writeCertificate(paths.ca.root, root);
+  await writeKey(paths.ca.key, intermediateKey);
+  await writeCertificate(paths.ca.certificate, intermediate);
+  await writeKey(paths.gateway.key, grantKey);
+  await writeCertificate(paths.gateway.certificate, grant);
+}
+
+async function makeTls(
+  paths: ReturnType<typeof slicePaths>,
+  config: SliceConfig,
+  options: InitOptions,
+  now: Date,
+): Promise<void> {
+  if (options.tls !== undefined) {
+    const certificate = await readGiven('--tls-cert', options.tls.certificateFile);
+    const key = await readGiven('--tls-key', options.tls.keyFile);
+    try {
+      const [leaf] = parsePemBundle(certificate.toString('utf8'));
+      if (leaf === undefined) throw new TypeError('no certificate');
+      if (!new X509Certificate(leaf.der).checkPrivateKey(createPrivateKey(key))) throw new TypeError('another key');
+    } catch (error) {
+      throw new KiwiError('usage', { detail: '--tls-cert and --tls-key: no certificate with its key', cause: error });
+    }
+    await writeDurableFile(paths.gateway.tlsCertificate, certificate, 0o600);
+    await writeDurableFile(paths.gateway.tlsKey, key, 0o600);
+    return;
+  }
+  const { hostname } = new URL(config.gateway.url);
+  const notBefore = new Date(now.getTime() - DAY);
+  const rootKey = generateP256();
+  const root = await issueCertificate({
+    subject: { cn: 'Web CA of a KiwiStack slice (stands in for the public web PKI)' },
+    key: rootKey,
+    notBefore,
+    notAfter: new Date(now.getTime() + 5 * YEAR),
+    ca: { pathLength: 0 },
+  });
+  const key = generateP256();
+  const leaf = await issueCertificate({
+    subject: { cn: hostname },
+    key,
+    issuer: { certificate: root, key: rootKey },
+    notBefore,
+    // Browsers and Apple's TLS refuse server certificates of more than 398 days.
+    notAfter: new Date(now.getTime() + 390 * DAY),
+    extendedKeyUsages: [EKU.serverAuth],
+    ...(isIPv4(hostname) ? { sanIps: [hostname] } : { sanDns: [hostname] }),
+  });
+  await mkdir(paths.webCa.dir, { mode: 0o700 });
+  await writeKey(paths.webCa.key, rootKey);
+  await writeCertificate(paths.webCa.certificate, root);
+  await writeKey(paths.gateway.tlsKey, key);
+  await writeCertificate(paths.gateway.tlsCertificate, leaf);
+}
+
+async function yubicoRoots(file: string | undefined): Promise<string> {
+  if (file === undefined) return YUBICO_ROOTS;
+  const text = (await readGiven('--yubico-root', file)).toString('utf8');
+  try {
+    if (parsePemBundle(text).length === 0) throw new TypeError('no certificate');
+  } catch (error) {
+    throw new KiwiError('usage', { detail: `--yubico-root: ${file} holds no PEM certificate`, cause: error });
+  }
+  return text;
+}
+
+async function readGiven(option: string, file: string): Promise<Buffer> {
+  try {
+    return await readCappedFile(file, { maxBytes: 256 * 1024 });
+  } catch (error) {
+    throw new KiwiError('usage', { detail: `${option}: ${file} cannot be read`, cause: error });
+  }
+}
+
+/** X25519 keys as WireGuard writes them; the raw 32 bytes are the end of the PKCS#8 and SPKI encodings (RFC 8410). */
+function generateWireguardKey(): { privateKey: string; publicKey: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519');
+  return {
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-32).toString('base64'),
+    publicKey: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64'),
+  };
+}
+
+async function writeKey(file: string, key: KeyObject): Promise<void> {
+  // step-ca reads EC keys in this form without a password.
+  await writeDurableFile(file, key.export({ type: 'pkcs8', format: 'pem' }), 0o600);
+}
+
+async function writeCertificate(file: string, certificate: Certificate): Promise<void> {
+  await writeDurableFile(file, certificate.pem, 0o644);
+}

@@ -1,0 +1,1 @@
+export const YUBICO_ROOTS = '';
