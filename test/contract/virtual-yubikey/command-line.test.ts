@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,5 +69,29 @@ describe('the command line', () => {
     expect((await own.run(['/usr/bin/sleep', '30'], { timeoutMs: 100 })).code).toBeNull();
     await own.stop();
     expect(await ended).toBe('SIGKILL');
+  });
+
+  it('runs a reader in the foreground until SIGTERM, and takes its pcscd with it', async () => {
+    const reader = [process.execPath, MAIN, 'reader', '--dir', file('third'), '--keys', file('a.json')];
+    const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--'];
+    const child = spawn('/usr/bin/unshare', [...namespaces, ...reader, '--in-new-namespaces'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [ready] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(ready.toString()).toBe('{"event":"ready"}\n');
+    const children = readFileSync(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
+      .trim()
+      .split(' ');
+    expect(children.map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())).toEqual(['pcscd']);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(children.some((pid) => existsSync(`/proc/${pid}`))).toBe(false);
+  });
+
+  it('refuses to start beside another pcscd', async () => {
+    const second = [process.execPath, MAIN, 'reader', '--dir', file('fourth')];
+    const outcome = await sandbox.run(second);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain('another pcscd runs here');
   });
 });

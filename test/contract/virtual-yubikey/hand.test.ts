@@ -56,22 +56,23 @@ describe('a key held in hand: touch, pull, faults, restart', () => {
     expect(performance.now() - started).toBeGreaterThan(TOUCH_TIMEOUT_MS);
   });
 
-  it('caches a touch for slots with that policy until the key loses power', async () => {
+  it('caches a touch for slots with that policy, until the key loses power', async () => {
     const { control } = bench.sandbox;
-    await control.pull();
-    await control.insert(keyFile);
-    await control.touchMode('never');
-    await fails(sign('01'));
+    const certificate = bench.file('9a.pem');
+    const testSignature = (times: number): Promise<Outcome> => {
+      const actions = Array.from({ length: times }, () => ['-a', 'test-signature']).flat();
+      return bench.pivTool('-a', 'verify-pin', '-P', PIN, ...actions, '-s', '9a', '-i', certificate);
+    };
+    await succeeds(bench.pivTool('-a', 'attest', '-s', '9a', '-o', certificate));
     await control.touchMode('manual', 0, 10_000);
-    const script = ['-a', 'verify-pin', '-P', PIN, '-a', 'attest', '-s', '9a', '-o', bench.file('att.pem')];
-    await succeeds(bench.pivTool(...script));
-    const signTwice = bench.pivTool(
-      ...['-a', 'verify-pin', '-P', PIN, '-a', 'test-signature', '-a', 'test-signature'],
-      ...['-s', '9a', '-i', bench.file('att.pem')],
-    );
+    const three = testSignature(3);
     await control.untilBlinking();
     await control.touch();
-    await succeeds(signTwice);
+    await succeeds(three);
+    await control.pull();
+    await control.insert(keyFile);
+    await control.touchMode('never', 0, TOUCH_TIMEOUT_MS);
+    await fails(testSignature(1));
   });
 
   it('fails the signature when the key is pulled while it waits for a touch, and works again after', async () => {

@@ -1,7 +1,8 @@
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createDecipheriv, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Card } from '../../virtual-yubikey/card.ts';
-import { ATTESTATION_OBJECT, DEFAULT_MANAGEMENT_KEY } from '../../virtual-yubikey/key/factory-defaults.ts';
 import {
+  ATTESTATION_OBJECT,
+  DEFAULT_MANAGEMENT_KEY,
   DEFAULT_PIN,
   DEFAULT_PUK,
   factoryManagementKey,
@@ -12,7 +13,6 @@ import type { KeyState } from '../../virtual-yubikey/key/state.ts';
 import { ALGORITHM } from '../../virtual-yubikey/piv/algorithms.ts';
 import { certificateObject } from '../../virtual-yubikey/piv/objects.ts';
 import { commonName, validity } from '../../virtual-yubikey/wire/der.ts';
-import { createDecipheriv } from 'node:crypto';
 import { encodeTlv, findTlv, parseTlvs, unwrapTlv } from '../../virtual-yubikey/wire/tlv.ts';
 
 /** The state of a new key, made in memory with a fast EC attestation key. */
@@ -25,7 +25,7 @@ export function newState(change: Partial<KeyState> = {}): KeyState {
       issuer: name,
       validity: validity(new Date('2016-03-14T00:00:00Z'), new Date('2052-04-17T00:00:00Z')),
       subject: name,
-      publicKey: createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })),
+      publicKey,
       extensions: [authorityExtension(0)],
     },
     privateKey,

@@ -26,12 +26,15 @@ export async function runReader(options: RunReaderOptions): Promise<number> {
 
   const reader = await Reader.start(directory, options.keys, options.touch);
   const server = await startControlServer(join(directory, 'control.sock'), reader);
+  let stopping = false;
   void reader.ended.then(() => {
+    if (stopping) return;
     process.stderr.write('error: pcscd ended by itself\n');
     asked.resolve(1);
   });
   process.stdout.write('{"event":"ready"}\n');
   const code = await asked.promise;
+  stopping = true;
   server.close();
   await reader.stop();
   return code;
