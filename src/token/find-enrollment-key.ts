@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts';
-import type { ErrorCode } from '../core/error-codes.ts';
-import { KiwiError } from '../core/errors.ts';
+import { KiwiError, toKiwiError } from '../core/errors.ts';
 import { enrollmentNames } from '../pki/roles.ts';
 import { enrollmentKeyOn, type EnrollmentKey } from './enrollment-key.ts';
 import type { PivSlot } from './piv-slot.ts';
+import { readPresence, type Presence } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface TokenEvents {
@@ -27,30 +27,67 @@ const POLL_MS = 250;
 /** See `Token.find`. */
 export async function findEnrollmentKey(host: KeyHost, clock: Clock, options: FindOptions): Promise<EnrollmentKey> {
   const { waitMs = 120_000, events = {}, signal } = options;
-  const abortable = signal === undefined ? {} : { signal };
   const until = clock.monotonic() + waitMs;
-  let seen: string | undefined;
-  let why: ErrorCode = 'key-absent';
   let waiting = false;
+  let before: string | undefined;
+  let looked: Look | undefined;
   for (;;) {
-    // Reading a key takes seconds on a real one: it is done only when something else is plugged in than last time.
-    const { readers } = await host.ask({ op: 'presence' }, abortable);
-    const now = JSON.stringify(readers.map(({ reader, serial, held }) => [reader, serial, held]));
-    if (now !== seen) {
-      const { keys } = await host.ask({ op: 'read', ...(options.serial ? { serial: options.serial } : {}) }, abortable);
-      const found = keys.flatMap((reading) => enrollmentKeyOn(reading) ?? []);
-      if (found.length > 0) return choose(found, events);
-      const wanted = readers.filter(({ serial }) => serial !== undefined);
-      why = wanted.length > 0 ? 'key-not-enrolled' : readers.some(({ held }) => held) ? 'key-busy' : 'key-absent';
-      // A key that was pulled while it was read is not remembered as seen.
-      const complete = options.serial !== undefined || keys.length === wanted.length;
-      seen = complete ? now : undefined;
+    // A look through the module resets the keys, which hurts other programs: only when pcscd has seen a change.
+    const states = await host.readers();
+    const now = states === undefined ? undefined : JSON.stringify(states);
+    if (looked?.settled !== true || now === undefined || now !== before) {
+      looked = await look(host, options, looked);
+      before = now;
     }
-    if (clock.monotonic() >= until) throw new KiwiError(why);
+    if (looked.found.length > 0) return choose(looked.found, events);
+    if (clock.monotonic() >= until) throw looked.reason;
     if (!waiting) events.waitingForKey?.();
     waiting = true;
     await clock.sleep(POLL_MS, signal);
   }
+}
+
+interface Look {
+  /** What was plugged in. */
+  readonly seen: string;
+  readonly found: readonly EnrollmentKey[];
+  /** What to say when the waiting is over. */
+  readonly reason: KiwiError;
+  /** Looking again would show the same. A key that was pulled while it was read, or is held, is not settled. */
+  readonly settled: boolean;
+}
+
+async function look(host: KeyHost, options: FindOptions, before: Look | undefined): Promise<Look> {
+  const { serial, signal } = options;
+  const readers = await readPresence(host, signal);
+  const seen = JSON.stringify(readers.map((reader) => [reader.reader, reader.serial, reader.held]));
+  // Reading a key takes seconds on a real one.
+  if (before?.settled === true && before.seen === seen) return before;
+  const { keys } = await host.ask({ op: 'read', ...(serial ? { serial } : {}) }, signal ? { signal } : {});
+  const found: EnrollmentKey[] = [];
+  let broken: KiwiError | undefined;
+  for (const reading of keys) {
+    try {
+      const key = enrollmentKeyOn(reading);
+      if (key !== undefined) found.push(key);
+    } catch (error) {
+      broken = toKiwiError(error);
+    }
+  }
+  if (found.length === 0 && broken !== undefined) throw broken;
+  const wanted = readers.filter((reader) => reader.serial !== undefined && (serial ?? reader.serial) === reader.serial);
+  const settled = keys.length === wanted.length && readers.every(({ held }) => !held);
+  return { seen, found, settled, reason: whyNone(readers, serial) };
+}
+
+function whyNone(readers: readonly Presence[], wanted: number | undefined): KiwiError {
+  const serials = readers.flatMap(({ serial }) => serial ?? []);
+  if (wanted !== undefined && !serials.includes(wanted)) {
+    if (serials.length > 0) return new KiwiError('key-absent', { detail: `serial ${wanted} is not plugged in` });
+  } else if (serials.length > 0) {
+    return new KiwiError('key-not-enrolled', { detail: `serials ${serials.join(', ')}` });
+  }
+  return new KiwiError(readers.some(({ held }) => held) ? 'key-busy' : 'key-absent');
 }
 
 async function choose(found: readonly EnrollmentKey[], events: TokenEvents): Promise<EnrollmentKey> {

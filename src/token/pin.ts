@@ -1,26 +1,24 @@
-import { KiwiError } from '../core/errors.ts';
+import { KiwiError, never } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
-import type { SlotKey } from './enrollment-key.ts';
-import type { KeyHost } from './token-host.ts';
 import type { YubikeyReading } from './wire/messages.ts';
 
 /** ok: 3 or more tries; low: 2; final: 1; locked: none. PKCS#11 has no number. */
 export type PinState = YubikeyReading['pin'];
 
-/** Reads how many tries are left, without using one up. @throws KiwiError `key-removed`, `key-changed`, `key-busy` */
-export async function readPinState(
-  host: KeyHost,
-  key: Pick<SlotKey, 'serial' | 'reader'>,
-  signal?: AbortSignal,
-): Promise<PinState> {
-  const { readers } = await host.ask({ op: 'presence' }, signal === undefined ? {} : { signal });
-  const pin = readers.find(({ serial }) => serial === key.serial)?.pin;
-  if (pin !== undefined) return pin;
-  const instead = readers.find(({ reader }) => reader === key.reader);
-  if (instead?.serial !== undefined) {
-    throw new KiwiError('key-changed', { detail: `serial ${instead.serial} is in its place` });
+/** How many tries a PIN has left, in words. */
+export function triesLeft(state: PinState): string {
+  switch (state) {
+    case 'ok':
+      return '3 or more tries left';
+    case 'low':
+      return '2 tries left';
+    case 'final':
+      return '1 try left';
+    case 'locked':
+      return 'no try left';
+    default:
+      return never(state);
   }
-  throw new KiwiError(instead?.held === true ? 'key-busy' : 'key-removed', { detail: `serial ${key.serial} is gone` });
 }
 
 /**

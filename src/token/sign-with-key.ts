@@ -4,7 +4,8 @@ import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { parseCertificate } from '../pki/certificate.ts';
 import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
-import { checkPin, readPinState, type PinState } from './pin.ts';
+import { checkPin, type PinState } from './pin.ts';
+import { findAgain } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface SignOptions {
@@ -25,7 +26,7 @@ export async function signWithKey(
   options: SignOptions,
 ): Promise<Uint8Array> {
   const { signal } = options;
-  const state = await readPinState(host, key, signal);
+  const { pin: state = 'ok' } = await findAgain(host, key, signal);
   if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no try left' });
   const spki = parseCertificate(key.attestation).spki;
   const pin = await options.askPin(state);

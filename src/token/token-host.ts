@@ -2,10 +2,12 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
-import { KiwiError, never } from '../core/errors.ts';
+import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { MINIMAL_ENVIRONMENT } from '../programs/minimal-environment.ts';
 import { spawnProgram, type RunningProgram } from '../programs/spawn-program.ts';
+import { readPcscdReaders, type ReaderState } from './pcscd-readers.ts';
+import { triesLeft, type PinState } from './pin.ts';
 import { bodyLength, frameHead, openBody } from './wire/frame.ts';
 import { hostAnswers, hostReply, type HostAnswer, type HostRequest } from './wire/messages.ts';
 
@@ -24,6 +26,8 @@ export interface KeyHost {
     request: Extract<HostRequest, { op: Op }>,
     options?: AskOptions,
   ): Promise<HostAnswer<Op>>;
+  /** What the smart-card service itself says of its readers; undefined where it cannot be asked. */
+  readers(): Promise<readonly ReaderState[] | undefined>;
   close(): Promise<void>;
 }
 
@@ -54,6 +58,10 @@ export class TokenHost implements KeyHost {
     const mine = before.then(() => this.#askNow(request, options));
     this.#last = mine.catch(() => undefined);
     return mine as Promise<HostAnswer<Op>>;
+  }
+
+  readers(): Promise<readonly ReaderState[] | undefined> {
+    return readPcscdReaders();
   }
 
   async close(): Promise<void> {
@@ -131,24 +139,6 @@ function environmentFor(modulePath: string): Record<string, string> {
 function refused(reply: { code: KiwiError['code']; detail: string; pin?: PinState | undefined }): KiwiError {
   const tries = reply.pin === undefined ? '' : `${triesLeft(reply.pin)}; `;
   return new KiwiError(reply.code, { detail: `${tries}${reply.detail}` });
-}
-
-type PinState = 'ok' | 'low' | 'final' | 'locked';
-
-/** How many tries a PIN has left, in words. */
-export function triesLeft(state: PinState): string {
-  switch (state) {
-    case 'ok':
-      return '3 or more tries left';
-    case 'low':
-      return '2 tries left';
-    case 'final':
-      return '1 try left';
-    case 'locked':
-      return 'no try left';
-    default:
-      return never(state);
-  }
 }
 
 function write(channel: Duplex, bytes: Uint8Array): Promise<void> {

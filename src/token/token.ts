@@ -1,9 +1,9 @@
 import { systemClock, type Clock } from '../core/clock.ts';
-import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 import { findEnrollmentKey, type FindOptions } from './find-enrollment-key.ts';
 import { findModule } from './module-path.ts';
-import { readPinState, type PinState } from './pin.ts';
+import type { PinState } from './pin.ts';
+import { findAgain } from './presence.ts';
 import { signWithKey, type SignOptions } from './sign-with-key.ts';
 import { TokenHost, type KeyHost } from './token-host.ts';
 
@@ -24,7 +24,7 @@ export interface Token {
    *   `key-certificate-invalid`, `key-service-down`, `key-module-missing`
    */
   find(options?: FindOptions): Promise<EnrollmentKey>;
-  /** How many tries the PIN has left. Using up none. @throws KiwiError `key-removed`, `key-changed` */
+  /** How many tries the PIN has left. Uses up none. @throws KiwiError `key-removed`, `key-changed`, `key-busy` */
   pinTries(key: SlotKey): Promise<{ state: PinState }>;
   /**
    * Signs exactly once, and verifies the signature with the attested key (which is the certificate's) before returning it.
@@ -61,11 +61,8 @@ export function openToken(options: OpenOptions = {}): Promise<Token> {
 export function tokenOn(host: KeyHost, clock: Clock): Token {
   return {
     find: (find = {}) => findEnrollmentKey(host, clock, find),
-    pinTries: async (key) => ({ state: await readPinState(host, key) }),
+    pinTries: async (key) => ({ state: (await findAgain(host, key)).pin ?? 'ok' }),
     sign: (key, data, sign) => signWithKey(host, key, data, sign),
     close: () => host.close(),
   };
 }
-
-/** Re-exported for callers that hold a PIN. */
-export type Pin = SecretBytes;

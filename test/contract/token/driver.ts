@@ -1,5 +1,6 @@
 // Runs inside the sandbox, where the virtual YubiKeys are: does with the token what its test says, one command a line.
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { KiwiError, toKiwiError } from '../../../src/core/errors.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
@@ -7,12 +8,14 @@ import { openToken, type EnrollmentKey } from '../../../src/token/token.ts';
 
 export interface DriverCommand {
   readonly id: number;
-  readonly do: 'find' | 'tries' | 'sign' | 'abort' | 'host-pid';
+  readonly do: 'find' | 'tries' | 'sign' | 'abort';
   readonly serial?: number;
   readonly waitMs?: number;
   readonly choose?: number;
   readonly pin?: string;
   readonly data?: string;
+  /** How long the person types. */
+  readonly pinDelayMs?: number;
 }
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -57,7 +60,8 @@ async function act(command: DriverCommand): Promise<unknown> {
             ? {}
             : {
                 several: (keys) => {
-                  say({ event: 'several', keys });
+                  const list = keys.map(({ serial, role, customer }) => `${serial} ${role ?? ''} ${customer ?? ''}`);
+                  say({ event: 'several', state: list.join(', ') });
                   return Promise.resolve(choose);
                 },
               }),
@@ -71,9 +75,10 @@ async function act(command: DriverCommand): Promise<unknown> {
     case 'sign': {
       const pin = new SecretBytes(Buffer.from(command.pin ?? ''));
       const signature = await token.sign(found(), Buffer.from(command.data ?? ''), {
-        askPin: (state) => {
+        askPin: async (state) => {
           say({ event: 'pin', state });
-          return Promise.resolve(pin);
+          await sleep(command.pinDelayMs ?? 0);
+          return pin;
         },
         onTouchExpected: () => say({ event: 'touch' }),
         onTouched: () => say({ event: 'touched' }),
@@ -81,8 +86,6 @@ async function act(command: DriverCommand): Promise<unknown> {
       });
       return { signature: Buffer.from(signature).toString('base64') };
     }
-    case 'host-pid':
-      return undefined;
   }
 }
 

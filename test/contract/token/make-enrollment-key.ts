@@ -47,10 +47,7 @@ function newPair(algorithm: string): { publicKey: KeyObject; privateKey: KeyObje
 /** A stand-in for what step-ca issues. */
 async function certify(key: KeyObject, choice: EnrollmentKeyChoice): Promise<Buffer> {
   const customer = choice.customer ?? 'acme';
-  const issuer = (await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
-    'sign',
-    'verify',
-  ])) as webcrypto.CryptoKeyPair;
+  const issuer = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
   const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   const curve = key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'P-384' : 'P-256';
   const spki = key.export({ type: 'spki', format: 'der' });

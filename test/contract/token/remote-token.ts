@@ -1,7 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import type { Sandbox } from '../../virtual-yubikey/sandbox.ts';
 import type { DriverCommand } from './driver.ts';
 
 export interface Said {
@@ -12,7 +12,7 @@ export interface Said {
   readonly result?: Record<string, unknown>;
 }
 
-/** The token inside a sandbox, driven from outside. */
+/** The token of `driver.ts`, driven from outside. */
 export interface RemoteToken {
   do(command: Omit<DriverCommand, 'id'>): Promise<Said>;
   /** Everything it announced (waiting, several, pin, touch, touched) since the last look. */
@@ -22,9 +22,9 @@ export interface RemoteToken {
   close(): Promise<void>;
 }
 
-export async function openRemoteToken(sandbox: Sandbox): Promise<RemoteToken> {
+export async function openRemoteToken(start: (argv: readonly string[]) => ChildProcess): Promise<RemoteToken> {
   const driver = fileURLToPath(new URL('./driver.ts', import.meta.url));
-  const child = sandbox.spawn([process.execPath, driver], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = start([process.execPath, driver]);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const pending = new Map<number, (said: Said) => void>();
   const waiting = new Map<string, () => void>();

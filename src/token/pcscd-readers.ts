@@ -1,0 +1,71 @@
+import { connect } from 'node:net';
+
+/** What pcscd knows of a reader, which PKCS#11 does not tell. */
+export interface ReaderState {
+  readonly reader: string;
+  readonly cardPresent: boolean;
+  /** Another program has it for itself alone. */
+  readonly exclusive: boolean;
+}
+
+const SOCKET = '/run/pcscd/pcscd.comm';
+/** Of pcsc-lite's winscard_msg.h: a header of two 32-bit numbers (size of what follows, command), in the machine's order. */
+const GET_READERS_STATE = 0x12;
+/** Of eventhandler.h: name[128], events, state, sharing, ATR[33] and padding, ATR length, protocol; 16 of them. */
+const NAME_LENGTH = 128;
+const RECORD_LENGTH = 184;
+const RECORDS = 16;
+const STATE_PRESENT = 0x0004;
+const SHARING_EXCLUSIVE = -1;
+const PATIENCE_MS = 1000;
+
+/**
+ * Asks pcscd itself for its readers. It helps only to say why a key does not answer: pcsc-lite's own library is the one
+ * with a promise about this socket, so anything unexpected is "unknown" and never an error. Linux only.
+ */
+export async function readPcscdReaders(socketPath = SOCKET): Promise<ReaderState[] | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const answer = await ask(socketPath);
+  return answer === undefined ? undefined : parseReaderStates(answer);
+}
+
+/** Takes pcscd's answer apart; undefined when it is not of the expected form. */
+export function parseReaderStates(answer: Buffer): ReaderState[] | undefined {
+  if (answer.length !== RECORDS * RECORD_LENGTH) return undefined;
+  return Array.from({ length: RECORDS }, (_, index) =>
+    answer.subarray(index * RECORD_LENGTH, (index + 1) * RECORD_LENGTH),
+  ).flatMap((record) => {
+    const end = record.indexOf(0);
+    if (end < 1 || end >= NAME_LENGTH) return [];
+    return {
+      reader: record.toString('utf8', 0, end),
+      cardPresent: (record.readUInt32LE(NAME_LENGTH + 4) & STATE_PRESENT) !== 0,
+      exclusive: record.readInt32LE(NAME_LENGTH + 8) === SHARING_EXCLUSIVE,
+    };
+  });
+}
+
+function ask(socketPath: string): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const end = (answer?: Buffer): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(PATIENCE_MS, () => end());
+    socket.once('error', () => end());
+    socket.once('end', () => end());
+    socket.once('connect', () => {
+      const header = Buffer.alloc(8);
+      header.writeUInt32LE(GET_READERS_STATE, 4);
+      socket.write(header);
+    });
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= RECORDS * RECORD_LENGTH) end(Buffer.concat(chunks));
+    });
+  });
+}

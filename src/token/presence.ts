@@ -1,0 +1,33 @@
+import { KiwiError } from '../core/errors.ts';
+import type { SlotKey } from './enrollment-key.ts';
+import type { KeyHost } from './token-host.ts';
+import type { HostAnswer } from './wire/messages.ts';
+
+export type Presence = HostAnswer<'presence'>['readers'][number];
+
+/** Which YubiKeys are there. An empty reader is not taken for a held key where pcscd can tell the two apart. */
+export async function readPresence(host: KeyHost, signal?: AbortSignal): Promise<readonly Presence[]> {
+  const { readers } = await host.ask({ op: 'presence' }, signal === undefined ? {} : { signal });
+  if (readers.every(({ held }) => !held)) return readers;
+  const states = await host.readers();
+  return readers.map((reader) => {
+    const state = states?.find((candidate) => candidate.reader === reader.reader);
+    return state === undefined ? reader : { ...reader, held: reader.held && state.cardPresent };
+  });
+}
+
+/** Finds a key that was there before. @throws KiwiError `key-removed`, `key-changed`, `key-busy` */
+export async function findAgain(
+  host: KeyHost,
+  key: Pick<SlotKey, 'serial' | 'reader'>,
+  signal?: AbortSignal,
+): Promise<Presence> {
+  const readers = await readPresence(host, signal);
+  const there = readers.find(({ serial }) => serial === key.serial);
+  if (there !== undefined) return there;
+  const instead = readers.find(({ reader }) => reader === key.reader);
+  if (instead?.serial !== undefined) {
+    throw new KiwiError('key-changed', { detail: `serial ${instead.serial} is in its place` });
+  }
+  throw new KiwiError(instead?.held === true ? 'key-busy' : 'key-removed', { detail: `serial ${key.serial} is gone` });
+}
