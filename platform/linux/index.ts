@@ -19,6 +19,7 @@ export function linuxPlatform(system: LinuxSystem = linuxSystem): Platform {
     tunnel: new WgQuickTunnel(system),
     agent: new DebianAgentPackage(system),
     stateFolder: PATHS.state,
+    pinnedRootsFile: PATHS.pinnedRoots,
     tunnelUnit: (slug) => `wg-quick@${tunnelInterfaceName(slug)}.service`,
   };
 }

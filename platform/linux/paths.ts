@@ -2,6 +2,8 @@
 export const PATHS = {
   /** State of the enrollment: the journal, what was applied, what the watchdog needs. */
   state: '/var/lib/kiwistack',
+  /** The provider's roots, from the package. */
+  pinnedRoots: '/etc/kiwistack/msp-roots.pem',
   /** Temporary files with secrets: a tmpfs, gone after a restart. */
   runtime: '/run/kiwistack',
   /** smallstep's layout, which its other tools read. */

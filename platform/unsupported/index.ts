@@ -32,6 +32,9 @@ export function unsupportedPlatform(name: string): Platform {
     get stateFolder(): string {
       return refuse();
     },
+    get pinnedRootsFile(): string {
+      return refuse();
+    },
     tunnelUnit: refuse,
   };
 }

@@ -95,6 +95,16 @@ const table = {
     'Run `kiwistack-enroll uninstall` first, if that is what you want.',
   ),
   'not-enrolled': entry('person', 'This laptop is not enrolled.', 'Run `kiwistack-enroll enroll`.'),
+  'enrollment-unhealthy': entry(
+    'fault',
+    'A part of the enrollment is not as it should be.',
+    'See `kiwistack-enroll status`.',
+  ),
+  'pinned-roots-missing': entry(
+    'machine',
+    "The provider's root certificate is not installed.",
+    'Install the package of your provider, or name its root with --msp-roots.',
+  ),
   'state-damaged': entry(
     'fault',
     'The enrollment state on this laptop cannot be read.',
@@ -105,6 +115,11 @@ const table = {
     'fault',
     "The customer's root could not be added to the system trust store.",
     'See the details; then run it again.',
+  ),
+  'agent-present': entry(
+    'machine',
+    'Another Fleet agent is installed on this laptop.',
+    'It belongs to whoever manages the laptop now. Remove it (dpkg --purge fleet-osquery) if that is over.',
   ),
   'package-hash-mismatch': entry(
     'refused',

@@ -15,6 +15,8 @@ export interface Platform {
   readonly agent: AgentPackage;
   /** Folder of the enrollment's own state; made by whoever first writes to it, 0700. */
   readonly stateFolder: string;
+  /** PEM: the provider's roots that this laptop believes; put there by the package. */
+  readonly pinnedRootsFile: string;
   /** Name of the unit that brings the tunnel of a customer up: the agent starts after it. */
   tunnelUnit(slug: string): string | undefined;
 }

@@ -4,7 +4,7 @@ import { base64urlUpTo, digestText, hostName, protocol, slug, text, timestamp, u
 import { fingerprint } from './fingerprint.ts';
 
 /** PIV slots that can hold an enrollment key, as PIV names them. */
-export const pivSlot = z.enum(['9a', '9c', '9d', '9e']);
+export const pivSlot = z.string().regex(/^(9[acde]|8[2-9a-f]|9[0-5])$/);
 export type PivSlot = z.infer<typeof pivSlot>;
 
 /**

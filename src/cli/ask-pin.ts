@@ -1,0 +1,107 @@
+import { readSync } from 'node:fs';
+import type { ReadStream } from 'node:tty';
+
+import { KiwiError } from '../core/errors.ts';
+import { SecretBytes } from '../core/secret-bytes.ts';
+
+/** A PIN has at most 8 characters; a YubiKey's accidental one-time password has 44 and ends with Enter. */
+const MAX_BYTES = 64;
+
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const BACKSPACE = new Set([0x08, 0x7f]);
+const ENTER = new Set([0x0a, 0x0d]);
+
+/**
+ * Reads a PIN from the terminal without showing it, into one buffer: never a string.
+ *
+ * @throws KiwiError `pin-cancelled` when nothing was entered or there is no terminal; `cancelled` on Ctrl-C
+ */
+export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
+  const { stdin, stderr } = process;
+  if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'no terminal to ask on' });
+  stderr.write(prompt);
+  const pin = Buffer.alloc(MAX_BYTES);
+  stdin.setRawMode(true);
+  try {
+    const length = await readKeys(stdin, pin, signal);
+    if (length === 0) throw new KiwiError('pin-cancelled');
+    return takeBytes(pin, length);
+  } finally {
+    pin.fill(0);
+    stdin.setRawMode(false);
+    stdin.pause();
+    stderr.write('\n');
+  }
+}
+
+function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let length = 0;
+    const end = (finish: () => void): void => {
+      stdin.off('data', onData);
+      signal.removeEventListener('abort', onAbort);
+      finish();
+    };
+    const onAbort = (): void => {
+      end(() => reject(new KiwiError('cancelled')));
+    };
+    const onData = (chunk: Buffer): void => {
+      for (const byte of chunk) {
+        if (byte === CTRL_C) {
+          // Raw mode takes the terminal's own Ctrl-C away: hand it back, so that the run is cancelled as anywhere else.
+          process.kill(process.pid, 'SIGINT');
+          return;
+        }
+        if (byte === CTRL_D || ENTER.has(byte)) {
+          end(() => {
+            resolve(length);
+          });
+          break;
+        }
+        if (BACKSPACE.has(byte)) length = Math.max(0, length - 1);
+        else if (length < MAX_BYTES) pin[length++] = byte;
+      }
+      chunk.fill(0);
+    };
+    if (signal.aborted) onAbort();
+    else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      stdin.on('data', onData);
+      stdin.resume();
+    }
+  });
+}
+
+/**
+ * Reads a PIN from an open descriptor (`--pin-fd`), up to the end or the first line feed: for programs that have a person's
+ * PIN and must not put it into an argument or the environment.
+ */
+export function readPinFromDescriptor(fd: number): SecretBytes {
+  const buffer = Buffer.alloc(MAX_BYTES);
+  try {
+    let length = 0;
+    while (length < MAX_BYTES) {
+      const read = readSync(fd, buffer, length, MAX_BYTES - length, null);
+      if (read === 0) break;
+      length += read;
+      if (buffer.subarray(0, length).includes(0x0a)) break;
+    }
+    const lineFeed = buffer.subarray(0, length).indexOf(0x0a);
+    const end = lineFeed === -1 ? length : lineFeed;
+    if (end === 0) throw new KiwiError('pin-cancelled', { detail: `nothing to read from descriptor ${fd}` });
+    return takeBytes(buffer, end);
+  } catch (error) {
+    if (error instanceof KiwiError) throw error;
+    throw new KiwiError('pin-cancelled', { detail: `descriptor ${fd} cannot be read`, cause: error });
+  } finally {
+    buffer.fill(0);
+  }
+}
+
+/** A buffer of its own, not a view of Node's shared pool. */
+function takeBytes(from: Buffer, length: number): SecretBytes {
+  const bytes = Buffer.alloc(length);
+  from.copy(bytes, 0, 0, length);
+  return new SecretBytes(bytes);
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+
+import { selectPlatform } from '../../../platform/select.ts';
+import { systemClock } from '../../core/clock.ts';
+import { isMissing } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { enroll } from '../../enrollment/enroll.ts';
+import type { EnrollmentOptions } from '../../enrollment/enrollment-run.ts';
+import type { Person } from '../../enrollment/person.ts';
+import type { Platform } from '../../enrollment/platform.ts';
+import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
+import { openToken } from '../../token/token.ts';
+import { askPin, readPinFromDescriptor } from '../ask-pin.ts';
+import { humanOutput, jsonOutput, pinPrompt, type EnrollOutput } from '../enroll-output.ts';
+
+export interface EnrollFlags {
+  readonly json?: boolean;
+  readonly serial?: number;
+  readonly pinFd?: number;
+  readonly wait?: number;
+  readonly mspRoots?: string;
+}
+
+/** `kiwistack-enroll enroll` */
+export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
+  const output = flags.json === true ? jsonOutput() : humanOutput();
+  const start = systemClock.monotonic();
+  const platform = selectPlatform();
+  await platform.preflight.check();
+  const options = await enrollmentOptions(platform, flags, output, signal);
+  const record = await enroll(options, (event) => {
+    output.event(event);
+  });
+  output.done(record, systemClock.monotonic() - start);
+}
+
+/** The options of an enrollment from the flags; also used by `uninstall`, which needs no person. */
+export async function enrollmentOptions(
+  platform: Platform,
+  flags: EnrollFlags,
+  output: EnrollOutput,
+  signal: AbortSignal,
+): Promise<EnrollmentOptions> {
+  const clock = systemClock;
+  return {
+    platform,
+    clock,
+    signal,
+    pinnedRoots: await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile),
+    person: personOn(flags, output, signal),
+    openToken: () => openToken({ clock, signal }),
+    ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
+    ...(flags.wait === undefined ? {} : { waitForKeyMs: flags.wait * 1000 }),
+  };
+}
+
+function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal): Person {
+  const interactive = flags.json !== true && process.stdin.isTTY;
+  return {
+    ...output.person,
+    askPin: (key) =>
+      flags.pinFd === undefined
+        ? askPin(pinPrompt(key), signal)
+        : Promise.resolve().then(() => readPinFromDescriptor(flags.pinFd ?? 0)),
+    ...(interactive ? { chooseKey: (keys) => chooseKey(keys, signal) } : {}),
+  };
+}
+
+async function chooseKey(
+  keys: readonly { serial: number; role?: string; customer?: string }[],
+  signal: AbortSignal,
+): Promise<number> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    process.stderr.write('  Several YubiKeys are plugged in:\n');
+    for (const { serial, role, customer } of keys) {
+      process.stderr.write(`    ${serial}  ${role ?? ''} at ${customer ?? ''}\n`);
+    }
+    const answer = Number(await terminal.question('  Serial of the one to use: ', { signal }));
+    if (keys.some(({ serial }) => serial === answer)) return answer;
+    throw new KiwiError('key-several', { detail: 'no key with that serial' });
+  } finally {
+    terminal.close();
+  }
+}
+
+async function readPinnedRoots(file: string): Promise<Certificate[]> {
+  try {
+    const roots = parsePemBundle(await readFile(file, 'utf8'));
+    if (roots.length > 0) return roots;
+    throw new KiwiError('pinned-roots-missing', { detail: `${file} holds no certificate` });
+  } catch (error) {
+    if (error instanceof KiwiError) throw error;
+    const detail = isMissing(error) ? `${file} is not there` : `${file} cannot be read`;
+    throw new KiwiError('pinned-roots-missing', { detail, cause: error });
+  }
+}

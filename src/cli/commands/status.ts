@@ -1,0 +1,40 @@
+import { selectPlatform } from '../../../platform/select.ts';
+import { systemClock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { enrollmentStatus, type EnrollmentStatus } from '../../enrollment/enrollment-status.ts';
+import { printJson } from '../report.ts';
+
+/** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
+export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
+  const status = await enrollmentStatus(selectPlatform(), systemClock);
+  if (status === undefined) {
+    if (flags.json !== true) throw new KiwiError('not-enrolled');
+    printJson({ type: 'result', result: 'not-enrolled' });
+    return new KiwiError('not-enrolled').exitCode;
+  }
+  if (flags.json === true) {
+    const { record, ...parts } = status;
+    const { exchange: _, ...shown } = record;
+    printJson({ type: 'result', result: status.healthy ? 'healthy' : 'unhealthy', record: shown, ...parts });
+  } else process.stdout.write(describe(status));
+  return status.healthy ? 0 : new KiwiError('enrollment-unhealthy').exitCode;
+}
+
+function describe({ record, certificate, tunnel, agent, slice, healthy }: EnrollmentStatus): string {
+  const state =
+    record.state === 'active' ? 'enrolled' : 'an enrollment was cut off; run `kiwistack-enroll enroll` again';
+  const sliceText =
+    'error' in slice
+      ? `could not be asked (${slice.error})`
+      : `${slice.state}; Fleet: ${slice.fleet === null ? 'not known' : slice.fleet.green ? 'green' : 'NOT green'}`;
+  return [
+    `laptop       ${record.device?.hostName ?? '-'}: ${state}`,
+    `customer     ${record.customer} (${record.role}), ${record.gatewayUrl}`,
+    `certificate  ${certificate.present ? `${certificate.valid ? 'valid' : 'EXPIRED'}, until ${certificate.notAfter ?? ''}` : 'MISSING'}`,
+    `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'inside reachable' : 'inside NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
+    `fleet agent  ${agent.version ?? 'not installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
+    `slice        ${sliceText}`,
+    healthy ? 'All is well.' : 'Something is not as it should be.',
+    '',
+  ].join('\n');
+}

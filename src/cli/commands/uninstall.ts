@@ -1,0 +1,28 @@
+import { selectPlatform } from '../../../platform/select.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { uninstall } from '../../enrollment/uninstall.ts';
+import { humanOutput, jsonOutput } from '../enroll-output.ts';
+import { printJson } from '../report.ts';
+import { enrollmentOptions, type EnrollFlags } from './enroll.ts';
+
+/** `kiwistack-enroll uninstall` */
+export async function uninstallCommand(
+  flags: Pick<EnrollFlags, 'json' | 'mspRoots'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const output = flags.json === true ? jsonOutput() : humanOutput();
+  const options = await enrollmentOptions(selectPlatform(), flags, output, signal);
+  const { record, sliceTold, leftBehind } = await uninstall(options, (event) => {
+    output.event(event);
+  });
+  if (leftBehind.length > 0) {
+    throw new KiwiError('program-failed', { detail: `still there: ${leftBehind.join(', ')}`, hint: 'Run it again.' });
+  }
+  if (flags.json === true) printJson({ type: 'result', result: 'uninstalled', sliceTold, customer: record.customer });
+  else {
+    process.stdout.write(`This laptop is no longer enrolled with ${record.customer}; nothing of it is left here.\n`);
+    if (!sliceTold) {
+      process.stdout.write('The slice could not be told: ask your operator to remove the device there.\n');
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import type { EnrollEvent } from '../enrollment/enroll.ts';
+import type { EnrollmentRecord } from '../enrollment/record.ts';
+import type { Person } from '../enrollment/person.ts';
+import type { PlanEvent } from '../pipeline/run-plan.ts';
+import { triesLeft } from '../token/pin.ts';
+import { errorFields, printJson, seconds } from './report.ts';
+
+/** How an enrollment is told, to a person or to a program. PIN questions are asked by the caller. */
+export interface EnrollOutput {
+  event(event: EnrollEvent | PlanEvent): void;
+  readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
+  done(record: EnrollmentRecord, ms: number): void;
+}
+
+/**
+ * For a person: a line a step on stderr, the answer on stdout. No meaning by colour or position alone, each line complete
+ * when it is written, so that a screen reader reads it once.
+ */
+export function humanOutput(): EnrollOutput {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const width = 34;
+  return {
+    event(event) {
+      switch (event.type) {
+        case 'resumed':
+          say(`Going on with the enrollment begun at ${event.startedAt}.`);
+          break;
+        case 'step-started':
+          break;
+        case 'step-done':
+          say(`✓ ${event.title.padEnd(width)} ${event.kept ? 'was done' : seconds(event.ms)}`);
+          break;
+        case 'step-failed':
+          say(`✗ ${event.title.padEnd(width)} failed after ${seconds(event.ms)}`);
+          break;
+        case 'undo-started':
+          say('Taking back what was done:');
+          break;
+        case 'step-undone':
+          say(`↶ ${event.title.padEnd(width)} undone, ${seconds(event.ms)}`);
+          break;
+        case 'undo-failed':
+          say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
+          say('  Run `kiwistack-enroll uninstall` to try again.');
+          break;
+      }
+    },
+    person: {
+      waitingForKey: () => {
+        say('  Plug in your YubiKey …');
+      },
+      keyFound: ({ serial, role, customer }) => {
+        say(`  YubiKey ${serial}: ${role} at ${customer}`);
+      },
+      sliceProven: ({ customer, gatewayUrl, code, skewMs }) => {
+        say(`  ${customer} (${gatewayUrl}) has proved itself. Session code: ${code.slice(0, 3)} ${code.slice(3)}`);
+        if (Math.abs(skewMs) > 60_000) {
+          const minutes = Math.round(Math.abs(skewMs) / 60_000);
+          say(`  Note: the clock of this laptop is ${minutes} min ${skewMs > 0 ? 'behind' : 'ahead'}.`);
+        }
+      },
+      touchExpected: () => {
+        say('  TOUCH your YubiKey now: its light blinks (you have 15 seconds).');
+      },
+      touched: () => {
+        say('  Touched. You need not do anything more.');
+      },
+    },
+    done(record, ms) {
+      const { device } = record;
+      process.stdout.write(
+        `${device?.hostName ?? 'This laptop'} is enrolled with ${record.customer} and green in Fleet (${seconds(ms)}). ` +
+          `The tunnel is up (${device?.address ?? ''}); it and the Fleet agent start by themselves from now on.\n`,
+      );
+    },
+  };
+}
+
+/** For a program: an event a line on stdout; the last one has `result`. */
+export function jsonOutput(): EnrollOutput {
+  return {
+    event(event) {
+      printJson('error' in event ? { ...event, error: errorFields(event.error) } : event);
+    },
+    person: {
+      waitingForKey: () => {
+        printJson({ type: 'waiting-for-key' });
+      },
+      keyFound: (key) => {
+        printJson({ type: 'key-found', ...key });
+      },
+      sliceProven: (slice) => {
+        printJson({ type: 'slice-proven', ...slice });
+      },
+      touchExpected: () => {
+        printJson({ type: 'touch-expected' });
+      },
+      touched: () => {
+        printJson({ type: 'touched' });
+      },
+    },
+    done(record, ms) {
+      printJson({ type: 'result', result: 'green', ms, customer: record.customer, ...record.device });
+    },
+  };
+}
+
+/** The question for the PIN, with the tries left when there are few. */
+export function pinPrompt(key: Parameters<Person['askPin']>[0]): string {
+  return `  PIN of YubiKey ${key.serial} (${triesLeft(key.state)}): `;
+}

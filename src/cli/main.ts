@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+
+import { EXIT } from '../core/error-codes.ts';
+import { toKiwiError } from '../core/errors.ts';
+import { AGENT_VERSION } from '../enrollment/agent-version.ts';
+import { enrollCommand, type EnrollFlags } from './commands/enroll.ts';
+import { statusCommand } from './commands/status.ts';
+import { uninstallCommand } from './commands/uninstall.ts';
+import { errorFields, printError, printJson } from './report.ts';
+
+const EXIT_CODES = `
+Exit codes:
+  0    done
+  2    the command was not understood
+  3    you must do something (key, PIN, touch)
+  4    refused by the slice, or the slice refused by us
+  5    slice or network not reachable
+  6    this machine does not fit
+  7    a fault of ours
+  130  cancelled`;
+
+/** Ctrl-C, or an end asked for by the system, cancels: the run undoes what it did and ends with 130. */
+function cancelOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.stderr.write('Still taking back what was done; please wait.\n');
+      else process.stderr.write('\nCancelling …\n');
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Not a whole number.');
+  return value;
+};
+
+/** Runs an action and turns whatever it throws into output and an exit code. */
+async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await action();
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    if (json) printJson({ type: 'result', result: 'error', error: errorFields(error) });
+    else printError(error);
+    process.exitCode = error.exitCode;
+  }
+}
+
+function program(): Command {
+  const cli = new Command('kiwistack-enroll')
+    .description(
+      'Makes this laptop a managed one of a KiwiStack customer: plug in your YubiKey, enter the PIN, touch it.',
+    )
+    .version(AGENT_VERSION)
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .addHelpText('after', EXIT_CODES);
+
+  cli
+    .command('enroll')
+    .description('enroll this laptop, or go on with an enrollment that was cut off')
+    .option('--serial <number>', 'use the YubiKey with this serial number', wholeNumber)
+    .option('--wait <seconds>', 'how long to wait for a YubiKey (default: 120)', wholeNumber)
+    .option('--pin-fd <descriptor>', 'read the PIN from this open file descriptor instead of the terminal', wholeNumber)
+    .option('--msp-roots <file>', "PEM with the provider's roots (default: the ones of the installed package)")
+    .option('--json', 'one event a line on stdout; the last one is the result')
+    .addHelpText(
+      'after',
+      `
+What happens: the laptop is checked, your YubiKey is found, your customer's slice proves itself (compare the six digits with
+your operator if in doubt), you enter the PIN and touch the key, and certificate, tunnel and Fleet agent are set up. Ctrl-C at
+any time leaves the laptop as it was. Running it again is always safe.
+
+Examples:
+  sudo kiwistack-enroll enroll
+  sudo kiwistack-enroll enroll --serial 12345678
+  sudo kiwistack-enroll enroll --json --pin-fd 3 3< pin-file
+${EXIT_CODES}`,
+    )
+    .action((flags: EnrollFlags) =>
+      carryOut(flags.json === true, () => enrollCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+
+  cli
+    .command('status')
+    .description('show what is enrolled and whether every part works; changes nothing')
+    .option('--json', 'the same for programs')
+    .addHelpText(
+      'after',
+      '\nExit code 0 only when every part is as it should be.\n\nExample:\n  sudo kiwistack-enroll status',
+    )
+    .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
+
+  cli
+    .command('uninstall')
+    .description('tell the slice, and take certificate, tunnel, Fleet agent and state away from this laptop')
+    .option('--msp-roots <file>', "PEM with the provider's roots (default: the ones of the installed package)")
+    .option('--json', 'one event a line on stdout; the last one is the result')
+    .addHelpText('after', '\nExample:\n  sudo kiwistack-enroll uninstall')
+    .action((flags: { json?: boolean; mspRoots?: string }) =>
+      carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+  return cli;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+}

@@ -1,0 +1,31 @@
+import { toKiwiError, type KiwiError } from '../core/errors.ts';
+
+/** `error:` and `hint:` for a person, on stderr. */
+export function printError(thrown: unknown): KiwiError {
+  const error = toKiwiError(thrown);
+  const lines = [`error: ${error.message} [${error.code}]`];
+  if (error.detail !== undefined) lines.push(`details: ${error.detail}`);
+  if (error.requestId !== undefined) lines.push(`request id: ${error.requestId}`);
+  lines.push(`hint: ${error.hint}`);
+  process.stderr.write(`${lines.join('\n')}\n`);
+  return error;
+}
+
+/** One event of `--json`: a line on stdout. Fields are only ever added. */
+export function printJson(event: object): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+/** How an error looks in `--json`. */
+export function errorFields(error: KiwiError): object {
+  return {
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+    retryable: error.retryable,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
+  };
+}
+
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,78 @@
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { KiwiError } from '../core/errors.ts';
+import { Journal } from '../pipeline/journal.ts';
+import { runPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { ENROLLMENT_PLAN } from './plan.ts';
+import { RecordFile, type EnrollmentRecord } from './record.ts';
+import { takeRunLock } from './run-lock.ts';
+
+export type EnrollEvent =
+  | PlanEvent
+  /** An earlier run was cut off; this one goes on with it. */
+  | { readonly type: 'resumed'; readonly startedAt: string };
+
+/**
+ * Enrolls this laptop, or goes on with an enrollment that was cut off. A failure, or the signal, undoes what the enrollment
+ * did, on this laptop and at the slice.
+ *
+ * @returns the final record
+ * @throws KiwiError `already-enrolled` when there is nothing to do; else why it failed, after the undo
+ */
+export async function enroll(
+  options: EnrollmentOptions,
+  report: (event: EnrollEvent) => void,
+): Promise<EnrollmentRecord> {
+  const { stateFolder, preflight } = options.platform;
+  // Before the first file is written: without rights or disk there would not even be a lock.
+  await preflight.check();
+  const lock = await takeRunLock(stateFolder);
+  const file = new RecordFile(stateFolder);
+  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+  let run: EnrollmentRun | undefined;
+  try {
+    const record = await file.load();
+    if (record?.state === 'active') {
+      throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
+    }
+    if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
+    run = new EnrollmentRun(options, file, record);
+    const { clock, signal } = options;
+    const leftBehind: string[] = [];
+    try {
+      await runPlan({
+        steps: ENROLLMENT_PLAN,
+        run,
+        journal,
+        clock,
+        signal,
+        report: (event) => {
+          if (event.type === 'undo-failed') leftBehind.push(event.step);
+          report(event);
+        },
+      });
+    } catch (error) {
+      // What could not be undone is found again by the next run or by `uninstall`, through the record and the journal.
+      if (leftBehind.length === 0) {
+        await file.remove();
+        await journal.remove();
+      }
+      throw error;
+    }
+    return run.record;
+  } finally {
+    await run?.close();
+    await lock.release();
+    await removeIfEmpty(stateFolder);
+  }
+}
+
+/** The folder goes with the last file in it. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'ENOENT')) return;
+    throw error;
+  });
+}

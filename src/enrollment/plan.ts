@@ -1,0 +1,28 @@
+import type { Step } from '../pipeline/step.ts';
+import type { EnrollmentRun } from './enrollment-run.ts';
+import { agent } from './steps/agent.ts';
+import { certificate } from './steps/certificate.ts';
+import { confirm } from './steps/confirm.ts';
+import { deviceKey } from './steps/device-key.ts';
+import { grant } from './steps/grant.ts';
+import { green } from './steps/green.ts';
+import { key } from './steps/key.ts';
+import { preflight } from './steps/preflight.ts';
+import { slice } from './steps/slice.ts';
+import { statement } from './steps/statement.ts';
+import { tunnel } from './steps/tunnel.ts';
+
+/** The enrollment, as a table of contents. Undo goes through it from the end. */
+export const ENROLLMENT_PLAN: readonly Step<EnrollmentRun>[] = [
+  preflight, // can this laptop be enrolled at all?
+  key, // a YubiKey with a KiwiStack certificate, which says whose it is
+  deviceKey, // made and stored here; the first message commits to it
+  slice, // the other side proves that it is this customer's slice, before any PIN
+  statement, // PIN, touch: the YubiKey and the device key sign; the slice grants
+  grant, // every part of the grant held against what was asked for
+  certificate, // device certificate and roots, into /etc/step and the system's trust store
+  tunnel, // WireGuard on a key derived from the device key
+  agent, // the Fleet agent, both of its planes
+  confirm, // pending becomes active at the slice
+  green, // Fleet itself says so, through the slice
+];

@@ -1,0 +1,23 @@
+import { digest } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/** The steps whose work the slice may count on once it has this message. */
+const APPLIED = ['grant', 'certificate', 'tunnel', 'agent'];
+
+/** Tells the slice that all is in place. May be repeated: a crash after it costs one more message. */
+export const confirm: Step<EnrollmentRun> = {
+  name: 'confirm',
+  title: 'Confirm to the slice',
+  inspect: () => Promise.resolve('absent'),
+  async apply(run) {
+    const { hash } = await run.granted();
+    const message = { grantHash: hash, stepsDigest: digest(APPLIED.join('\n')) };
+    const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
+    if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });
+  },
+  verify: () => Promise.resolve(),
+  // Taking leave from the slice belongs to the statement's undo: there is a device from there on.
+  undo: () => Promise.resolve(),
+};

@@ -1,0 +1,26 @@
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/** Holds the grant against what was asked for, and only then believes it. A crash leaves a record without a device. */
+export const grant: Step<EnrollmentRun> = {
+  name: 'grant',
+  title: "Check the slice's grant",
+  inspect: ({ record }) => Promise.resolve(record.device === undefined ? 'absent' : 'done'),
+  async apply(run) {
+    const { grant: granted } = await run.granted();
+    await run.save({
+      device: {
+        deviceId: granted.deviceId,
+        hostName: granted.hostName,
+        address: granted.wireguard.address,
+        probe: granted.wireguard.probe,
+        fleetUrl: granted.fleet.url,
+        enrolledAt: granted.issuedAt,
+      },
+    });
+  },
+  async verify(run) {
+    await run.granted();
+  },
+  undo: () => Promise.resolve(),
+};

@@ -1,0 +1,20 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/** Changes nothing, so a crash leaves nothing and there is nothing to undo. */
+export const preflight: Step<EnrollmentRun> = {
+  name: 'preflight',
+  title: 'Check this laptop',
+  inspect: () => Promise.resolve('absent'),
+  async apply({ platform }) {
+    await platform.preflight.check();
+    const agent = await platform.agent.status();
+    // Replacing somebody else's agent would take the laptop away from whoever manages it now.
+    if (agent.version !== undefined && !agent.configuredByUs) {
+      throw new KiwiError('agent-present', { detail: `fleet-osquery ${agent.version}` });
+    }
+  },
+  verify: () => Promise.resolve(),
+  undo: () => Promise.resolve(),
+};
