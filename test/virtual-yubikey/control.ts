@@ -74,9 +74,9 @@ export class VirtualYubiKeyControl {
   // A connection a command: a test that is killed leaves nothing half said.
   async #ask<Answer extends object>(command: ControlCommand): Promise<Answer> {
     const text = await exchange(this.#socketPath, `${JSON.stringify(command)}\n`);
-    const answer = JSON.parse(text) as ({ ok: true } & Answer) | { ok: false; error: string };
-    if (!answer.ok) throw new Error(`virtual YubiKey: ${answer.error}`);
-    return answer;
+    const { ok, ...answer } = JSON.parse(text) as { ok: boolean; error?: string };
+    if (!ok) throw new Error(`virtual YubiKey: ${answer.error ?? 'refused'}`);
+    return answer as Answer;
   }
 }
 

@@ -172,11 +172,40 @@ describe('management key', () => {
     expect(await card.authenticate(name, algorithm, key.toString('hex'))).toBe('9000');
   });
 
+  it('can ask for a touch', async () => {
+    const card = new TestCard();
+    await card.select();
+    await card.authenticate();
+    const data = Buffer.concat([Buffer.of(0x03), encodeTlv(0x9b, Buffer.alloc(24, 0x5a))]);
+    expect(await card.status('00 ff ff fe', data)).toBe('9000');
+    const authenticate = (): Promise<string> => card.authenticate('des-ede3-ecb', '03', '5a'.repeat(24));
+    expect([await authenticate(), card.touchesAsked]).toEqual(['9000', 1]);
+    card.touched = false;
+    expect([await authenticate(), card.touchesAsked]).toEqual(['6982', 2]);
+  });
+
   it('is AES-192 by default from firmware 5.7 on', async () => {
     const card = new TestCard({ firmware: '5.7.4' });
     await card.select();
     expect(await card.authenticate()).toBe('6a80');
     expect(await card.authenticate('aes-192-ecb', '0a')).toBe('9000');
+  });
+});
+
+describe('moving keys', () => {
+  it('moves and deletes with firmware 5.7, and is unknown before', async () => {
+    const old = new TestCard();
+    await old.select();
+    expect(await old.status('00 f6 82 9c')).toBe('6d00');
+    const card = new TestCard({ firmware: '5.7.4' });
+    await card.select();
+    expect(await card.status('00 f6 82 9c')).toBe('6982');
+    await card.authenticate('aes-192-ecb', '0a');
+    await card.generate('9c', NEVER, NEVER);
+    expect(await card.status('00 f6 82 9c')).toBe('9000');
+    expect([await card.sign('9c'), await card.sign('82')]).toEqual(['6a80', '9000']);
+    expect(await card.status('00 f6 ff 82')).toBe('9000');
+    expect(await card.sign('82')).toBe('6a80');
   });
 });
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const VPCD_PORTS = [0x8c7b, 0x8c7c] as const;
 
 const PCSCD = '/usr/sbin/pcscd';
+const SETPRIV = '/usr/bin/setpriv';
 /** Where clients connect; fixed when pcscd was built. */
 export const PCSCD_SOCKET = '/run/pcscd/pcscd.comm';
 const DRIVERS = [
@@ -31,7 +32,12 @@ export async function startPcscd(directory: string): Promise<Pcscd> {
   const configuration = join(directory, 'reader.conf');
   writeFileSync(configuration, readerConfiguration(driver));
   const log = openSync(join(directory, 'pcscd.log'), 'a', 0o600);
-  const child = spawn(PCSCD, ['-f', '-c', configuration], { stdio: ['ignore', log, log], cwd: '/' });
+  // Dies with us, also when we are killed; outside a pid namespace nothing else would see to that.
+  const withUs = ['--pdeathsig', 'KILL', '--'];
+  const child = spawn(SETPRIV, [...withUs, PCSCD, '-f', '-c', configuration], {
+    stdio: ['ignore', log, log],
+    cwd: '/',
+  });
   closeSync(log);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
