@@ -1,4 +1,4 @@
-import { access, readFile, readdir, readlink, rm } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
@@ -6,6 +6,7 @@ import { KiwiError } from '../../src/core/errors.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import { rootFileName } from '../../src/trust/root-file-name.ts';
 import type { TrustStore } from '../../src/trust/trust-store.ts';
+import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runToolChecked, type LinuxSystem } from './system.ts';
 
 interface Layout {
@@ -16,6 +17,10 @@ interface Layout {
   readonly update: { readonly name: string; readonly args: readonly string[] };
 }
 
+const DEBIAN_ANCHORS = '/usr/local/share/ca-certificates';
+/** Which of the packaged roots are selected; a line with `!` deselects. */
+const DEBIAN_LIST = '/etc/ca-certificates.conf';
+
 /** Red Hat, Debian, SUSE, Arch: the first whose folder and program exist. */
 const LAYOUTS: readonly Layout[] = [
   {
@@ -24,7 +29,7 @@ const LAYOUTS: readonly Layout[] = [
     update: { name: 'update-ca-trust', args: ['extract'] },
   },
   {
-    anchors: '/usr/local/share/ca-certificates',
+    anchors: DEBIAN_ANCHORS,
     extension: '.crt',
     update: { name: 'update-ca-certificates', args: [] },
   },
@@ -45,8 +50,6 @@ const BUNDLES = [
   '/var/lib/ca-certificates/ca-bundle.pem',
   '/etc/ca-certificates/extracted/tls-ca-bundle.pem',
 ] as const;
-
-const DEBIAN_LINKS = '/etc/ssl/certs';
 
 export class LinuxTrustStore implements TrustStore {
   readonly #system: LinuxSystem;
@@ -77,8 +80,8 @@ export class LinuxTrustStore implements TrustStore {
     const present = await Promise.all(files.map(exists));
     if (!present.includes(true)) return;
     for (const file of files) await removeDurableFile(file);
-    await this.#removeDebianLinks(files);
-    await this.#update(layout);
+    if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
+    else await this.#update(layout);
   }
 
   async systemCaBundle(): Promise<string | undefined> {
@@ -93,18 +96,16 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   /**
-   * Debian's update-ca-certificates counts what it added, not what an administrator took away: without a count it leaves
-   * the link to a vanished root and the link by hash (ca-certificates 20230311). `--fresh` would make all 400 links anew.
+   * Debian's update-ca-certificates (20230311) takes no notice of a root that an administrator took away: it leaves the links in
+   * /etc/ssl/certs and tells its hooks nothing, so that Java goes on trusting it. Deselected by a `!` line of its list the
+   * root is removed everywhere; ours is a copy of the list, so that the administrator's own stays as it is.
    */
-  async #removeDebianLinks(files: readonly string[]): Promise<void> {
-    const folder = at(this.#system, DEBIAN_LINKS);
-    const names = new Set(files.map((file) => `${path.basename(file, path.extname(file))}.pem`));
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
-      if (!entry.isSymbolicLink()) continue;
-      const link = path.join(folder, entry.name);
-      if (names.has(entry.name) || names.has(await readlink(link))) await rm(link, { force: true });
-    }
+  async #updateDebianWithout(layout: Layout, files: readonly string[]): Promise<void> {
+    const list = await readFile(at(this.#system, DEBIAN_LIST), 'utf8').catch(() => '');
+    const deselected = files.map((file) => `!${path.basename(file)}\n`).join('');
+    await withRuntimeFile(this.#system, 'ca-certificates.conf', `${list}\n${deselected}`, (copy) =>
+      this.#update({ ...layout, update: { name: layout.update.name, args: ['--certsconf', copy] } }),
+    );
   }
 
   async #layout(): Promise<Layout> {

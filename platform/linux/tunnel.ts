@@ -11,6 +11,7 @@ import { readWgDump, type WgDump } from '../../src/tunnel/read-wg-dump.ts';
 import { renderWgQuick, renderWgSetconf } from '../../src/tunnel/render-wg-quick.ts';
 import type { Tunnel, TunnelConfig, TunnelStatus } from '../../src/tunnel/tunnel.ts';
 import { PATHS } from './paths.ts';
+import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
 
 /** How long a handshake may take over all candidates. */
@@ -154,18 +155,10 @@ export class WgQuickTunnel implements Tunnel {
 
   /** `setconf` replaces the peer, and a new peer with a keepalive shakes hands at once; a changed endpoint would wait. */
   async #useEndpoint(name: string, config: TunnelConfig, endpoint: string, signal?: AbortSignal): Promise<void> {
-    const folder = at(this.#system, PATHS.runtime);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = path.join(folder, `${name}.setconf`);
-    try {
-      // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened so.
-      await writeDurableFile(file, renderWgSetconf(config, endpoint), 0o600);
-      const args = ['setconf', name, file];
-      await runToolChecked(this.#system, { name: 'wg', args, signal }, 'tunnel-tools-failed');
-    } finally {
-      await rm(file, { force: true });
-      await rmdir(folder).catch(() => undefined);
-    }
+    // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened so.
+    await withRuntimeFile(this.#system, `${name}.setconf`, renderWgSetconf(config, endpoint), (file) =>
+      runToolChecked(this.#system, { name: 'wg', args: ['setconf', name, file], signal }, 'tunnel-tools-failed'),
+    );
   }
 
   /** Stops the unit, and takes away the interface also when it was not the unit that made it. */

@@ -1,6 +1,3 @@
-import { symlink } from 'node:fs/promises';
-import path from 'node:path';
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { LinuxTrustStore } from '../../../platform/linux/trust-store.ts';
@@ -113,19 +110,20 @@ describe('the trust store', () => {
     expect(await store.systemCaBundle()).toBeUndefined();
   });
 
-  it('takes away the links that Debian’s tool would leave, and no others', async () => {
+  it('deselects the root in a copy of Debian’s list, for its tool takes no notice of a file that is gone', async () => {
     const anchors = '/usr/local/share/ca-certificates';
     await installDistribution(anchors, '/usr/sbin/update-ca-certificates', '/etc/ssl/certs/ca-certificates.crt');
+    await machine.write('/etc/ca-certificates.conf', 'mozilla/ISRG_Root_X1.crt\n');
     await store.install([root]);
-    const name = rootFileName(root.der);
-    const links = path.join(machine.root, '/etc/ssl/certs');
-    await symlink(`${anchors}/${name}.crt`, path.join(links, `${name}.pem`));
-    await symlink(`${name}.pem`, path.join(links, '0a1b2c3d.0'));
-    await symlink('other.pem', path.join(links, '4e5f6a7b.0'));
+    let list: string | undefined;
+    await machine.install('/usr/sbin/update-ca-certificates', async ([option, file]) => {
+      expect(option).toBe('--certsconf');
+      list = await machine.read((file ?? '').slice(machine.root.length));
+      return undefined;
+    });
     await store.remove([root]);
-    expect(await machine.files('/etc/ssl/certs')).toEqual([
-      '/etc/ssl/certs/4e5f6a7b.0 -> other.pem',
-      '/etc/ssl/certs/ca-certificates.crt 0644',
-    ]);
+    expect(list).toBe(`mozilla/ISRG_Root_X1.crt\n\n!${rootFileName(root.der)}.crt\n`);
+    expect(await machine.read('/etc/ca-certificates.conf')).toBe('mozilla/ISRG_Root_X1.crt\n');
+    expect(await machine.files('/run')).toEqual([]);
   });
 });

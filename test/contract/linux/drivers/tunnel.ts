@@ -1,0 +1,23 @@
+import { linuxPlatform } from '../../../../platform/linux/index.ts';
+import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
+import type { TunnelConfig } from '../../../../src/tunnel/tunnel.ts';
+import { answerCall } from './read-call.ts';
+
+export type TunnelCall =
+  | { verb: 'up'; config: Omit<TunnelConfig, 'privateKey'>; privateKey: string }
+  | { verb: 'down' | 'status'; slug: string }
+  | { verb: 'probe'; address: string; timeoutMs: number };
+
+const { tunnel } = linuxPlatform();
+
+await answerCall(async (call: TunnelCall) => {
+  switch (call.verb) {
+    case 'up':
+      return tunnel.up({ ...call.config, privateKey: new SecretBytes(Buffer.from(call.privateKey, 'base64')) });
+    case 'down':
+    case 'status':
+      return tunnel[call.verb](call.slug);
+    case 'probe':
+      return tunnel.probe(call.address, call.timeoutMs);
+  }
+});

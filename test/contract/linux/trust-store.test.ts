@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Laptop } from '../../lab/lab.ts';
+import { rootFileName } from '../../../src/trust/root-file-name.ts';
+import type { Certificate } from '../../../src/pki/certificate.ts';
+import { makeTestRoot } from '../../unit/platform/test-certificates.ts';
+import { drive, makeLab, must } from './drive.ts';
+
+let laptop: Laptop;
+let root: Certificate;
+let delivered: string[];
+let destroy: () => Promise<void>;
+
+beforeAll(async () => {
+  const made = await makeLab();
+  destroy = made.destroy;
+  laptop = await made.lab.addLaptop({ name: 'anna' });
+  // What the tool itself has to catch up with on this machine, before we come.
+  await must(laptop, ['/usr/sbin/update-ca-certificates']);
+  delivered = await changes();
+  root = (await makeTestRoot('KiwiStack MSP Root')).certificate;
+});
+afterAll(() => destroy());
+
+/** Without dpkg's journal and Java's keystore, which the tool's hook for Java writes anew each time. */
+const changes = async (): Promise<string[]> =>
+  (await laptop.changes()).filter((line) => !/^\/(var\/log\/dpkg|var\/lib\/dpkg|etc\/ssl\/certs\/java)/.test(line));
+
+const javaTrusts = async (name: string): Promise<boolean> =>
+  (await laptop.run(['/usr/bin/grep', '-q', name, '/etc/ssl/certs/java/cacerts'])).code === 0;
+
+const verifies = async (): Promise<boolean> => {
+  const result = await laptop.run(
+    ['/usr/bin/openssl', 'verify', '-CApath', '/etc/ssl/certs', '-CAfile', '/etc/ssl/certs/ca-certificates.crt'],
+    { input: root.pem },
+  );
+  return result.code === 0;
+};
+
+describe('the trust store of Debian', () => {
+  it('takes the root, so that openssl believes it', async () => {
+    expect(await verifies()).toBe(false);
+    const installed = await drive(laptop, 'trust', { verb: 'install', pem: root.pem });
+    expect(installed).toMatchObject({ ok: null });
+    console.info(`trust store install: ${installed.ms} ms`);
+    expect(await verifies()).toBe(true);
+    const name = rootFileName(root.der);
+    const ours = (await changes()).filter((line) => !delivered.includes(line));
+    expect(ours.filter((line) => line.includes(name)).map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      expect.stringMatching(/^\/etc\/ssl\/certs\/[0-9a-f]{8}\.0 link$/),
+      `/etc/ssl/certs/${name}.pem link`,
+      `/usr/local/share/ca-certificates/${name}.crt file`,
+    ]);
+    expect(ours).toHaveLength(4); // and the bundle
+  });
+
+  it('does nothing the second time', async () => {
+    const again = await drive(laptop, 'trust', { verb: 'install', pem: root.pem });
+    expect(again).toMatchObject({ ok: null });
+    expect(again.ms).toBeLessThan(150);
+    expect(await drive(laptop, 'trust', { verb: 'verify', pem: root.pem })).toMatchObject({ ok: true });
+  });
+
+  it('forgets the root and leaves nothing', async () => {
+    const removed = await drive(laptop, 'trust', { verb: 'remove', pem: root.pem });
+    expect(removed).toMatchObject({ ok: null });
+    console.info(`trust store remove: ${removed.ms} ms`);
+    expect(await verifies()).toBe(false);
+    expect(await drive(laptop, 'trust', { verb: 'verify', pem: root.pem })).toMatchObject({ ok: false });
+    expect(await changes()).toEqual(delivered);
+    expect(await javaTrusts(rootFileName(root.der))).toBe(false);
+    expect(await drive(laptop, 'trust', { verb: 'remove', pem: root.pem })).toMatchObject({ ok: null });
+    expect(await must(laptop, ['/usr/bin/find', '/etc/ssl/certs', '-xtype', 'l'])).toBe('');
+  });
+});
