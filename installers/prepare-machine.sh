@@ -1,0 +1,138 @@
+#!/bin/bash
+# Brings a machine to where the demo, the tests and the benchmark can run. Safe to repeat; does nothing the second time.
+set -u -o pipefail
+export LC_ALL=C
+
+usage() {
+  cat <<'TEXT'
+usage: bash installers/prepare-machine.sh [--for demo|test|bench]
+
+Brings a Debian 12 or Ubuntu 24.04 machine that has Node 20 or newer, npm, Go 1.25 or newer and root to where `npm run demo`
+or `npm test` can do its job: Debian packages, node_modules, step-ca. Changes nothing else: no service is started, the
+network and /etc/resolv.conf stay as they are. Without --for it prepares for all three.
+
+exit codes
+  0  the machine is ready
+  2  wrong usage
+  3  not root
+  4  this machine does not fit (distribution, namespaces)
+  5  Node, npm or Go is missing or too old
+  6  a package registry cannot be reached
+  7  not enough disk
+  8  a step failed; its last lines are shown, all of them are in .cache/prepare.log
+  9  another installation holds a lock for too long
+TEXT
+}
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cache=$repository/.cache
+log=$cache/prepare.log
+step_ca=$cache/bin/step-ca
+step_ca_version=v0.30.2
+
+say() { printf 'prepare: %s\n' "$*" >&2; }
+# fail CODE MESSAGE HINT
+fail() {
+  printf 'error: %s\n' "$2" >&2
+  if [[ -n ${3-} ]]; then printf 'hint: %s\n' "$3" >&2; fi
+  exit "$1"
+}
+
+purpose=all
+while (($# > 0)); do
+  case $1 in
+    --for) purpose=${2-} && shift ;;
+    --for=*) purpose=${1#*=} ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift || true
+done
+case $purpose in demo | test | bench | all) ;; *) usage >&2 && exit 2 ;; esac
+
+# name, and why it is needed
+packages=(
+  'wireguard-tools|wg and wg-quick, which bring up the tunnel'
+  'wireguard-go|WireGuard without a kernel module'
+  'pcscd|the smart card service the YubiKey is reached through'
+  'vsmartcard-vpcd|the reader in which the virtual YubiKey sits'
+  'ykcs11|the PKCS#11 module of the YubiKey'
+  'iproute2|network namespaces: laptops, slice and internet'
+  'iputils-ping|proves that the tunnel carries packets'
+  'util-linux|enters the rooms of the lab'
+  'procps|shows what runs in a laptop'
+  'curl|HTTPS through the tunnel, as a user would'
+  'openssl|checks certificates with code that is not ours'
+  'ca-certificates|the trust store that enrollment writes to'
+  'dnsmasq-base|name service behind the tunnel'
+  'dbus|the bus that resolvectl and polkit need'
+  'jq|reads JSON in scripts'
+  'g++|builds the PKCS#11 addon (node-gyp)'
+  'make|builds the PKCS#11 addon (node-gyp)'
+  'python3|builds the PKCS#11 addon (node-gyp)'
+)
+test_packages=(
+  'yubico-piv-tool|drives the virtual YubiKey from outside'
+  'yubikey-manager|drives the virtual YubiKey from outside (ykman)'
+  'opensc|drives the virtual YubiKey from outside (pkcs11-tool, pkcs15-tool)'
+  'strace|shows that no secret is in an argument list or an open file'
+)
+if [[ $purpose == test || $purpose == all ]]; then packages+=("${test_packages[@]}"); fi
+
+missing_packages() {
+  local installed entry
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]%%|*}" 2>/dev/null)
+  missing=()
+  for entry in "${packages[@]}"; do
+    if [[ $'\n'$installed$'\n' != *$'\n'"${entry%%|*} installed"$'\n'* ]]; then missing+=("$entry"); fi
+  done
+}
+
+# node_modules is right if the lock file it was made from is this one.
+modules_stamp() { sha256sum "$repository/package-lock.json" "$repository/package.json" | cut -c1-64 | tr -d '\n'; }
+modules_ready() { [[ -x $repository/node_modules/.bin/node && $(cat "$repository/node_modules/.prepared" 2>/dev/null) == "$(modules_stamp)" ]]; }
+
+step_ca_stamp() { stat -L -c '%n %s %Y' "$(readlink -f "$step_ca")"; }
+step_ca_ready() { [[ -x $step_ca && $(cat "$cache/step-ca.stamp" 2>/dev/null) == "$(step_ca_stamp 2>/dev/null)" ]]; }
+
+if ((EUID != 0)); then
+  fail 3 'root is needed: the laptops of the demo and the tests are made of namespaces' 'run it again as root, or with sudo'
+fi
+
+command -v dpkg-query >/dev/null || fail 4 'this is not a Debian or Ubuntu machine' 'supported are Debian 12 and Ubuntu 24.04'
+missing_packages
+if ((${#missing[@]} == 0)) && modules_ready && step_ca_ready; then exit 0; fi
+
+# --- From here on there is something to do. -------------------------------------------------------------------------
+# shellcheck source=prepare-steps.sh
+. "$repository/installers/prepare-steps.sh"
+mkdir -p "$cache/bin" || fail 7 "$cache cannot be written" 'clone the repository to a place that can be written'
+exec 8>"$cache/prepare.lock"
+if ! flock -n 8; then
+  say 'another preparation of this clone is running; waiting for it'
+  flock -w 1200 8 || fail 9 'the other preparation did not end within 20 minutes' "see $log"
+  missing_packages
+fi
+: >"$log"
+started=$EPOCHSECONDS
+
+check_distribution
+check_tools
+check_namespaces
+check_disk
+
+if ((${#missing[@]} > 0)); then
+  say "installs ${#missing[@]} Debian packages:"
+  for entry in "${missing[@]}"; do printf '  %-17s %s\n' "${entry%%|*}" "${entry#*|}" >&2; done
+  install_packages "${missing[@]%%|*}"
+fi
+if ! modules_ready; then
+  if modules_match; then
+    modules_stamp >"$repository/node_modules/.prepared"
+  else
+    say 'installs node_modules by npm ci, from package-lock.json: the libraries and Node 24 itself'
+    install_modules
+  fi
+fi
+if ! step_ca_ready; then provide_step_ca; fi
+say "the machine is ready ($((EPOCHSECONDS - started)) s)"

@@ -1,0 +1,214 @@
+# shellcheck shell=bash
+# The checks and steps of prepare-machine.sh, which sources this file only when there is something to do.
+
+network_trouble='Temporary failure resolving|Could not resolve|Failed to fetch|Unable to connect|Could not connect|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|[Nn]etwork is unreachable|no such host|dial tcp|i/o timeout|TLS handshake timeout|server misbehaving'
+lock_trouble='Could not get lock|Unable to lock|Unable to acquire the dpkg frontend lock|is another process using it'
+
+# at_least VERSION MINIMUM
+at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
+
+check_distribution() {
+  local ID='' VERSION_ID='' PRETTY_NAME='this system'
+  # shellcheck source=/dev/null
+  . /etc/os-release 2>/dev/null
+  case $ID:$VERSION_ID in
+    debian:12 | ubuntu:24.04) ;;
+    *) fail 4 "$PRETTY_NAME is not supported" 'supported are Debian 12 and Ubuntu 24.04' ;;
+  esac
+}
+
+check_tools() {
+  local version
+  version=$(node --version 2>/dev/null) || fail 5 'Node is missing' 'install Node 20 or newer (Node 24 itself then comes from npm)'
+  at_least "${version#v}" 20 || fail 5 "Node ${version#v} is too old" 'install Node 20 or newer'
+  npm --version >/dev/null 2>&1 || fail 5 'npm is missing' 'install the npm that belongs to your Node'
+  if ! command -v go >/dev/null && [[ -x /usr/local/go/bin/go ]]; then PATH=$PATH:/usr/local/go/bin; fi
+  # GOTOOLCHAIN=local: what is installed counts, not what Go would fetch.
+  version=$(GOTOOLCHAIN=local go version 2>/dev/null) || fail 5 'Go is missing' 'install Go 1.25 or newer, and see that `go` is in PATH'
+  version=${version#go version go}
+  at_least "${version%% *}" 1.25 || fail 5 "Go ${version%% *} is too old" 'install Go 1.25 or newer'
+}
+
+check_namespaces() {
+  local hint='an unprivileged container cannot run it; use a machine, a virtual machine or a privileged container'
+  unshare -m -n -p -u -i --fork true 2>>"$log" || fail 4 'root may not make namespaces here' "$hint"
+  if [[ ! -c /dev/net/tun ]]; then modprobe tun 2>>"$log"; fi
+  # shellcheck disable=SC2016
+  unshare -m -n bash -c 'mount -t tmpfs t /mnt && mknod /mnt/tun c 10 200 && exec 3<>/mnt/tun' 2>>"$log" ||
+    fail 4 'there is no /dev/net/tun: the kernel module tun is missing or not allowed' "$hint"
+}
+
+# existing FOLDER -> REPLY: the nearest folder above that is there
+existing() {
+  REPLY=$1
+  while [[ ! -d $REPLY ]]; do REPLY=$(dirname "$REPLY"); done
+}
+
+check_disk() {
+  local folder need device free
+  local -A needed=() available=() where=()
+  local -a wants=()
+  if ((${#missing[@]} > 0)); then wants+=("$((40 * ${#missing[@]})) /usr"); fi
+  if ! modules_ready && ! modules_match; then wants+=("700 $repository"); fi
+  if ! step_ca_ready && ! find_step_ca; then
+    wants+=("100 $cache" "700 $(go env GOCACHE)" "900 $(go env GOMODCACHE)")
+  fi
+  for need in "${wants[@]}"; do
+    existing "${need#* }"
+    folder=$REPLY need=${need%% *}
+    read -r device free < <(df --output=source,avail -m "$folder" | tail -n 1)
+    needed[$device]=$((${needed[$device]:-0} + need))
+    available[$device]=$free where[$device]=$folder
+  done
+  for device in "${!needed[@]}"; do
+    if ((available[$device] < needed[$device])); then
+      fail 7 "not enough disk: about ${needed[$device]} MB are needed at ${where[$device]}, ${available[$device]} MB are free" \
+        'make room, or clone the repository to a larger disk'
+    fi
+  done
+}
+
+# run_step TITLE COMMAND…: its output goes to the log; shows that it goes on; keeps its own part of the log in step_log
+run_step() {
+  local title=$1 began=$EPOCHSECONDS shown=0 pid code
+  shift
+  step_log=$cache/prepare.step.log
+  printf '\n== %s: %s\n' "$title" "$*" >>"$log"
+  "$@" >"$step_log" 2>&1 </dev/null 8>&- &
+  pid=$!
+  # Ctrl-C ends the step too.
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2
+    if [[ -t 2 ]]; then
+      printf '\rprepare: %s … %s s ' "$title" "$((EPOCHSECONDS - began))" >&2
+    elif ((EPOCHSECONDS - began >= shown + 20)); then
+      shown=$((EPOCHSECONDS - began))
+      say "$title … $shown s"
+    fi
+  done
+  wait "$pid"
+  code=$?
+  trap - INT TERM
+  if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
+  cat "$step_log" >>"$log"
+  if ((code == 0)); then say "$title: done ($((EPOCHSECONDS - began)) s)"; fi
+  return "$code"
+}
+
+has_route() {
+  if [[ -n ${https_proxy-}${HTTPS_PROXY-}${http_proxy-} ]]; then return 0; fi
+  awk 'NR > 1 && $2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route ||
+    awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null
+}
+
+# try_step TITLE HINT COMMAND…: repeats twice when the network was in the way, waits while another apt holds its lock;
+# ends the script with a clear word otherwise
+try_step() {
+  local title=$1 hint=$2 tries=0 waited=0
+  shift 2
+  has_route || fail 6 "$title: this machine has no network" 'connect it to a network that reaches the package registries, then run this again'
+  while ! run_step "$title" "$@"; do
+    if grep -qE "$lock_trouble" "$step_log"; then
+      if ((waited == 0)); then say 'another apt or dpkg is at work; waiting for it'; fi
+      if ((waited >= 600)); then fail 9 'the other apt or dpkg did not end within 10 minutes' 'see which one: ps ax | grep -E "apt|dpkg"'; fi
+      sleep 5
+      waited=$((waited + 5))
+    elif grep -qE 'No space left on device|ENOSPC' "$step_log"; then
+      tail -n 5 "$step_log" >&2
+      fail 7 "$title: the disk is full" 'make room, then run this again'
+    elif grep -qE "$network_trouble" "$step_log"; then
+      if ((++tries > 2)); then
+        tail -n 5 "$step_log" >&2
+        fail 6 "$title: a package registry cannot be reached" 'check network, proxy and name service, then run this again'
+      fi
+      say "$title: the network was in the way; again in 5 s ($tries of 2)"
+      sleep 5
+    else
+      tail -n 20 "$step_log" >&2
+      fail 8 "$title failed" "$hint; everything it said is in $log"
+    fi
+  done
+}
+
+policy=/usr/sbin/policy-rc.d
+
+restore_policy() {
+  rm -f "$policy"
+  if [[ -e $policy.kiwistack ]]; then mv -f "$policy.kiwistack" "$policy"; fi
+  trap - EXIT
+}
+
+install_packages() {
+  local apt=(apt-get -q -y -o DPkg::Lock::Timeout=600)
+  # From an earlier run that was killed, ours may still be there: then the machine's own is the one beside it.
+  if [[ -e $policy ]] && ! grep -qs kiwistack-prepare "$policy"; then mv -f "$policy" "$policy.kiwistack"; fi
+  printf '#!/bin/sh\n# kiwistack-prepare: installing a package starts no service\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap restore_policy EXIT
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+  try_step 'apt-get update' 'check the sources of apt' update_lists
+  try_step "apt-get install" 'on Ubuntu the component "universe" must be enabled' \
+    "${apt[@]}" install --no-install-recommends -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+  restore_policy
+}
+
+# A source that is out of order is no reason to stop if the packages can be found all the same.
+update_lists() {
+  apt-get -q update -o APT::Update::Error-Mode=any && return
+  ! grep -qE "$lock_trouble" "$step_log" && apt-get -q -y --simulate --no-install-recommends install "${missing[@]%%|*}"
+}
+
+# What somebody installed by hand is kept if it is the same: nothing is downloaded twice.
+modules_match() {
+  [[ -x $repository/node_modules/node/bin/node && -f $repository/node_modules/pkcs11js/build/Release/pkcs11.node ]] || return 1
+  node -e '
+    const read = (path) => JSON.parse(require("node:fs").readFileSync(path, "utf8")).packages;
+    const [wanted, found] = [read(process.argv[1]), read(process.argv[2])];
+    const wrong = Object.entries(wanted).filter(([path, { version, optional, link }]) =>
+      path !== "" && !link && !(optional && !found[path]) && found[path]?.version !== version);
+    process.exit(wrong.length === 0 ? 0 : 1);
+  ' "$repository/package-lock.json" "$repository/node_modules/.package-lock.json" 2>>"$log"
+}
+
+install_modules() {
+  local prefix
+  # The headers that came with Node serve node-gyp; without them it would fetch some.
+  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  if [[ -z ${npm_config_nodedir-} && -f $prefix/include/node/node_api.h ]]; then export npm_config_nodedir=$prefix; fi
+  cd "$repository" || exit 8
+  try_step 'npm ci' 'see what npm said' npm ci --no-audit --no-fund --include=dev
+  cd - >/dev/null || exit 8
+  modules_match || fail 8 'npm ci ended, but node_modules is not complete (was the addon pkcs11js or Node 24 not installed?)' \
+    "see $log; install scripts must be allowed: npm config get ignore-scripts"
+  modules_stamp >"$repository/node_modules/.prepared"
+}
+
+# is_step_ca FILE: whether it is a step-ca of the version line we know
+is_step_ca() {
+  [[ -x $1 ]] || return 1
+  # `go install` leaves "0000000-dev" in what step-ca says of itself; the build information knows better.
+  go version -m "$1" 2>/dev/null | grep -qE '^\s+mod\s+github.com/smallstep/certificates\s+v0\.30\.' ||
+    "$1" version 2>/dev/null | grep -qE 'Smallstep CA/0\.30\.'
+}
+
+# find_step_ca -> found
+find_step_ca() {
+  for found in "$(command -v step-ca)" "$(go env GOBIN)/step-ca" "$(go env GOPATH)/bin/step-ca" "$step_ca"; do
+    if is_step_ca "$found"; then return 0; fi
+  done
+  return 1
+}
+
+provide_step_ca() {
+  if find_step_ca; then
+    if [[ $found != "$step_ca" ]]; then ln -sfn "$found" "$step_ca"; fi
+    say "step-ca: uses $found"
+  else
+    say "builds step-ca $step_ca_version, the certificate authority (about 2 minutes on 2 cores)"
+    rm -f "$step_ca"
+    try_step 'go install step-ca' 'see what Go said' \
+      env CGO_ENABLED=0 GOBIN="$cache/bin" GOTOOLCHAIN=local go install "github.com/smallstep/certificates/cmd/step-ca@$step_ca_version"
+  fi
+  step_ca_stamp >"$cache/step-ca.stamp"
+}
