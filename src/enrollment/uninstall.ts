@@ -36,9 +36,7 @@ export async function uninstall(
   try {
     const sliceTold = await tellSlice(run);
     // The slice has been told, or cannot be: the statement's undo, which takes leave, has nothing more to say.
-    const steps = ENROLLMENT_PLAN.map((step) =>
-      step.name === 'statement' ? { ...step, undo: () => Promise.resolve() } : step,
-    );
+    const steps = ENROLLMENT_PLAN.filter((step) => step.name !== 'statement');
     const leftBehind = await undoPlan({ steps, run, journal, clock: options.clock, report });
     if (leftBehind.length === 0) {
       await file.remove();

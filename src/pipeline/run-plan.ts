@@ -75,13 +75,13 @@ export async function undoPlan<R>(options: Omit<PlanOptions<R>, 'signal'>): Prom
   const { steps, run, journal, clock, report } = options;
   const begun = new Set(stepsBegun(await journal.read()));
   const failed: string[] = [];
-  if (begun.size > 0) report({ type: 'undo-started' });
-  for (const step of steps.toReversed()) {
+  const toUndo = steps.filter((step) => step.undo !== undefined && begun.has(step.name));
+  if (toUndo.length > 0) report({ type: 'undo-started' });
+  for (const step of toUndo.toReversed()) {
     const { name, title } = step;
-    if (!begun.has(name)) continue;
     const start = clock.monotonic();
     try {
-      await step.undo(run);
+      await step.undo?.(run);
       await journal.append({ at: now(clock), step: name, event: 'undone' });
       report({ type: 'step-undone', step: name, title, ms: clock.monotonic() - start });
     } catch (thrown) {

@@ -14,5 +14,6 @@ export interface Step<R> {
   apply(run: R): Promise<void>;
   /** Throws when what should be there is not. */
   verify(run: R): Promise<void>;
-  undo(run: R): Promise<void>;
+  /** Absent in a step that changes nothing outside the enrollment's own record. */
+  undo?(run: R): Promise<void>;
 }

@@ -18,6 +18,4 @@ export const confirm: Step<EnrollmentRun> = {
     if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });
   },
   verify: () => Promise.resolve(),
-  // Taking leave from the slice belongs to the statement's undo: there is a device from there on.
-  undo: () => Promise.resolve(),
 };

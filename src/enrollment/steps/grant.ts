@@ -22,5 +22,4 @@ export const grant: Step<EnrollmentRun> = {
   async verify(run) {
     await run.granted();
   },
-  undo: () => Promise.resolve(),
 };

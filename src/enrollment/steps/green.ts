@@ -40,5 +40,4 @@ export const green: Step<EnrollmentRun> = {
   },
 
   verify: () => Promise.resolve(),
-  undo: () => Promise.resolve(),
 };

@@ -49,8 +49,6 @@ export const key: Step<EnrollmentRun> = {
   },
 
   verify: () => Promise.resolve(),
-  // The record goes when the whole undo has succeeded: see enroll.ts.
-  undo: () => Promise.resolve(),
 };
 
 function identityOf(found: EnrollmentKey): { slug: string; gatewayUrl: string; role: string; customer: string } {

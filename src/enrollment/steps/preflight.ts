@@ -16,5 +16,4 @@ export const preflight: Step<EnrollmentRun> = {
     }
   },
   verify: () => Promise.resolve(),
-  undo: () => Promise.resolve(),
 };

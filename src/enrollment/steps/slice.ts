@@ -46,5 +46,4 @@ export const slice: Step<EnrollmentRun> = {
     run.opened();
     return Promise.resolve();
   },
-  undo: () => Promise.resolve(),
 };

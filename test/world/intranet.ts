@@ -1,0 +1,38 @@
+import { createPrivateKey } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { parseCertificate } from '../../src/pki/certificate.ts';
+import { DAY, issueCertificate } from '../../src/pki/issue.ts';
+import { generateP256 } from '../../src/pki/keys.ts';
+import { EKU } from '../../src/pki/roles.ts';
+import type { Room } from '../lab/lab.ts';
+import { untilReady, type LongRunning } from './long-running.ts';
+
+/**
+ * An HTTPS host that answers only inside, at 10.77.1.30, with a certificate under the provider's root: an enrolled laptop
+ * reaches it and trusts it, another one neither.
+ */
+export async function startIntranet(inside: Room, sliceDir: string, privateDir: string): Promise<LongRunning> {
+  const dir = path.join(privateDir, 'intranet');
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const root = {
+    certificate: parseCertificate(await readFile(path.join(sliceDir, 'msp', 'root.crt'), 'utf8')),
+    key: createPrivateKey(await readFile(path.join(sliceDir, 'msp', 'root.key'), 'utf8')),
+  };
+  const key = generateP256();
+  const certificate = await issueCertificate({
+    subject: { cn: 'intranet.corp.example' },
+    key,
+    issuer: root,
+    notBefore: new Date(Date.now() - DAY),
+    notAfter: new Date(Date.now() + 30 * DAY),
+    extendedKeyUsages: [EKU.serverAuth],
+    sanDns: ['intranet.corp.example'],
+    sanIps: ['10.77.1.30'],
+  });
+  await writeFile(path.join(dir, 'tls.crt'), certificate.pem);
+  await writeFile(path.join(dir, 'tls.key'), key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  const argv = [process.execPath, path.join(import.meta.dirname, 'intranet-host.ts'), dir];
+  return untilReady(inside.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the intranet host');
+}

@@ -1,0 +1,240 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { fleetFiles } from '../fakes/fleet/server/files.ts';
+import { buildFleetPackage } from '../fakes/fleet/build-package.ts';
+import { Lab, type Laptop, type LaptopSettings, type Room } from '../lab/lab.ts';
+import type { RunResult } from '../lab/run-in-room.ts';
+import { VirtualYubiKeyControl, type TouchMode } from '../virtual-yubikey/control.ts';
+import { makeKey } from '../virtual-yubikey/key/make-key.ts';
+import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
+import { startIntranet } from './intranet.ts';
+import { untilReady, type LongRunning } from './long-running.ts';
+
+const REPOSITORY = path.join(import.meta.dirname, '..', '..');
+const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
+const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
+
+export const CLI = script('src/cli/main.ts');
+export const SLICE = script('src/slice/main.ts');
+export const OPERATOR = script('src/operator/main.ts');
+
+/** Factory PIN of the virtual keys. */
+export const PIN = '123456';
+export const FLEET_URL = 'https://10.77.1.20:8412';
+export const INTRANET_URL = 'https://10.77.1.30/';
+export const GATEWAY_URL = 'https://enroll.acme.example';
+
+export interface WorldOptions {
+  /** A folder of its own; everything lies below it. */
+  readonly dir: string;
+  /** Told what is being made, for a person who waits. */
+  readonly progress?: (what: string) => void;
+  /** Added to `kiwistack-slice init`. */
+  readonly initArgs?: readonly string[];
+}
+
+export interface Reader extends LongRunning {
+  readonly control: VirtualYubiKeyControl;
+}
+
+export interface EnrollResult extends RunResult {
+  /** What `--json` printed. */
+  readonly events: readonly Readonly<Record<string, unknown>>[];
+  /** The last event. */
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A customer with everything that an enrollment meets: an internet, a slice with its CA and endpoint, a Fleet server and an
+ * intranet host inside, YubiKeys, laptops. All in namespaces; the host stays as it is. Demo, end-to-end tests and benchmark
+ * play in it.
+ */
+export class World {
+  readonly dir: string;
+  readonly lab: Lab;
+  readonly sliceDir: string;
+  readonly fleetDir: string;
+  #slice: LongRunning | undefined;
+  #fleet: LongRunning | undefined;
+  #intranet: LongRunning | undefined;
+  #readers = 0;
+
+  private constructor(dir: string, lab: Lab) {
+    this.dir = dir;
+    this.lab = lab;
+    this.sliceDir = path.join(dir, 'slice', 'acme');
+    this.fleetDir = path.join(dir, 'private', 'fleet');
+  }
+
+  /** A running slice of Acme GmbH, with Fleet and an intranet host, without keys and laptops. */
+  static async create({ dir, progress, initArgs }: WorldOptions): Promise<World> {
+    const say = progress ?? ((): void => undefined);
+    say('an internet, a slice and the rooms behind it, made of namespaces');
+    const world = new World(dir, await Lab.create({ dir }));
+    try {
+      await mkdir(path.join(dir, 'keys'), { recursive: true, mode: 0o700 });
+      makeRoot(world.yubicoDir);
+      say('a Fleet server inside, and the package of its agent');
+      const [package_] = await Promise.all([
+        buildFleetPackage({ outDir: path.join(dir, 'private', 'packages') }),
+        world.startFleet(),
+      ]);
+      say("the provider's root, the customer's intermediate, step-ca, gateway and WireGuard endpoint");
+      await world.#initSlice(package_.path, initArgs ?? []);
+      await world.startSlice();
+      world.#intranet = await startIntranet(world.lab.inside, world.sliceDir, path.join(dir, 'private'));
+    } catch (error) {
+      await world.destroy();
+      throw error;
+    }
+    return world;
+  }
+
+  get slice(): Room {
+    return this.lab.slice;
+  }
+
+  get yubicoDir(): string {
+    return path.join(this.dir, 'private', 'yubico');
+  }
+
+  keyFile(serial: number): string {
+    return path.join(this.dir, 'keys', `${serial}.json`);
+  }
+
+  /** A factory-new virtual YubiKey. */
+  makeKey(serial: number, firmware = '5.4.3', rootDirectory = this.yubicoDir): void {
+    makeKey({ statePath: this.keyFile(serial), rootDirectory, serial, firmware, formFactor: 1, fips: false });
+  }
+
+  /** The operator gives a new key to somebody: made, provisioned in the slice's room, pulled out again. */
+  async provisionKey(serial: number, role = 'engineer'): Promise<void> {
+    this.makeKey(serial);
+    const reader = await this.plugIn(this.slice, serial);
+    try {
+      const args = ['yubikey', 'provision', '--dir', this.sliceDir, '--serial', String(serial), '--role', role];
+      const result = await this.operator([...args, '--pin-fd', '0', '--json'], `${PIN}\n`);
+      if (result.code !== 0) throw new Error(`the key could not be provisioned:\n${result.stdout}\n${result.stderr}`);
+    } finally {
+      await reader.stop();
+    }
+  }
+
+  operator(args: readonly string[], input = ''): Promise<RunResult> {
+    return this.slice.run([...OPERATOR, ...args], { input });
+  }
+
+  /** A laptop as a person has it: it trusts the public web PKI and has the provider's package, but for the programs. */
+  async addLaptop(settings: LaptopSettings): Promise<Laptop> {
+    const laptop = await this.lab.addLaptop(settings);
+    const here = path.join(this.dir, 'public');
+    await mkdir(here, { recursive: true });
+    await copyFile(path.join(this.sliceDir, 'web-ca', 'root.crt'), path.join(here, 'web-ca.crt'));
+    await copyFile(path.join(this.sliceDir, 'msp', 'root.crt'), path.join(here, 'msp-roots.pem'));
+    const setUp = await laptop.run([
+      '/bin/sh',
+      '-ec',
+      `install -D -m 644 "$1/msp-roots.pem" /etc/kiwistack/msp-roots.pem
+       install -m 644 "$1/web-ca.crt" /usr/local/share/ca-certificates/public-web-ca.crt
+       update-ca-certificates >/dev/null 2>&1`,
+      'set-up',
+      here,
+    ]);
+    if (setUp.code !== 0) throw new Error(`the laptop could not be set up: ${setUp.stderr}`);
+    return laptop;
+  }
+
+  /** Plugs a key into a laptop, or into the operator's machine. Pulled out again by `stop`. */
+  async plugIn(
+    room: Room,
+    serial: number | undefined,
+    touch: { readonly mode?: TouchMode; readonly delayMs?: number } = {},
+  ): Promise<Reader> {
+    const dir = path.join(this.dir, 'readers', `${room.name}-${this.#readers++}`);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const keys = serial === undefined ? [] : ['--keys', this.keyFile(serial)];
+    const mode = ['--touch', touch.mode ?? 'auto', '--touch-delay', String(touch.delayMs ?? 0)];
+    const argv = [...script('test/virtual-yubikey/main.ts'), 'reader', '--dir', dir, ...keys, ...mode];
+    const reader = await untilReady(room.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the virtual YubiKey');
+    return { ...reader, control: new VirtualYubiKeyControl(path.join(dir, 'control.sock')) };
+  }
+
+  /** Runs `kiwistack-enroll enroll --json` with the PIN on a descriptor. */
+  async enroll(laptop: Laptop, options: { pin?: string; args?: readonly string[] } = {}): Promise<EnrollResult> {
+    const argv = [...CLI, 'enroll', '--json', '--pin-fd', '0', '--wait', '10', ...(options.args ?? [])];
+    return withEvents(await laptop.run(argv, { input: `${options.pin ?? PIN}\n`, timeoutMs: 240_000 }));
+  }
+
+  async cli(laptop: Laptop, args: readonly string[]): Promise<EnrollResult> {
+    return withEvents(await laptop.run([...CLI, ...args]));
+  }
+
+  async startFleet(): Promise<void> {
+    const argv = [...script('test/fakes/fleet/server/main.ts'), 'serve', '--dir', this.fleetDir];
+    const listen = ['--listen', '10.77.1.20:8412', '--san', 'fleet.corp.example'];
+    this.#fleet = await untilReady(
+      this.lab.inside.spawn([...argv, ...listen], { stdio: ['ignore', 'pipe', 'pipe'] }),
+      'the Fleet server',
+    );
+  }
+
+  async stopFleet(): Promise<void> {
+    await this.#fleet?.stop();
+    this.#fleet = undefined;
+  }
+
+  async startSlice(): Promise<void> {
+    const argv = [...SLICE, 'up', '--dir', this.sliceDir, '--json'];
+    this.#slice = await untilReady(this.slice.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the slice');
+  }
+
+  async stopSlice(): Promise<void> {
+    await this.#slice?.stop();
+    this.#slice = undefined;
+  }
+
+  /** What the slice logged, newest last. */
+  sliceLog(): string {
+    return this.#slice?.log() ?? '';
+  }
+
+  /** Ends everything. What is below `dir` stays. */
+  async destroy(): Promise<void> {
+    await Promise.allSettled([this.#intranet?.stop(), this.stopSlice(), this.stopFleet()]);
+    await this.lab.destroy();
+  }
+
+  async #initSlice(packageFile: string, initArgs: readonly string[]): Promise<void> {
+    const fleet = fleetFiles(this.fleetDir);
+    const config = path.join(this.dir, 'private', 'fleet-config.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        url: FLEET_URL,
+        serverCaFile: fleet.caPath,
+        apiTokenFile: fleet.apiTokenPath,
+        enrollSecretFile: fleet.enrollSecretPath,
+        packages: [{ key: process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64', file: packageFile }],
+      }),
+      { mode: 0o600 },
+    );
+    const customer = ['--slug', 'acme', '--name', 'Acme GmbH', '--gateway-url', GATEWAY_URL];
+    const net = ['--listen', '0.0.0.0:443', '--public-address', this.slice.address];
+    const given = ['--yubico-root', path.join(this.yubicoDir, 'root.crt'), '--fleet-config', config];
+    const argv = [...SLICE, 'init', '--dir', this.sliceDir, ...customer, ...net, ...given, ...initArgs];
+    const result = await this.slice.run(argv);
+    if (result.code !== 0) throw new Error(`the slice could not be made:\n${result.stdout}\n${result.stderr}`);
+  }
+}
+
+function withEvents(result: RunResult): EnrollResult {
+  const events = result.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { ...result, events, result: events.at(-1) ?? {} };
+}
+
+/** The text of a file below a world's folder. */
+export const readText = (file: string): Promise<string> => readFile(file, 'utf8');
