@@ -1,14 +1,17 @@
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 import { findEnrollmentKey, type FindOptions } from './find-enrollment-key.ts';
+import { listYubikeys, readSlotKey, type Yubikey } from './list-yubikeys.ts';
 import { findModule } from './module-path.ts';
 import type { PinState } from './pin.ts';
+import type { PivSlot } from './piv-slot.ts';
 import { findAgain } from './presence.ts';
 import { signWithKey, type SignOptions } from './sign-with-key.ts';
 import { TokenHost, type KeyHost } from './token-host.ts';
 
 export type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 export type { FindOptions, TokenEvents } from './find-enrollment-key.ts';
+export type { Yubikey } from './list-yubikeys.ts';
 export type { PinState } from './pin.ts';
 export type { PivSlot } from './piv-slot.ts';
 export type { SignOptions } from './sign-with-key.ts';
@@ -33,6 +36,10 @@ export interface Token {
    *   `key-signature-invalid`; whatever `askPin` throws
    */
   sign(key: SlotKey, data: Uint8Array, options: SignOptions): Promise<Uint8Array>;
+  /** Every YubiKey that is plugged in, with what can be read without a PIN. @throws KiwiError `key-service-down` */
+  list(signal?: AbortSignal): Promise<Yubikey[]>;
+  /** The attested key in one slot, with or without a certificate. @throws KiwiError `key-absent`, `key-certificate-invalid` */
+  slotKey(serial: number, slot: PivSlot, signal?: AbortSignal): Promise<SlotKey>;
   /** Ends the token host. Safe to repeat. */
   close(): Promise<void>;
 }
@@ -63,6 +70,8 @@ export function tokenOn(host: KeyHost, clock: Clock): Token {
     find: (find = {}) => findEnrollmentKey(host, clock, find),
     pinTries: async (key) => ({ state: (await findAgain(host, key)).pin ?? 'ok' }),
     sign: (key, data, sign) => signWithKey(host, key, data, sign),
+    list: (signal) => listYubikeys(host, signal),
+    slotKey: (serial, slot, signal) => readSlotKey(host, serial, slot, signal),
     close: () => host.close(),
   };
 }

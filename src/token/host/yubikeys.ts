@@ -58,6 +58,12 @@ export function tokenOf(slot: Slot): { serial: number; pin: PinState } | undefin
   }
 }
 
+/** CK_VERSION has two numbers: libykcs11 puts 5.4.3 into them as 5 and 43. */
+function firmwareOf(slot: Slot): string {
+  const { major, minor } = slot.getToken().firmwareVersion;
+  return `${major}.${Math.floor(minor / 10)}.${minor % 10}`;
+}
+
 function pinStateOf(flags: number): PinState {
   const { USER_PIN_LOCKED, USER_PIN_FINAL_TRY, USER_PIN_COUNT_LOW } = graphene.TokenFlag;
   if ((flags & USER_PIN_LOCKED) !== 0) return 'locked';
@@ -82,7 +88,8 @@ export function readYubikeys(module: Module, serial: number | undefined): HostAn
     const token = tokenOf(slot);
     if (token === undefined || (serial !== undefined && token.serial !== serial)) continue;
     try {
-      keys.push({ reader: slot.slotDescription, ...token, ...readCertificates(slot.open()) });
+      const certificates = readCertificates(slot.open());
+      keys.push({ reader: slot.slotDescription, firmware: firmwareOf(slot), ...token, ...certificates });
     } catch {
       continue;
     }

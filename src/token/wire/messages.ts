@@ -52,6 +52,7 @@ const present = z.strictObject({
 const yubikey = z.strictObject({
   reader: z.string(),
   serial,
+  firmware: z.string().regex(/^\d{1,3}\.\d{1,3}\.\d{1,3}$/),
   pin: pinState,
   slots: z.array(z.strictObject({ slot, certificate: der.optional(), attestation: der.optional() })).max(24),
   /** Certificate of the YubiKey's attestation key (slot f9). */

@@ -45,7 +45,7 @@ function newPair(algorithm: string): { publicKey: KeyObject; privateKey: KeyObje
 }
 
 /** A stand-in for what step-ca issues. */
-async function certify(key: KeyObject, choice: EnrollmentKeyChoice): Promise<Buffer> {
+export async function certify(key: KeyObject, choice: EnrollmentKeyChoice = {}): Promise<Buffer> {
   const customer = choice.customer ?? 'acme';
   const issuer = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
   const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
