@@ -41,13 +41,15 @@ export class WgQuickTunnel implements Tunnel {
     const candidates = [first, ...others];
     const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, resolvectl }) === current);
     const started = (await this.#dump(name)) !== undefined;
+    // Before anything starts, for the handshake may be made before wg-quick ends; wg tells it in whole seconds.
+    const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
     if (kept !== undefined && started) {
       await this.#systemctl(['enable', unitOf(name)], signal);
       const alive = this.#system.clock.now() - HEALTHY_HANDSHAKE_MS;
       if (await this.#handshakeWithin(name, config.serverPublicKey, alive, 0, signal)) return;
       await this.#useEndpoint(name, config, kept, signal);
       const order = [kept, ...candidates.filter((endpoint) => endpoint !== kept)];
-      return this.#handshake(name, config, order, resolvectl, signal);
+      return this.#handshake(name, config, order, resolvectl, since, signal);
     }
     await this.#preferUserspaceIfNeeded(name);
     await this.#write(name, renderWgQuick(config, { endpoint: first, resolvectl }));
@@ -55,7 +57,7 @@ export class WgQuickTunnel implements Tunnel {
     await this.#systemctl(['enable', unitOf(name)], signal);
     // Not `--now`: a unit whose interface somebody deleted is still active, and would not be started.
     await this.#systemctl(['restart', unitOf(name)], signal);
-    await this.#handshake(name, config, candidates, resolvectl, signal);
+    await this.#handshake(name, config, candidates, resolvectl, since, signal);
   }
 
   async down(slug: string): Promise<void> {
@@ -119,9 +121,9 @@ export class WgQuickTunnel implements Tunnel {
     config: TunnelConfig,
     candidates: readonly string[],
     resolvectl: string | undefined,
+    since: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
     const shared = Math.max(0, HANDSHAKE_MS - FIRST_CHANCE_MS * candidates.length) / candidates.length;
     for (const chance of candidates.length === 1 ? [HANDSHAKE_MS] : [FIRST_CHANCE_MS, shared]) {
       for (const endpoint of candidates) {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { Lab, type Room } from '../../lab/lab.ts';
+import { Lab, type Laptop, type Room } from '../../lab/lab.ts';
 
 const DRIVERS = path.join(import.meta.dirname, 'drivers');
 
@@ -43,4 +43,12 @@ export async function must(room: Room, argv: readonly string[], input?: string):
   const result = await room.run(argv, input === undefined ? {} : { input });
   if (result.code !== 0) throw new Error(`${argv.join(' ')}: exit code ${result.code}\n${result.stderr}`);
   return result.stdout;
+}
+
+/** What differs from the disk as delivered, but for the folder in which systemd keeps the links of enabled units. */
+export async function leftovers(laptop: Laptop): Promise<string[]> {
+  const folder = '/etc/systemd/system/multi-user.target.wants';
+  return (await laptop.changes()).filter(
+    (line) => !(line === `${folder} dir 0755` || (line.startsWith(`${folder}/`) && line.endsWith(' gone'))),
+  );
 }

@@ -30,6 +30,8 @@ class FakeWireguard {
   handshake = 0;
   restarts = 0;
   wgQuickFails = false;
+  /** Milliseconds between the handshake and the end of wg-quick. */
+  wgQuickTakes = 0;
   readonly answering = new Set<string>();
   readonly machine: FakeLinux;
 
@@ -48,6 +50,7 @@ class FakeWireguard {
         if (this.wgQuickFails) return { code: 1, stderr: 'Job for wg-quick failed' };
         this.restarts++;
         this.talkTo(await this.machine.read(CONF));
+        this.machine.time += this.wgQuickTakes;
       }
       return;
     });
@@ -105,6 +108,13 @@ describe('bringing the tunnel up', () => {
       txBytes: 6,
       splitDns: false,
     });
+  });
+
+  it('sees a handshake that was made before wg-quick ended', async () => {
+    wireguard.wgQuickTakes = 2_000;
+    const started = machine.time;
+    await tunnel.up(config());
+    expect(machine.time - started).toBe(2_000);
   });
 
   it('tries the next address when the first does not answer, and keeps the one that did', async () => {

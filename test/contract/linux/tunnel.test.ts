@@ -1,0 +1,195 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { generateP256 } from '../../../src/pki/keys.ts';
+import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
+import type { TunnelStatus } from '../../../src/tunnel/tunnel.ts';
+import type { Lab, Laptop } from '../../lab/lab.ts';
+import type { TunnelCall } from './drivers/tunnel.ts';
+import { drive, leftovers, makeLab, must } from './drive.ts';
+
+const PORT = 51820;
+const INSIDE = '10.77.1.20';
+const ADDRESS = '10.77.0.2';
+const device = deriveWireguardKey({ deviceKey: generateP256(), slug: 'acme', generation: 0 });
+const privateKey = device.privateKey.bytes.toString('base64');
+const presharedKey = randomBytes(32).toString('base64');
+
+let lab: Lab;
+let laptop: Laptop;
+let serverPublicKey: string;
+let destroy: () => Promise<void>;
+
+/** An endpoint in the slice's room, by hand, with our laptop as its one peer. */
+async function startEndpoint(name: string): Promise<string> {
+  const key = generateKeyPairSync('x25519');
+  const secret = Buffer.from(key.privateKey.export({ format: 'jwk' }).d ?? '', 'base64url').toString('base64');
+  const config = `[Interface]
+PrivateKey = ${secret}
+ListenPort = ${PORT}
+[Peer]
+PublicKey = ${device.publicKey}
+PresharedKey = ${presharedKey}
+AllowedIPs = ${ADDRESS}/32
+`;
+  await must(lab.slice, ['/bin/sh', '-c', 'umask 077; cat >"$0"', `${lab.dir}/slice/${name}.conf`], config);
+  await must(lab.slice, ['/usr/bin/wireguard-go', name]);
+  await must(lab.slice, ['/usr/bin/wg', 'setconf', name, `${lab.dir}/slice/${name}.conf`]);
+  await must(lab.slice, ['/usr/sbin/ip', 'address', 'add', '10.77.0.1/24', 'dev', name]);
+  await must(lab.slice, ['/usr/sbin/ip', 'link', 'set', name, 'up']);
+  return Buffer.from(key.publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
+}
+
+const up = (endpoints: readonly string[], more: object = {}): TunnelCall => ({
+  verb: 'up',
+  privateKey,
+  config: {
+    slug: 'acme',
+    address: ADDRESS,
+    endpoints,
+    serverPublicKey,
+    presharedKey,
+    allowedCidrs: ['10.77.0.0/24', '10.77.1.0/24'],
+    dns: { servers: ['10.77.0.1'], domains: ['corp.example'] },
+    keepaliveSeconds: 25,
+    ...more,
+  },
+});
+const status = async (room = laptop): Promise<TunnelStatus> =>
+  (await drive(room, 'tunnel', { verb: 'status', slug: 'acme' })).ok as TunnelStatus;
+const pings = async (address: string): Promise<boolean> =>
+  (await drive(laptop, 'tunnel', { verb: 'probe', address, timeoutMs: 1_000 })).ok === true;
+
+beforeAll(async () => {
+  ({ lab, destroy } = await makeLab());
+  laptop = await lab.addLaptop({ name: 'anna' });
+  serverPublicKey = await startEndpoint('wgtest0');
+});
+afterAll(() => destroy());
+
+describe('the tunnel', () => {
+  it('has the public key that wg makes of the derived private key', async () => {
+    expect((await must(laptop, ['/usr/bin/wg', 'pubkey'], privateKey)).trim()).toBe(device.publicKey);
+  });
+
+  it('is not there before', async () => {
+    expect(await status()).toMatchObject({ up: false, startsAtBoot: false, rxBytes: 0 });
+    expect(await pings(INSIDE)).toBe(false);
+    expect(await leftovers(laptop)).toEqual([]);
+  });
+
+  it('comes up with a handshake and reaches the inside, and never gets the default route', async () => {
+    const before = await must(laptop, ['/usr/sbin/ip', 'route', 'show', 'default']);
+    const done = await drive(laptop, 'tunnel', up([`enroll.acme.example:${PORT}`]));
+    console.info(`tunnel up: ${done.ms} ms`);
+    expect(done).toMatchObject({ ok: null });
+    expect(await status()).toMatchObject({
+      interface: 'kiwi-acme',
+      up: true,
+      startsAtBoot: true,
+      endpoint: `203.0.113.10:${PORT}`,
+      splitDns: false,
+    });
+    expect(await pings(INSIDE)).toBe(true);
+    expect(await must(laptop, ['/usr/sbin/ip', 'route', 'show', 'default'])).toBe(before);
+    expect(await must(laptop, ['/usr/sbin/ip', 'route', 'show', 'dev', 'kiwi-acme'])).toMatch(/10\.77\.1\.0\/24/);
+  });
+
+  it('leaves its secrets where only root can read them', async () => {
+    const files = await must(laptop, [
+      '/usr/bin/find',
+      '/etc/wireguard',
+      '/etc/systemd/system',
+      '-type',
+      'f',
+      '-printf',
+      '%m %p\n',
+    ]);
+    expect(files.trim().split('\n')).toEqual([
+      '600 /etc/wireguard/kiwi-acme.conf',
+      '644 /etc/systemd/system/wg-quick@kiwi-acme.service.d/10-kiwistack-userspace.conf',
+    ]);
+    expect(await must(laptop, ['/bin/sh', '-c', 'ls /run/kiwistack 2>/dev/null || true'])).toBe('');
+  });
+
+  it('does nothing the second time', async () => {
+    const handshake = (await status()).lastHandshake;
+    const again = await drive(laptop, 'tunnel', up([`enroll.acme.example:${PORT}`]));
+    expect(again).toMatchObject({ ok: null });
+    expect((await status()).lastHandshake).toBe(handshake);
+  });
+
+  it('is there again after the power was cut', async () => {
+    await laptop.powerOff();
+    await laptop.boot();
+    expect(await pings(INSIDE)).toBe(true);
+  });
+
+  it('goes down and leaves nothing', async () => {
+    for (let time = 0; time < 2; time++) {
+      const done = await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+      console.info(`tunnel down: ${done.ms} ms`);
+      expect(done).toMatchObject({ ok: null });
+      expect(await leftovers(laptop)).toEqual([]);
+      expect(await must(laptop, ['/usr/sbin/ip', '-o', 'link', 'show'])).not.toContain('kiwi-acme');
+      expect(
+        await must(laptop, ['/bin/sh', '-c', 'ls /run/wireguard; pgrep -f "[w]ireguard-go kiwi-acme" || true']),
+      ).toBe('');
+    }
+    expect(await pings(INSIDE)).toBe(false);
+  });
+
+  it('finds the address that answers behind ones that do not', async () => {
+    // 192.0.2.66 is nobody, and the IPv6 address leads nowhere.
+    const dead = ['[2001:db8::1]:51820', `192.0.2.66:${PORT}`];
+    const done = await drive(laptop, 'tunnel', up([...dead, `203.0.113.10:${PORT}`]));
+    console.info(`tunnel up, third address: ${done.ms} ms`);
+    expect(done).toMatchObject({ ok: null });
+    expect((await status()).endpoint).toBe(`203.0.113.10:${PORT}`);
+    expect(await pings(INSIDE)).toBe(true);
+    expect(await must(laptop, ['/bin/cat', '/etc/wireguard/kiwi-acme.conf'])).toContain(
+      `Endpoint = 203.0.113.10:${PORT}`,
+    );
+    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+  });
+
+  it('says when nobody answers, and what it did can be taken away', async () => {
+    const done = await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT + 1}`]));
+    expect(done.error).toEqual({ code: 'tunnel-no-handshake', detail: `tried 203.0.113.10:${PORT + 1}` });
+    expect(done.ms).toBeGreaterThan(19_000);
+    expect(done.ms).toBeLessThan(25_000);
+    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+    expect(await leftovers(laptop)).toEqual([]);
+  });
+
+  it('says when there is another server behind the endpoint', async () => {
+    const impostor = { serverPublicKey: device.publicKey };
+    expect((await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT}`], impostor))).error?.code).toBe(
+      'tunnel-no-handshake',
+    );
+    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+    expect(await leftovers(laptop)).toEqual([]);
+  });
+});
+
+describe('the tunnel on a laptop with systemd-resolved', () => {
+  it('takes the names of the customer, and no others', async () => {
+    const resolved = await lab.addLaptop({ name: 'bela' });
+    // The lab has no systemd-resolved: what wg-quick tells it is written down.
+    const standIn = '#!/bin/sh\necho "$@" >>/run/resolvectl.log\n';
+    await must(resolved, ['/bin/sh', '-c', 'cat >/usr/bin/resolvectl; chmod 755 /usr/bin/resolvectl'], standIn);
+    const before = await leftovers(resolved);
+    expect(await drive(resolved, 'tunnel', up([`203.0.113.10:${PORT}`]))).toMatchObject({ ok: null });
+    expect((await status(resolved)).splitDns).toBe(true);
+    expect((await must(resolved, ['/bin/cat', '/run/resolvectl.log'])).split('\n')).toEqual([
+      'status --no-pager',
+      'dns kiwi-acme 10.77.0.1',
+      'domain kiwi-acme ~corp.example',
+      'default-route kiwi-acme false',
+      '',
+    ]);
+    await drive(resolved, 'tunnel', { verb: 'down', slug: 'acme' });
+    expect(await leftovers(resolved)).toEqual(before);
+  });
+});
