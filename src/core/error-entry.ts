@@ -1,0 +1,40 @@
+/** Exit codes of the commands: see docs/error-codes.md. */
+export const EXIT = {
+  done: 0,
+  usage: 2,
+  person: 3,
+  refused: 4,
+  unreachable: 5,
+  machine: 6,
+  fault: 7,
+  cancelled: 130,
+} as const;
+
+export type ExitKind = keyof typeof EXIT;
+
+export interface ErrorEntry {
+  /** Which exit code a command ends with. */
+  readonly exit: ExitKind;
+  /** HTTP status when the gateway answers with it; absent for errors that never cross the wire. */
+  readonly http?: number;
+  /** True when the very same request may succeed later without anybody doing anything else. */
+  readonly retryable: boolean;
+  /** One short sentence for the person. */
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string;
+}
+
+/** Writes one row of the table of error codes. */
+export const entry = (
+  exit: ExitKind,
+  message: string,
+  hint: string,
+  more: { http?: number; retryable?: boolean } = {},
+): ErrorEntry => ({
+  exit,
+  message,
+  hint,
+  retryable: more.retryable ?? false,
+  ...(more.http === undefined ? {} : { http: more.http }),
+});
