@@ -24,12 +24,12 @@ export type { Dmi, Laptop, LaptopSettings, Room };
  */
 export class Lab {
   readonly dir: string;
-  readonly #holder: RunningRoom;
+  readonly #holder: Required<RunningRoom>;
   readonly #rooms = new Map<string, NamespaceRoom>();
   #laptopCount = 0;
   #strangerCount = 0;
 
-  private constructor(dir: string, holder: RunningRoom) {
+  private constructor(dir: string, holder: Required<RunningRoom>) {
     this.dir = dir;
     this.#holder = holder;
   }
@@ -45,6 +45,7 @@ export class Lab {
         lab.#startRoom('slice', plan.slice, []),
         lab.#startRoom('inside', plan.fleet, []),
       ]);
+      for (const room of [slice, inside]) lab.#rooms.set(room.name, room);
       await Promise.all([
         layCable({
           upper: { pid: lab.#holder.pid, device: 'slice', address: '203.0.113.1/24' },
@@ -117,6 +118,7 @@ export class Lab {
     const subnet = subnetOf('stranger', this.#strangerCount);
     const device = `stranger${this.#strangerCount++}`;
     const room = await this.#startRoom(name, subnet.address, ['slice', 'private', 'disk']);
+    this.#rooms.set(name, room);
     await layCable({
       upper: { pid: this.#holder.pid, device, address: `${subnet.gateway}/30` },
       lower: { pid: room.pid, mac: makeMac(), addresses: [`${subnet.address}/30`] },
@@ -146,7 +148,7 @@ export class Lab {
     await rmdir(join(this.dir, 'disk')).catch(() => undefined);
   }
 
-  async #startRoom(name: string, address: string, hidden: readonly string[]): Promise<NamespaceRoom & { pid: number }> {
+  async #startRoom(name: string, address: string, hidden: readonly string[]): Promise<NamespaceRoom> {
     const disk = await this.#makeDisk(name);
     await writeBaseLayer(join(disk.onHost, 'base'), { hostname: name, laptop: false, seed: Buffer.alloc(0) });
     await writeDmi(join(disk.onHost, 'dmi'), makeDmi(randomBytes(32)));
@@ -158,9 +160,7 @@ export class Lab {
       disk: disk.inLab,
       hidden: hidden.map((folder) => join(this.dir, folder)),
     });
-    const room = new NamespaceRoom(name, address, running);
-    this.#rooms.set(name, room);
-    return room;
+    return new NamespaceRoom(name, address, running);
   }
 
   /** A folder in the lab's memory, by the two paths under which it is seen. */

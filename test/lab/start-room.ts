@@ -4,7 +4,8 @@ import { join } from 'node:path';
 /** What keeps a room alive: its pid 1 as the host numbers it, and the process that waits for it. */
 export interface RunningRoom {
   readonly pid: number;
-  readonly process: ChildProcess;
+  /** Missing where another process made the room. */
+  readonly process?: ChildProcess;
 }
 
 export interface RoomStart {
@@ -20,7 +21,7 @@ export interface RoomStart {
 const repository = join(import.meta.dirname, '..', '..');
 
 /** Starts the lab's first process; see holder.sh. */
-export async function startHolder(dir: string): Promise<RunningRoom> {
+export async function startHolder(dir: string): Promise<Required<RunningRoom>> {
   const script = join(import.meta.dirname, 'holder.sh');
   const namespaces = ['-m', '-n', '-p', '-u', '-i', '--fork', '--kill-child=SIGKILL', '--propagation', 'private'];
   return whenReady(
@@ -33,7 +34,7 @@ export async function startHolder(dir: string): Promise<RunningRoom> {
 }
 
 /** Starts a room's first process; see room-init.sh. */
-export async function startRoom(start: RoomStart): Promise<RunningRoom> {
+export async function startRoom(start: RoomStart): Promise<Required<RunningRoom>> {
   const script = join(import.meta.dirname, 'room-init.sh');
   const namespaces = ['-m', '-n', '-p', '-u', '-i', '--fork', '--kill-child=SIGKILL', '--propagation', 'private'];
   return whenReady(
@@ -62,7 +63,7 @@ export async function startRoom(start: RoomStart): Promise<RunningRoom> {
 export async function stopRoom(room: RunningRoom): Promise<void> {
   const { process: waiting } = room;
   const ended = new Promise<void>((resolve) => {
-    if (waiting.exitCode !== null || waiting.signalCode !== null) resolve();
+    if (waiting === undefined || waiting.exitCode !== null || waiting.signalCode !== null) resolve();
     else waiting.once('exit', () => resolve());
   });
   try {
@@ -74,7 +75,7 @@ export async function stopRoom(room: RunningRoom): Promise<void> {
   await ended;
 }
 
-async function whenReady(child: ChildProcess): Promise<RunningRoom> {
+async function whenReady(child: ChildProcess): Promise<Required<RunningRoom>> {
   let stdout = '';
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));

@@ -1,0 +1,100 @@
+import { parseArgs } from 'node:util';
+
+import { attachLab, type AttachedLab } from './attach-lab.ts';
+import { listLabs } from './lab-file.ts';
+import type { Room } from './room.ts';
+
+const help = `usage: npm run lab -- COMMAND [--dir D]
+
+Enters the rooms of a lab that still runs, as \`npm run demo -- --keep\` leaves one. Needs root.
+
+  list               the labs and their rooms
+  shell ROOM         a shell in a room: slice, inside, or a laptop by its name
+  run ROOM -- ARGV   one program in a room; ends with its exit code
+  down               ends the lab: every room, every process in it, the laptops' disks
+
+--dir D names the lab's folder; it may be left out if only one lab runs.
+
+examples
+  npm run lab -- list
+  npm run lab -- shell ada
+  npm run lab -- run ada -- ping -c 3 10.77.1.20
+`;
+
+class UsageError extends Error {}
+
+async function chooseLab(dir: string | undefined): Promise<AttachedLab> {
+  const dirs = dir === undefined ? await listLabs() : [dir];
+  const [only, ...more] = dirs;
+  if (only === undefined) throw new UsageError('no lab runs; start one with: npm run demo -- --keep');
+  if (more.length > 0) throw new UsageError(`several labs run; name one with --dir: ${dirs.join(', ')}`);
+  const lab = await attachLab(only);
+  if (lab === undefined) throw new UsageError(`no lab runs in ${only}`);
+  return lab;
+}
+
+function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
+  const names = lab.rooms.map((room) => room.name).join(', ');
+  const room = lab.rooms.find((candidate) => candidate.name === name);
+  if (room === undefined) throw new UsageError(`name a room: ${names}`);
+  return room;
+}
+
+/** Runs a program at this terminal; resolves to its exit code. */
+function enter(room: Room, argv: readonly string[]): Promise<number> {
+  const { env } = process;
+  const child = room.spawn(argv, { stdio: 'inherit', foreground: true, env: { TERM: env['TERM'] ?? 'dumb' } });
+  // Ctrl-C is for the program inside.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  });
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const end = args.indexOf('--');
+  const inner = end === -1 ? [] : args.slice(end + 1);
+  const { values, positionals } = parseArgs({
+    args: end === -1 ? [...args] : args.slice(0, end),
+    options: { dir: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
+  const [command, name] = positionals;
+  if (values.help === true || command === 'help') {
+    process.stdout.write(help);
+    return 0;
+  }
+  switch (command) {
+    case 'list': {
+      for (const dir of values.dir === undefined ? await listLabs() : [values.dir]) {
+        const lab = await attachLab(dir);
+        if (lab === undefined) continue;
+        process.stdout.write(`${lab.dir}\n`);
+        for (const room of lab.rooms) process.stdout.write(`  ${room.name.padEnd(12)} ${room.address}\n`);
+      }
+      return 0;
+    }
+    case 'shell':
+      return enter(chooseRoom(await chooseLab(values.dir), name), ['/bin/bash', '-i']);
+    case 'run': {
+      if (inner.length === 0) throw new UsageError('name a program: npm run lab -- run ROOM -- PROGRAM …');
+      return enter(chooseRoom(await chooseLab(values.dir), name), inner);
+    }
+    case 'down':
+      await (await chooseLab(values.dir)).down();
+      return 0;
+    default:
+      process.stderr.write(help);
+      return 2;
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const usage = error instanceof UsageError || (error as { code?: unknown }).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
+  process.stderr.write(`error: ${usage ? (error as Error).message : String(error)}\n`);
+  process.exitCode = usage ? 2 : 7;
+}
