@@ -45,9 +45,9 @@ export async function manageKey(
   options: { readonly tool?: ManageTool; readonly signal?: AbortSignal } = {},
 ): Promise<string> {
   const { signal } = options;
-  const { tool, program } = findTool(options.tool);
   const input = keyLine(key);
   try {
+    const { tool, program } = findTool(options.tool);
     const args = tool === 'ykman' ? ykmanArguments(request) : pivToolArguments(request);
     const result = await runProgram({ program, args, input, ...(signal === undefined ? {} : { signal }) });
     if (result.code !== 0) throw failure(program, result);
@@ -86,13 +86,17 @@ export function pivToolArguments(request: ManageRequest): string[] {
 /** One line in one buffer. @throws KiwiError `management-key-refused` for what cannot be a management key */
 function keyLine(key: ManagementKey): SecretBytes {
   if (key === 'default') return new SecretBytes(Buffer.from(`${FACTORY_KEY}\n`, 'latin1'));
-  const isHex = key.bytes.every((byte) => (byte >= 0x30 && byte <= 0x39) || (byte | 0x20) - 0x61 < 6);
-  if (!isHex || ![32, 48, 64].includes(key.length)) {
+  if (!key.bytes.every(isHexDigit) || ![32, 48, 64].includes(key.length)) {
     throw new KiwiError('management-key-refused', { detail: 'not 32, 48 or 64 hexadecimal digits' });
   }
   const line = Buffer.alloc(key.length + 1, '\n');
   key.bytes.copy(line);
   return new SecretBytes(line);
+}
+
+function isHexDigit(byte: number): boolean {
+  const lower = byte | 0x20;
+  return (byte >= 0x30 && byte <= 0x39) || (lower >= 0x61 && lower <= 0x66);
 }
 
 function failure(program: string, result: RunResult): KiwiError {

@@ -71,7 +71,10 @@ export class TokenHost implements KeyHost {
   async #askNow(request: HostRequest, options: AskOptions): Promise<unknown> {
     const { pin, signal } = options;
     signal?.throwIfAborted();
-    const child = await this.#start();
+    const child = await this.#start().catch(async (error: unknown) => {
+      await this.#end();
+      throw error;
+    });
     const channel = child.channels[0];
     if (channel === undefined) throw new TypeError('the token host has one channel');
     const kill = (): void => child.kill();
