@@ -25,9 +25,7 @@ export async function enroll(
   options: EnrollmentOptions,
   report: (event: EnrollEvent) => void,
 ): Promise<EnrollmentRecord> {
-  const { stateFolder, preflight } = options.platform;
-  // Before the first file is written: without rights or disk there would not even be a lock.
-  await preflight.check();
+  const { stateFolder } = options.platform;
   const lock = await takeRunLock(stateFolder);
   const file = new RecordFile(stateFolder);
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));

@@ -12,10 +12,13 @@ export interface RunLock {
  * One run at a time on a laptop. A listening socket is the lock: the system ends it with the process, so that a run that
  * was killed leaves a file, but no lock.
  *
- * @throws KiwiError `already-running`
+ * @throws KiwiError `already-running`, `not-root`
  */
 export async function takeRunLock(stateFolder: string): Promise<RunLock> {
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    const denied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+    throw denied ? new KiwiError('not-root', { cause: error }) : error;
+  });
   const file = path.join(stateFolder, 'lock');
   const server =
     (await listen(file)) ??
@@ -42,7 +45,7 @@ function listen(file: string): Promise<Server | undefined> {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined);
-      else reject(error);
+      else reject(error.code === 'EACCES' ? new KiwiError('not-root', { cause: error }) : error);
     });
     server.listen(file, () => {
       resolve(server);

@@ -7,7 +7,7 @@ import { DAY, issueCertificate } from '../../src/pki/issue.ts';
 import { generateP256 } from '../../src/pki/keys.ts';
 import { EKU } from '../../src/pki/roles.ts';
 import type { Room } from '../lab/lab.ts';
-import { untilReady, type LongRunning } from './long-running.ts';
+import { startInRoom, type LongRunning } from './long-running.ts';
 
 /**
  * An HTTPS host that answers only inside, at 10.77.1.30, with a certificate under the provider's root: an enrolled laptop
@@ -34,5 +34,8 @@ export async function startIntranet(inside: Room, sliceDir: string, privateDir: 
   await writeFile(path.join(dir, 'tls.crt'), certificate.pem);
   await writeFile(path.join(dir, 'tls.key'), key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   const argv = [process.execPath, path.join(import.meta.dirname, 'intranet-host.ts'), dir];
-  return untilReady(inside.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the intranet host');
+  return startInRoom(inside, argv, {
+    what: 'the intranet host',
+    logFile: path.join(privateDir, 'logs', 'intranet.log'),
+  });
 }

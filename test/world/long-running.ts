@@ -1,5 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
+
+import type { Room } from '../lab/lab.ts';
 
 /** A program that runs beside a test and says `{"event":"ready",…}` on stdout when it can be used. */
 export interface LongRunning {
@@ -14,16 +18,24 @@ export interface LongRunning {
 
 const LOG_LINES = 400;
 
-/** Waits until a started program is ready. @throws when it ends, or says nothing in time, with the last of its stderr */
-export async function untilReady(child: ChildProcess, what: string, timeoutMs = 30_000): Promise<LongRunning> {
-  const { stdout, stderr } = child;
-  if (stdout === null || stderr === null) throw new TypeError('stdout and stderr are pipes');
-  const lines: string[] = [];
-  createInterface({ input: stderr }).on('line', (line) => {
-    lines.push(line);
-    if (lines.length > LOG_LINES) lines.shift();
-  });
-  const log = (): string => lines.join('\n');
+export interface StartOptions {
+  /** For messages. */
+  readonly what: string;
+  /** Where its stderr goes: a file, so that the program can outlive this process. */
+  readonly logFile: string;
+  readonly timeoutMs?: number;
+}
+
+/** Starts a program in a room and waits until it is ready. @throws when it ends, or says nothing in time, with the last of its stderr */
+export async function startInRoom(room: Room, argv: readonly string[], options: StartOptions): Promise<LongRunning> {
+  const { what, logFile, timeoutMs = 30_000 } = options;
+  mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });
+  const logHandle = openSync(logFile, 'a', 0o600);
+  const child: ChildProcess = room.spawn(argv, { stdio: ['ignore', 'pipe', logHandle] });
+  closeSync(logHandle);
+  const { stdout } = child;
+  if (stdout === null) throw new TypeError('stdout is a pipe');
+  const log = (): string => readFileSync(logFile, 'utf8').split('\n').slice(-LOG_LINES).join('\n');
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
     const fail = (why: string): void => {

@@ -9,7 +9,7 @@ import { VirtualYubiKeyControl, type TouchMode } from '../virtual-yubikey/contro
 import { makeKey } from '../virtual-yubikey/key/make-key.ts';
 import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
 import { startIntranet } from './intranet.ts';
-import { untilReady, type LongRunning } from './long-running.ts';
+import { startInRoom, type LongRunning } from './long-running.ts';
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
@@ -99,6 +99,10 @@ export class World {
     return path.join(this.dir, 'private', 'yubico');
   }
 
+  get logDir(): string {
+    return path.join(this.dir, 'private', 'logs');
+  }
+
   keyFile(serial: number): string {
     return path.join(this.dir, 'keys', `${serial}.json`);
   }
@@ -156,7 +160,10 @@ export class World {
     const keys = serial === undefined ? [] : ['--keys', this.keyFile(serial)];
     const mode = ['--touch', touch.mode ?? 'auto', '--touch-delay', String(touch.delayMs ?? 0)];
     const argv = [...script('test/virtual-yubikey/main.ts'), 'reader', '--dir', dir, ...keys, ...mode];
-    const reader = await untilReady(room.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the virtual YubiKey');
+    const reader = await startInRoom(room, argv, {
+      what: 'the virtual YubiKey',
+      logFile: path.join(dir, 'reader.log'),
+    });
     return { ...reader, control: new VirtualYubiKeyControl(path.join(dir, 'control.sock')) };
   }
 
@@ -173,10 +180,10 @@ export class World {
   async startFleet(): Promise<void> {
     const argv = [...script('test/fakes/fleet/server/main.ts'), 'serve', '--dir', this.fleetDir];
     const listen = ['--listen', '10.77.1.20:8412', '--san', 'fleet.corp.example'];
-    this.#fleet = await untilReady(
-      this.lab.inside.spawn([...argv, ...listen], { stdio: ['ignore', 'pipe', 'pipe'] }),
-      'the Fleet server',
-    );
+    this.#fleet = await startInRoom(this.lab.inside, [...argv, ...listen], {
+      what: 'the Fleet server',
+      logFile: path.join(this.logDir, 'fleet.log'),
+    });
   }
 
   async stopFleet(): Promise<void> {
@@ -186,7 +193,10 @@ export class World {
 
   async startSlice(): Promise<void> {
     const argv = [...SLICE, 'up', '--dir', this.sliceDir, '--json'];
-    this.#slice = await untilReady(this.slice.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] }), 'the slice');
+    this.#slice = await startInRoom(this.slice, argv, {
+      what: 'the slice',
+      logFile: path.join(this.logDir, 'slice.log'),
+    });
   }
 
   async stopSlice(): Promise<void> {

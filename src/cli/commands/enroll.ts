@@ -26,9 +26,7 @@ export interface EnrollFlags {
 export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
-  const platform = selectPlatform();
-  await platform.preflight.check();
-  const options = await enrollmentOptions(platform, flags, output, signal);
+  const options = await enrollmentOptions(selectPlatform(), flags, output, signal);
   const record = await enroll(options, (event) => {
     output.event(event);
   });

@@ -1,0 +1,110 @@
+// `npm run demo`: from nothing to a laptop that is green in Fleet, in namespaces that are gone afterwards.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { CLI, INTRANET_URL, PIN, World } from '../world/world.ts';
+import { hostState } from './host-state.ts';
+import { nextSteps } from './next-steps.ts';
+import { playEnrollment } from './play-enrollment.ts';
+
+const { values: flags } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+});
+
+const SERIAL = 12345678;
+const began = performance.now();
+const say = (line: string): void => {
+  if (!flags.json) process.stdout.write(`${line}\n`);
+};
+const emit = (event: object): void => {
+  if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+};
+
+/** Ctrl-C ends the demonstration, and with it every namespace. */
+let world: World | undefined;
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    interruption.abort();
+    say('\nStopping; everything that was made goes …');
+    void world?.destroy();
+  });
+}
+
+if (process.getuid?.() !== 0) {
+  process.stderr.write('error: the demo needs root, for namespaces.\nhint: run it again with sudo.\n');
+  process.exit(6);
+}
+
+const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-demo-'));
+const before = await hostState();
+try {
+  say('Making a customer, Acme GmbH (all of it in namespaces; this machine stays as it is):');
+  world = await World.create({
+    dir,
+    progress: (what) => {
+      say(`  - ${what}`);
+      emit({ type: 'setup', what });
+    },
+  });
+  say(`  - a YubiKey (virtual, behind real pcscd and libykcs11), given to an engineer by the operator`);
+  await world.provisionKey(SERIAL);
+  say('  - a laptop named ada');
+  const laptop = await world.addLaptop({ name: 'ada' });
+  const key = await world.plugIn(laptop, SERIAL, { mode: 'auto', delayMs: 700 });
+  const setupMs = performance.now() - began;
+  emit({ type: 'setup-done', ms: Math.round(setupMs) });
+
+  say(
+    `\nIt took ${(setupMs / 1000).toFixed(1)} s. Now the laptop (the PIN ${PIN} is typed, the key touched, by the demo):\n`,
+  );
+  const enrollment = await playEnrollment(laptop, [...CLI, 'enroll'], { json: flags.json, pin: PIN });
+  if (enrollment.code !== 0) throw new Error(`the enrollment ended with ${enrollment.code}`);
+
+  const ping = await laptop.run(['/usr/bin/ping', '-c', '1', '-W', '3', '10.77.1.30']);
+  const https = await laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL]);
+  const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];
+  const proof = { ping: ping.code === 0, pingMs: Number(roundTrip ?? 'NaN'), https: https.stdout.trim() };
+  emit({ type: 'through-the-tunnel', ...proof });
+  if (ping.code !== 0 || https.code !== 0) throw new Error(`inside is not reached: ${ping.stderr}${https.stderr}`);
+  say(`\nThrough the tunnel, to a host that answers only inside:`);
+  say(`  ping 10.77.1.30        ${roundTrip ?? '?'} ms`);
+  say(`  GET ${INTRANET_URL}   "${proof.https}"`);
+  say('\n$ kiwistack-enroll status');
+  const status = await laptop.run([...CLI, 'status']);
+  say(status.stdout.trimEnd());
+
+  if (flags.keep) {
+    await world.lab.keep();
+    say(nextSteps({ kept: true, dir }));
+  } else {
+    await key.stop();
+    await world.destroy();
+    await rm(dir, { recursive: true, force: true });
+    const changed = await hostState();
+    if (changed !== before) throw new Error(`this machine has changed:\n${before}\n---\n${changed}`);
+    say(
+      '\nEverything is gone again: interfaces, routes, resolver, trust store and packages of this machine are as before.',
+    );
+    say(nextSteps({ kept: false, dir }));
+  }
+  emit({
+    result: 'green',
+    ms: Math.round(performance.now() - began),
+    setupMs: Math.round(setupMs),
+    ...enrollment.summary,
+  });
+  process.exit(0);
+} catch (error) {
+  const log = world?.sliceLog() ?? '';
+  await world?.destroy().catch(() => undefined);
+  await rm(dir, { recursive: true, force: true });
+  if (interruption.signal.aborted) process.exit(130);
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: the demo did not get to green: ${message}\n`);
+  if (log !== '') process.stderr.write(`The slice's last words:\n${log.split('\n').slice(-15).join('\n')}\n`);
+  emit({ result: 'failed', message });
+  process.exit(7);
+}

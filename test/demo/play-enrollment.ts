@@ -1,0 +1,37 @@
+import { createInterface } from 'node:readline';
+
+import type { Laptop } from '../lab/lab.ts';
+
+export interface Played {
+  readonly code: number;
+  /** From the last event of `--json`. */
+  readonly summary: object;
+}
+
+/**
+ * Runs an enrollment as a person would see it, with the PIN on a descriptor; with `json`, as a program would. What it says
+ * goes out as it comes.
+ */
+export function playEnrollment(
+  laptop: Laptop,
+  argv: readonly string[],
+  options: { readonly json: boolean; readonly pin: string },
+): Promise<Played> {
+  const flags = ['--pin-fd', '0', ...(options.json ? ['--json'] : [])];
+  const child = laptop.spawn([...argv, ...flags], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new TypeError('pipes');
+  stdin.end(`${options.pin}\n`);
+  let last = '{}';
+  createInterface({ input: stdout }).on('line', (line) => {
+    last = line;
+    process.stdout.write(`${line}\n`);
+  });
+  createInterface({ input: stderr }).on('line', (line) => process.stdout.write(`${line}\n`));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ code: code ?? 1, summary: options.json ? { enrollment: JSON.parse(last) as unknown } : {} });
+    });
+  });
+}
