@@ -23,7 +23,7 @@ const caConfig = z.object({
         type: z.literal('JWK'),
         name: z.string(),
         key: z.object({ kid: z.string() }),
-        encryptedKey: z.undefined(),
+        encryptedKey: z.undefined().optional(),
         claims,
         options: z.object({ x509: z.object({ template: z.string() }) }),
       }),

@@ -1,0 +1,39 @@
+import path from 'node:path';
+
+import { EXIT } from '../../core/error-codes.ts';
+import { readSliceConfig } from '../config/slice-config.ts';
+import { slicePaths } from '../config/slice-paths.ts';
+import { askStatus } from '../run/control-socket.ts';
+import { isAlive, readRunRecord } from '../run/process-lock.ts';
+import { print } from './slice-program.ts';
+
+/** Exit code 0 when every part is up, 5 otherwise. */
+export async function statusCommand(flags: { dir: string; json?: boolean }): Promise<void> {
+  const dir = path.resolve(flags.dir);
+  const config = await readSliceConfig(dir);
+  const paths = slicePaths(dir);
+  const record = await readRunRecord(paths.run.lock);
+  const alive = record !== undefined && (await isAlive(record.slice));
+  const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
+  // A record without its process: the slice was killed, parts of it may still be there.
+  const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
+  const good = parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
+  process.exitCode = good ? EXIT.done : EXIT.unreachable;
+  const word = (up: boolean): string => (up ? 'up' : 'DOWN');
+  print(
+    flags,
+    { state, slug: config.customer.slug, gatewayUrl: config.gateway.url, ...(parts === undefined ? {} : { parts }) },
+    [
+      `Slice of ${config.customer.name}: ${state}`,
+      ...(parts === undefined
+        ? []
+        : [
+            `  gateway   ${word(parts.gateway)}  ${config.gateway.url}`,
+            `  step-ca   ${word(parts.stepCa)}  ${config.inside.address}:${config.ca.port}`,
+            `  endpoint  ${word(parts.endpoint)}  ${config.wireguard.interface}, UDP ${config.wireguard.port}`,
+            `  Fleet     ${parts.fleet}`,
+            `  devices   ${parts.devices.active} active, ${parts.devices.pending} pending`,
+          ]),
+    ],
+  );
+}

@@ -1,0 +1,49 @@
+import path from 'node:path';
+
+import { pino } from 'pino';
+
+import { runSlice } from '../run/run-slice.ts';
+import type { CommandContext } from './slice-program.ts';
+
+/** Runs until a signal comes. A second signal does not hurry it: step-ca and the interface must not stay behind. */
+export async function upCommand(
+  flags: { dir: string; json?: boolean; log: string },
+  context: CommandContext,
+): Promise<void> {
+  const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
+  // stdout is for events; what happens is logged on stderr, as JSON lines with request ids.
+  const log = pino({ level, base: null }, pino.destination({ dest: 2, sync: false }));
+  const ended = new Promise<string>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+  const say = (event: Record<string, unknown> & { event: 'ready' | 'stopping' | 'stopped' }, line: string): void => {
+    process.stdout.write(flags.json === true ? `${JSON.stringify(event)}\n` : `${line}\n`);
+  };
+  const dir = path.resolve(flags.dir);
+  const slice = await runSlice({ dir, clock: context.clock, env: context.env, log });
+  const { config, fleet, identity } = slice.context;
+  const { host, port } = slice.listen;
+  if (fleet === undefined) {
+    process.stderr.write('Fleet is not configured: nobody can enroll yet. See `kiwistack-slice fleet --help`.\n');
+  }
+  say(
+    {
+      event: 'ready',
+      pid: process.pid,
+      slug: config.customer.slug,
+      gatewayUrl: config.gateway.url,
+      listen: { host, port },
+      inside: config.inside.address,
+      stepCa: `https://${config.inside.address}:${config.ca.port}`,
+      stepCaPid: slice.stepCaPid(),
+      interface: config.wireguard.interface,
+      wireguardPort: config.wireguard.port,
+      mspRoot: identity.mspRoot.pem,
+    },
+    `The slice of ${config.customer.name} is up: gateway ${config.gateway.url} (${host}:${port}), step-ca and tunnel inside at ${config.inside.address}.`,
+  );
+  const signal = await ended;
+  say({ event: 'stopping', signal }, 'Stopping.');
+  await slice.stop();
+  say({ event: 'stopped' }, 'Stopped.');
+}

@@ -1,0 +1,30 @@
+import { KiwiError } from '../../core/errors.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
+import { confirm, type DeviceStatus } from '../../protocol/device-messages.ts';
+import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { describeDevice } from './describe-device.ts';
+import { openDeviceMessage } from './open-device-message.ts';
+
+/** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, and those of `openDeviceMessage` */
+export async function confirmDevice(
+  slice: SliceContext,
+  deviceId: string,
+  body: string,
+  request: RequestContext,
+): Promise<DeviceStatus> {
+  const { device, message } = await openDeviceMessage(
+    slice,
+    { deviceId, body, typ: TYP.confirm, schema: confirm, maxBytes: LIMITS.confirm },
+    request,
+  );
+  if (device.state === 'ended') throw new KiwiError('device-ended', { detail: device.endReason ?? 'ended' });
+  if (message.grantHash !== device.grantHash) throw new KiwiError('confirm-mismatch', { detail: 'grantHash' });
+  const state = await slice.registry.confirm(
+    device.id,
+    message.stepsDigest,
+    slice.clock.now(),
+    auditOf(request, 'allowed', { why: device.hostName }),
+  );
+  if (state === 'ended') throw new KiwiError('device-ended', { detail: 'its time to confirm is over' });
+  return describeDevice(slice, { ...device, state });
+}

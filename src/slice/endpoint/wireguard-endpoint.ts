@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { runChecked, runProgram } from '../../programs/run-program.ts';
+import type { Endpoint, Peer } from './endpoint.ts';
+import { PeerChanges, type PeerChange } from './peer-changes.ts';
+import { renderPeers } from './render-peers.ts';
+
+export interface WireguardOptions {
+  readonly interface: string;
+  readonly port: number;
+  /** 10.77.0.1 and the prefix length of its network. */
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly privateKeyFile: string;
+  /** 0700: peers pass through a file here on their way to `wg`, as pre-shared keys may not stand in arguments. */
+  readonly runDir: string;
+  /** Remembers what has to be put back, for a run that follows a killed one. */
+  readonly stateFile: string;
+}
+
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
+
+/** WireGuard's header takes 80 bytes of an Ethernet frame over IPv6; wg-quick has the same default. */
+const MTU = '1420';
+
+/** Real WireGuard, of the kernel or, where that has none, wireguard-go. Replaces whatever a killed run left under its name. */
+export async function startWireguard(options: WireguardOptions): Promise<Endpoint> {
+  const tools = findTools();
+  await removeLeftover(options);
+  if (await interfaceExists(tools.ip, options.interface)) {
+    // Not ours by our own record: perhaps another slice's. Nothing of it is touched.
+    throw new KiwiError('slice-part-failed', {
+      detail: `wireguard: there is an interface ${options.interface} already`,
+    });
+  }
+  try {
+    await writeDurableFile(
+      options.stateFile,
+      JSON.stringify({ interface: options.interface, ipForward: (await readFile(FORWARDING, 'utf8')).trim() }),
+      0o600,
+    );
+    await addInterface(options, tools);
+    await runChecked({
+      program: tools.wg,
+      args: ['set', options.interface, 'listen-port', `${options.port}`, 'private-key', options.privateKeyFile],
+    });
+    const link = ['link', 'set', 'dev', options.interface, 'mtu', MTU, 'up'];
+    const address = ['address', 'add', `${options.address}/${options.prefixLength}`, 'dev', options.interface];
+    for (const args of [address, link]) await runChecked({ program: tools.ip, args });
+    // The slice passes packets on between the tunnel and the networks inside.
+    await writeFile(FORWARDING, '1\n');
+  } catch (error) {
+    await removeLeftover(options).catch(() => undefined);
+    const detail = error instanceof KiwiError ? (error.detail ?? error.code) : 'unknown';
+    throw new KiwiError('slice-part-failed', { detail: `wireguard: ${detail}`, cause: error });
+  }
+  return endpointOf(options, tools);
+}
+
+/** Takes away interface and settings that a killed run left. Safe to repeat, and when there is nothing. */
+export async function removeLeftover(options: Pick<WireguardOptions, 'interface' | 'stateFile'>): Promise<void> {
+  let state: { interface?: unknown; ipForward?: unknown };
+  try {
+    state = JSON.parse(await readFile(options.stateFile, 'utf8')) as typeof state;
+  } catch (error) {
+    if (isMissing(error)) return;
+    if (!(error instanceof SyntaxError)) throw error;
+    state = {};
+  }
+  const { ip } = findTools();
+  if (state.interface === options.interface && (await interfaceExists(ip, options.interface))) {
+    // wireguard-go ends by itself when its interface goes.
+    await runChecked({ program: ip, args: ['link', 'delete', 'dev', options.interface] });
+  }
+  if (state.ipForward === '0') await writeFile(FORWARDING, '0\n');
+  await removeDurableFile(options.stateFile);
+}
+
+async function interfaceExists(ip: string, name: string): Promise<boolean> {
+  return (await runProgram({ program: ip, args: ['link', 'show', 'dev', name] })).code === 0;
+}
+
+interface Tools {
+  readonly ip: string;
+  readonly wg: string;
+  readonly wireguardGo: string | undefined;
+}
+
+function findTools(): Tools {
+  const find = (name: string): string | undefined =>
+    ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin']
+      .map((folder) => path.join(folder, name))
+      .find((file) => existsSync(file));
+  const need = (name: string, from: string): string => {
+    const found = find(name);
+    if (found === undefined) throw new KiwiError('tool-missing', { detail: `${name} (package ${from})` });
+    return found;
+  };
+  return {
+    ip: need('ip', 'iproute2'),
+    wg: need('wg', 'wireguard-tools'),
+    wireguardGo: find('wireguard-go'),
+  };
+}
+
+async function addInterface(options: WireguardOptions, tools: Tools): Promise<void> {
+  const args = ['link', 'add', 'dev', options.interface, 'type', 'wireguard'];
+  const kernel = await runProgram({ program: tools.ip, args });
+  if (kernel.code === 0) return;
+  if (tools.wireguardGo === undefined) {
+    throw new KiwiError('tool-missing', { detail: 'the kernel has no WireGuard: install the package wireguard-go' });
+  }
+  // Puts itself into the background once the interface is there.
+  await runChecked({ program: tools.wireguardGo, args: [options.interface], timeoutMs: 15_000 });
+}
+
+function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
+  const unavailable = (error: unknown): KiwiError => {
+    const detail = error instanceof KiwiError ? (error.detail ?? error.code) : 'cannot be changed';
+    return new KiwiError('endpoint-unavailable', { detail: `wireguard: ${detail}`, cause: error });
+  };
+  const addPeers = async (text: string): Promise<void> => {
+    // Node gives children sockets as stdin, which cannot be opened as /dev/stdin: so a private file, gone at once.
+    const file = path.join(options.runDir, `peers.${randomBytes(6).toString('hex')}.conf`);
+    try {
+      await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+      await runChecked({ program: tools.wg, args: ['addconf', options.interface, file], timeoutMs: 10_000 });
+    } finally {
+      await rm(file, { force: true });
+    }
+  };
+  const apply = async (changes: readonly PeerChange[]): Promise<void> => {
+    const set = changes.flatMap((change) => change.peer ?? []);
+    const removed = changes.filter((change) => change.peer === undefined).map((change) => change.publicKey);
+    try {
+      if (removed.length > 0) {
+        const args = removed.flatMap((key) => ['peer', key, 'remove']);
+        await runChecked({ program: tools.wg, args: ['set', options.interface, ...args], timeoutMs: 10_000 });
+      }
+      if (set.length > 0) await addPeers(renderPeers(set));
+    } catch (error) {
+      throw unavailable(error);
+    }
+  };
+  const changes = new PeerChanges(apply);
+  let stopped = false;
+  return {
+    setPeer: (peer: Peer) => changes.add({ publicKey: peer.publicKey, peer }),
+    removePeer: (publicKey) => changes.add({ publicKey }),
+    async reconcile(peers) {
+      try {
+        const { stdout } = await runChecked({ program: tools.wg, args: ['show', options.interface, 'peers'] });
+        const wanted = new Map(peers.map((peer) => [peer.publicKey, peer]));
+        const there = new Set(stdout.toString('utf8').split('\n').filter(Boolean));
+        const all = [
+          ...[...wanted].filter(([key]) => !there.has(key)).map(([publicKey, peer]) => ({ publicKey, peer })),
+          ...[...there].filter((key) => !wanted.has(key)).map((publicKey) => ({ publicKey })),
+        ];
+        await Promise.all(all.map((change) => changes.add(change)));
+      } catch (error) {
+        throw error instanceof KiwiError && error.code === 'endpoint-unavailable' ? error : unavailable(error);
+      }
+    },
+    async healthy() {
+      try {
+        const args = ['show', options.interface, 'listen-port'];
+        return (await runProgram({ program: tools.wg, args, timeoutMs: 2000 })).code === 0;
+      } catch {
+        return false;
+      }
+    },
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      await removeLeftover(options);
+    },
+  };
+}

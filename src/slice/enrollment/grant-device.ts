@@ -1,0 +1,249 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { digest } from '../../core/bytes.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
+import { readCsr } from '../../pki/csr.ts';
+import { encryptTo } from '../../pki/jwe.ts';
+import { signCompact } from '../../pki/jws.ts';
+import { deviceUri } from '../../pki/roles.ts';
+import { TYP } from '../../protocol/common.ts';
+import { validateStatement, type ValidStatement } from '../attestation/validate-statement.ts';
+import { networkOf } from '../endpoint/network.ts';
+import type { Device, Outcome, ReservationRefusal, Session } from '../registry/registry.ts';
+import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { renderGrant } from './render-grant.ts';
+import { settleEnded } from './settle-ended.ts';
+import { syncPeer } from './sync-peer.ts';
+
+/** Further off than this, a laptop's clock is worth a word in the audit. Its time is never a proof of freshness. */
+const NOTABLE_SKEW_MS = 10 * 60 * 1000;
+
+/** Attempts that are being worked on in this process, so that a resent statement waits for the first instead of racing it. */
+const running = new WeakMap<SliceContext, Map<string, { hash: string; grant: Promise<string> }>>();
+
+/**
+ * Statement → grant. The same bytes get the identical grant until it is confirmed or its time is over.
+ *
+ * @param body the JWE, as sent
+ * @returns the grant, a compact JWE
+ * @throws KiwiError with the code of the first check that fails
+ */
+export async function grantDevice(
+  slice: SliceContext,
+  sessionId: string,
+  body: string,
+  request: RequestContext,
+): Promise<string> {
+  const session = await slice.registry.findSession(sessionId);
+  if (session === undefined) throw new KiwiError('session-unknown');
+  request.sessionId = session.id;
+  const hash = digest(body);
+  const attempts = running.get(slice) ?? new Map<string, { hash: string; grant: Promise<string> }>();
+  running.set(slice, attempts);
+  const before = attempts.get(session.attemptId);
+  if (before !== undefined) {
+    if (before.hash !== hash) throw new KiwiError('attempt-conflict', { detail: 'another statement is at work' });
+    return before.grant;
+  }
+  const grant = answer(slice, session, body, hash, request);
+  attempts.set(session.attemptId, { hash, grant });
+  try {
+    return await grant;
+  } finally {
+    attempts.delete(session.attemptId);
+  }
+}
+
+async function answer(
+  slice: SliceContext,
+  session: Session,
+  body: string,
+  hash: string,
+  request: RequestContext,
+): Promise<string> {
+  const { registry } = slice;
+  const outcome = await registry.findOutcome(session.attemptId);
+  if (outcome !== undefined) {
+    request.deviceId = outcome.deviceId;
+    if (outcome.statementHash !== hash) throw new KiwiError('attempt-conflict', { detail: 'another statement' });
+    if (outcome.grant !== null) return outcome.grant;
+    const device = outcome.state === 'in-progress' ? await registry.findDevice(outcome.deviceId) : undefined;
+    if (device === undefined) throw new KiwiError('session-used');
+    // A run before this one ended in the middle; all it needs is in the registry.
+    request.yubikeySerial = device.yubikeySerial;
+    const { cn } = await readCsr(Buffer.from(device.csr, 'base64url'));
+    return complete(slice, device, outcome, cn, request);
+  }
+  if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
+  if (slice.fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
+  const valid = await validateStatement(slice, session, body, request);
+  await noteSkew(slice, valid, request);
+  const device = await reserve(slice, session, valid, hash, request);
+  return complete(
+    slice,
+    device,
+    { sessionId: session.id, statementHash: hash, attemptId: session.attemptId },
+    valid.csrName,
+    request,
+  );
+}
+
+async function noteSkew(slice: SliceContext, valid: ValidStatement, request: RequestContext): Promise<void> {
+  const skew = Date.parse(valid.statement.timestamp) - slice.clock.now();
+  if (Math.abs(skew) <= NOTABLE_SKEW_MS) return;
+  const why = `the laptop's clock is off by ${Math.round(skew / 1000)} s`;
+  await slice.registry.audit(
+    auditOf(request, 'alarm', { action: 'enrollment.clock', code: 'clock-skew', why }),
+    slice.clock.now(),
+  );
+}
+
+async function reserve(
+  slice: SliceContext,
+  session: Session,
+  valid: ValidStatement,
+  statementHash: string,
+  request: RequestContext,
+): Promise<Device> {
+  const { statement, attestation, deviceKey, role } = valid;
+  const deviceId = randomUUID();
+  const result = await slice.registry.reserve({
+    sessionId: session.id,
+    statementHash,
+    deviceId,
+    hostName: statement.host.name,
+    hostSuffixes: Array.from({ length: 16 }, () => randomBytes(2).toString('hex')),
+    wireguardPublicKey: statement.wireguardPublicKey,
+    presharedKey: randomBytes(32).toString('base64'),
+    deviceKey,
+    deviceKeyThumbprint: session.deviceKeyThumbprint,
+    csr: statement.csr,
+    role,
+    yubikeySerial: attestation.serial,
+    fingerprint: statement.fingerprint,
+    host: statement.host,
+    ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),
+    ...(statement.consentId === undefined ? {} : { consentId: statement.consentId }),
+    network: networkOf(slice.config.inside),
+    quota: slice.config.quota.devices,
+    now: slice.clock.now(),
+  });
+  if (!('refused' in result)) {
+    request.deviceId = deviceId;
+    return result;
+  }
+  return refuseReservation(slice, result, request);
+}
+
+async function refuseReservation(
+  slice: SliceContext,
+  refusal: ReservationRefusal,
+  request: RequestContext,
+): Promise<never> {
+  const why = 'why' in refusal ? refusal.why : refusal.refused;
+  const other = 'with' in refusal ? refusal.with : undefined;
+  if (refusal.refused === 'fingerprint-clone') {
+    // Two machines claim one identity: somebody has to look at both.
+    const text = `session ${request.sessionId ?? ''} claims the identity of device ${other ?? ''}: ${why}`;
+    await slice.registry.audit(
+      auditOf({ ...request, ...(other === undefined ? {} : { deviceId: other }) }, 'alarm', {
+        action: 'fingerprint.clone',
+        code: refusal.refused,
+        why: text,
+      }),
+      slice.clock.now(),
+    );
+    slice.log.error({ requestId: request.requestId, deviceId: other, sessionId: request.sessionId }, 'clone alarm');
+  }
+  throw new KiwiError(refusal.refused, { detail: other === undefined ? why : `device ${other}: ${why}` });
+}
+
+/** From reservation to grant: certificate and peer at once, then the grant is stored, then it may be sent. */
+async function complete(
+  slice: SliceContext,
+  device: Device,
+  outcome: Pick<Outcome, 'sessionId' | 'statementHash' | 'attemptId'>,
+  csrName: string | undefined,
+  request: RequestContext,
+): Promise<string> {
+  const { config, identity, fleet, registry } = slice;
+  try {
+    if (fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
+    const [certified, peered] = await Promise.allSettled([
+      issue(slice, device, csrName),
+      syncPeer(slice, device.wireguardPublicKey),
+    ]);
+    if (certified.status === 'rejected') throw certified.reason;
+    if (peered.status === 'rejected') throw peered.reason;
+    const now = slice.clock.now();
+    const confirmBy = now + config.windows.confirmSeconds * 1000;
+    const content = renderGrant({
+      config,
+      identity,
+      fleet: fleet.config,
+      device,
+      outcome,
+      certificate: certified.value,
+      now,
+      confirmBy,
+    });
+    const jws = await signCompact({
+      typ: TYP.grant,
+      payload: JSON.stringify(content),
+      signer: identity.signer,
+      x5c: [identity.grantCertificate.der, identity.intermediate.der],
+    });
+    const grant = await encryptTo(device.deviceKey, jws, TYP.grantEncrypted);
+    await registry.storeGrant(
+      {
+        deviceId: device.id,
+        attemptId: outcome.attemptId,
+        grant,
+        grantHash: digest(grant),
+        grantedAt: now,
+        confirmBy,
+      },
+      auditOf(request, 'allowed', { why: `${device.hostName}, ${device.role}, ${device.address}` }),
+    );
+    if (device.supersedes !== null) await settleEnded(slice, device.supersedes);
+    return grant;
+  } catch (error) {
+    await undo(slice, device);
+    throw toKiwiError(error);
+  }
+}
+
+async function issue(slice: SliceContext, device: Device, requestedName: string | undefined): Promise<Certificate> {
+  const { customer } = slice.config;
+  const pem = await slice.ca.sign({
+    csr: Buffer.from(device.csr, 'base64url'),
+    subject: device.hostName,
+    requestedName,
+    claims: {
+      device: {
+        host: device.hostName,
+        role: device.role,
+        customer: customer.name,
+        uri: deviceUri(customer.slug, device.id),
+      },
+    },
+  });
+  const certificate = parseCertificate(pem);
+  // Noted before anybody gets it, so that it can be revoked whatever happens next.
+  await slice.registry.addDeviceCertificate({
+    serial: certificate.serialHex,
+    deviceId: device.id,
+    notAfter: certificate.notAfter.getTime(),
+  });
+  return certificate;
+}
+
+async function undo(slice: SliceContext, device: Device): Promise<void> {
+  await slice.registry.rollbackReservation(device.id);
+  try {
+    await syncPeer(slice, device.wireguardPublicKey);
+  } catch {
+    // The endpoint is down; it is reconciled with the registry when it comes back.
+  }
+}

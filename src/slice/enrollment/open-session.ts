@@ -1,0 +1,107 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { base64url, sha256 } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { parseStrictJson } from '../../core/strict-json.ts';
+import { signCompact } from '../../pki/jws.ts';
+import { generateP256, publicJwk } from '../../pki/keys.ts';
+import type { Challenge } from '../../protocol/challenge.ts';
+import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
+import { hello } from '../../protocol/hello.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { sessionCode } from '../../protocol/session-code.ts';
+import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+
+/**
+ * Hello → challenge. The same hello bytes get the same challenge while it lives.
+ *
+ * @returns the challenge, a compact JWS
+ * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`, `session-expired`
+ */
+export async function openSession(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
+  refuseOtherProtocol(body);
+  const message = parseMessage(hello, body, LIMITS.hello, 'request-malformed');
+  const { policy, customer, fingerprintSalt, windows } = slice.config;
+  if (isOlder(message.agentVersion, policy.minimumAgentVersion)) throw new KiwiError('agent-too-old');
+  const helloDigest = sha256(body);
+  const helloHash = base64url(helloDigest);
+  const before = await slice.registry.findSessionByAttempt(message.attemptId);
+  const now = slice.clock.now();
+  if (before !== undefined) return sameChallenge(before, helloHash, now, request);
+
+  const key = generateP256();
+  const session = { id: randomUUID(), expiresAt: now + windows.sessionSeconds * 1000 };
+  request.sessionId = session.id;
+  const content: Challenge = {
+    protocol: PROTOCOL,
+    sessionId: session.id,
+    serverNonce: base64url(randomBytes(32)),
+    helloHash,
+    expiresAt: timestampOf(session.expiresAt),
+    serverTime: timestampOf(now),
+    customer: { slug: customer.slug, name: customer.name },
+    // The hello says nothing of the machine yet; a consented re-enrollment shows in the audit of the grant.
+    purpose: 'enroll',
+    fingerprintSalt,
+    policy,
+    encryptionKey: publicJwk(key),
+  };
+  const challenge = await signCompact({
+    typ: TYP.challenge,
+    payload: JSON.stringify(content),
+    signer: slice.identity.signer,
+    x5c: [slice.identity.grantCertificate.der, slice.identity.intermediate.der],
+  });
+  const challengeDigest = sha256(challenge);
+  const kept = await slice.registry.addSession(
+    {
+      ...session,
+      attemptId: message.attemptId,
+      helloHash,
+      deviceKeyThumbprint: message.deviceKeyThumbprint,
+      challenge,
+      challengeHash: base64url(challengeDigest),
+      code: sessionCode(helloDigest, challengeDigest),
+      // In the registry and not in memory, so that any replica can take the statement; forgotten with its session.
+      privateKey: key.export({ type: 'pkcs8', format: 'pem' }) as string,
+      remote: request.remote,
+      createdAt: now,
+      usedAt: null,
+    },
+    auditOf(request, 'allowed', { why: `agent ${message.agentVersion}` }),
+  );
+  return sameChallenge(kept, helloHash, now, request);
+}
+
+function sameChallenge(
+  session: { id: string; helloHash: string; expiresAt: number; challenge: string },
+  helloHash: string,
+  now: number,
+  request: RequestContext,
+): string {
+  request.sessionId = session.id;
+  if (session.helloHash !== helloHash) throw new KiwiError('attempt-conflict', { detail: 'another hello' });
+  if (session.expiresAt <= now) throw new KiwiError('session-expired');
+  return session.challenge;
+}
+
+/** Said before the schema is applied: a later version may have other fields. */
+function refuseOtherProtocol(body: Buffer): void {
+  let value: unknown;
+  try {
+    value = parseStrictJson(body, LIMITS.hello);
+  } catch {
+    return; // the schema says it better
+  }
+  if (typeof value !== 'object' || value === null || !('protocol' in value)) return;
+  if (typeof value.protocol === 'string' && value.protocol !== PROTOCOL) throw new KiwiError('protocol-unsupported');
+}
+
+function isOlder(version: string, minimum: string): boolean {
+  const [left, right] = [version, minimum].map((text) => text.split('.').map(Number));
+  for (const [index, part] of (right ?? []).entries()) {
+    const difference = (left?.[index] ?? 0) - part;
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}

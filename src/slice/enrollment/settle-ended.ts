@@ -1,0 +1,27 @@
+import { toKiwiError } from '../../core/errors.ts';
+import type { SliceContext } from '../slice-context.ts';
+import { syncPeer } from './sync-peer.ts';
+
+/**
+ * Takes away outside the registry what an ended device had: its peer, its certificates. The registry has said so already, so a failure here is no
+ * failure of the request: the periodic round does it again until it is done.
+ */
+export async function settleEnded(slice: SliceContext, deviceId: string): Promise<void> {
+  try {
+    const device = await slice.registry.findDevice(deviceId);
+    if (device !== undefined) await syncPeer(slice, device.wireguardPublicKey);
+    await revokeWanted(slice);
+  } catch (error) {
+    slice.log.warn({ deviceId, code: toKiwiError(error).code }, 'an ended device is not settled yet');
+  }
+}
+
+/** Has step-ca revoke every certificate of ours that is to be revoked. @throws KiwiError `ca-unavailable` */
+export async function revokeWanted(slice: Pick<SliceContext, 'registry' | 'ca' | 'clock'>): Promise<number> {
+  const wanted = await slice.registry.revocationsWanted(100);
+  for (const { serial, revokeWhy } of wanted) {
+    await slice.ca.revoke(serial, revokeWhy ?? 'ended');
+    await slice.registry.markRevoked(serial, slice.clock.now());
+  }
+  return wanted.length;
+}

@@ -1,0 +1,122 @@
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+
+import type { Clock } from '../../core/clock.ts';
+import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { FleetConfig } from '../config/fleet-config.ts';
+
+export type FleetView = NonNullable<DeviceStatus['fleet']>;
+
+export interface FleetQuestion {
+  readonly serial: string | undefined;
+  readonly uuid: string | undefined;
+  /** Fleet must have heard of the laptop since then: an old record of a reinstalled laptop is not green. */
+  readonly since: number;
+}
+
+/** What the slice asks of Fleet, with a token of its own: a laptop's own word for being green counts nothing. */
+export interface FleetClient {
+  /** Never rejects: a Fleet that does not answer is an answer. */
+  look(question: FleetQuestion): Promise<FleetView>;
+  reachable(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const host = z.object({
+  status: z.string().max(50),
+  uuid: z.string().max(200),
+  hardware_serial: z.string().max(200).optional(),
+  osquery_version: z.string().max(50).nullish(),
+  orbit_version: z.string().max(50).nullish(),
+  last_enrolled_at: z.string().max(50).nullish(),
+  detail_updated_at: z.string().max(50).nullish(),
+});
+
+const CACHE_MS = 1000;
+const UNREACHABLE: FleetView = {
+  reachable: false,
+  known: false,
+  online: false,
+  orbitVersion: null,
+  osqueryVersion: null,
+  green: false,
+};
+
+/** Asks Fleet's REST API under the configured CA only. Answers are kept for a second: laptops poll. */
+export function createFleetClient(config: FleetConfig, clock: Clock): FleetClient {
+  const agent = new Agent({
+    connect: { ca: config.serverCa, timeout: 3000 },
+    headersTimeout: 5000,
+    bodyTimeout: 5000,
+    connections: 4,
+  });
+  const cache = new Map<string, { at: number; view: Promise<FleetView> }>();
+  const get = async (path: string): Promise<{ status: number; value: unknown }> => {
+    const response = await request(`${config.url}${path}`, {
+      dispatcher: agent,
+      headers: { authorization: `Bearer ${config.apiToken}`, accept: 'application/json' },
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, value: response.statusCode === 200 ? JSON.parse(text) : undefined };
+  };
+  const ask = async (question: FleetQuestion): Promise<FleetView> => {
+    try {
+      const identifier = question.uuid ?? question.serial;
+      if (identifier === undefined) return { ...UNREACHABLE, reachable: true };
+      const { status, value } = await get(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+      if (status === 404) return { ...UNREACHABLE, reachable: true };
+      if (status !== 200) return UNREACHABLE;
+      const parsed = z.object({ host }).safeParse(value);
+      return parsed.success ? viewOf(parsed.data.host, question) : UNREACHABLE;
+    } catch {
+      return UNREACHABLE;
+    }
+  };
+  return {
+    look(question) {
+      const now = clock.monotonic();
+      for (const [key, entry] of cache) if (now - entry.at >= CACHE_MS) cache.delete(key);
+      const key = JSON.stringify([question.uuid, question.serial, question.since]);
+      const entry = cache.get(key) ?? { at: now, view: ask(question) };
+      cache.set(key, entry);
+      return entry.view;
+    },
+    async reachable() {
+      try {
+        // One host is asked for; without the right token Fleet answers 401.
+        return (await get('/api/v1/fleet/hosts?per_page=1')).status === 200;
+      } catch {
+        return false;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView {
+  // The lookup takes names, UUIDs and serials alike and answers with any one of several: it must be this laptop.
+  const isIt =
+    (question.uuid === undefined || sameText(found.uuid, question.uuid)) &&
+    (question.serial === undefined ||
+      found.hardware_serial === undefined ||
+      sameText(found.hardware_serial, question.serial));
+  if (!isIt) return { ...UNREACHABLE, reachable: true };
+  const online = found.status === 'online';
+  const orbitVersion = found.orbit_version ?? null;
+  const osqueryVersion = found.osquery_version === '' ? null : (found.osquery_version ?? null);
+  // Fleet writes whole seconds.
+  const since = Math.floor(question.since / 1000) * 1000;
+  const fresh = [found.last_enrolled_at, found.detail_updated_at].every(
+    (time) => typeof time === 'string' && Date.parse(time) >= since,
+  );
+  return {
+    reachable: true,
+    known: true,
+    online,
+    orbitVersion,
+    osqueryVersion,
+    green: online && orbitVersion !== null && osqueryVersion !== null && fresh,
+  };
+}
+
+const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+
+import { KiwiError } from '../../core/errors.ts';
+import { LIMITS, MEDIA, uuid } from '../../protocol/common.ts';
+import { confirmDevice } from '../device/confirm-device.ts';
+import { readDeviceStatus } from '../device/device-status.ts';
+import { leaveDevice } from '../device/leave-device.ts';
+import { grantDevice } from '../enrollment/grant-device.ts';
+import { openSession } from '../enrollment/open-session.ts';
+import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { answerError } from './answer-error.ts';
+import { clientAddress } from './client-address.ts';
+import { packageRoute } from './package-route.ts';
+import { RateLimit } from './rate-limit.ts';
+
+/** A request that comes too slowly is closed. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=63072000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What became known of the request on the way; undefined for requests that decide nothing. */
+    kiwi: RequestContext | undefined;
+  }
+}
+
+/** The only part of a slice that faces the public network: the routes of kiwi/1 over TLS. */
+export async function buildGateway(
+  slice: SliceContext,
+  tls: { certificate: Buffer; key: Buffer },
+): Promise<FastifyInstance> {
+  const app = fastify({
+    https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' },
+    logger: false,
+    bodyLimit: LIMITS.hello,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: (_request: IncomingMessage) => randomUUID(),
+    // Names from elsewhere are not taken into our log.
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => {
+      const answer = answerError(error, request.id);
+      const plain = reply as unknown as FastifyReply;
+      plain.headers(HEADERS).header('x-request-id', request.id).code(answer.status).send(answer.body);
+    },
+  }) as unknown as FastifyInstance;
+  app.decorateRequest('kiwi', undefined);
+  guard(app, slice);
+  routes(app, slice);
+  await app.register(packageRoute(slice));
+  await app.ready();
+  return app;
+}
+
+function guard(app: FastifyInstance, slice: SliceContext): void {
+  const limit = new RateLimit(slice.config.rateLimit);
+  // Bodies stay the bytes that came: they are hashed. Other content types are refused (415 → request-malformed).
+  app.removeAllContentTypeParsers();
+  for (const type of [MEDIA.json, MEDIA.jose]) {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  }
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HEADERS).header('x-request-id', request.id);
+    if (!limit.take(clientAddress(request.socket.remoteAddress), slice.clock.monotonic())) {
+      throw new KiwiError('too-many-requests');
+    }
+    await Promise.resolve();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { kiwi } = request;
+    const facts = kiwi ?? { requestId: request.id, remote: clientAddress(request.socket.remoteAddress) };
+    slice.log.info({ ...facts, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'answered');
+    done();
+  });
+  app.setNotFoundHandler(() => {
+    throw new KiwiError('not-found');
+  });
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const { status, body, error } = answerError(thrown, request.id);
+    const { kiwi } = request;
+    const decision = status >= 500 ? 'failed' : 'refused';
+    const level = status >= 500 ? 'error' : 'warn';
+    const stack = error.code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
+    slice.log[level]({ requestId: request.id, ...kiwi, code: error.code, why: error.detail, stack }, decision);
+    if (kiwi !== undefined) {
+      const why = error.detail === undefined ? {} : { why: error.detail };
+      await slice.registry.audit(auditOf(kiwi, decision, { code: error.code, ...why }), slice.clock.now());
+    }
+    // The body of a refused request may still be on its way.
+    if (status === 413) reply.header('connection', 'close');
+    return reply.code(status).type(MEDIA.json).send(body);
+  });
+}
+
+function routes(app: FastifyInstance, slice: SliceContext): void {
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.post('/v1/enrollments', { bodyLimit: LIMITS.hello }, async (request, reply) => {
+    const body = bodyOf(request, MEDIA.json);
+    const challenge = await openSession(slice, body, contextOf(request, 'enrollment.hello'));
+    return reply.type(MEDIA.jose).send(challenge);
+  });
+  app.put<{ Params: { sessionId: string } }>(
+    '/v1/enrollments/:sessionId/statement',
+    { bodyLimit: LIMITS.statement },
+    async (request, reply) => {
+      const body = bodyOf(request, MEDIA.jose).toString('latin1');
+      const context = contextOf(request, 'enrollment.grant');
+      const sessionId = idOf(request.params.sessionId, 'session-unknown');
+      return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
+    },
+  );
+  const operations = { confirm: confirmDevice, status: readDeviceStatus, leave: leaveDevice } as const;
+  for (const [name, operation] of Object.entries(operations)) {
+    app.post<{ Params: { deviceId: string } }>(
+      `/v1/devices/:deviceId/${name}`,
+      { bodyLimit: LIMITS.confirm },
+      async (request, reply) => {
+        const body = bodyOf(request, MEDIA.jose).toString('latin1');
+        const context = contextOf(request, `device.${name}`);
+        const deviceId = idOf(request.params.deviceId, 'device-unknown');
+        return reply.type(MEDIA.json).send(await operation(slice, deviceId, body, context));
+      },
+    );
+  }
+}
+
+function contextOf(request: FastifyRequest, action: string): RequestContext {
+  const context = { requestId: request.id, remote: clientAddress(request.socket.remoteAddress), action };
+  request.kiwi = context;
+  return context;
+}
+
+function bodyOf(request: FastifyRequest, type: string): Buffer {
+  const given = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (given !== type || !Buffer.isBuffer(request.body)) {
+    throw new KiwiError('request-malformed', { detail: `content-type must be ${type}` });
+  }
+  return request.body;
+}
+
+function idOf(text: string, code: 'session-unknown' | 'device-unknown'): string {
+  if (!uuid.safeParse(text).success) throw new KiwiError(code);
+  return text;
+}

@@ -1,0 +1,132 @@
+import type {
+  AuditEntry,
+  Device,
+  EndReason,
+  Millis,
+  ReservationRefusal,
+  ReservationRequest,
+  StoredGrant,
+} from './registry.ts';
+import { reserve, rollbackReservation } from './reserve.ts';
+import { addressText, insertAudit, toDevice } from './rows.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+
+/** Devices, from reservation to end: see `Registry`. */
+export function deviceQueries(db: SqliteDatabase) {
+  const find = (id: string): Device | undefined => {
+    const row = db.get('SELECT * FROM device WHERE id = ?', id);
+    return row === undefined ? undefined : toDevice(row);
+  };
+  const end = (deviceId: string, reason: EndReason, now: Millis): boolean => {
+    const changed = db.run(
+      `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '' WHERE id = ? AND state <> 'ended'`,
+      now,
+      reason,
+      deviceId,
+    );
+    if (changed === 0) return false;
+    db.run('DELETE FROM fingerprint WHERE device_id = ?', deviceId);
+    db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+    db.run(
+      'UPDATE certificate SET revoke_why = ? WHERE device_id = ? AND revoke_why IS NULL AND not_after > ?',
+      reason,
+      deviceId,
+      now,
+    );
+    return true;
+  };
+  const peer = (row: Row): Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> => ({
+    id: String(row['id']),
+    address: addressText(Number(row['address'])),
+    wireguardPublicKey: String(row['wireguard_key']),
+    presharedKey: String(row['preshared_key']),
+  });
+  return {
+    reserve(request: ReservationRequest): Device | ReservationRefusal {
+      return db.transaction(() => reserve(db, request));
+    },
+    rollbackReservation(deviceId: string): undefined {
+      db.transaction(() => rollbackReservation(db, deviceId));
+    },
+    abandonedReservations(now: Millis): Device[] {
+      return db
+        .all(
+          `SELECT device.* FROM device JOIN session USING (attempt_id) WHERE device.state = 'reserved' AND session.expires_at <= ?`,
+          now,
+        )
+        .map(toDevice);
+    },
+    storeGrant(grant: StoredGrant, audit: AuditEntry): undefined {
+      db.transaction(() => {
+        const device = find(grant.deviceId);
+        if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+        if (device.supersedes !== null && end(device.supersedes, 'superseded', grant.grantedAt)) {
+          insertAudit(
+            db,
+            { ...audit, action: 'device.end', deviceId: device.supersedes, why: `superseded by ${device.id}` },
+            grant.grantedAt,
+          );
+        }
+        db.run(
+          `UPDATE device SET state = 'pending', granted_at = ?, confirm_by = ?, grant_hash = ? WHERE id = ?`,
+          grant.grantedAt,
+          grant.confirmBy,
+          grant.grantHash,
+          grant.deviceId,
+        );
+        db.run(
+          "UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?",
+          grant.grant,
+          grant.attemptId,
+        );
+        // The very bytes are kept, so the key that opens the statement is not needed again.
+        db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
+        insertAudit(db, audit, grant.grantedAt);
+      });
+    },
+
+    findDevice: find,
+    listDevices(): Device[] {
+      return db.all('SELECT * FROM device ORDER BY created_at, id').map(toDevice);
+    },
+    livePeers() {
+      return db
+        .all("SELECT id, address, wireguard_key, preshared_key FROM device WHERE state <> 'ended' ORDER BY created_at")
+        .map(peer);
+    },
+    findLivePeer(wireguardPublicKey: string) {
+      const row = db.get(
+        `SELECT id, address, wireguard_key, preshared_key FROM device
+         WHERE wireguard_key = ? AND state <> 'ended' ORDER BY created_at DESC LIMIT 1`,
+        wireguardPublicKey,
+      );
+      return row === undefined ? undefined : peer(row);
+    },
+    confirm(deviceId: string, stepsDigest: string, now: Millis, audit: AuditEntry): 'active' | 'ended' {
+      return db.transaction(() => {
+        const device = find(deviceId);
+        if (device?.state === 'active') return 'active';
+        if (device?.state !== 'pending' || (device.confirmBy ?? 0) <= now) return 'ended';
+        db.run(
+          `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
+          now,
+          stepsDigest,
+          deviceId,
+        );
+        db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+        insertAudit(db, audit, now);
+        return 'active';
+      });
+    },
+    endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' {
+      return db.transaction(() => {
+        if (!end(deviceId, reason, now)) return 'unchanged';
+        insertAudit(db, audit, now);
+        return 'ended';
+      });
+    },
+    unconfirmedDevices(now: Millis): Device[] {
+      return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);
+    },
+  };
+}

@@ -1,0 +1,221 @@
+import type { P256Jwk } from '../../protocol/common.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import type { Statement } from '../../protocol/statement.ts';
+
+/** Times are milliseconds since 1970, by the slice's clock. */
+export type Millis = number;
+
+export interface Yubikey {
+  readonly serial: number;
+  readonly slot: string;
+  /** SubjectPublicKeyInfo of the enrollment key, base64url. */
+  readonly spki: string;
+  readonly role: string;
+  readonly registeredAt: Millis;
+  readonly burnedAt: Millis | null;
+  readonly burnedWhy: string | null;
+}
+
+/** One of ours: the only serials that are ever revoked. */
+export interface IssuedCertificate {
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly kind: 'device' | 'enrollment';
+  readonly deviceId: string | null;
+  readonly yubikeySerial: number | null;
+  readonly notAfter: Millis;
+  /** Why it is to be revoked; null while it is good. */
+  readonly revokeWhy: string | null;
+  /** When step-ca took the revocation. */
+  readonly revokedAt: Millis | null;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly attemptId: string;
+  readonly helloHash: string;
+  readonly deviceKeyThumbprint: string;
+  /** The compact JWS, as sent. */
+  readonly challenge: string;
+  readonly challengeHash: string;
+  /** Six digits: the laptop shows the same. */
+  readonly code: string;
+  /** PKCS#8 PEM of the session's key; null once it is used up. */
+  readonly privateKey: string | null;
+  readonly remote: string;
+  readonly createdAt: Millis;
+  readonly expiresAt: Millis;
+  readonly usedAt: Millis | null;
+}
+
+/** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
+export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';
+export type EndReason = 'uninstalled' | 'enrollment-failed' | 'unconfirmed' | 'superseded';
+
+export interface Device {
+  readonly id: string;
+  readonly state: DeviceState;
+  readonly attemptId: string;
+  readonly hostName: string;
+  readonly address: string;
+  readonly wireguardPublicKey: string;
+  /** A secret: never in a log or a listing. */
+  readonly presharedKey: string;
+  readonly deviceKey: P256Jwk;
+  readonly deviceKeyThumbprint: string;
+  /** DER, base64url. */
+  readonly csr: string;
+  readonly role: string;
+  readonly yubikeySerial: number;
+  readonly fingerprintDigest: string;
+  readonly host: Statement['host'];
+  readonly createdAt: Millis;
+  readonly grantedAt: Millis | null;
+  readonly confirmBy: Millis | null;
+  readonly confirmedAt: Millis | null;
+  readonly grantHash: string | null;
+  readonly stepsDigest: string | null;
+  readonly endedAt: Millis | null;
+  readonly endReason: EndReason | null;
+  /** The device that this one takes the place of, once it is granted. */
+  readonly supersedes: string | null;
+}
+
+/** What became of a statement: stored under its attempt, with the hash of the bytes that were sent. */
+export interface Outcome {
+  readonly attemptId: string;
+  readonly sessionId: string;
+  readonly statementHash: string;
+  readonly deviceId: string;
+  readonly state: 'in-progress' | 'granted' | 'closed';
+  /** The JWE, as sent; null before and after it may be sent. */
+  readonly grant: string | null;
+}
+
+export interface Consent {
+  readonly id: string;
+  readonly deviceId: string;
+  readonly createdAt: Millis;
+  readonly expiresAt: Millis;
+  readonly usedAt: Millis | null;
+}
+
+export interface AuditEntry {
+  readonly requestId: string;
+  /** Who asked: a client address, `operator`, `slice`. */
+  readonly actor: string;
+  /** What was asked: `enrollment.grant`, `yubikey.burn`, … */
+  readonly action: string;
+  readonly decision: 'allowed' | 'refused' | 'alarm' | 'failed';
+  readonly code?: string;
+  readonly yubikeySerial?: number;
+  readonly deviceId?: string;
+  readonly sessionId?: string;
+  /** Never a secret. */
+  readonly why?: string;
+}
+export type AuditRecord = AuditEntry & { readonly id: number; readonly at: Millis };
+
+export interface ReservationRequest {
+  readonly sessionId: string;
+  readonly statementHash: string;
+  readonly deviceId: string;
+  readonly hostName: string;
+  /** Four random hex digits, tried in turn when the name is taken. */
+  readonly hostSuffixes: readonly string[];
+  readonly wireguardPublicKey: string;
+  readonly presharedKey: string;
+  readonly deviceKey: P256Jwk;
+  readonly deviceKeyThumbprint: string;
+  readonly csr: string;
+  readonly role: string;
+  readonly yubikeySerial: number;
+  readonly fingerprint: Fingerprint;
+  readonly host: Statement['host'];
+  readonly priorDeviceId?: string;
+  readonly consentId?: string;
+  readonly network: { readonly first: number; readonly last: number; readonly reserved: readonly number[] };
+  readonly quota: number;
+  readonly now: Millis;
+}
+
+/** Why a reservation was refused, in the order of the checks; `with` names the other device. */
+export type ReservationRefusal =
+  | { readonly refused: 'session-used' | 'session-expired' | 'session-unknown' | 'attempt-conflict' }
+  | { readonly refused: 'yubikey-unregistered' | 'yubikey-burned' }
+  | { readonly refused: 'fingerprint-known' | 'fingerprint-clone'; readonly with: string; readonly why: string }
+  | { readonly refused: 'consent-refused'; readonly why: string }
+  | { readonly refused: 'quota-exceeded'; readonly why: string };
+
+export interface StoredGrant {
+  readonly deviceId: string;
+  readonly attemptId: string;
+  readonly grant: string;
+  readonly grantHash: string;
+  readonly grantedAt: Millis;
+  readonly confirmBy: Millis;
+}
+
+/**
+ * The slice's memory. Each method is one transaction: after a crash it has happened or it has not. Several processes may use it
+ * at once. SQLite now; a PostgreSQL one has to keep the same promises. An `audit` argument is written in the same transaction.
+ */
+export interface Registry {
+  registerYubikey(
+    key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
+    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+    now: Millis,
+    audit: AuditEntry,
+  ): Promise<'registered' | 'exists'>;
+  /** Marks a key lost for ever, and its certificates for revocation. */
+  burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
+  findYubikey(serial: number): Promise<Yubikey | undefined>;
+  listYubikeys(): Promise<Yubikey[]>;
+
+  findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
+  /** Notes a certificate of a device before anybody gets it. */
+  addDeviceCertificate(
+    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
+  ): Promise<void>;
+  wantRevocation(serial: string, why: string): Promise<void>;
+  revocationsWanted(limit: number): Promise<IssuedCertificate[]>;
+  markRevoked(serial: string, now: Millis): Promise<void>;
+
+  /** Keeps the first session of an attempt. @returns the one that is kept */
+  addSession(session: Session, audit: AuditEntry): Promise<Session>;
+  findSession(id: string): Promise<Session | undefined>;
+  findSessionByAttempt(attemptId: string): Promise<Session | undefined>;
+  listSessions(now: Millis): Promise<Session[]>;
+  /** Forgets the keys of sessions that are over, and sessions that nothing refers to any more. */
+  forgetSessions(now: Millis): Promise<number>;
+
+  findOutcome(attemptId: string): Promise<Outcome | undefined>;
+  /** The transaction of protocol.md: consumes session and consent, reserves fingerprint, address and host name, opens the outcome. */
+  reserve(request: ReservationRequest): Promise<Device | ReservationRefusal>;
+  /** As if `reserve` had not been: the session can be used again. */
+  rollbackReservation(deviceId: string): Promise<void>;
+  /** Reservations of runs that ended in the middle and whose session is over. */
+  abandonedReservations(now: Millis): Promise<Device[]>;
+  /** reserved → pending; forgets the session's key; ends the device that this one supersedes. */
+  storeGrant(grant: StoredGrant, audit: AuditEntry): Promise<void>;
+
+  findDevice(id: string): Promise<Device | undefined>;
+  listDevices(): Promise<Device[]>;
+  /** Devices whose peers belong on the endpoint, the newest last: it wins where two have one tunnel key. */
+  livePeers(): Promise<Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'>[]>;
+  findLivePeer(wireguardPublicKey: string): Promise<Pick<Device, 'address' | 'presharedKey'> | undefined>;
+  /** pending → active, unless its time is over; then the stored grant is forgotten. */
+  confirm(deviceId: string, stepsDigest: string, now: Millis, audit: AuditEntry): Promise<'active' | 'ended'>;
+  /** Ends a device: fingerprint, address and host name are free at once, its certificates are to be revoked. Safe to repeat. */
+  endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
+  unconfirmedDevices(now: Millis): Promise<Device[]>;
+
+  addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): Promise<void>;
+
+  audit(entry: AuditEntry, now: Millis): Promise<void>;
+  /** The newest first. */
+  listAudit(limit: number): Promise<AuditRecord[]>;
+
+  /** Safe to repeat. */
+  close(): void;
+}

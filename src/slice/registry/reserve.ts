@@ -1,0 +1,233 @@
+import type { ComponentKind, Fingerprint } from '../../protocol/fingerprint.ts';
+import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
+import type { Device, ReservationRefusal, ReservationRequest } from './registry.ts';
+import { toDevice, toSession, toYubikey } from './rows.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+
+/**
+ * The transaction of protocol.md, to be run under the write lock: everything that depends on what others do at the same time is
+ * checked here again, so that of two statements for one session, key, fingerprint or name only one wins.
+ */
+export function reserve(db: SqliteDatabase, request: ReservationRequest): Device | ReservationRefusal {
+  const row = db.get('SELECT * FROM session WHERE id = ?', request.sessionId);
+  if (row === undefined) return { refused: 'session-unknown' };
+  const session = toSession(row);
+  if (session.usedAt !== null) return { refused: 'session-used' };
+  if (session.expiresAt <= request.now) return { refused: 'session-expired' };
+  if (db.get('SELECT 1 FROM outcome WHERE attempt_id = ?', session.attemptId) !== undefined) {
+    return { refused: 'attempt-conflict' };
+  }
+  const key = db.get('SELECT * FROM yubikey WHERE serial = ?', request.yubikeySerial);
+  if (key === undefined) return { refused: 'yubikey-unregistered' };
+  if (toYubikey(key).burnedAt !== null) return { refused: 'yubikey-burned' };
+
+  const place = placeOf(db, request);
+  if ('refused' in place) return place;
+  const live = Number(db.get("SELECT value FROM counter WHERE name = 'live-devices'")?.['value']);
+  // The one that is superseded makes room for this one.
+  if (live - (place.supersedes === undefined ? 0 : 1) >= request.quota) {
+    return { refused: 'quota-exceeded', why: `${live} devices of ${request.quota}` };
+  }
+  const address = freeAddress(db, request.network);
+  if (address === undefined) return { refused: 'quota-exceeded', why: 'the tunnel network has no free address' };
+
+  insertDevice(db, request, {
+    attemptId: session.attemptId,
+    address,
+    hostName: freeHostName(db, request, place.supersedes),
+    supersedes: place.supersedes ?? null,
+    consentId: place.consentId ?? null,
+  });
+  db.run('UPDATE session SET used_at = ? WHERE id = ?', request.now, session.id);
+  if (place.consentId !== undefined) {
+    db.run('UPDATE consent SET used_at = ? WHERE id = ?', request.now, place.consentId);
+  }
+  db.run(
+    "INSERT INTO outcome (attempt_id, session_id, statement_hash, device_id, state) VALUES (?, ?, ?, ?, 'in-progress')",
+    session.attemptId,
+    session.id,
+    request.statementHash,
+    request.deviceId,
+  );
+  const made = db.get('SELECT * FROM device WHERE id = ?', request.deviceId);
+  if (made === undefined) throw new TypeError('a reserved device is in the registry');
+  return toDevice(made);
+}
+
+/** Undoes `reserve`; a device that went further stays. */
+export function rollbackReservation(db: SqliteDatabase, deviceId: string): void {
+  const device = db.get("SELECT attempt_id, consent_id FROM device WHERE id = ? AND state = 'reserved'", deviceId);
+  if (device === undefined) return;
+  const { attempt_id: attemptId, consent_id: consentId } = device;
+  db.run('DELETE FROM outcome WHERE attempt_id = ?', attemptId ?? null);
+  // Nobody got it, but it exists: what was issued in between ends too.
+  db.run("UPDATE certificate SET revoke_why = 'rolled-back' WHERE device_id = ? AND revoke_why IS NULL", deviceId);
+  db.run('UPDATE session SET used_at = NULL WHERE attempt_id = ?', attemptId ?? null);
+  if (consentId != null) db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);
+  db.run('DELETE FROM fingerprint WHERE device_id = ?', deviceId);
+  db.run('DELETE FROM device WHERE id = ?', deviceId);
+}
+
+interface Place {
+  /** The device whose place the new one takes. */
+  readonly supersedes?: string;
+  readonly consentId?: string;
+}
+
+/**
+ * Is the laptop new? Another one with its identity or its keys, or itself once more without consent, is refused. One
+ * exception needs no operator: the same laptop with the same YubiKey whose last enrollment was never confirmed. It lost its grant
+ * (crash, reinstall), and nobody else could have sent this.
+ */
+function placeOf(db: SqliteDatabase, request: ReservationRequest): Place | ReservationRefusal {
+  const candidates = liveDevicesLike(db, request);
+  let same: (typeof candidates)[number] | undefined;
+  for (const candidate of candidates) {
+    const match = matchFingerprints(candidate.components, request.fingerprint.components);
+    if (match === 'clone') {
+      return { refused: 'fingerprint-clone', with: candidate.id, why: 'equal UUID, other components differ' };
+    }
+    if (match === 'same') {
+      if (same !== undefined) {
+        return { refused: 'fingerprint-clone', with: candidate.id, why: `matches ${same.id} as well` };
+      }
+      same = candidate;
+    }
+  }
+  for (const candidate of candidates) {
+    if (candidate.id !== same?.id && candidate.sharesKey) {
+      return { refused: 'fingerprint-clone', with: candidate.id, why: 'another laptop with the same device key' };
+    }
+  }
+  const named = request.consentId !== undefined || request.priorDeviceId !== undefined;
+  if (same === undefined) {
+    return named ? { refused: 'consent-refused', why: 'no registered laptop is this one' } : {};
+  }
+  if (request.priorDeviceId !== undefined && request.priorDeviceId !== same.id) {
+    return { refused: 'consent-refused', why: `the laptop is ${same.id}` };
+  }
+  const consent =
+    request.consentId === undefined
+      ? db.get(
+          'SELECT * FROM consent WHERE device_id = ? AND used_at IS NULL AND expires_at > ? ORDER BY created_at LIMIT 1',
+          same.id,
+          request.now,
+        )
+      : db.get('SELECT * FROM consent WHERE id = ?', request.consentId);
+  if (consent !== undefined) {
+    const flaw = consentFlaw(consent, same.id, request.now);
+    return flaw === undefined
+      ? { supersedes: same.id, consentId: String(consent['id']) }
+      : { refused: 'consent-refused', why: flaw };
+  }
+  if (request.consentId !== undefined) return { refused: 'consent-refused', why: 'no such consent' };
+  if (same.state === 'pending' && same.yubikeySerial === request.yubikeySerial) return { supersedes: same.id };
+  return { refused: 'fingerprint-known', with: same.id, why: `${same.state}, without consent` };
+}
+
+function consentFlaw(consent: Row, deviceId: string, now: number): string | undefined {
+  if (consent['device_id'] !== deviceId) return 'it is for another laptop';
+  if (consent['used_at'] !== null) return 'it was used';
+  return Number(consent['expires_at']) <= now ? 'it is out of date' : undefined;
+}
+
+/** Live devices that have a component, the device key or the tunnel key in common with the laptop. */
+function liveDevicesLike(
+  db: SqliteDatabase,
+  request: ReservationRequest,
+): { id: string; state: string; yubikeySerial: number; sharesKey: boolean; components: Fingerprint['components'] }[] {
+  const ids = new Set<string>();
+  for (const { kind, hmac } of request.fingerprint.components) {
+    // Thousands of laptops share a processor; it never decides.
+    if (kind === 'cpu') continue;
+    for (const row of db.all('SELECT device_id FROM fingerprint WHERE hmac = ? AND kind = ?', hmac, kind)) {
+      ids.add(String(row['device_id']));
+    }
+  }
+  const holders = new Set(
+    db
+      .all(
+        `SELECT id FROM device WHERE state <> 'ended' AND wireguard_key = ?
+         UNION SELECT id FROM device WHERE state <> 'ended' AND thumbprint = ?`,
+        request.wireguardPublicKey,
+        request.deviceKeyThumbprint,
+      )
+      .map((row) => String(row['id'])),
+  );
+  return [...new Set([...ids, ...holders])].flatMap((id) => {
+    const device = db.get("SELECT state, yubikey_serial FROM device WHERE id = ? AND state <> 'ended'", id);
+    if (device === undefined) return [];
+    const components = db
+      .all('SELECT kind, hmac FROM fingerprint WHERE device_id = ?', id)
+      .map((row) => ({ kind: String(row['kind']) as ComponentKind, hmac: String(row['hmac']) }));
+    const state = String(device['state']);
+    return [{ id, state, yubikeySerial: Number(device['yubikey_serial']), sharesKey: holders.has(id), components }];
+  });
+}
+
+/** The next free one behind the last that was given: a released address rests before another laptop gets it. */
+function freeAddress(db: SqliteDatabase, network: ReservationRequest['network']): number | undefined {
+  const size = network.last - network.first + 1;
+  const last = Number(db.get("SELECT value FROM counter WHERE name = 'last-address'")?.['value']);
+  const start = last >= network.first && last <= network.last ? last - network.first + 1 : 0;
+  for (let step = 0; step < size; step++) {
+    const address = network.first + ((start + step) % size);
+    if (network.reserved.includes(address)) continue;
+    if (db.get("SELECT 1 FROM device WHERE address = ? AND state <> 'ended'", address) !== undefined) continue;
+    db.run("UPDATE counter SET value = ? WHERE name = 'last-address'", address);
+    return address;
+  }
+  return undefined;
+}
+
+function freeHostName(db: SqliteDatabase, request: ReservationRequest, supersedes: string | undefined): string {
+  const taken = (name: string): boolean =>
+    db.get(
+      "SELECT 1 FROM device WHERE host_name = ? AND state <> 'ended' AND id <> ?",
+      name,
+      supersedes ?? request.deviceId,
+    ) !== undefined;
+  if (!taken(request.hostName)) return request.hostName;
+  // A DNS label has at most 63 characters; the suffix takes five.
+  const stem = request.hostName.slice(0, 58).replace(/-+$/, '');
+  const free = request.hostSuffixes.map((suffix) => `${stem}-${suffix}`).find((name) => !taken(name));
+  if (free === undefined) throw new TypeError('every suffix is taken');
+  return free;
+}
+
+function insertDevice(
+  db: SqliteDatabase,
+  request: ReservationRequest,
+  place: {
+    attemptId: string;
+    address: number;
+    hostName: string;
+    supersedes: string | null;
+    consentId: string | null;
+  },
+): void {
+  db.run(
+    `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,
+                         yubikey_serial, fingerprint_digest, host, created_at, supersedes, consent_id)
+     VALUES (?, 'reserved', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    request.deviceId,
+    place.attemptId,
+    place.hostName,
+    place.address,
+    request.wireguardPublicKey,
+    request.presharedKey,
+    JSON.stringify(request.deviceKey),
+    request.deviceKeyThumbprint,
+    request.csr,
+    request.role,
+    request.yubikeySerial,
+    request.fingerprint.digest,
+    JSON.stringify(request.host),
+    request.now,
+    place.supersedes,
+    place.consentId,
+  );
+  for (const { kind, hmac } of request.fingerprint.components) {
+    db.run('INSERT INTO fingerprint (device_id, kind, hmac) VALUES (?, ?, ?)', request.deviceId, kind, hmac);
+  }
+}

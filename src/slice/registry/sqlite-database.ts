@@ -1,0 +1,51 @@
+import { closeSync, chmodSync, openSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+
+import { migrate } from './migrations.ts';
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** A thin hold on one SQLite file: prepared statements are made once, writers queue instead of failing. */
+export interface SqliteDatabase {
+  run(sql: string, ...values: SQLInputValue[]): number;
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined;
+  all(sql: string, ...values: SQLInputValue[]): Row[];
+  /** All of `work` or nothing of it. Takes the write lock at once: what `work` reads stays true until it is done. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/** Opens or makes the database file (0600). */
+export function openSqliteDatabase(file: string): SqliteDatabase {
+  // SQLite makes its files with the umask's mode, and gives -wal and -shm the mode of the main file.
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
+  const db = new DatabaseSync(file, { timeout: 5000 });
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON');
+  migrate(db);
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (statement === undefined) statements.set(sql, (statement = db.prepare(sql)));
+    return statement;
+  };
+  return {
+    run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
+    get: (sql, ...values) => prepare(sql).get(...values),
+    all: (sql, ...values) => prepare(sql).all(...values),
+    transaction: (work) => {
+      prepare('BEGIN IMMEDIATE').run();
+      try {
+        const result = work();
+        prepare('COMMIT').run();
+        return result;
+      } catch (error) {
+        if (db.isTransaction) prepare('ROLLBACK').run();
+        throw error;
+      }
+    },
+    close: () => {
+      if (db.isOpen) db.close();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { createPrivateKey } from 'node:crypto';
+
+import { KiwiError } from '../../core/errors.ts';
+import { readCappedFile } from '../../core/read-capped-file.ts';
+import { parseCertificate, parsePemBundle } from '../../pki/certificate.ts';
+import { keySigner } from '../../pki/signer.ts';
+import type { SlicePaths } from '../config/slice-paths.ts';
+import type { SliceIdentity } from '../slice-context.ts';
+
+/** Who the slice is: read once at the start. The MSP's and the intermediate's keys stay closed. */
+export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
+  const certificate = async (file: string) => parseCertificate((await readPart(file)).toString('utf8'));
+  const key = createPrivateKey(await readPart(paths.gateway.key, true));
+  return {
+    mspRoot: await certificate(paths.ca.root),
+    intermediate: await certificate(paths.ca.certificate),
+    grantCertificate: await certificate(paths.gateway.certificate),
+    signer: keySigner(key),
+    yubicoRoots: parsePemBundle((await readPart(paths.yubicoRoots)).toString('utf8')),
+  };
+}
+
+/** A file of the slice's own folder. @throws KiwiError `state-damaged` when it is missing or, being private, readable by others */
+export async function readPart(file: string, isPrivate = false): Promise<Buffer> {
+  try {
+    return await readCappedFile(file, { maxBytes: 256 * 1024, private: isPrivate });
+  } catch (error) {
+    if (error instanceof KiwiError) throw error;
+    throw new KiwiError('state-damaged', { detail: `${file}: cannot be read`, cause: error });
+  }
+}

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+
+import { toKiwiError } from '../../core/errors.ts';
+import { revokeWanted, settleEnded } from '../enrollment/settle-ended.ts';
+import type { AuditEntry } from '../registry/registry.ts';
+import type { SliceContext } from '../slice-context.ts';
+
+const INTERVAL_MS = 2000;
+
+/** How often the endpoint is compared with the registry, in rounds. */
+const RECONCILE_EVERY = 15;
+
+/**
+ * One round of what nobody asks for: takes back devices that were never confirmed and reservations that a crash left, forgets keys
+ * of sessions that are over, revokes what is to be revoked.
+ */
+export async function reap(slice: SliceContext): Promise<void> {
+  const { registry, clock } = slice;
+  const now = clock.now();
+  for (const device of await registry.unconfirmedDevices(now)) {
+    const why = `${device.hostName} did not confirm in time`;
+    await registry.endDevice(device.id, 'unconfirmed', now, sliceAudit('device.end', device, why));
+    await settleEnded(slice, device.id);
+  }
+  for (const device of await registry.abandonedReservations(now)) {
+    await registry.rollbackReservation(device.id);
+    await registry.audit(sliceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
+    await settleEnded(slice, device.id);
+  }
+  await registry.forgetSessions(now);
+  await revokeWanted(slice);
+}
+
+/** Repeats `reap` until the signal fires; a failing round is logged and tried again. */
+export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promise<void> {
+  for (let round = 1; !signal.aborted; round++) {
+    try {
+      await slice.clock.sleep(INTERVAL_MS, signal);
+      await reap(slice);
+      if (round % RECONCILE_EVERY === 0) await reconcilePeers(slice);
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, detail } = toKiwiError(error);
+      slice.log.warn({ code, detail }, 'a round of upkeep failed');
+    }
+  }
+}
+
+/** Brings the endpoint to what the registry says. */
+export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'endpoint'>): Promise<void> {
+  const peers = await slice.registry.livePeers();
+  await slice.endpoint.reconcile(
+    peers.map(({ wireguardPublicKey, presharedKey, address }) => ({
+      publicKey: wireguardPublicKey,
+      presharedKey,
+      address,
+    })),
+  );
+}
+
+function sliceAudit(action: string, device: { id: string; yubikeySerial: number }, why: string): AuditEntry {
+  return {
+    requestId: randomUUID(),
+    actor: 'slice',
+    action,
+    decision: 'allowed',
+    deviceId: device.id,
+    yubikeySerial: device.yubikeySerial,
+    why,
+  };
+}

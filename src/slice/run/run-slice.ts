@@ -1,0 +1,200 @@
+import type { AddressInfo, Server } from 'node:net';
+
+import { createPrivateKey } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+
+import type { Clock } from '../../core/clock.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { createCaClient } from '../ca/ca-client.ts';
+import { checkCaConfig } from '../ca/check-ca-config.ts';
+import { findStepCa } from '../ca/step-ca-binary.ts';
+import { startStepCa } from '../ca/step-ca-process.ts';
+import { hashFile, readFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
+import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
+import type { Endpoint } from '../endpoint/endpoint.ts';
+import { prefixLengthOf } from '../endpoint/network.ts';
+import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
+import { createFleetClient } from '../fleet/fleet-client.ts';
+import { buildGateway } from '../gateway/build-gateway.ts';
+import { PROVISIONER } from '../init/render-ca-config.ts';
+import { createSqliteRegistry } from '../registry/sqlite-registry.ts';
+import type { SliceContext } from '../slice-context.ts';
+import { serveStatus, type PartsStatus } from './control-socket.ts';
+import { endLeftover } from './end-leftover.ts';
+import { loadIdentity, readPart } from './load-identity.ts';
+import { createRunRecord, markOf, removeRunRecord, updateRunRecord, type ProcessMark } from './process-lock.ts';
+import { reapUntil, reconcilePeers } from './reap.ts';
+
+export interface RunOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv;
+  /** Instead of real WireGuard: for tests without root. */
+  readonly endpoint?: () => Promise<Endpoint>;
+}
+
+export interface RunningSlice {
+  readonly context: SliceContext;
+  /** Where the gateway listens; the port is the true one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly stepCaPid: () => number | undefined;
+  status(): Promise<PartsStatus>;
+  /** Stops everything in reverse order and puts back what was changed. Safe to repeat. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts endpoint, step-ca and gateway, in this order: step-ca listens on the endpoint's inside address, and nothing is
+ * public before all of it is there. What was started is stopped again when a later part fails.
+ *
+ * @throws KiwiError `slice-missing`, `slice-running`, `slice-unsafe`, `slice-part-failed`, `tool-missing`
+ */
+export async function runSlice(options: RunOptions): Promise<RunningSlice> {
+  const { dir, clock, log } = options;
+  const paths = slicePaths(dir);
+  const config = await readSliceConfig(dir);
+  const identity = await loadIdentity(paths);
+  checkCaConfig((await readPart(paths.ca.config, true)).toString('utf8'), config, identity.grantCertificate);
+  const fleetConfig = await checkedFleetConfig(dir);
+  const program = await findStepCa(options.env);
+
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  };
+  try {
+    const self = await takePlace(paths, config, options);
+    undo.push(() => removeRunRecord(paths.run.lock));
+    const endpoint = await (options.endpoint?.() ?? startWireguard(wireguardOptions(paths, config)));
+    undo.push(() => endpoint.stop());
+    const registry = createSqliteRegistry(paths.registry);
+    undo.push(() => {
+      registry.close();
+      return Promise.resolve();
+    });
+    const ca = createCaClient({
+      url: `https://${config.inside.address}:${config.ca.port}`,
+      root: identity.mspRoot.pem,
+      provisioner: PROVISIONER.gateway,
+      keyId: config.ca.gatewayKid,
+      key: createPrivateKey(await readPart(paths.gateway.provisionerKey, true)),
+      clock,
+    });
+    undo.push(() => ca.close());
+    const stepCa = await startStepCa({
+      program,
+      dir: paths.ca.dir,
+      log: paths.ca.log,
+      clock,
+      healthy: () => ca.healthy(),
+      started: (pid) => recordStepCa(paths, self, pid),
+    });
+    undo.push(() => stepCa.stop());
+    const client = fleetConfig === undefined ? undefined : createFleetClient(fleetConfig, clock);
+    if (client !== undefined) undo.push(() => client.close());
+    const context: SliceContext = {
+      config,
+      identity,
+      registry,
+      ca,
+      endpoint,
+      fleet: fleetConfig === undefined || client === undefined ? undefined : { config: fleetConfig, client },
+      clock,
+      log,
+    };
+    await reconcilePeers(context);
+    const upkeep = new AbortController();
+    const reaping = reapUntil(context, upkeep.signal);
+    undo.push(async () => {
+      upkeep.abort();
+      await reaping;
+    });
+    const gateway = await listen(context, paths);
+    undo.push(() => gateway.close());
+    const { address: host, port } = gateway.server.address() as AddressInfo;
+    const status = (): Promise<PartsStatus> => statusOf(context, gateway);
+    const control = await serveStatus(paths.run.controlSocket, status);
+    undo.push(() => closeSocket(control, paths.run.controlSocket));
+    return { context, listen: { host, port }, stepCaPid: () => stepCa.pid, status, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function takePlace(paths: SlicePaths, config: SliceConfig, options: RunOptions): Promise<ProcessMark> {
+  await endLeftover(paths, config, options.clock, { wireguard: options.endpoint === undefined });
+  const self = await markOf(process.pid);
+  if (self === undefined) throw new TypeError('this process exists');
+  if (!(await createRunRecord(paths.run.lock, { slice: self }))) throw new KiwiError('slice-running');
+  return self;
+}
+
+async function recordStepCa(paths: SlicePaths, self: ProcessMark, pid: number): Promise<void> {
+  const stepCa = await markOf(pid);
+  await updateRunRecord(paths.run.lock, { slice: self, ...(stepCa === undefined ? {} : { stepCa }) });
+}
+
+function wireguardOptions(paths: SlicePaths, config: SliceConfig): Parameters<typeof startWireguard>[0] {
+  return {
+    interface: config.wireguard.interface,
+    port: config.wireguard.port,
+    address: config.inside.address,
+    prefixLength: prefixLengthOf(config.inside.network),
+    privateKeyFile: paths.wireguard.privateKey,
+    runDir: paths.run.dir,
+    stateFile: paths.run.endpoint,
+  };
+}
+
+/** A package that changed since it was configured would be refused by every laptop: better here than there. */
+async function checkedFleetConfig(dir: string): Promise<FleetConfig | undefined> {
+  const config = await readFleetConfig(dir);
+  for (const { file, sha256 } of config?.packages ?? []) {
+    if ((await hashFile(file)).sha256 !== sha256) {
+      throw new KiwiError('slice-part-failed', { detail: `Fleet package ${file} is another than was configured` });
+    }
+  }
+  return config;
+}
+
+async function listen(context: SliceContext, paths: SlicePaths): Promise<FastifyInstance> {
+  const gateway = await buildGateway(context, {
+    certificate: await readPart(paths.gateway.tlsCertificate),
+    key: await readPart(paths.gateway.tlsKey, true),
+  });
+  try {
+    await gateway.listen(context.config.gateway.listen);
+    return gateway;
+  } catch (error) {
+    await gateway.close();
+    throw new KiwiError('slice-part-failed', { detail: `gateway: ${toKiwiError(error).detail ?? ''}`, cause: error });
+  }
+}
+
+async function statusOf(context: SliceContext, gateway: FastifyInstance): Promise<PartsStatus> {
+  const [stepCa, endpoint, fleet, devices] = await Promise.all([
+    context.ca.healthy(),
+    context.endpoint.healthy(),
+    context.fleet?.client.reachable(),
+    context.registry.listDevices(),
+  ]);
+  const count = (state: string): number => devices.filter((device) => device.state === state).length;
+  return {
+    gateway: gateway.server.listening,
+    stepCa,
+    endpoint,
+    fleet: fleet === undefined ? 'not-configured' : fleet ? 'reachable' : 'unreachable',
+    devices: { pending: count('pending'), active: count('active') },
+  };
+}
+
+async function closeSocket(server: Server, file: string): Promise<void> {
+  await new Promise((resolve) => server.close(resolve));
+  await rm(file, { force: true });
+}

@@ -1,0 +1,66 @@
+import type { Logger } from 'pino';
+
+import type { Clock } from '../core/clock.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { Signer } from '../pki/signer.ts';
+import type { CertificateAuthority } from './ca/ca-client.ts';
+import type { FleetConfig } from './config/fleet-config.ts';
+import type { SliceConfig } from './config/slice-config.ts';
+import type { Endpoint } from './endpoint/endpoint.ts';
+import type { FleetClient } from './fleet/fleet-client.ts';
+import type { AuditEntry, Registry } from './registry/registry.ts';
+
+/** What a slice is and whom it trusts; nothing of it changes while it runs. */
+export interface SliceIdentity {
+  readonly mspRoot: Certificate;
+  readonly intermediate: Certificate;
+  readonly grantCertificate: Certificate;
+  /** Signs challenges and grants. */
+  readonly signer: Signer;
+  readonly yubicoRoots: readonly Certificate[];
+}
+
+/** Everything the operations of the gateway work with, passed inward. */
+export interface SliceContext {
+  readonly config: SliceConfig;
+  readonly identity: SliceIdentity;
+  readonly registry: Registry;
+  readonly ca: CertificateAuthority;
+  readonly endpoint: Endpoint;
+  /** Absent while Fleet is not configured: then nobody is enrolled. */
+  readonly fleet: { readonly config: FleetConfig; readonly client: FleetClient } | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One request and what became known of it on the way: the audit of a refusal names as much as was proven or claimed by then. */
+export interface RequestContext {
+  readonly requestId: string;
+  readonly remote: string;
+  readonly action: string;
+  sessionId?: string;
+  deviceId?: string;
+  yubikeySerial?: number;
+}
+
+/** The audit record of a decision about a request. */
+export function auditOf(
+  request: RequestContext,
+  decision: AuditEntry['decision'],
+  more: { code?: string; why?: string; action?: string } = {},
+): AuditEntry {
+  return {
+    requestId: request.requestId,
+    actor: request.remote,
+    action: more.action ?? request.action,
+    decision,
+    ...(more.code === undefined ? {} : { code: more.code }),
+    ...(request.yubikeySerial === undefined ? {} : { yubikeySerial: request.yubikeySerial }),
+    ...(request.deviceId === undefined ? {} : { deviceId: request.deviceId }),
+    ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
+    ...(more.why === undefined ? {} : { why: more.why.slice(0, 500) }),
+  };
+}
+
+/** RFC 3339 in UTC with milliseconds, as kiwi/1 writes times. */
+export const timestampOf = (millis: number): string => new Date(millis).toISOString();
