@@ -1,0 +1,114 @@
+import { isBuiltin } from 'node:module';
+
+import { isUnder } from './directions.ts';
+import { readSyntax } from './read-syntax.ts';
+import { hasImports, type SourceFile } from './source-files.ts';
+
+/**
+ * Every package that production uses, and the folders or files that may import it: a dependency is an authority we
+ * grant, so each is wrapped in one place. A package without a row fails the test. Types may be imported anywhere.
+ */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@noble/curves': ['src/tunnel/wireguard-key.ts'],
+  '@peculiar/x509': ['src/pki'],
+  commander: ['src/cli', 'src/slice/cli', 'src/operator'],
+  electron: ['src/desktop'],
+  fastify: ['src/slice/gateway'],
+  'graphene-pk11': ['src/token/host'],
+  jose: ['src/pki'],
+  'node-forge': ['src/pki'],
+  pino: ['src/slice'],
+  pkcs11js: ['src/token/host'],
+  'reflect-metadata': ['src/pki'],
+  systeminformation: ['platform/linux/hardware-reader.ts'],
+  undici: [
+    'src/agent-install/check-fleet-reachable.ts',
+    'src/agent-install/download-package.ts',
+    'src/gateway-client',
+    'src/slice/ca',
+    'src/slice/fleet',
+  ],
+  zod: ['src/protocol', 'src/pki', 'src/enrollment', 'src/pipeline', 'src/slice', 'src/token/wire'],
+};
+
+/** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
+export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
+  'node:child_process': ['src/programs'],
+  'node:sqlite': ['src/slice/registry'],
+  'node:net': [
+    'src/enrollment/run-lock.ts',
+    'src/slice',
+    'src/token/pcscd-readers.ts',
+    'src/tunnel/endpoint-candidates.ts',
+    'src/tunnel/render-wg-quick.ts',
+  ],
+  'node:http': ['src/slice/gateway'],
+  'node:https': [],
+  'node:http2': [],
+  'node:tls': [],
+  'node:dgram': [],
+  'node:process': [],
+  'node:vm': [],
+  'node:v8': [],
+  'node:inspector': [],
+  'node:cluster': [],
+  'node:worker_threads': [],
+  'node:repl': [],
+};
+
+/** Names that reach around the tables above or around the rules of the house, and who may use them. */
+export const NAMES: Readonly<Record<string, readonly string[]>> = {
+  // Entry points hand it inward; the proxy of the network and Windows' system folder are known nowhere else.
+  'process.env': [
+    'src/cli/main.ts',
+    'src/operator/main.ts',
+    'src/slice/main.ts',
+    'src/gateway-client/gateway-client.ts',
+    'src/programs/minimal-environment.ts',
+  ],
+  'process.binding': [],
+  'process.dlopen': [],
+  'process.getBuiltinModule': [],
+  // The second sends itself the Ctrl-C that the raw terminal swallowed; the third ends what a killed slice left.
+  'process.kill': ['src/programs', 'src/cli/ask-pin.ts', 'src/slice/run'],
+  'process.chdir': [],
+  createRequire: ['native'],
+  fetch: [],
+  'globalThis.fetch': [],
+  WebSocket: [],
+  eval: [],
+  Function: [],
+};
+
+/** Says, one sentence each, where a dangerous thing is used outside of its place. */
+export function dangerFaults(files: readonly SourceFile[]): readonly string[] {
+  return files
+    .filter((file) => hasImports(file.path))
+    .flatMap((file) => {
+      const { imports, uses, properties } = readSyntax(file);
+      return [
+        ...imports
+          .filter((found) => !found.own && !found.typeOnly)
+          .flatMap(({ line, target }) => importFault(file.path, line, target)),
+        ...uses
+          .filter(({ name }) => !isAllowed(NAMES, name, file.path))
+          .map(({ name, line }) => `${file.path}:${line.toString()} uses ${name}`),
+        ...properties
+          .filter(({ name }) => name === 'shell')
+          .map(({ line }) => `${file.path}:${line.toString()} sets shell`),
+      ];
+    });
+}
+
+function importFault(path: string, line: number, target: string): readonly string[] {
+  const place = `${path}:${line.toString()}`;
+  if (target.startsWith('node:')) return isAllowed(BUILTINS, target, path) ? [] : [`${place} imports ${target}`];
+  if (isBuiltin(target)) return [`${place} imports ${target} without node:`];
+  if (!Object.hasOwn(PACKAGES, target)) return [`${place} imports ${target}, which has no row in the table`];
+  return isAllowed(PACKAGES, target, path) ? [] : [`${place} imports ${target}`];
+}
+
+function isAllowed(table: Readonly<Record<string, readonly string[]>>, name: string, path: string): boolean {
+  if (!Object.hasOwn(table, name)) return true;
+  return (table[name] ?? []).some((place) => isUnder(path, place));
+}
