@@ -6,7 +6,7 @@ interface Sign {
   readonly says: (status: AgentStatus) => KiwiError;
 }
 
-/** What orbit and osqueryd write into the journal when the way to green ends there; the first that fits decides. */
+/** What orbit and osqueryd write into the journal when the way to green ends there; the first that fits a line decides. */
 const SIGNS: readonly Sign[] = [
   {
     pattern: /END_USER_AUTH_REQUIRED|end user authentication required/i,
@@ -53,7 +53,10 @@ const SIGNS: readonly Sign[] = [
  * failure leave this function, never lines of the log.
  */
 export function classifyAgentLog(log: string, status: AgentStatus): KiwiError {
-  for (const { pattern, says } of SIGNS) if (pattern.test(log)) return says(status);
+  // From the end: what was said last is true now, and a first try before the tunnel was up is not.
+  for (const line of log.split('\n').reverse()) {
+    for (const { pattern, says } of SIGNS) if (pattern.test(line)) return says(status);
+  }
   if (!status.running) return new KiwiError('agent-not-running');
   return new KiwiError('fleet-not-green', {
     detail: status.orbitEnrolled

@@ -34,6 +34,18 @@ describe('why a laptop does not become green', () => {
       'fleet-tls',
     ],
     [
+      'a wrong secret, as orbit words it',
+      'INF orbit enroll attempt failed error="unauthenticated, or invalid token"',
+      status(),
+      'fleet-refused',
+    ],
+    [
+      'a user who must sign in first, as orbit words it',
+      'INF orbit enroll attempt failed error="end user authentication required"',
+      status(),
+      'fleet-refused',
+    ],
+    [
       'osquery that trusts another root than orbit',
       'W1121 12:00:00.1 1 tls_enroll.cpp:101] Failed enrollment request to https://fleet/api/v1/osquery/enroll (Request error: certificate verify failed) retrying...',
       orbit,
@@ -63,6 +75,16 @@ describe('why a laptop does not become green', () => {
     ['nothing that the log knows of, at the start', '', status(), 'fleet-not-green'],
   ])('%s', (_why, log, state, code) => {
     expect(classifyAgentLog(log, state).code).toBe(code);
+  });
+
+  it('is what the agent said last', () => {
+    const log = [
+      'ERR pinging server error="dial tcp: connection refused"',
+      'INF orbit enroll attempt failed error="unauthenticated, or invalid token"',
+      'INF something else',
+    ];
+    expect(classifyAgentLog(log.join('\n'), status()).code).toBe('fleet-refused');
+    expect(classifyAgentLog(log.reverse().join('\n'), status()).code).toBe('fleet-unreachable');
   });
 
   it('never repeats the log, which others wrote', () => {

@@ -1,11 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
-
-import { Agent } from 'undici';
-
 import { linuxPlatform } from '../../../../platform/linux/index.ts';
 import type { AgentSettings } from '../../../../src/agent-install/agent-package.ts';
 import { checkFleetReachable } from '../../../../src/agent-install/check-fleet-reachable.ts';
-import { downloadPackage } from '../../../../src/agent-install/download-package.ts';
+import { classifyAgentLog } from '../../../../src/agent-install/classify-agent-log.ts';
 import { waitForNodeKey } from '../../../../src/agent-install/wait-for-node-key.ts';
 import { systemClock } from '../../../../src/core/clock.ts';
 import { answerCall } from './read-call.ts';
@@ -13,8 +9,7 @@ import { answerCall } from './read-call.ts';
 export type AgentCall =
   | { verb: 'gate'; url: string; serverCa: string }
   | { verb: 'install'; settings: AgentSettings; packageFile: string; timeoutMs: number }
-  | { verb: 'download'; url: string; sha256: string; size: number; ca: string; file: string }
-  | { verb: 'status' | 'forgetSecret' | 'uninstall' };
+  | { verb: 'explain' | 'status' | 'forgetSecret' | 'uninstall' };
 
 const { agent } = linuxPlatform();
 
@@ -28,12 +23,8 @@ await answerCall(async (call: AgentCall) => {
       await agent.install(call.packageFile);
       return waitForNodeKey({ agent, clock: systemClock, timeoutMs: call.timeoutMs, installedAt });
     }
-    case 'download': {
-      const dispatcher = new Agent({ connect: { ca: call.ca } });
-      await mkdir('/run/kiwistack', { recursive: true, mode: 0o700 });
-      await rm(call.file, { force: true });
-      return downloadPackage({ ...call, dispatcher }).finally(() => dispatcher.close());
-    }
+    case 'explain':
+      throw classifyAgentLog(await agent.log(0), await agent.status());
     case 'status':
     case 'forgetSecret':
     case 'uninstall':
