@@ -6,13 +6,15 @@ import { readSync, writeSync } from 'node:fs';
 
 import graphene from 'graphene-pk11';
 
-import { MAX_FRAME, bodyLength, frameHead, openBody } from '../wire/frame.ts';
+import { loadLockedMemory } from '../../../native/locked-memory/index.ts';
+import { bodyLength, frameHead, openBody } from '../wire/frame.ts';
 import { hostRequest, type HostAnswer, type HostReply, type HostRequest } from '../wire/messages.ts';
 import { HostError, describe } from './pkcs11-error.ts';
 import { signOnce } from './sign-once.ts';
 import { readPresence, readYubikeys, withModule } from './yubikeys.ts';
 
 const CHANNEL = 3;
+const memory = loadLockedMemory();
 
 function main(modulePath: string): void {
   let module: graphene.Module | undefined;
@@ -27,7 +29,7 @@ function main(modulePath: string): void {
         say(refusal(error));
       }
     } finally {
-      body.fill(0);
+      memory.wipe(body);
     }
   }
 }
@@ -68,14 +70,16 @@ function say(reply: HostReply): void {
   for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL, bytes, at);
 }
 
-/** One frame's body in a buffer of its own (not of Node's pool, whose neighbours would outlive it); undefined at the end. */
+/** One frame's body, which may hold a PIN, in locked memory; undefined at the end. */
 function readBody(): Buffer | undefined {
   const head = readExactly(4);
-  return head === undefined ? undefined : readExactly(Math.min(bodyLength(head), MAX_FRAME));
+  return head === undefined ? undefined : readExactly(bodyLength(head));
 }
 
 function readExactly(length: number): Buffer | undefined {
+  // Not of Node's pool (Buffer.alloc never is), where a secret would have neighbours.
   const buffer = Buffer.alloc(length);
+  memory.lock(buffer);
   for (let at = 0; at < length;) {
     const got = readSync(CHANNEL, buffer, at, length - at, null);
     if (got === 0) return undefined;
@@ -86,4 +90,5 @@ function readExactly(length: number): Buffer | undefined {
 
 const [modulePath] = process.argv.slice(2);
 if (modulePath === undefined) throw new TypeError('the path of the PKCS#11 module is missing');
+memory.disableDumps();
 main(modulePath);

@@ -1,4 +1,5 @@
 // Runs inside the sandbox, where the virtual YubiKeys are: does with the token what its test says, one command a line.
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,7 +9,7 @@ import { openToken, type EnrollmentKey } from '../../../src/token/token.ts';
 
 export interface DriverCommand {
   readonly id: number;
-  readonly do: 'find' | 'tries' | 'sign' | 'abort';
+  readonly do: 'find' | 'tries' | 'sign' | 'abort' | 'children';
   readonly serial?: number;
   readonly waitMs?: number;
   readonly choose?: number;
@@ -69,6 +70,10 @@ async function act(command: DriverCommand): Promise<unknown> {
       });
       const { serial, slot, pinPolicy, touchPolicy, algorithm } = key;
       return { serial, slot, pinPolicy, touchPolicy, algorithm, certificate: key.certificate.pem };
+    }
+    case 'children': {
+      const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+      return pids.filter((pid) => pid !== '').map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
     }
     case 'tries':
       return token.pinTries(found());

@@ -99,6 +99,22 @@ describe('the PIN', () => {
   });
 });
 
+describe('the token host', () => {
+  it('is one process without the PIN in its arguments, and is gone after a signing', async () => {
+    await setUp();
+    await findKey();
+    const signing = token.do({ do: 'sign', pin: PIN });
+    await token.until('touch');
+    const during = (await token.do({ do: 'children' })).result as unknown as string[];
+    expect(during).toHaveLength(1);
+    expect(during[0]).toContain('token/host/main.ts');
+    expect(during[0]).not.toContain(PIN);
+    await bench.sandbox.control.touch();
+    expect(await signing).toMatchObject({ ok: true });
+    expect(await token.do({ do: 'children' })).toMatchObject({ result: [] });
+  });
+});
+
 describe('the touch', () => {
   it('that never comes is told from everything else', async () => {
     await setUp();

@@ -1,0 +1,89 @@
+/* Three calls of the operating system that Node has no way to make. See README.md. */
+#define _GNU_SOURCE
+#include <node_api.h>
+#include <stdbool.h>
+#include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <sys/mman.h>
+#include <sys/resource.h>
+#endif
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+static napi_value to_boolean(napi_env env, bool value) {
+  napi_value result = NULL;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+/* The one argument, which must be a Buffer; anything else is a programming mistake and throws a TypeError. */
+static bool buffer_argument(napi_env env, napi_callback_info info, void **data, size_t *length) {
+  size_t count = 1;
+  napi_value argument;
+  bool is_buffer = false;
+  if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1) {
+    napi_is_buffer(env, argument, &is_buffer);
+  }
+  if (!is_buffer || napi_get_buffer_info(env, argument, data, length) != napi_ok) {
+    napi_throw_type_error(env, NULL, "a Buffer is needed");
+    return false;
+  }
+  return true;
+}
+
+/* lock(buffer): boolean. Its pages are never written to swap. */
+static napi_value lock(napi_env env, napi_callback_info info) {
+  void *data;
+  size_t length;
+  if (!buffer_argument(env, info, &data, &length)) return NULL;
+  if (length == 0) return to_boolean(env, true);
+#ifdef _WIN32
+  return to_boolean(env, VirtualLock(data, length) != 0);
+#else
+  return to_boolean(env, mlock(data, length) == 0);
+#endif
+}
+
+/* wipe(buffer): void. Zeros that no compiler and no JIT leaves out. */
+static napi_value wipe(napi_env env, napi_callback_info info) {
+  void *data;
+  size_t length;
+  if (!buffer_argument(env, info, &data, &length) || length == 0) return NULL;
+#ifdef _WIN32
+  SecureZeroMemory(data, length);
+#else
+  volatile unsigned char *byte = data;
+  for (size_t i = 0; i < length; i++) byte[i] = 0;
+#endif
+  return NULL;
+}
+
+/* disableDumps(): boolean. No core file of this process, and (Linux) no debugger of the same user on it. */
+static napi_value disable_dumps(napi_env env, napi_callback_info info) {
+  (void)info;
+#ifdef _WIN32
+  SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+  return to_boolean(env, true);
+#else
+  struct rlimit none = {0, 0};
+  bool done = setrlimit(RLIMIT_CORE, &none) == 0;
+#ifdef __linux__
+  done = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && done;
+#endif
+  return to_boolean(env, done);
+#endif
+}
+
+NAPI_MODULE_INIT() {
+  const napi_property_descriptor properties[] = {
+      {"lock", NULL, lock, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"wipe", NULL, wipe, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"disableDumps", NULL, disable_dumps, NULL, NULL, NULL, napi_enumerable, NULL},
+  };
+  napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);
+  return exports;
+}
