@@ -54,7 +54,11 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
     'src/token',
     'platform/select.ts',
   ],
-  'src/operator': ['src/core', 'src/protocol', 'src/pki', 'src/token', 'src/slice', 'package.json'],
+  // PINs are asked for in one way only.
+  'src/operator': [
+    ...['src/core', 'src/protocol', 'src/pki', 'src/token', 'src/slice'],
+    ...['src/cli/ask-pin.ts', 'package.json'],
+  ],
 };
 
 /** Says, one sentence each, where an import goes against the table. */
