@@ -10,7 +10,7 @@ import { isMissing, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
 import { PATHS } from './paths.ts';
-import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
+import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 
 const PACKAGE = 'fleet-osquery';
 const UNIT = 'orbit.service';
@@ -35,13 +35,17 @@ export class DebianAgentPackage implements AgentPackage {
   }
 
   async status(): Promise<AgentStatus> {
-    const nodeKey = await this.#read(NODE_KEY, 4096);
     return {
       version: await this.#version(),
-      configuredByUs: (await this.#read(ENVIRONMENT, 64 * 1024)) !== undefined,
+      configuredByUs: await this.#hasSettings(),
       running: (await runTool(this.#system, { name: 'systemctl', args: ['is-active', '--quiet', UNIT] })).code === 0,
-      orbitEnrolled: nodeKey !== undefined && nodeKey.length > 0,
+      orbitEnrolled: await this.orbitEnrolled(),
     };
+  }
+
+  async orbitEnrolled(): Promise<boolean> {
+    const nodeKey = await this.#read(NODE_KEY, 4096);
+    return nodeKey !== undefined && nodeKey.length > 0;
   }
 
   async configure(settings: AgentSettings): Promise<void> {
@@ -59,24 +63,8 @@ export class DebianAgentPackage implements AgentPackage {
         detail: 'the Fleet agent comes as a Debian package; there is no dpkg',
       });
     }
-    const { clock } = this.#system;
-    const deadline = clock.monotonic() + LOCK_WAIT_MS;
-    for (;;) {
-      const result = await runTool(this.#system, {
-        name: 'dpkg',
-        // Never a question about changed configuration files: nobody is there to answer it.
-        args: ['--force-confdef', '--force-confold', '--install', packageFile],
-        timeoutMs: INSTALL_MS,
-        signal,
-      });
-      if (result.code === 0) return;
-      const said = `${result.stderr.toString()}\n${result.stdout.toString()}`.trim();
-      const locked = /lock.*(locked by another process|unable to lock|Resource temporarily unavailable)/i.test(said);
-      if (!locked || clock.monotonic() >= deadline) {
-        throw new KiwiError('package-install-failed', { detail: said.slice(-500) });
-      }
-      await clock.sleep(LOCK_POLL_MS, signal);
-    }
+    // Never a question about changed configuration files: nobody is there to answer it.
+    await this.#dpkg(['--force-confdef', '--force-confold', '--install', packageFile], signal);
   }
 
   async forgetSecret(): Promise<void> {
@@ -86,12 +74,12 @@ export class DebianAgentPackage implements AgentPackage {
   }
 
   async uninstall(): Promise<void> {
-    if ((await this.#packageState()) !== undefined) {
-      await runToolChecked(
-        this.#system,
-        { name: 'dpkg', args: ['--purge', PACKAGE], timeoutMs: INSTALL_MS },
-        'package-install-failed',
-      );
+    const state = await this.#packageState();
+    // The settings go after the package: an agent without them was never ours.
+    if (state?.includes(' installed ') === true && !(await this.#hasSettings())) return;
+    if (state !== undefined) {
+      // Also one that demands to be installed again, because dpkg was killed in the middle.
+      await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
     }
     for (const file of [DROP_IN, ENVIRONMENT, CERTIFICATE]) await rm(at(this.#system, file), { force: true });
     for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
@@ -111,6 +99,27 @@ export class DebianAgentPackage implements AgentPackage {
       maxOutputBytes: MAX_LOG,
     });
     return result.code === 0 ? result.stdout.toString() : '';
+  }
+
+  /** Runs dpkg when nobody else does, to its end: dpkg killed in the middle leaves a package that is neither in nor out. */
+  async #dpkg(args: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#system;
+    const deadline = clock.monotonic() + LOCK_WAIT_MS;
+    for (;;) {
+      signal?.throwIfAborted();
+      const result = await runTool(this.#system, { name: 'dpkg', args, timeoutMs: INSTALL_MS });
+      if (result.code === 0) return;
+      const said = `${result.stderr.toString()}\n${result.stdout.toString()}`.trim();
+      const locked = /lock.*(locked by another process|unable to lock|Resource temporarily unavailable)/i.test(said);
+      if (!locked || clock.monotonic() >= deadline) {
+        throw new KiwiError('package-install-failed', { detail: said.slice(-500) });
+      }
+      await clock.sleep(LOCK_POLL_MS, signal);
+    }
+  }
+
+  async #hasSettings(): Promise<boolean> {
+    return (await this.#read(ENVIRONMENT, 64 * 1024)) !== undefined;
   }
 
   async #version(): Promise<string | undefined> {

@@ -5,6 +5,7 @@ import { isMissing } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Preflight } from '../../src/enrollment/preflight.ts';
 import { at, findProgram, type LinuxSystem } from './system.ts';
+import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
 /** Nothing of ours existed before; a clock below it lost its battery. The slice checks the rest against its own. */
@@ -18,8 +19,10 @@ const TOOLS: readonly (readonly [program: string, package_: string])[] = [
   ['wg', 'wireguard-tools'],
   ['wg-quick', 'wireguard-tools'],
   ['ping', 'iputils-ping'],
-  ['dpkg', 'dpkg'],
 ];
+
+/** What generates the bundle of trusted roots; one of them is enough. */
+const TRUST_TOOLS = ['update-ca-certificates', 'update-ca-trust', 'trust'] as const;
 
 /** Folders that the enrollment writes to; each may be a file system of its own. */
 const WRITTEN = ['/', '/etc', '/var', '/opt'] as const;
@@ -35,6 +38,7 @@ export class LinuxPreflight implements Preflight {
 
   async check(): Promise<void> {
     if (!this.#isRoot()) throw new KiwiError('not-root');
+    await this.#checkSystem();
     await this.#checkTools();
     for (const folder of WRITTEN) await this.#checkDisk(folder);
     const now = this.#system.clock.now();
@@ -43,10 +47,29 @@ export class LinuxPreflight implements Preflight {
     }
   }
 
+  async #checkSystem(): Promise<void> {
+    // As sd_booted(3) finds out.
+    await access(at(this.#system, '/run/systemd/system')).catch((error: unknown) => {
+      throw new KiwiError('unsupported-system', { detail: 'systemd is not running', cause: error });
+    });
+    if ((await findProgram(this.#system, 'dpkg')) === undefined) {
+      throw new KiwiError('unsupported-system', {
+        detail: 'the Fleet agent comes as a Debian package; there is no dpkg',
+      });
+    }
+  }
+
   async #checkTools(): Promise<void> {
     const missing: string[] = [];
     for (const [program, package_] of TOOLS) {
       if ((await findProgram(this.#system, program)) === undefined) missing.push(`${program} (package ${package_})`);
+    }
+    const trust = await Promise.all(TRUST_TOOLS.map((program) => findProgram(this.#system, program)));
+    if (!trust.some((program) => program !== undefined))
+      missing.push('update-ca-certificates (package ca-certificates)');
+    const userspace = await userspaceWireguard(this.#system);
+    if (userspace === undefined && !(await kernelHasWireguard(this.#system))) {
+      missing.push('wireguard-go (package wireguard-go; this kernel has no WireGuard)');
     }
     if (missing.length > 0) throw new KiwiError('tool-missing', { detail: missing.join(', ') });
   }

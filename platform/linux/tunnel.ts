@@ -13,6 +13,7 @@ import type { Tunnel, TunnelConfig, TunnelStatus } from '../../src/tunnel/tunnel
 import { PATHS } from './paths.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
+import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 /** How long a handshake may take over all candidates. */
 const HANDSHAKE_MS = 20_000;
@@ -186,21 +187,13 @@ export class WgQuickTunnel implements Tunnel {
    * name on PATH runs as root. Without a kernel module and without a userspace program wg-quick itself says what is missing.
    */
   async #preferUserspaceIfNeeded(name: string): Promise<void> {
-    if (await this.#kernelHasWireguard()) return;
-    const program = await findProgram(this.#system, 'wireguard-go');
-    if (program === undefined) return;
+    const program = await userspaceWireguard(this.#system);
+    if (program === undefined || (await kernelHasWireguard(this.#system))) return;
     const folder = this.#dropInFolder(name);
     await mkdir(folder, { recursive: true, mode: 0o755 });
     const text = `[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=${program}\n`;
     await writeDurableFile(path.join(folder, DROP_IN), text, 0o644);
     await this.#systemctl(['daemon-reload']);
-  }
-
-  async #kernelHasWireguard(): Promise<boolean> {
-    if (await exists(at(this.#system, '/sys/module/wireguard'))) return true;
-    if ((await findProgram(this.#system, 'modprobe')) === undefined) return false;
-    const dryRun = await runTool(this.#system, { name: 'modprobe', args: ['--dry-run', '--quiet', 'wireguard'] });
-    return dryRun.code === 0;
   }
 
   /** The program, when systemd-resolved answers: `resolvectl` alone may be there without the service. */

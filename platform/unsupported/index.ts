@@ -23,6 +23,7 @@ export function unsupportedPlatform(name: string): Platform {
     tunnel: { up: refuseLater, down: refuseLater, status: refuseLater, probe: refuseLater },
     agent: {
       status: refuseLater,
+      orbitEnrolled: refuseLater,
       configure: refuseLater,
       install: refuseLater,
       forgetSecret: refuseLater,

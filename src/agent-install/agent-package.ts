@@ -24,14 +24,18 @@ export interface AgentStatus {
 /**
  * The Fleet agent's package and its configuration on this operating system. Obligations of an implementation:
  * - `configure` takes the desired state, before or after the installation; the secret is in a file that only root can read.
- * - `install` takes a file whose hash was checked, waits for a package manager at work, and may be repeated. It throws
+ * - `install` takes a file whose hash was checked, waits for a package manager at work, and may be repeated. A package manager that has begun is
+ *   never interrupted: an abort takes effect when it has ended. It throws
  *   `package-install-failed`, or `unsupported-system` where there is no package manager that it knows.
  * - `forgetSecret` replaces the secret on disk by a dummy and leaves the agent running.
  * - `uninstall` takes away package, configuration and the agent's data; repeated, or after half an installation, it still does.
+ *   An agent that somebody else configured is left alone.
  * - `log` is what the agent said since a moment, newest last; empty where it cannot be read. It may hold nothing secret.
  */
 export interface AgentPackage {
   status(): Promise<AgentStatus>;
+  /** The same as in `status`, so cheap that it may be asked twenty times a second. */
+  orbitEnrolled(): Promise<boolean>;
   configure(settings: AgentSettings): Promise<void>;
   install(packageFile: string, signal?: AbortSignal): Promise<void>;
   forgetSecret(): Promise<void>;

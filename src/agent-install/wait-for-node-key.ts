@@ -11,7 +11,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const POLL_MS = 100;
+const POLL_MS = 50;
 
 /**
  * Waits until orbit has its node key: the first plane. Whether osquery has enrolled only Fleet can say.
@@ -22,9 +22,8 @@ export async function waitForNodeKey(options: WaitOptions): Promise<void> {
   const { agent, clock, timeoutMs, installedAt, signal } = options;
   const deadline = clock.monotonic() + timeoutMs;
   for (;;) {
-    const status = await agent.status();
-    if (status.orbitEnrolled && status.running) return;
-    if (clock.monotonic() >= deadline) throw classifyAgentLog(await agent.log(installedAt), status);
+    if (await agent.orbitEnrolled()) return;
+    if (clock.monotonic() >= deadline) throw classifyAgentLog(await agent.log(installedAt), await agent.status());
     await clock.sleep(POLL_MS, signal);
   }
 }

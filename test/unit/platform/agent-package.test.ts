@@ -138,7 +138,16 @@ describe('the Fleet agent', () => {
     await agent.uninstall();
     await agent.uninstall();
     expect([await machine.files('/etc'), (await machine.files('/opt/orbit')).length]).toEqual([before[0], 0]);
-    expect(machine.ran.filter((line) => line === 'dpkg --purge fleet-osquery')).toHaveLength(1);
+    expect(machine.ran.filter((line) => line === 'dpkg --force-remove-reinstreq --purge fleet-osquery')).toHaveLength(
+      1,
+    );
+  });
+
+  it('of somebody else is not uninstalled', async () => {
+    await agent.install('/x.deb');
+    await agent.uninstall();
+    expect(await agent.status()).toMatchObject({ version: '1.48.0', configuredByUs: false, running: true });
+    expect(await machine.files('/opt')).not.toEqual([]);
   });
 
   it('has a log only where there is a journal', async () => {
