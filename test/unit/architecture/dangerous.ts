@@ -11,7 +11,7 @@ import { hasImports, type SourceFile } from './source-files.ts';
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@noble/curves': ['src/tunnel/wireguard-key.ts'],
   '@peculiar/x509': ['src/pki'],
-  commander: ['src/cli', 'src/slice/cli', 'src/operator'],
+  commander: ['src/cli', 'src/operator', 'src/slice/cli', 'src/terminal'],
   electron: ['src/desktop'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
@@ -70,7 +70,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   'process.dlopen': [],
   'process.getBuiltinModule': [],
   // The second sends itself the Ctrl-C that the raw terminal swallowed; the third ends what a killed slice left.
-  'process.kill': ['src/programs', 'src/cli/ask-pin.ts', 'src/slice/run'],
+  'process.kill': ['src/programs', 'src/terminal/ask-pin.ts', 'src/slice/run'],
   'process.chdir': [],
   createRequire: ['native'],
   fetch: [],

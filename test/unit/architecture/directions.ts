@@ -44,21 +44,16 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   'platform/unsupported': ['src/core', 'src/enrollment'],
   'platform/select.ts': ['platform/linux', 'platform/unsupported', 'src/enrollment'],
 
+  // What the commands of laptop and operator share: asking for a PIN, reporting, Ctrl-C.
+  'src/terminal': ['src/core'],
+
   // Entry points: the only ones that wire implementations to interfaces.
   'src/cli': [
-    'src/core',
-    'src/protocol',
-    'src/pki',
-    'src/pipeline',
-    'src/enrollment',
-    'src/token',
+    ...['src/core', 'src/protocol', 'src/pki', 'src/pipeline', 'src/enrollment', 'src/terminal', 'src/token'],
     'platform/select.ts',
   ],
-  // PINs are asked for in one way only.
-  'src/operator': [
-    ...['src/core', 'src/protocol', 'src/pki', 'src/token', 'src/slice'],
-    ...['src/cli/ask-pin.ts', 'package.json'],
-  ],
+  // Of the slice, the operator's command sees one door only.
+  'src/operator': ['src/core', 'src/protocol', 'src/pki', 'src/terminal', 'src/token', 'src/slice/open-slice.ts'],
 };
 
 /** Says, one sentence each, where an import goes against the table. */
