@@ -3,7 +3,7 @@ import type { EnrollmentRecord } from '../enrollment/record.ts';
 import type { Person } from '../enrollment/person.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { triesLeft } from '../token/pin.ts';
-import { errorFields, printJson, seconds } from './report.ts';
+import { errorFields, printJson, seconds } from '../terminal/report.ts';
 
 /** How an enrollment is told, to a person or to a program. PIN questions are asked by the caller. */
 export interface EnrollOutput {

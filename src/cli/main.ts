@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 
 import { EXIT } from '../core/error-codes.ts';
-import { toKiwiError } from '../core/errors.ts';
 import { AGENT_VERSION } from '../enrollment/agent-version.ts';
 import { enrollCommand, type EnrollFlags } from './commands/enroll.ts';
 import { statusCommand } from './commands/status.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
-import { errorFields, printError, printJson } from './report.ts';
+import { cancelOnSignals } from '../terminal/cancel-on-signals.ts';
+import { carryOut, wholeNumber } from '../terminal/carry-out.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -19,37 +19,6 @@ Exit codes:
   6    this machine does not fit
   7    a fault of ours
   130  cancelled`;
-
-/** Ctrl-C, or an end asked for by the system, cancels: the run undoes what it did and ends with 130. */
-function cancelOnSignals(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.stderr.write('Still taking back what was done; please wait.\n');
-      else process.stderr.write('\nCancelling …\n');
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}
-
-const wholeNumber = (text: string): number => {
-  const value = Number(text);
-  if (!/^\d{1,10}$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Not a whole number.');
-  return value;
-};
-
-/** Runs an action and turns whatever it throws into output and an exit code. */
-async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await action();
-  } catch (thrown) {
-    const error = toKiwiError(thrown);
-    if (json) printJson({ type: 'result', result: 'error', error: errorFields(error) });
-    else printError(error);
-    process.exitCode = error.exitCode;
-  }
-}
 
 function program(): Command {
   const cli = new Command('kiwistack-enroll')

@@ -11,7 +11,7 @@ import type { Person } from '../../enrollment/person.ts';
 import type { Platform } from '../../enrollment/platform.ts';
 import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { openToken } from '../../token/token.ts';
-import { askPin, readPinFromDescriptor } from '../ask-pin.ts';
+import { askPin, readPinFromDescriptor } from '../../terminal/ask-pin.ts';
 import { humanOutput, jsonOutput, pinPrompt, type EnrollOutput } from '../enroll-output.ts';
 
 export interface EnrollFlags {

@@ -2,7 +2,7 @@ import { selectPlatform } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../enrollment/enrollment-status.ts';
-import { printJson } from '../report.ts';
+import { printJson } from '../../terminal/report.ts';
 
 /** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
 export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {

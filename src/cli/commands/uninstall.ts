@@ -2,7 +2,7 @@ import { selectPlatform } from '../../../platform/select.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { uninstall } from '../../enrollment/uninstall.ts';
 import { humanOutput, jsonOutput } from '../enroll-output.ts';
-import { printJson } from '../report.ts';
+import { printJson } from '../../terminal/report.ts';
 import { enrollmentOptions, type EnrollFlags } from './enroll.ts';
 
 /** `kiwistack-enroll uninstall` */

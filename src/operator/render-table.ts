@@ -1,0 +1,19 @@
+/** Rows as columns of text, wide enough for their longest value. Columns are those of all rows together, in order of appearance. */
+export function renderTable(rows: readonly Readonly<Record<string, string | number>>[]): string {
+  if (rows.length === 0) return 'None.\n';
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cells = [
+    names.map((name) => name.toUpperCase()),
+    ...rows.map((row) => names.map((name) => String(row[name] ?? ''))),
+  ];
+  const widths = names.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
+  return cells
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}

@@ -1,0 +1,23 @@
+import { InvalidArgumentError } from 'commander';
+
+import { toKiwiError } from '../core/errors.ts';
+import { errorFields, printError, printJson } from './report.ts';
+
+/** Runs a command's action and turns whatever it throws into output and an exit code. */
+export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await action();
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    if (json) printJson({ type: 'result', result: 'error', error: errorFields(error) });
+    else printError(error);
+    process.exitCode = error.exitCode;
+  }
+}
+
+/** Parses a flag's whole number. @throws InvalidArgumentError */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Not a whole number.');
+  return value;
+}
