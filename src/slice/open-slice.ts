@@ -26,6 +26,8 @@ export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
 export interface OperatorSlice {
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
+  /** @throws KiwiError `ca-unavailable` when step-ca does not answer: the slice is not up */
+  requireCa(): Promise<void>;
   /**
    * Has step-ca issue the certificate for a YubiKey. Needs the slice to be up.
    * @returns leaf and intermediate
@@ -77,6 +79,11 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
   return {
     config,
     identity,
+    async requireCa() {
+      if (await ca.healthy()) return;
+      const hint = 'Start the slice first: kiwistack-slice up --dir DIR';
+      throw new KiwiError('ca-unavailable', { detail: 'step-ca does not answer', hint });
+    },
     async issueEnrollmentCertificate({ csr, serial, slot, role }) {
       const { cn } = await readCsr(csr);
       const pem = await ca.sign({

@@ -132,11 +132,10 @@ async function checkKeyCertificate(slice: SliceContext, certificate: Certificate
   if (certificate.extendedKeyUsages.join() !== EKU.enrollmentKey) refuse('key-chain-refused', 'role');
   if (enrollmentNames(certificate.sanUris)?.slug !== slice.config.customer.slug) refuse('key-chain-refused', 'slug');
   const issued = await slice.registry.findCertificate(certificate.serialHex);
-  if (issued?.revokeWhy != null && issued.revokeWhy !== 'burned') {
-    refuse('key-certificate-revoked', issued.revokeWhy);
-  }
+  const revokedFor = issued?.revokeWhy ?? undefined;
   // The certificate of a burned key is revoked as well; the person is told the cause.
-  if (issued?.revokeWhy === 'burned') refuse('yubikey-burned', 'its certificate is revoked');
+  if (revokedFor === 'burned') refuse('yubikey-burned', 'its certificate is revoked');
+  if (revokedFor !== undefined) refuse('key-certificate-revoked', revokedFor);
 }
 
 function checkAttestation(slice: SliceContext, statement: Statement, certificate: Certificate): YubikeyAttestation {

@@ -55,6 +55,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
     }
     await options.started(child.pid);
   };
+  const running = (): RunningProgram | undefined => child;
   const supervise = async (): Promise<void> => {
     for (let failures = 0; ; failures++) {
       await child?.exited;
@@ -66,15 +67,15 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   };
   const stop = async (): Promise<void> => {
     stopping.abort();
-    const running = child;
-    if (running !== undefined) {
-      running.kill('SIGTERM');
+    const last = child;
+    if (last !== undefined) {
+      last.kill('SIGTERM');
       const late = new AbortController();
       options.clock.sleep(STOP_MS, late.signal).then(
-        () => running.kill('SIGKILL'),
+        () => last.kill('SIGKILL'),
         () => undefined,
       );
-      await running.exited;
+      await last.exited;
       late.abort();
     }
     await new Promise<void>((resolve) => {
@@ -83,10 +84,9 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   };
 
   await start();
-  const first = child as RunningProgram | undefined;
   const deadline = options.clock.monotonic() + START_MS;
   let ended = false;
-  void first?.exited.then(() => (ended = true));
+  void running()?.exited.then(() => (ended = true));
   while (!(await options.healthy())) {
     // `ended` changes in the callback above, which the compiler does not see.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition

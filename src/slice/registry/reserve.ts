@@ -63,7 +63,8 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
   // Nobody got it, but it exists: what was issued in between ends too.
   db.run("UPDATE certificate SET revoke_why = 'rolled-back' WHERE device_id = ? AND revoke_why IS NULL", deviceId);
   db.run('UPDATE session SET used_at = NULL WHERE attempt_id = ?', attemptId ?? null);
-  if (consentId != null) db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);
+  if (consentId !== undefined && consentId !== null)
+    db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);
   db.run('DELETE FROM fingerprint WHERE device_id = ?', deviceId);
   db.run('DELETE FROM device WHERE id = ?', deviceId);
 }

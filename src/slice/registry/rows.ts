@@ -8,10 +8,11 @@ import type { AuditEntry, DeviceState, EndReason } from './registry.ts';
 
 /** Rows to records. The table definitions (STRICT) vouch for the types that are asserted here. */
 
+const isNull = (row: Row, name: string): boolean => row[name] === null || row[name] === undefined;
 const text = (row: Row, name: string): string => String(row[name]);
 const number = (row: Row, name: string): number => Number(row[name]);
-const textOrNull = (row: Row, name: string): string | null => (row[name] == null ? null : String(row[name]));
-const numberOrNull = (row: Row, name: string): number | null => (row[name] == null ? null : Number(row[name]));
+const textOrNull = (row: Row, name: string): string | null => (isNull(row, name) ? null : String(row[name]));
+const numberOrNull = (row: Row, name: string): number | null => (isNull(row, name) ? null : Number(row[name]));
 
 export function toYubikey(row: Row): Yubikey {
   return {

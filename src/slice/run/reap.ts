@@ -33,18 +33,21 @@ export async function reap(slice: SliceContext): Promise<void> {
 
 /** Repeats `reap` until the signal fires; a failing round is logged and tried again. */
 export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promise<void> {
-  for (let round = 1; !signal.aborted; round++) {
+  for (let round = 1; ; round++) {
     try {
       await slice.clock.sleep(INTERVAL_MS, signal);
       await reap(slice);
       if (round % RECONCILE_EVERY === 0) await reconcilePeers(slice);
     } catch (error) {
-      if (signal.aborted) return;
+      if (isAborted(signal)) return;
       const { code, detail } = toKiwiError(error);
       slice.log.warn({ code, detail }, 'a round of upkeep failed');
     }
   }
 }
+
+// A function, because the compiler does not know that a signal changes while one waits.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 /** Brings the endpoint to what the registry says. */
 export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'endpoint'>): Promise<void> {
