@@ -95,13 +95,15 @@ modules_ready() { [[ -x $repository/node_modules/.bin/node && $(cat "$repository
 step_ca_stamp() { stat -L -c '%n %s %Y' "$(readlink -f "$step_ca")"; }
 step_ca_ready() { [[ -x $step_ca && $(cat "$cache/step-ca.stamp" 2>/dev/null) == "$(step_ca_stamp 2>/dev/null)" ]]; }
 
+resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
+
 if ((EUID != 0)); then
   fail 3 'root is needed: the laptops of the demo and the tests are made of namespaces' 'run it again as root, or with sudo'
 fi
 
 command -v dpkg-query >/dev/null || fail 4 'this is not a Debian or Ubuntu machine' 'supported are Debian 12 and Ubuntu 24.04'
 missing_packages
-if ((${#missing[@]} == 0)) && modules_ready && step_ca_ready; then exit 0; fi
+if ((${#missing[@]} == 0)) && modules_ready && step_ca_ready && resolved_ready; then exit 0; fi
 
 # --- From here on there is something to do. -------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -135,4 +137,5 @@ if ! modules_ready; then
   fi
 fi
 if ! step_ca_ready; then provide_step_ca; fi
+if ! resolved_ready; then provide_resolved; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

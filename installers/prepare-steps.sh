@@ -122,8 +122,8 @@ try_step() {
         tail -n 5 "$step_log" >&2
         fail 6 "$title: a package registry cannot be reached" 'check network, proxy and name service, then run this again'
       fi
-      say "$title: the network was in the way; again in 5 s ($tries of 2)"
-      sleep 5
+      say "$title: the network was in the way; again in 3 s ($tries of 2)"
+      sleep 3
     else
       tail -n 20 "$step_log" >&2
       fail 8 "$title failed" "$hint; everything it said is in $log"
@@ -155,8 +155,25 @@ install_packages() {
 
 # A source that is out of order is no reason to stop if the packages can be found all the same.
 update_lists() {
-  apt-get -q update -o APT::Update::Error-Mode=any && return
+  apt-get -q update -o APT::Update::Error-Mode=any -o Acquire::Retries=0 && return
   ! grep -qE "$lock_trouble" "$step_log" && apt-get -q -y --simulate --no-install-recommends install "${missing[@]%%|*}"
+}
+
+# Debian's systemd-resolved is only unpacked, into .cache: installed, it would take over this machine's /etc/resolv.conf.
+# Laptops of the lab get it laid over their disk. Where it is installed anyway, there is nothing to do.
+provide_resolved() {
+  local target=$cache/systemd-resolved
+  say 'unpacks systemd-resolved for laptops of the lab (does not install it)'
+  rm -rf "$target" && mkdir -p "$target/download" && chmod 755 "$target/download"
+  cd "$target/download" || exit 8
+  try_step 'apt-get download systemd-resolved' 'check the sources of apt' apt-get -q download -o Acquire::Retries=0 systemd-resolved
+  run_step 'dpkg-deb -x' dpkg-deb -x ./*.deb "$target/unpacked" || fail 8 'systemd-resolved could not be unpacked' "see $log"
+  cd - >/dev/null || exit 8
+  # Older packages have /lib beside /usr/lib, which are one folder on the machine.
+  mkdir -p "$target/unpacked/usr/lib"
+  if [[ -d $target/unpacked/lib ]]; then cp -a "$target/unpacked/lib/." "$target/unpacked/usr/lib/"; fi
+  rm -rf "$target/unpacked/lib" "$target/unpacked/sbin" "$target/unpacked/usr/share/doc" "$target/unpacked/usr/share/man"
+  mv "$target/unpacked" "$target/tree"
 }
 
 # What somebody installed by hand is kept if it is the same: nothing is downloaded twice.

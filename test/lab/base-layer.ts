@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { plan } from './network.ts';
+import { writeResolvedBase } from './resolved-layer.ts';
 
 const standIns = join(import.meta.dirname, '..', 'fakes', 'systemctl');
 
 /**
  * What the host's disk must not lend to a laptop: software of ours, another tunnel, a ban on starting services (container
- * images ship one), a resolver's stub.
+ * images ship one).
  */
 const hidden = [
   '/usr/sbin/policy-rc.d',
-  '/etc/resolv.conf',
   '/etc/step',
   '/etc/kiwistack',
   '/var/lib/kiwistack',
@@ -29,7 +29,7 @@ const emptied = ['/etc/systemd/system', '/etc/wireguard'];
  */
 export async function writeBaseLayer(
   base: string,
-  room: { readonly hostname: string; readonly laptop: boolean; readonly seed: Buffer },
+  room: { readonly hostname: string; readonly laptop: boolean; readonly resolved: boolean; readonly seed: Buffer },
 ): Promise<string[]> {
   const put = async (path: string, text: string, mode = 0o644) => {
     await mkdir(dirname(join(base, path)), { recursive: true, mode: 0o755 });
@@ -51,15 +51,24 @@ export async function writeBaseLayer(
     await copyFile(join(standIns, tool), join(base, 'usr', 'bin', tool));
     await chmod(join(base, 'usr', 'bin', tool), 0o755);
   }
+  if (room.resolved) await writeResolvedBase(base, put);
   const library = join(base, 'usr', 'lib', 'fake-systemctl');
   await mkdir(library, { recursive: true, mode: 0o755 });
   for (const part of ['read-unit.sh', 'run-service.sh', 'unit-links.sh', 'show-unit.sh']) {
     await copyFile(join(standIns, part), join(library, part));
   }
-  const whiteouts = hidden.filter((path) => existsSync(path) && !existsSync(join(base, path)));
-  for (const folder of emptied) {
-    const names = existsSync(folder) ? await readdir(folder) : [];
-    whiteouts.push(...names.map((name) => join(folder, name)));
+  const hiddenNames = await Promise.all(emptied.map((folder) => namesToHide(base, folder)));
+  return [...hidden.filter((path) => existsSync(path)), ...hiddenNames.flat()];
+}
+
+/** What must be hidden for `folder` to hold only what the base layer puts there. */
+async function namesToHide(base: string, folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (const name of existsSync(folder) ? await readdir(folder) : []) {
+    const path = join(folder, name);
+    const ours = await lstat(join(base, path)).catch(() => undefined);
+    if (ours === undefined) paths.push(path);
+    else if (ours.isDirectory()) paths.push(...(await namesToHide(base, path)));
   }
-  return whiteouts;
+  return paths;
 }

@@ -150,7 +150,12 @@ export class Lab {
 
   async #startRoom(name: string, address: string, hidden: readonly string[]): Promise<NamespaceRoom> {
     const disk = await this.#makeDisk(name);
-    await writeBaseLayer(join(disk.onHost, 'base'), { hostname: name, laptop: false, seed: Buffer.alloc(0) });
+    await writeBaseLayer(join(disk.onHost, 'base'), {
+      hostname: name,
+      laptop: false,
+      resolved: false,
+      seed: Buffer.alloc(0),
+    });
     await writeDmi(join(disk.onHost, 'dmi'), makeDmi(randomBytes(32)));
     const running = await startRoom({
       holderPid: this.#holder.pid,

@@ -42,9 +42,9 @@ export class NamespaceLaptop extends NamespaceRoom implements Laptop {
 
   /** Makes the disk: the host's root below, our base layer over it, an empty layer for what will be written. */
   async deliver(seed: Buffer): Promise<void> {
-    const { disk, holderPid, name } = this.#making;
+    const { disk, holderPid, name, resolved } = this.#making;
     const base = join(disk.onHost, 'base');
-    const whiteouts = await writeBaseLayer(base, { hostname: name, laptop: true, seed });
+    const whiteouts = await writeBaseLayer(base, { hostname: name, laptop: true, resolved, seed });
     for (const path of whiteouts) await mkdir(dirname(join(base, path)), { recursive: true, mode: 0o755 });
     const script = `set -e
       disk=$1; shift

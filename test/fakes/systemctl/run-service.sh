@@ -223,7 +223,7 @@ supervise() {
     fi
     local line=${conf[Service.ExecStart]%%$'\n'*}
     if [[ $type != forking ]]; then log "Started ${conf[Unit.Description]:-$unit}."; fi
-    (exec 3>&- && exec_line "${line##[-@+!:]}") 2>>"$log_dir/$unit.log" &
+    (exec 3>&- && exec_line "${line##*([-@+!:])}") 2>>"$log_dir/$unit.log" &
     main=$!
     if [[ $type == forking ]]; then
       wait "$main"
