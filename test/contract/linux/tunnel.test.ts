@@ -154,20 +154,13 @@ describe('the tunnel', () => {
     await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
   });
 
-  it('says when nobody answers, and what it did can be taken away', async () => {
-    const done = await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT + 1}`]));
-    expect(done.error).toEqual({ code: 'tunnel-no-handshake', detail: `tried 203.0.113.10:${PORT + 1}` });
+  it('says when nobody answers, or somebody else, and what it did can be taken away', async () => {
+    // At the first port is the endpoint, which does not have the key that we were told; at the second is nobody.
+    const endpoints = [`203.0.113.10:${PORT}`, `203.0.113.10:${PORT + 1}`];
+    const done = await drive(laptop, 'tunnel', up(endpoints, { serverPublicKey: device.publicKey }));
+    expect(done.error).toEqual({ code: 'tunnel-no-handshake', detail: `tried ${endpoints.join(', ')}` });
     expect(done.ms).toBeGreaterThan(19_000);
     expect(done.ms).toBeLessThan(25_000);
-    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
-    expect(await leftovers(laptop)).toEqual([]);
-  });
-
-  it('says when there is another server behind the endpoint', async () => {
-    const impostor = { serverPublicKey: device.publicKey };
-    expect((await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT}`], impostor))).error?.code).toBe(
-      'tunnel-no-handshake',
-    );
     await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
     expect(await leftovers(laptop)).toEqual([]);
   });
