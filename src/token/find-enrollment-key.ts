@@ -60,9 +60,22 @@ interface Look {
 async function look(host: KeyHost, options: FindOptions, before: Look | undefined): Promise<Look> {
   const { serial, signal } = options;
   const readers = await readPresence(host, signal);
-  const seen = JSON.stringify(readers.map((reader) => [reader.reader, reader.serial, reader.held]));
+  const seen = JSON.stringify(readers);
   // Reading a key takes seconds on a real one.
   if (before?.settled === true && before.seen === seen) return before;
+  const { found, broken, complete } = await readKeys(host, options);
+  if (found.length > 0) return { seen, found, settled: true, reason: whyNone(readers, serial) };
+  // libykcs11 tells a key that was pulled while it was read, or that another program has reset, as one with less in it.
+  const after = await readPresence(host, signal);
+  const same = JSON.stringify(after) === seen;
+  if (same && broken !== undefined) throw broken;
+  return { seen, found, settled: same && complete, reason: whyNone(after, serial) };
+}
+
+async function readKeys(
+  host: KeyHost,
+  { serial, signal }: FindOptions,
+): Promise<{ found: EnrollmentKey[]; broken: KiwiError | undefined; complete: boolean }> {
   const { keys } = await host.ask({ op: 'read', ...(serial ? { serial } : {}) }, signal ? { signal } : {});
   const found: EnrollmentKey[] = [];
   let broken: KiwiError | undefined;
@@ -74,10 +87,9 @@ async function look(host: KeyHost, options: FindOptions, before: Look | undefine
       broken = toKiwiError(error);
     }
   }
-  if (found.length === 0 && broken !== undefined) throw broken;
-  const wanted = readers.filter((reader) => reader.serial !== undefined && (serial ?? reader.serial) === reader.serial);
-  const settled = keys.length === wanted.length && readers.every(({ held }) => !held);
-  return { seen, found, settled, reason: whyNone(readers, serial) };
+  // Without its own certificate in f9 a YubiKey was not read to the end; one that has really lost it is read again and again.
+  const complete = keys.length > 0 && keys.every(({ attestationIssuer }) => attestationIssuer !== undefined);
+  return { found, broken, complete };
 }
 
 function whyNone(readers: readonly Presence[], wanted: number | undefined): KiwiError {

@@ -50,6 +50,11 @@ export class TokenHost implements KeyHost {
     this.#nodePath = nodePath;
   }
 
+  /** Starts the child already, so that its start does not have to be waited for later. */
+  warmUp(): void {
+    this.#start().catch(() => undefined); // the first question tells
+  }
+
   async ask<Op extends HostRequest['op']>(
     request: Extract<HostRequest, { op: Op }>,
     options: AskOptions = {},

@@ -54,11 +54,12 @@ export interface OpenOptions {
   readonly clock?: Clock;
 }
 
-/** Opens the way to YubiKeys. @throws KiwiError `key-module-missing` */
+/** Opens the way to YubiKeys; whoever opens it closes it. @throws KiwiError `key-module-missing` */
 export function openToken(options: OpenOptions = {}): Promise<Token> {
   // A promise, because finding the module throws.
   return Promise.resolve().then(() => {
     const host = new TokenHost(options.modulePath ?? findModule(), options.nodePath ?? process.execPath);
+    host.warmUp();
     options.signal?.addEventListener('abort', () => void host.close(), { once: true });
     return tokenOn(host, options.clock ?? systemClock);
   });

@@ -20,16 +20,15 @@ const TOUCH_GIVEN_UP_MS = 14_000;
  * @param onSigning called when the PIN was right, just before the card is asked to sign
  */
 export function signOnce(module: Module, request: SignRequest, pin: Buffer, onSigning: () => void): HostAnswer<'sign'> {
-  let failure: { error: HostError; perhapsPulled: boolean };
   try {
     return withModule(module, () => signInside(module, request, pin, onSigning));
   } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    failure = { error, perhapsPulled: error.code === 'key-fault' };
+    // libykcs11 has no code of its own for a pulled key, and shows one that is pulled while it is read as one with less in it.
+    // So look again, with a module that remembers nothing: a key that is gone is the better explanation.
+    const perhapsPulled = error instanceof HostError && (error.code === 'key-fault' || error.code === 'key-changed');
+    if (perhapsPulled) withModule(module, () => findKey(module, request));
+    throw error;
   }
-  // libykcs11 has no code of its own for a pulled key: look again, with a module that remembers nothing.
-  if (failure.perhapsPulled) withModule(module, () => void findKey(module, request));
-  throw failure.error;
 }
 
 function signInside(module: Module, request: SignRequest, pin: Buffer, onSigning: () => void): HostAnswer<'sign'> {

@@ -86,7 +86,7 @@ describe('finding the enrollment key', () => {
     const waiting = token.find({ waitMs: 10_000, events: { waitingForKey: () => told++ } });
     await expect(waiting).rejects.toMatchObject({ code: 'key-not-enrolled' });
     expect(told).toBe(1);
-    expect(host.asked).toEqual(['presence', 'read']);
+    expect(host.asked).toEqual(['presence', 'read', 'presence']);
   });
 
   it('finds a key that comes while it waits', async () => {
