@@ -140,7 +140,7 @@ restore_policy() {
 }
 
 install_packages() {
-  local apt=(apt-get -q -y -o DPkg::Lock::Timeout=600)
+  local apt=(apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=0)
   # From an earlier run that was killed, ours may still be there: then the machine's own is the one beside it.
   if [[ -e $policy ]] && ! grep -qs kiwistack-prepare "$policy"; then mv -f "$policy" "$policy.kiwistack"; fi
   printf '#!/bin/sh\n# kiwistack-prepare: installing a package starts no service\nexit 101\n' >"$policy"
