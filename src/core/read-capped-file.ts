@@ -17,7 +17,8 @@ export interface ReadRules {
  * @throws KiwiError `state-damaged` when the file breaks a rule; the system's own error when it cannot be opened.
  */
 export async function readCappedFile(file: string, rules: ReadRules): Promise<Buffer> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // O_NONBLOCK: opening a pipe that was put in the file's place would wait for a writer for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = await handle.stat();
     const refuse = (why: string): never => {

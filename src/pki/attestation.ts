@@ -109,7 +109,7 @@ function serialOf(certificate: Certificate): number {
     if (integer.type !== forge.asn1.Type.INTEGER || typeof integer.value !== 'string' || integer.value.length > 5) {
       throw new AttestationError('serial of another form');
     }
-    const serial = Buffer.from(integer.value, 'binary').readUIntBE(0, integer.value.length);
+    const serial = Buffer.from(integer.value, 'binary').readIntBE(0, integer.value.length);
     if (serial < 1 || serial > 0xffffffff) throw new AttestationError('serial out of range');
     return serial;
   } catch (error) {

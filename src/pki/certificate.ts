@@ -51,6 +51,9 @@ export function parseCertificate(data: Uint8Array | string): Certificate {
 }
 
 function parse(data: Uint8Array | string): Certificate {
+  // OpenSSL takes the first of several.
+  if (typeof data === 'string' && data.split('-----BEGIN').length !== 2)
+    throw new CertificateError('not one PEM block');
   const node = new NodeCertificate(typeof data === 'string' ? data : Buffer.from(data));
   const der = node.raw;
   // OpenSSL tolerates bytes behind the certificate; two readers could disagree about them.

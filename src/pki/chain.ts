@@ -45,6 +45,8 @@ export function verifyChain(input: {
   at: Date;
 }): { root: Certificate } {
   const { leaf, intermediate, roots, at } = input;
+  // A root is no intermediate: whatever it signed itself belongs to no customer.
+  if (intermediate.subjectDer.equals(intermediate.issuerDer)) throw new ChainError('intermediate', 'issuer-name');
   // A root with the right name decides alone; two roots of one name would both be tried.
   const named = roots.filter((root) => root.subjectDer.equals(intermediate.issuerDer));
   if (named.length === 0) throw new ChainError('intermediate', 'unknown-root');

@@ -1,10 +1,10 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 
 import * as x509 from './x509.ts';
 import forge from 'node-forge';
 
 import { spkiDer } from './keys.ts';
-import { keySigner, type Signer } from './signer.ts';
+import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer } from './signer.ts';
 
 export class CsrError extends Error {
   override readonly name = 'CsrError';
@@ -38,10 +38,7 @@ export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonNa
     asn1.create(Class.CONTEXT_SPECIFIC, Type.NONE, true, []),
   );
   const signature = await signer.sign(toDer(info));
-  const algorithm =
-    signer.alg === 'RS256'
-      ? sequence(oid(SIGNATURE_OID.RS256), asn1.create(Class.UNIVERSAL, Type.NULL, false, ''))
-      : sequence(oid(SIGNATURE_OID[signer.alg]));
+  const algorithm = asn1.fromDer(signatureAlgorithmDer(signer.alg).toString('binary'));
   const bits = signer.alg === 'RS256' ? Buffer.from(signature) : ecdsaToDer(signature);
   return toDer(
     sequence(info, algorithm, asn1.create(Class.UNIVERSAL, Type.BITSTRING, false, `\0${bits.toString('binary')}`)),
@@ -53,19 +50,59 @@ export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonNa
  * @returns the key; whatever else the request asks for is not looked at: KiwiStack takes nothing from it but the key
  * @throws CsrError
  */
-export async function readCsr(
-  der: Uint8Array,
-): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
+export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
   try {
-    const request = new x509.Pkcs10CertificateRequest(Buffer.from(der));
-    if (request.rawData.byteLength !== der.length) throw new CsrError('bytes behind the request');
-    if (!(await request.verify())) throw new CsrError('not signed by the key in it');
-    const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), type: 'spki', format: 'der' });
-    return { publicKey, spki: spkiDer(publicKey), cn: request.subjectName.getField('CN')[0] };
+    return Promise.resolve(read(Buffer.from(der)));
   } catch (error) {
-    if (error instanceof CsrError) throw error;
-    throw new CsrError('not a certificate request', { cause: error });
+    const own = error instanceof CsrError;
+    return Promise.reject(own ? error : new CsrError('not a certificate request', { cause: error }));
   }
+}
+
+/**
+ * The frame of the request is read here and its signature verified by OpenSSL: the library's reader takes wrong lengths, unused bits
+ * and loose integers that step-ca's does not, and both shall see the same bytes, or none.
+ */
+function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | undefined } {
+  const request = readElement(der);
+  const info = readElement(request.content);
+  const algorithm = readElement(info.rest);
+  const signature = readElement(algorithm.rest);
+  const tags = [request, info, algorithm, signature].map(({ tag }) => tag);
+  if (tags.join() !== [0x30, 0x30, 0x30, 0x03].join() || signature.content[0] !== 0) throw new CsrError('not DER');
+  if (request.rest.length > 0 || signature.rest.length > 0) throw new CsrError('bytes behind the request');
+
+  const parsed = new x509.Pkcs10CertificateRequest(der);
+  const publicKey = createPublicKey({ key: Buffer.from(parsed.publicKey.rawData), type: 'spki', format: 'der' });
+  const alg = algorithmFor(publicKey);
+  if (alg === undefined || !algorithm.bytes.equals(signatureAlgorithmDer(alg))) throw new CsrError('another algorithm');
+  const hash = alg === 'ES384' ? 'sha384' : 'sha256';
+  if (!verify(hash, info.bytes, publicKey, signature.content.subarray(1))) {
+    throw new CsrError('not signed by the key in it');
+  }
+  return { publicKey, spki: spkiDer(publicKey), cn: parsed.subjectName.getField('CN')[0] };
+}
+
+/** AlgorithmIdentifier, DER. */
+function signatureAlgorithmDer(alg: SignatureAlgorithm): Buffer {
+  return toDer(
+    alg === 'RS256'
+      ? sequence(oid(SIGNATURE_OID.RS256), asn1.create(Class.UNIVERSAL, Type.NULL, false, ''))
+      : sequence(oid(SIGNATURE_OID[alg])),
+  );
+}
+
+/** One element of DER (ITU-T X.690, section 10.1: definite length in the fewest octets) and what stands behind it. */
+function readElement(der: Buffer): { tag: number; bytes: Buffer; content: Buffer; rest: Buffer } {
+  const [tag = 0, first = 0xff] = der;
+  const octets = first < 0x80 ? 0 : first - 0x80;
+  if (octets > 2 || der.length < 2 + octets) throw new CsrError('not DER');
+  const length = octets === 0 ? first : der.readUIntBE(2, octets);
+  if (octets > 0 && length < (octets === 1 ? 0x80 : 0x100)) throw new CsrError('not DER');
+  const start = 2 + octets;
+  if (der.length < start + length) throw new CsrError('not DER');
+  const end = start + length;
+  return { tag, bytes: der.subarray(0, end), content: der.subarray(start, end), rest: der.subarray(end) };
 }
 
 /** r‖s to SEQUENCE { INTEGER r, INTEGER s } (RFC 3279, section 2.2.3). */

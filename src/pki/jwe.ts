@@ -29,10 +29,8 @@ export async function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | stri
  */
 export async function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Promise<Buffer> {
   try {
-    const encoded = jwe.slice(0, jwe.indexOf('.'));
-    const bytes = Buffer.from(encoded, 'base64url');
-    if (bytes.toString('base64url') !== encoded) throw new JoseError('not canonical base64url');
-    if (header.parse(parseStrictJson(bytes, 4096)).typ !== typ) throw new JoseError('another typ');
+    const protectedHeader = refuseOtherSpelling(jwe);
+    if (header.parse(parseStrictJson(protectedHeader, 4096)).typ !== typ) throw new JoseError('another typ');
     const { plaintext } = await compactDecrypt(jwe, privateKey, {
       keyManagementAlgorithms: ['ECDH-ES'],
       contentEncryptionAlgorithms: ['A256GCM'],
@@ -42,4 +40,20 @@ export async function decryptWith(privateKey: KeyObject, jwe: string, typ: strin
     if (error instanceof JoseError) throw error;
     throw new JoseError('cannot be decrypted', { cause: error });
   }
+}
+
+/**
+ * The bytes of a message are hashed and compared, so there must be one spelling of it: five segments (RFC 7516, section 7.1) of
+ * canonical base64url, the second empty (no encrypted key with ECDH-ES). GCM protects what they decode to, not how they are written.
+ *
+ * @returns the bytes of the header
+ */
+function refuseOtherSpelling(jwe: string): Buffer {
+  const segments = jwe.split('.');
+  if (segments.length !== 5 || segments[1] !== '') throw new JoseError('not a compact JWE');
+  const bytes = segments.map((segment) => Buffer.from(segment, 'base64url'));
+  if (bytes.some((decoded, index) => decoded.toString('base64url') !== segments[index])) {
+    throw new JoseError('not canonical base64url');
+  }
+  return bytes[0] ?? Buffer.alloc(0);
 }

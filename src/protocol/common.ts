@@ -60,15 +60,16 @@ export const slug = z.string().regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/);
 /** A DNS label in lower case: the name of a laptop. */
 export const hostName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
-/** Printable text without control characters. */
+/** Printable text without control characters or lone surrogates; `max` counts UTF-16 code units. */
 export const text = (max: number): z.ZodType<string> =>
   z
     .string()
     .min(1)
     .max(max)
-    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u);
+    .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u);
 
-export const uuid = z.uuid();
+/** RFC 9562, in lower case alone: ids are compared as text. */
+export const uuid = z.uuid().lowercase();
 
 export const ipv4 = z.ipv4();
 export const ipv4Cidr = z.cidrv4();

@@ -16,12 +16,18 @@ import {
 
 /** A DNS name of at least two labels, in lower case. */
 export const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
-const httpsUrl = z.url({ protocol: /^https$/ }).max(500);
+/** Printable ASCII without spaces: URL parsers drop line breaks silently, and this text ends up in configuration files. */
+const httpsUrl = z
+  .string()
+  .max(500)
+  .regex(/^https:\/\/[!-~]+$/)
+  .refine((url) => URL.canParse(url), 'a URL');
 /** `host:port` of a WireGuard endpoint. */
 export const wireguardEndpoint = z
   .string()
   .max(260)
-  .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):\d{1,5}$/);
+  .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}$/)
+  .refine((endpoint) => Number(endpoint.slice(endpoint.lastIndexOf(':') + 1)) <= 65_535, 'a port');
 
 /** The packages of an agent by `os-arch`. */
 export const packageKey = z.enum([
@@ -50,8 +56,8 @@ export const grant = z.strictObject({
   /** The name in certificate and registry: the one asked for, or that with a suffix when another laptop has it. */
   hostName,
   certificate: z.strictObject({
-    /** DER, leaf first: device certificate, customer's intermediate. */
-    chain: z.array(base64urlUpTo(4096)).min(2).max(3),
+    /** DER: device certificate, customer's intermediate. */
+    chain: z.array(base64urlUpTo(4096)).length(2),
     /** DER: the roots for the system's trust store. */
     trustRoots: z.array(base64urlUpTo(4096)).min(1).max(4),
     role: text(64),

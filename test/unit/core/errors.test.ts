@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+
+import { ERROR_CODES, EXIT, isErrorCode, type ErrorCode, type ErrorEntry } from '../../../src/core/error-codes.ts';
+import { KiwiError, never, toKiwiError } from '../../../src/core/errors.ts';
+import { publicError } from '../../../src/protocol/error.ts';
+
+const entries = Object.entries(ERROR_CODES) as [ErrorCode, ErrorEntry][];
+
+describe('the table of errors', () => {
+  it.each(entries)('has for %s a sentence, what to do, and a known exit code', (code, entry) => {
+    expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(entry.message).toMatch(/^[A-Z].*\.$/);
+    expect(entry.message.length).toBeLessThan(120);
+    expect(entry.hint.length).toBeGreaterThan(10);
+    expect(entry.hint).toMatch(/^[A-Z]/);
+    expect(Object.keys(EXIT)).toContain(entry.exit);
+  });
+
+  it('has an HTTP status of a refusal for each code that crosses the wire, and those codes fit the public shape', () => {
+    for (const [code, entry] of entries) {
+      if (entry.http === undefined) continue;
+      expect([400, 403, 404, 409, 410, 413, 429, 500, 503]).toContain(entry.http);
+      const { message, hint, retryable } = entry;
+      expect(publicError.safeParse({ code, message, hint, retryable, requestId: 'r' }).success).toBe(true);
+    }
+  });
+
+  it('asks for a repetition over the wire exactly where the status does', () => {
+    const retried = entries.filter(([, { http, retryable }]) => http !== undefined && retryable);
+    expect(retried.map(([code]) => code).sort()).toEqual([
+      'ca-unavailable',
+      'endpoint-unavailable',
+      'internal',
+      'too-many-requests',
+    ]);
+    for (const [, { http, retryable }] of entries) {
+      if (http !== undefined) expect(retryable).toBe(http >= 500 || http === 429);
+    }
+  });
+
+  it('gives no HTTP status to what only a laptop can find', () => {
+    for (const code of [
+      'pin-wrong',
+      'key-absent',
+      'gateway-unreachable',
+      'grant-invalid',
+      'slice-not-proven',
+      'cancelled',
+    ] as const) {
+      expect(ERROR_CODES[code]).not.toHaveProperty('http');
+    }
+  });
+
+  it('has one exit code a kind', () => {
+    expect(EXIT).toEqual({
+      done: 0,
+      usage: 2,
+      person: 3,
+      refused: 4,
+      unreachable: 5,
+      machine: 6,
+      fault: 7,
+      cancelled: 130,
+    });
+  });
+
+  it('knows its own codes and nothing that objects inherit', () => {
+    expect(isErrorCode('pin-wrong')).toBe(true);
+    for (const other of ['', 'nope', 'toString', 'constructor', '__proto__']) expect(isErrorCode(other)).toBe(false);
+  });
+});
+
+describe('an error', () => {
+  it('has message, hint and retryable of its code, and the exit code', () => {
+    const error = new KiwiError('pin-wrong');
+    expect(error.message).toBe(ERROR_CODES['pin-wrong'].message);
+    expect(error).toMatchObject({
+      code: 'pin-wrong',
+      hint: ERROR_CODES['pin-wrong'].hint,
+      retryable: false,
+      exitCode: 3,
+    });
+    expect(new KiwiError('gateway-unreachable')).toMatchObject({ retryable: true, exitCode: 5 });
+    expect(new KiwiError('cancelled').exitCode).toBe(130);
+  });
+
+  it('takes hint, detail, cause and request id of the moment', () => {
+    const cause = new Error('why');
+    const error = new KiwiError('internal', { hint: 'h', detail: 'd', requestId: 'r', retryable: false, cause });
+    expect(error).toMatchObject({ hint: 'h', detail: 'd', requestId: 'r', retryable: false, cause });
+  });
+
+  it.each<[string, unknown, ErrorCode]>([
+    ['one of ours', new KiwiError('pin-wrong'), 'pin-wrong'],
+    ['an abort', new DOMException('aborted', 'AbortError'), 'cancelled'],
+    ['a full disk', Object.assign(new Error('x'), { code: 'ENOSPC' }), 'disk-full'],
+    ['a used-up quota', Object.assign(new Error('x'), { code: 'EDQUOT' }), 'disk-full'],
+    ['a read-only disk', Object.assign(new Error('x'), { code: 'EROFS' }), 'read-only-file-system'],
+    ['anything else', new RangeError('x'), 'internal'],
+    ['what is no error at all', 'x', 'internal'],
+  ])('is made of %s', (_what, thrown, code) => {
+    expect(toKiwiError(thrown).code).toBe(code);
+  });
+
+  it('is not one when a union held what it cannot hold: that is a mistake of ours', () => {
+    expect(() => never('surprise' as never)).toThrow(TypeError);
+  });
+});
