@@ -4,7 +4,8 @@ import os from 'node:os';
 import si from 'systeminformation';
 
 import type { HardwareFacts, HardwareReader, SystemFacts } from '../../src/fingerprint/hardware-reader.ts';
-import { at, type LinuxSystem } from './system.ts';
+import { readPermanentAddresses } from '../../src/fingerprint/read-permanent-addresses.ts';
+import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 
 const DMI = '/sys/class/dmi/id';
 const DEVICE_TREE = '/sys/firmware/devicetree/base';
@@ -75,16 +76,23 @@ export class LinuxHardwareReader implements HardwareReader {
   /** Addresses of adapters with hardware behind them that is not on USB (a dock belongs to whoever sits at it). */
   async #macs(): Promise<string[]> {
     const net = at(this.#system, '/sys/class/net');
+    const permanent = await this.#permanentAddresses();
     const addresses = await Promise.all(
       (await names(net)).map(async (name) => {
         const device = await realpath(`${net}/${name}/device`).catch(() => '');
         if (device === '' || device.includes('/usb')) return undefined;
         if (await readlink(`${net}/${name}/master`).then(Boolean, () => false)) return undefined; // has the bond's address
-        const permanent = (await this.#text(`/sys/class/net/${name}/addr_assign_type`)) === PERMANENT;
-        return permanent ? this.#text(`/sys/class/net/${name}/address`) : undefined;
+        const burntIn = (await this.#text(`/sys/class/net/${name}/addr_assign_type`)) === PERMANENT;
+        return permanent.get(name) ?? (burntIn ? this.#text(`/sys/class/net/${name}/address`) : undefined);
       }),
     );
     return addresses.filter((address) => address !== undefined);
+  }
+
+  async #permanentAddresses(): Promise<ReadonlyMap<string, string>> {
+    if ((await findProgram(this.#system, 'ip')) === undefined) return new Map();
+    const links = await runTool(this.#system, { name: 'ip', args: ['-json', 'link', 'show'], timeoutMs: 5_000 });
+    return readPermanentAddresses(links.stdout.toString());
   }
 
   async #firstText(files: readonly string[]): Promise<string | undefined> {

@@ -68,6 +68,15 @@ describe('the hardware of a Linux machine', () => {
       );
     }
     expect((await new LinuxHardwareReader(machine).readHardware()).macs).toEqual(['8c:16:45:01:02:03']);
+
+    // The Wi-Fi uses a made-up address for now; the kernel knows its own.
+    await machine.install('/usr/sbin/ip', () =>
+      JSON.stringify([{ ifname: 'eth0' }, { ifname: 'wlan0', permaddr: '8c:16:45:01:02:44' }, { ifname: 'x' }, null]),
+    );
+    const { macs } = await new LinuxHardwareReader(machine).readHardware();
+    expect([...macs].sort()).toEqual(['8c:16:45:01:02:03', '8c:16:45:01:02:44']);
+    await machine.install('/usr/sbin/ip', () => 'not JSON');
+    expect((await new LinuxHardwareReader(machine).readHardware()).macs).toEqual(['8c:16:45:01:02:03']);
   });
 
   it('has a model, a distribution and a name', async () => {
