@@ -28,6 +28,10 @@ const HEADERS = {
 } as const;
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a request to the route decides about, for the audit; absent for routes that decide nothing. */
+    action?: string;
+  }
   interface FastifyRequest {
     /** What became known of the request on the way; undefined for requests that decide nothing. */
     kiwi: RequestContext | undefined;
@@ -76,6 +80,10 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
     if (!limit.take(clientAddress(request.socket.remoteAddress), slice.clock.monotonic())) {
       throw new KiwiError('too-many-requests');
     }
+    const { action } = request.routeOptions.config;
+    if (action !== undefined) {
+      request.kiwi = { requestId: request.id, remote: clientAddress(request.socket.remoteAddress), action };
+    }
     await Promise.resolve();
   });
   app.addHook('onResponse', (request, reply, done) => {
@@ -106,17 +114,21 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
 
 function routes(app: FastifyInstance, slice: SliceContext): void {
   app.get('/healthz', () => ({ status: 'ok' }));
-  app.post('/v1/enrollments', { bodyLimit: LIMITS.hello }, async (request, reply) => {
-    const body = bodyOf(request, MEDIA.json);
-    const challenge = await openSession(slice, body, contextOf(request, 'enrollment.hello'));
-    return reply.type(MEDIA.jose).send(challenge);
-  });
+  app.post(
+    '/v1/enrollments',
+    { bodyLimit: LIMITS.hello, config: { action: 'enrollment.hello' } },
+    async (request, reply) => {
+      const body = bodyOf(request, MEDIA.json);
+      const challenge = await openSession(slice, body, contextOf(request));
+      return reply.type(MEDIA.jose).send(challenge);
+    },
+  );
   app.put<{ Params: { sessionId: string } }>(
     '/v1/enrollments/:sessionId/statement',
-    { bodyLimit: LIMITS.statement },
+    { bodyLimit: LIMITS.statement, config: { action: 'enrollment.grant' } },
     async (request, reply) => {
       const body = bodyOf(request, MEDIA.jose).toString('latin1');
-      const context = contextOf(request, 'enrollment.grant');
+      const context = contextOf(request);
       const sessionId = idOf(request.params.sessionId, 'session-unknown');
       return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
     },
@@ -125,10 +137,10 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
   for (const [name, operation] of Object.entries(operations)) {
     app.post<{ Params: { deviceId: string } }>(
       `/v1/devices/:deviceId/${name}`,
-      { bodyLimit: LIMITS.confirm },
+      { bodyLimit: LIMITS.confirm, config: { action: `device.${name}` } },
       async (request, reply) => {
         const body = bodyOf(request, MEDIA.jose).toString('latin1');
-        const context = contextOf(request, `device.${name}`);
+        const context = contextOf(request);
         const deviceId = idOf(request.params.deviceId, 'device-unknown');
         return reply.type(MEDIA.json).send(await operation(slice, deviceId, body, context));
       },
@@ -136,10 +148,9 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
   }
 }
 
-function contextOf(request: FastifyRequest, action: string): RequestContext {
-  const context = { requestId: request.id, remote: clientAddress(request.socket.remoteAddress), action };
-  request.kiwi = context;
-  return context;
+function contextOf(request: FastifyRequest): RequestContext {
+  if (request.kiwi === undefined) throw new TypeError('the route has an action');
+  return request.kiwi;
 }
 
 function bodyOf(request: FastifyRequest, type: string): Buffer {
