@@ -31,6 +31,8 @@ export interface ClientOptions {
   readonly webCaFile: string;
   /** PEM file: the MSP root. */
   readonly rootFile: string;
+  /** A UNIX socket that leads to the gateway, for a client outside the lab; see relay.ts. */
+  readonly socketPath?: string;
 }
 
 /** What a test may bend in a statement before it is signed, while it is signed, and while it is sent. */
@@ -70,7 +72,12 @@ export class ProtocolClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#agent = new Agent({ connect: { ca: readFileSync(options.webCaFile, 'utf8') }, connections: 32 });
+    const { socketPath } = options;
+    const ca = readFileSync(options.webCaFile, 'utf8');
+    this.#agent = new Agent({
+      connect: { ca, ...(socketPath === undefined ? {} : { socketPath }) },
+      connections: 32,
+    });
     this.root = parseCertificate(readFileSync(options.rootFile, 'utf8'));
   }
 

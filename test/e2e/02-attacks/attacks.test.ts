@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ERROR_CODES } from '../../../src/core/error-codes.ts';
+import { publicError } from '../../../src/protocol/error.ts';
+import { alteredStatements } from './gateway/altered-statements.ts';
+import { Siege, type Attack, type Attempt } from './siege.ts';
+
+let siege: Siege;
+let ran = 0;
+beforeAll(async () => {
+  siege = await Siege.lay();
+});
+afterAll(async () => {
+  process.stdout.write(`attacks: ${ran} cases ran, each refused with its own code\n`);
+  await siege.lift();
+});
+
+/** The answer is the public shape of the refusal and nothing more; audit and session are as they should be. */
+function expectRefused({ code, why }: Attack, { answer, sessionId }: Attempt): void {
+  const { message, hint, http, retryable } = ERROR_CODES[code];
+  expect(answer.code, answer.body).toBe(code);
+  expect(answer.status).toBe(http);
+  const body = publicError.parse(JSON.parse(answer.body));
+  expect(body).toEqual({ code, message, hint, retryable: retryable ?? false, requestId: body.requestId });
+  const audit = siege.rows('SELECT * FROM audit WHERE request_id = ? AND code = ?', body.requestId, code);
+  if (why !== undefined) expect(audit.map((entry) => entry['why'])).toEqual([expect.stringMatching(why)]);
+  if (sessionId === undefined) return;
+  expect(audit).toHaveLength(1);
+  const [session] = siege.rows('SELECT used_at, private_key FROM session WHERE id = ?', sessionId);
+  expect(session?.['used_at']).toBeNull();
+  expect(session?.['private_key']).not.toBeNull();
+}
+
+function describeAttacks(what: string, attacks: readonly Attack[]): void {
+  describe(what, () => {
+    test.each(attacks.map((attack) => [`${attack.name} → ${attack.code}`, attack] as const))(
+      '%s',
+      async (_, attack) => {
+        ran++;
+        await attack.prepare?.(siege);
+        const before = await siege.snapshot();
+        const attempt = await attack.attack(siege);
+        expectRefused(attack, attempt);
+        expect(await siege.snapshot()).toBe(before);
+      },
+    );
+  });
+}
+
+describe('the gateway refuses', () => {
+  describeAttacks('a statement that was altered:', alteredStatements);
+});
