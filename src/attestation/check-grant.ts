@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { digest } from '../core/bytes.ts';
 import { KiwiError } from '../core/errors.ts';
-import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts';
+import { CertificateError, parseCertificate, parsePemBundle, type Certificate } from '../pki/certificate.ts';
 import { ChainError, verifyChain } from '../pki/chain.ts';
 import { decryptWith } from '../pki/jwe.ts';
 import { JoseError, openCompact } from '../pki/jws.ts';
@@ -76,12 +76,17 @@ export async function checkGrant(jwe: string, expected: GrantExpectation): Promi
   for (const cidr of grant.wireguard.allowedCidrs) {
     if (Number(cidr.split('/')[1]) < 8) refuse('a route that is too wide');
   }
+  if (!isPemBundle(grant.fleet.serverCa)) refuse("the Fleet server's CA");
   return { grant, hash: digest(jwe), certificate: leaf, intermediate, trustRoots };
 }
 
-/** The name asked for, or that with a suffix of four hex digits when another laptop has it. */
+/**
+ * The name asked for, or that with a suffix of four hex digits when another laptop has it. A label has at most 63 characters, so
+ * a long name loses its end to the suffix.
+ */
 function hostNameFits(granted: string, asked: string): boolean {
-  return granted === asked || (/-[0-9a-f]{4}$/.test(granted) && asked.startsWith(granted.slice(0, -5)));
+  const stem = asked.slice(0, 58).replace(/-+$/, '');
+  return granted === asked || (granted.startsWith(`${stem}-`) && /^[0-9a-f]{4}$/.test(granted.slice(stem.length + 1)));
 }
 
 function checkCertificate(
@@ -107,7 +112,10 @@ function checkCertificate(
     refuse('extended key usage');
   }
   if (!leaf.sanUris.includes(deviceUri(expected.slug, grant.deviceId))) refuse('device URI');
+  if (leaf.sanDns.some((name) => name !== grant.hostName)) refuse('DNS name');
   if (leaf.notAfter.getTime() - leaf.notBefore.getTime() > MAX_SPAN_MS) refuse('life of the certificate');
+  const renewAfter = new Date(grant.certificate.renewAfter);
+  if (renewAfter < leaf.notBefore || renewAfter >= leaf.notAfter) refuse('time of renewal');
 }
 
 async function open(jwe: string, deviceKey: KeyObject): Promise<ReturnType<typeof openCompact>> {
@@ -125,6 +133,15 @@ function certificateOf(der: string): Certificate {
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     throw new KiwiError('grant-invalid', { detail: 'a certificate cannot be read', cause: error });
+  }
+}
+
+function isPemBundle(pem: string): boolean {
+  try {
+    return parsePemBundle(pem).length > 0;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return false;
   }
 }
 

@@ -68,7 +68,7 @@ export function openChallenge(input: {
   const skewMs = serverTime.getTime() - input.now;
   if (Math.abs(skewMs) > MAX_SKEW_MS) {
     throw new KiwiError('clock-skew', {
-      detail: `the slice's clock is ${Math.round(skewMs / 60_000)} minutes ahead of ours`,
+      detail: `the slice's clock is ${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} ours`,
     });
   }
   if (new Date(challenge.expiresAt) <= serverTime) refuse('expired when it was made');
