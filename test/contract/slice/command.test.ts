@@ -1,0 +1,186 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ERROR_CODES, EXIT } from '../../../src/core/error-codes.ts';
+
+/**
+ * The true program in a network namespace of its own: real step-ca, real WireGuard. The namespace lives as long as the holder
+ * process; every command is run in it with nsenter.
+ */
+const MAIN = path.resolve(import.meta.dirname, '../../../src/slice/main.ts');
+const run = promisify(execFile);
+const INTERFACE = `kiwi-t${process.pid % 100_000}`;
+
+let parent: string;
+let dir: string;
+let holder: ReturnType<typeof spawn>;
+const ups: ReturnType<typeof spawn>[] = [];
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const inside = async (...argv: string[]): Promise<Ended> => {
+  const [program = '', ...args] = ['/usr/bin/nsenter', '-t', `${holder.pid}`, '-n', ...argv];
+  return run(program, args, { timeout: 60_000 }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: unknown) => {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, stdout, stderr };
+    },
+  );
+};
+const slice = (...args: string[]): Promise<Ended> => inside(process.execPath, MAIN, ...args);
+
+const up = async (): Promise<ReturnType<typeof spawn>> => {
+  const argv = ['-t', `${holder.pid}`, '-n', process.execPath, MAIN, 'up', '--dir', dir, '--json'];
+  const child = spawn('/usr/bin/nsenter', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  ups.push(child);
+  await new Promise<void>((resolve, reject) => {
+    let said = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('"event":"ready"')) resolve();
+    });
+    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('exit', (code) => reject(new Error(`up ended with ${code ?? -1}: ${said}`)));
+  });
+  return child;
+};
+const ended = (child: ReturnType<typeof spawn>): Promise<number | null> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
+    else child.once('exit', resolve);
+  });
+
+const interfaceThere = async (): Promise<boolean> =>
+  (await inside('/usr/sbin/ip', 'link', 'show', INTERFACE)).code === 0;
+const forwarding = async (): Promise<string> =>
+  (await inside('/bin/cat', '/proc/sys/net/ipv4/ip_forward')).stdout.trim();
+const status = async (): Promise<{ state: string }> =>
+  JSON.parse((await slice('status', '--dir', dir, '--json')).stdout) as { state: string };
+
+const INIT = ['--slug', 'acme', '--name', 'Acme GmbH', '--gateway-url', 'https://enroll.acme.example'];
+
+beforeAll(async () => {
+  parent = await mkdtemp(path.join(tmpdir(), 'kiwi-cmd-'));
+  dir = path.join(parent, 'd');
+  holder = spawn('/usr/bin/unshare', ['--net', '/bin/sleep', '600'], { stdio: 'ignore' });
+  // Not before it is in a namespace of its own: what follows would change the host.
+  const ours = await readlink('/proc/self/ns/net');
+  while ((await readlink(`/proc/${holder.pid}/ns/net`)) === ours) await new Promise(setImmediate);
+  await inside('/usr/sbin/ip', 'link', 'set', 'lo', 'up');
+  await inside('/bin/sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward');
+});
+afterAll(async () => {
+  await slice('down', '--dir', dir);
+  for (const child of ups) child.kill('SIGKILL');
+  holder.kill('SIGKILL');
+  await rm(parent, { recursive: true, force: true });
+});
+
+describe('kiwistack-slice init', () => {
+  test('makes folders and keys that only the owner can read', async () => {
+    const made = await slice('init', '--dir', dir, ...INIT, '--interface', INTERFACE);
+    expect(made.code, made.stderr).toBe(0);
+    for (const name of await readdir(dir, { recursive: true })) {
+      const { mode } = await stat(path.join(dir, name));
+      if (!name.endsWith('.crt')) expect([name, mode & 0o077]).toEqual([name, 0]);
+    }
+    expect((await stat(dir)).mode & 0o777).toBe(0o700);
+  });
+
+  test('refuses a folder that holds a slice', async () => {
+    const again = await slice('init', '--dir', dir, ...INIT, '--json');
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([EXIT.usage, { code: 'slice-exists' }]);
+  });
+
+  test.each([
+    ['a slug in capitals', ['--slug', 'ACME', '--name', 'x', '--gateway-url', 'https://e.example']],
+    ['a URL without TLS', ['--slug', 'acme', '--name', 'x', '--gateway-url', 'http://e.example']],
+    ['a root that is none', [...INIT, '--yubico-root', '/etc/hostname']],
+    ['a Fleet configuration that is not there', [...INIT, '--fleet-config', '/nowhere']],
+  ])('leaves nothing when it fails on %s', async (_name, args) => {
+    const failed = await slice('init', '--dir', path.join(parent, 'failed'), ...args);
+    expect(failed.code, failed.stderr).not.toBe(0);
+    expect((await readdir(parent)).filter((name) => name.includes('failed'))).toEqual([]);
+  });
+});
+
+describe('kiwistack-slice up, status, down', () => {
+  test('runs every part, tells so, stops without a trace, and starts again with its state', async () => {
+    for (let round = 0; round < 2; round++) {
+      const child = await up();
+      expect(await status()).toMatchObject({
+        state: 'running',
+        parts: { gateway: true, stepCa: true, endpoint: true, fleet: 'not-configured' },
+      });
+      expect([await interfaceThere(), await forwarding()]).toEqual([true, '1']);
+      const second = await slice('up', '--dir', dir, '--json');
+      expect(JSON.parse(second.stdout)).toMatchObject({ code: 'slice-running' });
+      expect((await slice('down', '--dir', dir)).code).toBe(0);
+      expect(await ended(child)).toBe(0);
+      expect([await interfaceThere(), await forwarding()]).toEqual([false, '0']);
+      expect(await readdir(path.join(dir, 'run'))).toEqual([]);
+      expect(await status()).toMatchObject({ state: 'stopped' });
+    }
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('stops on %s', async (signal) => {
+    const child = await up();
+    child.kill(signal);
+    expect(await ended(child)).toBe(0);
+    expect(await interfaceThere()).toBe(false);
+  });
+
+  test('recovers after it was killed: no second step-ca, no stale interface', async () => {
+    const child = await up();
+    const before = await stepCaPids();
+    child.kill('SIGKILL');
+    await ended(child);
+    expect(await status()).toMatchObject({ state: 'killed' });
+    const next = await up();
+    expect(await status()).toMatchObject({ state: 'running' });
+    const after = await stepCaPids();
+    expect([before.length, after.length, after.some((pid) => before.includes(pid))]).toEqual([1, 1, false]);
+    next.kill('SIGKILL');
+    await ended(next);
+    expect((await slice('down', '--dir', dir, '--json')).stdout).toContain('cleaned-up');
+    expect([await interfaceThere(), await forwarding(), await stepCaPids()]).toEqual([false, '0', []]);
+  });
+
+  test('refuses a CA that would renew certificates', async () => {
+    const file = path.join(dir, 'ca', 'ca.json');
+    const good = await readFile(file, 'utf8');
+    for (const bad of [
+      good.replace('"disableRenewal": true', '"disableRenewal": false'),
+      good.replace('"provisioners": [', '"provisioners": [{"type":"ACME","name":"acme"},'),
+      good.replace('.Token.device.role', '.Insecure.CR.Subject.CommonName'),
+    ]) {
+      expect(bad).not.toBe(good);
+      await writeFile(file, bad);
+      const refused = await slice('up', '--dir', dir, '--json');
+      expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'slice-unsafe' });
+      expect(refused.stderr).toContain(ERROR_CODES['slice-unsafe'].message);
+    }
+    await writeFile(file, good);
+  });
+});
+
+/** Processes of step-ca whose working folder is this slice's. */
+async function stepCaPids(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const text = async (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+    if (!(await text('cmdline')).includes('step-ca\0ca.json')) continue;
+    if ((await text('environ')).includes(`STEPPATH=${path.join(dir, 'ca')}`)) found.push(pid);
+  }
+  return found;
+}
