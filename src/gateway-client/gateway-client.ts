@@ -1,5 +1,5 @@
-import type { KeyObject } from 'node:crypto';
-import { randomBytes } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
+import { randomBytes, type KeyObject } from 'node:crypto';
 
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 
@@ -65,12 +65,26 @@ export class GatewayClient {
 
   /** @param body the bytes of the hello @returns the challenge: a compact JWS */
   async hello(body: Uint8Array, signal?: AbortSignal): Promise<string> {
-    return this.#exchange('POST', '/v1/enrollments', body, MEDIA.json, LIMITS.challenge, signal);
+    return this.#exchange(
+      {
+        method: 'POST',
+        path: '/v1/enrollments',
+        body,
+        type: MEDIA.json,
+        accept: MEDIA.jose,
+        maxBytes: LIMITS.challenge,
+      },
+      signal,
+    );
   }
 
   /** @param jwe the statement @returns the grant: a compact JWE */
   async statement(sessionId: string, jwe: string, signal?: AbortSignal): Promise<string> {
-    return this.#exchange('PUT', `/v1/enrollments/${sessionId}/statement`, jwe, MEDIA.jose, LIMITS.grant, signal);
+    const path = `/v1/enrollments/${sessionId}/statement`;
+    return this.#exchange(
+      { method: 'PUT', path, body: jwe, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.grant },
+      signal,
+    );
   }
 
   async confirm(
@@ -115,21 +129,17 @@ export class GatewayClient {
       }),
     });
     const path = `/v1/devices/${device.deviceId}/${verb}`;
-    const answer = await this.#exchange('POST', path, body, MEDIA.jose, LIMITS.status, signal);
+    const answer = await this.#exchange(
+      { method: 'POST', path, body, type: MEDIA.jose, accept: MEDIA.json, maxBytes: LIMITS.status },
+      signal,
+    );
     return parseMessage(deviceStatus, answer, LIMITS.status, 'gateway-answer-invalid');
   }
 
-  async #exchange(
-    method: 'POST' | 'PUT',
-    path: string,
-    body: Uint8Array | string,
-    contentType: string,
-    maxBytes: number,
-    signal?: AbortSignal,
-  ): Promise<string> {
+  async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(method, path, body, contentType, maxBytes, signal);
+        return await this.#once(exchange, signal);
       } catch (error) {
         signal?.throwIfAborted();
         const failure = error instanceof KiwiError ? error : transportError(error);
@@ -140,27 +150,34 @@ export class GatewayClient {
     }
   }
 
-  async #once(
-    method: 'POST' | 'PUT',
-    path: string,
-    body: Uint8Array | string,
-    contentType: string,
-    maxBytes: number,
-    signal?: AbortSignal,
-  ): Promise<string> {
+  async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<string> {
     const response = await request(new URL(path, this.#base), {
       method,
       dispatcher: this.#dispatcher,
-      headers: { 'content-type': contentType, accept: `${MEDIA.jose}, ${MEDIA.json}` },
+      headers: { 'content-type': type, accept: `${accept}, ${MEDIA.json}` },
       body: typeof body === 'string' ? body : Buffer.from(body),
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       ...(signal === undefined ? {} : { signal }),
     });
-    const text = await readCapped(response.body, response.statusCode < 300 ? maxBytes : LIMITS.error);
-    if (response.statusCode >= 200 && response.statusCode < 300) return text;
-    throw refusal(response.statusCode, text);
+    const granted = response.statusCode >= 200 && response.statusCode < 300;
+    const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);
+    if (!granted) throw refusal(response.statusCode, text);
+    // A sign-in page says 200 too. Taken for a challenge it would look like an attack.
+    const given = String(response.headers['content-type']).split(';')[0]?.trim().toLowerCase();
+    if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given ?? ''}` });
+    return text;
   }
+}
+
+/** One request and what its answer has to be. */
+interface Exchange {
+  readonly method: 'POST' | 'PUT';
+  readonly path: string;
+  readonly body: Uint8Array | string;
+  readonly type: string;
+  readonly accept: string;
+  readonly maxBytes: number;
 }
 
 export interface DeviceIdentity {
@@ -190,5 +207,7 @@ async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Pr
     if (length > maxBytes) throw new KiwiError('gateway-answer-invalid', { detail: `more than ${maxBytes} bytes` });
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes)) throw new KiwiError('gateway-answer-invalid', { detail: 'not UTF-8' });
+  return bytes.toString('utf8');
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
 
 import { z } from 'zod';
 
@@ -29,10 +29,12 @@ export class Journal {
   }
 
   async append(item: JournalEntry): Promise<void> {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
     const handle = await open(this.#file, flags, 0o600);
     try {
-      await handle.writeFile(`${JSON.stringify(item)}\n`);
+      // Behind a line that a power cut left unfinished this one would be lost with it.
+      const start = (await endsInMidLine(handle)) ? '\n' : '';
+      await handle.writeFile(`${start}${JSON.stringify(item)}\n`);
       await handle.sync();
     } finally {
       await handle.close();
@@ -61,6 +63,13 @@ export class Journal {
   async remove(): Promise<void> {
     await removeDurableFile(this.#file);
   }
+}
+
+async function endsInMidLine(handle: FileHandle): Promise<boolean> {
+  const { size } = await handle.stat();
+  if (size === 0) return false;
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0] !== 0x0a;
 }
 
 /** The steps that were begun and not undone, in the order in which they were begun: a pure function of the journal. */
