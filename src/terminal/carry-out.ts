@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
 import { toKiwiError } from '../core/errors.ts';
-import { errorFields, printError, printJson } from './report.ts';
+import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
 
 /** Runs a command's action and turns whatever it throws into output and an exit code. */
 export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
@@ -9,7 +9,9 @@ export async function carryOut(json: boolean, action: () => Promise<number>): Pr
     process.exitCode = await action();
   } catch (thrown) {
     const error = toKiwiError(thrown);
-    if (json) printJson({ type: 'result', result: 'error', error: errorFields(error) });
+    if (json)
+      printJson({ type: 'result', result: error.exitCode === 0 ? error.code : 'error', error: errorFields(error) });
+    else if (error.exitCode === 0) printNothingToDo(error);
     else printError(error);
     process.exitCode = error.exitCode;
   }

@@ -11,6 +11,12 @@ export function printError(thrown: unknown): KiwiError {
   return error;
 }
 
+/** What asks for nothing (exit code 0) is an answer, on stdout, and no error. */
+export function printNothingToDo(reason: KiwiError): void {
+  const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
+  process.stdout.write(`${reason.message.replace(/\.$/, '')}${detail}. ${reason.hint}\n`);
+}
+
 /** One event of `--json`: a line on stdout. Fields are only ever added. */
 export function printJson(event: object): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);

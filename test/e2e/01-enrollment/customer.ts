@@ -1,0 +1,141 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { systemClock } from '../../../src/core/clock.ts';
+import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/open-slice.ts';
+import type { Laptop, LaptopSettings } from '../../lab/lab.ts';
+import { readWgDump } from '../../../src/tunnel/read-wg-dump.ts';
+import { World, type Reader } from '../../world/world.ts';
+import type { TouchMode } from '../../virtual-yubikey/control.ts';
+import { withoutTraces } from './traces.ts';
+
+/** Somebody with a laptop, and a YubiKey in it. */
+export interface Seat {
+  readonly laptop: Laptop;
+  readonly serial: number;
+  reader: Reader;
+  /** How the disk differed from the delivered one before anything of ours ran. */
+  readonly before: readonly string[];
+}
+
+export interface SeatOptions extends Partial<LaptopSettings> {
+  readonly touch?: { readonly mode?: TouchMode; readonly delayMs?: number };
+  /** False: as an administrator would have it, with all the usual roots. */
+  readonly slim?: boolean;
+}
+
+/** Acme GmbH, with what the tests ask of its side. */
+export class Customer {
+  readonly world: World;
+  readonly operator: OperatorSlice;
+  readonly #dir: string;
+  #serial = 20_000_000;
+  #provisioning: Promise<unknown> = Promise.resolve();
+
+  private constructor(dir: string, world: World, operator: OperatorSlice) {
+    this.#dir = dir;
+    this.world = world;
+    this.operator = operator;
+  }
+
+  static async create(): Promise<Customer> {
+    const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-e2e-'));
+    const dns = ['--role-domains', 'corp.example', '--dns-servers', '10.77.1.30'];
+    const world = await World.create({ dir, initArgs: [...dns, '--rate-limit', '1000'] });
+    startNameServer(world);
+    return new Customer(dir, world, await openSlice(world.sliceDir, systemClock));
+  }
+
+  /** A person with a laptop and an own key, plugged in. */
+  async seat(name: string, options: SeatOptions = {}): Promise<Seat> {
+    const { touch = {}, slim = true, ...settings } = options;
+    const [serial, laptop] = await Promise.all([this.key(), this.#laptop({ name, slim, ...settings })]);
+    const reader = await this.world.plugIn(laptop, serial, touch);
+    return { laptop, serial, reader, before: withoutTraces(await laptop.changes()) };
+  }
+
+  /** A new key, given out by the operator. */
+  async key(): Promise<number> {
+    const serial = ++this.#serial;
+    // One key after the other at the operator's machine.
+    const done = this.#provisioning.then(() => this.world.provisionKey(serial));
+    this.#provisioning = done.catch(() => undefined);
+    await done;
+    return serial;
+  }
+
+  /** Devices that this key enrolled, newest last. */
+  async devicesOf(serial: number): Promise<DeviceListing[]> {
+    const devices = await this.operator.listDevices();
+    return devices.filter(({ yubikeySerial }) => yubikeySerial === serial).sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Devices that are reserved, pending or active. */
+  async liveDevicesOf(serial: number): Promise<DeviceListing[]> {
+    return (await this.devicesOf(serial)).filter(({ state }) => state !== 'ended');
+  }
+
+  /** Public keys of the peers that the endpoint has. */
+  async peers(): Promise<string[]> {
+    const { interface: name } = this.operator.config.wireguard;
+    const { stdout } = await this.world.slice.run(['/usr/bin/wg', 'show', name, 'dump']);
+    return readWgDump(stdout).peers.map(({ publicKey }) => publicKey);
+  }
+
+  /** Peers of devices that have ended: there are none when all is well. */
+  async leftPeersOf(serial: number): Promise<string[]> {
+    const peers = await this.peers();
+    const live = new Set((await this.liveDevicesOf(serial)).map(({ wireguardPublicKey }) => wireguardPublicKey));
+    return (await this.devicesOf(serial))
+      .map(({ wireguardPublicKey }) => wireguardPublicKey)
+      .filter((key) => peers.includes(key) && !live.has(key));
+  }
+
+  /** Fleet's rows for a laptop, from its REST API. */
+  async fleetHosts(laptop: Laptop): Promise<Record<string, unknown>[]> {
+    const token = (await readFile(path.join(this.world.fleetDir, 'api-token'), 'utf8')).trim();
+    const url = `https://10.77.1.20:8412/api/v1/fleet/hosts?query=${laptop.dmi.product_serial}`;
+    const ca = path.join(this.world.fleetDir, 'ca.crt');
+    const argv = ['/usr/bin/curl', '-sS', '--cacert', ca, '-H', `Authorization: Bearer ${token}`, url];
+    const { stdout } = await this.world.lab.inside.run(argv);
+    return (JSON.parse(stdout) as { hosts: Record<string, unknown>[] }).hosts;
+  }
+
+  async destroy(): Promise<void> {
+    await this.operator.close();
+    await this.world.destroy();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async #laptop({ slim, ...settings }: LaptopSettings & { slim: boolean }): Promise<Laptop> {
+    const laptop = await this.world.addLaptop(settings);
+    if (!slim) return laptop;
+    const { code, stderr } = await laptop.run(['/bin/sh', '-ec', SLIM]);
+    if (code !== 0) throw new Error(`the laptop could not be made slim: ${stderr}`);
+    return laptop;
+  }
+}
+
+/** A laptop that trusts a few roots and has no Java makes its bundle of roots in a fraction of a second instead of in five. */
+const SLIM = `rm -f /etc/ca-certificates/update.d/jks-keystore
+  sed -i '/^#/d; 6,$d' /etc/ca-certificates.conf
+  update-ca-certificates --fresh >/dev/null 2>&1`;
+
+/** Knows every name below corp.example, and one that is none of its business. Ends with the lab. */
+function startNameServer(world: World): void {
+  const names = ['--address=/corp.example/10.77.1.30', '--address=/other.example/10.77.1.99'];
+  const alone = ['-k', '-C', '/dev/null', '-u', 'root', '--no-resolv', '--no-hosts', '--pid-file='];
+  const listen = ['--bind-interfaces', '--listen-address=10.77.1.30'];
+  world.lab.inside.spawn(['/usr/sbin/dnsmasq', ...alone, ...listen, ...names], { stdio: 'ignore' });
+}
+
+/** What is different on the laptop from before the enrollment; empty when it left no trace. */
+export async function traces(seat: Seat): Promise<string[]> {
+  const now = withoutTraces(await seat.laptop.changes());
+  const before = new Set(seat.before);
+  return [
+    ...now.filter((line) => !before.has(line)),
+    ...seat.before.filter((line) => !now.includes(line)).map((line) => `was: ${line}`),
+  ];
+}

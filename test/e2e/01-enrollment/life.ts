@@ -1,0 +1,228 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
+import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
+import { runEnroll } from './cli-run.ts';
+import { traces, type Customer, type Seat } from './customer.ts';
+
+const STEPS = [
+  'preflight',
+  'key',
+  'device-key',
+  'slice',
+  'statement',
+  'grant',
+  'certificate',
+  'tunnel',
+  'agent',
+  'confirm',
+  'green',
+] as const;
+const STEP_CA = 'https://10.77.0.1:9443/health';
+const CRL = 'http://10.77.0.1:9080/crl';
+const TUNNEL = 'kiwi-acme';
+
+/** The life of a laptop: nothing inside, enrolled, green, restarted, uninstalled, enrolled again. */
+export function lifeOfALaptop(getCustomer: () => Customer): void {
+  describe.concurrent('the life of a laptop', () => {
+    let customer: Customer;
+    let ada: Seat;
+    let routesBefore: string;
+
+    const sh = async (script: string): Promise<{ code: number; out: string }> => {
+      const { code, stdout, stderr } = await ada.laptop.run(['/bin/sh', '-c', script]);
+      return { code, out: (stdout + stderr).trim() };
+    };
+    const get = async (url: string, ...args: string[]): Promise<number> =>
+      (await ada.laptop.run(['/usr/bin/curl', '-sS', '--max-time', '3', ...args, url])).code;
+
+    test.sequential('before: nothing inside answers', async () => {
+      customer = getCustomer();
+      ada = await customer.seat('ada', { resolved: true, slim: false });
+      for (const url of [INTRANET_URL, STEP_CA, FLEET_URL]) expect(await get(url, '-k'), url).not.toBe(0);
+      routesBefore = (await sh('ip route show')).out;
+      const status = await customer.world.cli(ada.laptop, ['status', '--json']);
+      expect(status).toMatchObject({ code: 3, result: { result: 'not-enrolled' } });
+    });
+
+    test.sequential('enroll --json tells every step and ends green', async () => {
+      const run = await runEnroll(ada.laptop);
+      expect(run.code, run.output).toBe(0);
+      const told = run.events.map(({ type, step }) => [type, step].filter(Boolean).join(' '));
+      const extra: Partial<Record<string, string[]>> = {
+        key: ['key-found'],
+        slice: ['slice-proven'],
+        statement: ['touch-expected', 'touched'],
+      };
+      const expected = STEPS.flatMap((step) => [`step-started ${step}`, ...(extra[step] ?? []), `step-done ${step}`]);
+      expect(told).toEqual([...expected, 'result']);
+      expect(run.result).toMatchObject({ type: 'result', result: 'green', customer: 'Acme GmbH', hostName: 'ada' });
+      const [device] = await customer.liveDevicesOf(ada.serial);
+      expect(device).toMatchObject({ state: 'active', id: run.result['deviceId'], hostName: 'ada', role: 'engineer' });
+    });
+
+    test.sequential('key and certificate lie where smallstep looks, and only root reads the key', async () => {
+      const modes = async (file: string): Promise<string> => {
+        const { mode, uid, gid } = await stat(ada.laptop.path(file));
+        return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+      };
+      expect(await modes('/etc/step')).toBe('700 0:0');
+      expect(await modes('/etc/step/certs')).toBe('700 0:0');
+      expect(await modes('/etc/step/certs/acme.key')).toBe('600 0:0');
+      expect(await modes('/etc/step/certs/acme.crt')).toBe('644 0:0');
+      expect(await modes('/etc/step/certs/root_ca.crt')).toBe('644 0:0');
+      expect(await modes(`/etc/wireguard/${TUNNEL}.conf`)).toBe('600 0:0');
+      expect(await modes('/etc/fleet/enroll.env')).toBe('600 0:0');
+      expect(await modes('/var/lib/kiwistack')).toBe('700 0:0');
+      expect(await modes('/var/lib/kiwistack/enrollment.json')).toBe('600 0:0');
+    });
+
+    test.sequential('openssl verifies the chain, with the CRL that the certificate names', async () => {
+      const { out } = await sh(`set -e
+        cd /tmp; certs=/etc/step/certs
+        curl -sS --max-time 3 -o crl.der ${CRL}; openssl crl -inform DER -in crl.der -out crl.pem
+        openssl verify -CAfile $certs/root_ca.crt -untrusted $certs/acme.crt -crl_check -CRLfile crl.pem $certs/acme.crt
+        openssl x509 -in $certs/acme.crt -noout -ext crlDistributionPoints
+        openssl crl -in crl.pem -noout -text | grep -A2 'Issuing Distribution Point'`);
+      expect(out).toContain('/etc/step/certs/acme.crt: OK');
+      const points = [...out.matchAll(/URI:(\S+)/gu)].map(([, uri]) => uri);
+      expect(points).toEqual([CRL, CRL]);
+    });
+
+    test.sequential('the provider’s root is trusted by the whole system', async () => {
+      const bundle = await readFile(ada.laptop.path('/etc/ssl/certs/ca-certificates.crt'), 'utf8');
+      const root = await readFile(path.join(customer.world.sliceDir, 'msp', 'root.crt'), 'utf8');
+      expect(bundle).toContain(root.trim());
+    });
+
+    test.sequential('what is inside answers now, and only that goes through the tunnel', async () => {
+      expect(await get(INTRANET_URL)).toBe(0); // without -k: the root is trusted
+      expect(await get(STEP_CA)).toBe(0);
+      expect(await get(FLEET_URL, '--cacert', '/etc/fleet/fleet.pem')).toBe(0);
+      const routes = (await sh('ip route show; ip route show table all | grep -v "table local"')).out;
+      const throughTunnel = new Set(routes.split('\n').filter((line) => line.includes(TUNNEL)));
+      expect(
+        [...throughTunnel].every((line) => /^(10\.77\.|fe80::)/u.test(line)),
+        routes,
+      ).toBe(true);
+      expect(throughTunnel.size).toBeGreaterThan(0);
+      const defaults = (text: string): string[] => text.split('\n').filter((line) => line.startsWith('default'));
+      expect(defaults((await sh('ip route show')).out)).toEqual(defaults(routesBefore));
+      expect((await sh('ip route get 203.0.113.10')).out).toContain('dev eth0');
+    });
+
+    test.sequential('both ends of the tunnel know each other by the derived key', async () => {
+      const [device] = await customer.liveDevicesOf(ada.serial);
+      const publicKey = (await sh(`wg show ${TUNNEL} private-key | wg pubkey`)).out;
+      const pem = await readFile(ada.laptop.path('/etc/step/certs/acme.key'), 'utf8');
+      const derived = deriveWireguardKey({ deviceKey: createPrivateKey(pem), slug: 'acme', generation: 0 });
+      expect(publicKey).toBe(derived.publicKey);
+      expect(device?.wireguardPublicKey).toBe(publicKey);
+      expect(await customer.peers()).toContain(publicKey);
+      const there = await sh(`wg show ${TUNNEL} latest-handshakes`);
+      expect(there.out).toMatch(/\t[1-9]\d+$/u);
+      const allowed = await sh(`wg show ${TUNNEL} allowed-ips`);
+      expect(allowed.out).not.toContain('0.0.0.0/0');
+      const { interface: name } = customer.operator.config.wireguard;
+      const here = await customer.world.slice.run(['/usr/bin/wg', 'show', name, 'allowed-ips']);
+      expect(here.stdout).toContain(`${publicKey}\t${device?.address ?? '?'}/32`);
+    });
+
+    test.sequential('names of the customer are asked inside, all others as before', async () => {
+      const dns = (
+        await sh(`resolvectl dns ${TUNNEL}; resolvectl domain ${TUNNEL}; resolvectl default-route ${TUNNEL}`)
+      ).out;
+      expect(dns).toMatch(/: 10\.77\.1\.30\n.*: ~corp\.example\n.*: no$/u);
+      expect(await get('https://intranet.corp.example/')).toBe(0);
+      expect((await sh('getent hosts www.other.example')).code, 'it would have an answer for that too').toBe(2);
+    });
+
+    test.sequential('Fleet knows this very machine, online', async () => {
+      const hosts = await customer.fleetHosts(ada.laptop);
+      expect(hosts).toHaveLength(1);
+      expect(hosts[0]).toMatchObject({ status: 'online', hardware_serial: ada.laptop.dmi.product_serial });
+      expect(String(hosts[0]?.['uuid']).toLowerCase()).toBe(ada.laptop.dmi.product_uuid.toLowerCase());
+    });
+
+    test.sequential('the enroll secret is not on the disk any more', async () => {
+      const secret = (await readFile(path.join(customer.world.fleetDir, 'enroll-secret'), 'utf8')).trim();
+      expect((await sh(`grep -rl -e '${secret}' /etc /opt/orbit /var/lib/kiwistack`)).out).toBe('');
+      expect((await sh('cat /etc/fleet/enroll.env')).out).toContain('ORBIT_ENROLL_SECRET=removed-after-enrollment');
+    });
+
+    test.sequential('status says so, to a person and to a program', async () => {
+      const person = await customer.world.cli(ada.laptop, ['status']);
+      expect(person).toMatchObject({ code: 0, stdout: expect.stringContaining('All is well.') as string });
+      const program = await customer.world.cli(ada.laptop, ['status', '--json']);
+      expect(program).toMatchObject({
+        code: 0,
+        result: { result: 'healthy', slice: { state: 'active', fleet: { green: true } }, tunnel: { up: true } },
+      });
+    });
+
+    test.sequential('a second enroll has nothing to do', async () => {
+      const run = await runEnroll(ada.laptop);
+      expect(run.code).toBe(0);
+      expect(run.result).toMatchObject({ type: 'result', result: 'already-enrolled' });
+      expect(await customer.devicesOf(ada.serial)).toHaveLength(1);
+    });
+
+    test.sequential('after a power cut all of it comes back by itself', async () => {
+      await ada.laptop.powerOff();
+      await ada.laptop.boot();
+      await expect
+        .poll(() => customer.world.cli(ada.laptop, ['status', '--json']), { timeout: 30_000, interval: 500 })
+        .toMatchObject({ code: 0, result: { result: 'healthy' } });
+      expect(await get(INTRANET_URL)).toBe(0);
+    });
+
+    test.sequential('uninstall leaves nothing, here and at the slice', async () => {
+      const [device] = await customer.liveDevicesOf(ada.serial);
+      const certificate = (await sh('openssl x509 -in /etc/step/certs/acme.crt -noout -serial')).out.replace(
+        'serial=',
+        '',
+      );
+      const result = await customer.world.cli(ada.laptop, ['uninstall', '--json']);
+      expect(result).toMatchObject({ code: 0, result: { result: 'uninstalled', sliceTold: true } });
+      expect(await traces(ada)).toEqual([]);
+      const java = await readFile(ada.laptop.path('/etc/ssl/certs/java/cacerts')).catch(() => Buffer.alloc(0));
+      const root = new X509Certificate(await readFile(path.join(customer.world.sliceDir, 'msp', 'root.crt')));
+      expect(java.includes(root.raw)).toBe(false);
+      expect((await sh('ip link show')).out).not.toContain(TUNNEL);
+      expect((await sh('ip route show')).out).toBe(routesBefore);
+      expect(await get(INTRANET_URL, '-k')).not.toBe(0);
+      expect(await customer.devicesOf(ada.serial)).toMatchObject([
+        { id: device?.id, state: 'ended', endReason: 'uninstalled' },
+      ]);
+      expect(await customer.leftPeersOf(ada.serial)).toEqual([]);
+      const crl = await customer.world.slice.run([
+        '/bin/sh',
+        '-c',
+        `curl -sS ${CRL} | openssl crl -inform DER -noout -text`,
+      ]);
+      expect(crl.stdout).toContain(`Serial Number: ${certificate}`);
+    });
+
+    test.sequential('status then says that it is not enrolled, with exit code 3', async () => {
+      const person = await customer.world.cli(ada.laptop, ['status']);
+      expect(person.code).toBe(3);
+      expect(person.stderr).toContain('[not-enrolled]');
+      const again = await customer.world.cli(ada.laptop, ['uninstall', '--json']);
+      expect(again).toMatchObject({ code: 3, result: { error: { code: 'not-enrolled' } } });
+    });
+
+    test.sequential('a laptop that left may come back', async () => {
+      ada.reader = await customer.world.plugIn(ada.laptop, ada.serial);
+      const run = await runEnroll(ada.laptop);
+      expect(run.code, run.output).toBe(0);
+      expect(await customer.liveDevicesOf(ada.serial)).toHaveLength(1);
+      expect(await customer.fleetHosts(ada.laptop)).toHaveLength(1);
+      expect((await customer.world.cli(ada.laptop, ['uninstall', '--json'])).code).toBe(0);
+      expect(await traces(ada)).toEqual([]);
+    });
+  });
+}
