@@ -1,6 +1,13 @@
 import { X509Certificate as NodeCertificate, type KeyObject } from 'node:crypto';
 
-import * as x509 from './x509.ts';
+import {
+  alternativeNames,
+  basicConstraints,
+  extendedKeyUsages,
+  FieldError,
+  keyUsage,
+  readCertificateFields,
+} from './certificate-fields.ts';
 
 /** A certificate as the rest of the program sees it; made only by `parseCertificate`. */
 export interface Certificate {
@@ -46,7 +53,7 @@ export function parseCertificate(data: Uint8Array | string): Certificate {
     return parse(data);
   } catch (error) {
     if (error instanceof CertificateError) throw error;
-    throw new CertificateError('not a certificate', { cause: error });
+    throw new CertificateError(error instanceof FieldError ? error.message : 'not a certificate', { cause: error });
   }
 }
 
@@ -59,49 +66,57 @@ function parse(data: Uint8Array | string): Certificate {
   // OpenSSL tolerates bytes behind the certificate; two readers could disagree about them.
   if (typeof data !== 'string' && data.length !== der.length)
     throw new CertificateError('bytes behind the certificate');
-  const parsed = new x509.X509Certificate(der);
+  const known = authorities.get(der.toString('latin1'));
+  if (known !== undefined) return known;
+  const certificate = describe(node, der);
+  if (certificate.isCa) remember(certificate);
+  return certificate;
+}
 
-  const extensions = new Map<string, Buffer>();
-  const criticalOids: string[] = [];
-  for (const { type, value, critical } of parsed.extensions) {
-    if (extensions.has(type)) throw new CertificateError('an extension stands in it twice');
-    extensions.set(type, Buffer.from(value));
-    if (critical) criticalOids.push(type);
-  }
-  const constraints = parsed.getExtension(x509.BasicConstraintsExtension);
-  const names = parsed.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
-  const field = (name: string): string | undefined => {
-    const values = parsed.subjectName.getField(name);
-    return values.length === 1 ? values[0] : undefined;
-  };
-  const [cn, o, ou] = [field('CN'), field('O'), field('OU')];
+/**
+ * CA certificates that were parsed before: every message carries the same intermediate. Bounded, oldest out first; what a
+ * stranger sends can only push others out.
+ */
+const authorities = new Map<string, Certificate>();
+const MAX_AUTHORITIES = 64;
 
-  const certificate: Certificate = {
+function remember(certificate: Certificate): void {
+  authorities.set(certificate.der.toString('latin1'), certificate);
+  const [oldest] = authorities.keys();
+  if (authorities.size > MAX_AUTHORITIES && oldest !== undefined) authorities.delete(oldest);
+}
+
+function describe(node: NodeCertificate, der: Buffer): Certificate {
+  const { subject, subjectDer, issuerDer, extensions } = readCertificateFields(der);
+  const extension = (oid: string): Buffer | undefined => extensions.get(oid)?.value;
+  const [constraints, usage, extended, alternative] = ['2.5.29.19', '2.5.29.15', '2.5.29.37', '2.5.29.17'].map(
+    extension,
+  );
+  const { isCa, pathLength } =
+    constraints === undefined ? { isCa: false, pathLength: undefined } : basicConstraints(constraints);
+  const { dns, uris } = alternative === undefined ? { dns: [], uris: [] } : alternativeNames(alternative);
+  const { publicKey } = node;
+  return {
     der,
     pem: toPem(der),
-    subject: {
-      ...(cn === undefined ? {} : { cn }),
-      ...(o === undefined ? {} : { o }),
-      ...(ou === undefined ? {} : { ou }),
-    },
-    subjectDer: Buffer.from(parsed.subjectName.toArrayBuffer()),
-    issuerDer: Buffer.from(parsed.issuerName.toArrayBuffer()),
-    serialHex: parsed.serialNumber.toLowerCase().replace(/^(00)+(?=.)/, ''),
-    notBefore: parsed.notBefore,
-    notAfter: parsed.notAfter,
-    publicKey: node.publicKey,
-    spki: node.publicKey.export({ type: 'spki', format: 'der' }),
-    isCa: constraints?.ca === true,
-    pathLength: constraints?.pathLength,
-    keyUsage: parsed.getExtension(x509.KeyUsagesExtension)?.usages,
-    extendedKeyUsages: (parsed.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? []).map(String),
-    sanDns: names.filter((name) => name.type === 'dns').map((name) => name.value),
-    sanUris: names.filter((name) => name.type === 'url').map((name) => name.value),
-    criticalOids,
-    extension: (oid) => extensions.get(oid),
+    subject,
+    subjectDer,
+    issuerDer,
+    serialHex: node.serialNumber.toLowerCase().replace(/^(00)+(?=.)/, ''),
+    notBefore: node.validFromDate,
+    notAfter: node.validToDate,
+    publicKey,
+    spki: publicKey.export({ type: 'spki', format: 'der' }),
+    isCa,
+    pathLength,
+    keyUsage: usage === undefined ? undefined : keyUsage(usage),
+    extendedKeyUsages: extended === undefined ? [] : extendedKeyUsages(extended),
+    sanDns: dns,
+    sanUris: uris,
+    criticalOids: [...extensions].filter(([, { critical }]) => critical).map(([oid]) => oid),
+    extension,
     isSignedBy: (issuer) => node.verify(issuer.publicKey),
   };
-  return certificate;
 }
 
 function toPem(der: Buffer): string {

@@ -1,5 +1,4 @@
-import * as x509 from './x509.ts';
-
+import { KEY_USAGE } from './certificate-fields.ts';
 import type { Certificate } from './certificate.ts';
 
 export type ChainReason =
@@ -58,7 +57,7 @@ export function verifyChain(input: {
   if (leaf.isCa) throw new ChainError('leaf', 'leaf-is-ca');
   if (!leaf.issuerDer.equals(intermediate.subjectDer)) throw new ChainError('leaf', 'issuer-name');
   if (!leaf.isSignedBy(intermediate)) throw new ChainError('leaf', 'signature');
-  if (leaf.keyUsage !== undefined && (leaf.keyUsage & x509.KeyUsageFlags.digitalSignature) === 0) {
+  if (leaf.keyUsage !== undefined && (leaf.keyUsage & KEY_USAGE.digitalSignature) === 0) {
     throw new ChainError('leaf', 'key-usage');
   }
   for (const [which, certificate] of [
@@ -78,7 +77,7 @@ function checkIssuer(which: 'root' | 'intermediate', certificate: Certificate, b
   if (!certificate.isCa) throw new ChainError(which, 'not-ca');
   if (certificate.pathLength !== undefined && certificate.pathLength < below)
     throw new ChainError(which, 'path-length');
-  if (certificate.keyUsage === undefined || (certificate.keyUsage & x509.KeyUsageFlags.keyCertSign) === 0) {
+  if (certificate.keyUsage === undefined || (certificate.keyUsage & KEY_USAGE.keyCertSign) === 0) {
     throw new ChainError(which, 'key-usage');
   }
 }

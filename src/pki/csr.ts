@@ -1,8 +1,8 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 
-import * as x509 from './x509.ts';
 import forge from 'node-forge';
 
+import { readName } from './certificate-fields.ts';
 import { spkiDer } from './keys.ts';
 import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer } from './signer.ts';
 
@@ -60,7 +60,7 @@ export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: 
 }
 
 /**
- * The frame of the request is read here and its signature verified by OpenSSL: the library's reader takes wrong lengths, unused bits
+ * The frame of the request is read here and its signature verified by OpenSSL: libraries' readers take wrong lengths, unused bits
  * and loose integers that step-ca's does not, and both shall see the same bytes, or none.
  */
 function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | undefined } {
@@ -72,15 +72,18 @@ function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | u
   if (tags.join() !== [0x30, 0x30, 0x30, 0x03].join() || signature.content[0] !== 0) throw new CsrError('not DER');
   if (request.rest.length > 0 || signature.rest.length > 0) throw new CsrError('bytes behind the request');
 
-  const parsed = new x509.Pkcs10CertificateRequest(der);
-  const publicKey = createPublicKey({ key: Buffer.from(parsed.publicKey.rawData), type: 'spki', format: 'der' });
+  const version = readElement(info.content);
+  const subject = readElement(version.rest);
+  const spki = readElement(subject.rest);
+  if (version.bytes.toString('hex') !== '020100') throw new CsrError('another version');
+  const publicKey = createPublicKey({ key: spki.bytes, type: 'spki', format: 'der' });
   const alg = algorithmFor(publicKey);
   if (alg === undefined || !algorithm.bytes.equals(signatureAlgorithmDer(alg))) throw new CsrError('another algorithm');
   const hash = alg === 'ES384' ? 'sha384' : 'sha256';
   if (!verify(hash, info.bytes, publicKey, signature.content.subarray(1))) {
     throw new CsrError('not signed by the key in it');
   }
-  return { publicKey, spki: spkiDer(publicKey), cn: parsed.subjectName.getField('CN')[0] };
+  return { publicKey, spki: spkiDer(publicKey), cn: readName(subject.bytes).cn };
 }
 
 /** AlgorithmIdentifier, DER. */
