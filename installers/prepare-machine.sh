@@ -95,6 +95,8 @@ modules_ready() { [[ -x $repository/node_modules/.bin/node && $(cat "$repository
 step_ca_stamp() { stat -L -c '%n %s %Y' "$(readlink -f "$step_ca")"; }
 step_ca_ready() { [[ -x $step_ca && $(cat "$cache/step-ca.stamp" 2>/dev/null) == "$(step_ca_stamp 2>/dev/null)" ]]; }
 
+commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $repository/node_modules/.bin/kiwistack-operator && -x $repository/node_modules/.bin/kiwistack-slice ]]; }
+
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
 if ((EUID != 0)); then
@@ -103,7 +105,7 @@ fi
 
 command -v dpkg-query >/dev/null || fail 4 'this is not a Debian or Ubuntu machine' 'supported are Debian 12 and Ubuntu 24.04'
 missing_packages
-if ((${#missing[@]} == 0)) && modules_ready && step_ca_ready && resolved_ready; then exit 0; fi
+if ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
 
 # --- From here on there is something to do. -------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -136,6 +138,7 @@ if ! modules_ready; then
     install_modules
   fi
 fi
+if ! commands_ready; then link_commands; fi
 if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

@@ -201,6 +201,18 @@ install_modules() {
   modules_stamp >"$repository/node_modules/.prepared"
 }
 
+# npm links the commands of dependencies, not the project's own; `npx kiwistack-…` looks here before it asks a registry.
+link_commands() {
+  node -e '
+    const { symlinkSync, rmSync } = require("node:fs");
+    for (const [name, file] of Object.entries(require(process.argv[1] + "/package.json").bin)) {
+      const link = process.argv[1] + "/node_modules/.bin/" + name;
+      rmSync(link, { force: true });
+      symlinkSync("../../" + file, link);
+    }
+  ' "$repository" 2>>"$log" || fail 8 'the commands of the project could not be linked' "see $log"
+}
+
 # is_step_ca FILE: whether it is a step-ca of the version line we know
 is_step_ca() {
   [[ -x $1 ]] || return 1

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { attachLab, type AttachedLab } from './attach-lab.ts';
@@ -43,7 +44,9 @@ function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
 /** Runs a program at this terminal; resolves to its exit code. */
 function enter(room: Room, argv: readonly string[]): Promise<number> {
   const { env } = process;
-  const child = room.spawn(argv, { stdio: 'inherit', foreground: true, env: { TERM: env['TERM'] ?? 'dumb' } });
+  // In the project's folder, so that `npx kiwistack-…` finds its commands there.
+  const cwd = join(import.meta.dirname, '..', '..');
+  const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env: { TERM: env['TERM'] ?? 'dumb' } });
   // Ctrl-C is for the program inside.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
