@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 
 import { Agent, request } from 'undici';
 
@@ -84,13 +85,13 @@ export class ProtocolClient {
   async send(
     method: 'POST' | 'PUT' | 'GET',
     path: string,
-    body: string | Buffer,
-    contentType: string,
+    body: string | Buffer | Readable,
+    contentType: string | undefined,
   ): Promise<Answer> {
     const response = await request(new URL(path, this.#options.gatewayUrl), {
       method,
       dispatcher: this.#agent,
-      headers: { 'content-type': contentType },
+      headers: contentType === undefined ? {} : { 'content-type': contentType },
       ...(method === 'GET' ? {} : { body }),
     });
     const text = await response.body.text();

@@ -3,6 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../../src/core/error-codes.ts';
 import { publicError } from '../../../src/protocol/error.ts';
 import { alteredStatements } from './gateway/altered-statements.ts';
+import { falseClaims } from './gateway/false-claims.ts';
+import { deviceAttacks } from './gateway/devices.ts';
+import { joseAttacks } from './gateway/jose.ts';
+import { requestAttacks } from './gateway/requests.ts';
+import { sessionAttacks } from './gateway/sessions.ts';
+import { otherKeys } from './gateway/other-keys.ts';
 import { Siege, type Attack, type Attempt } from './siege.ts';
 
 let siege: Siege;
@@ -21,8 +27,12 @@ function expectRefused({ code, why }: Attack, { answer, sessionId }: Attempt): v
   expect(answer.code, answer.body).toBe(code);
   expect(answer.status).toBe(http);
   const body = publicError.parse(JSON.parse(answer.body));
-  expect(body).toEqual({ code, message, hint, retryable: retryable ?? false, requestId: body.requestId });
-  const audit = siege.rows('SELECT * FROM audit WHERE request_id = ? AND code = ?', body.requestId, code);
+  expect(body).toEqual({ code, message, hint, retryable, requestId: body.requestId });
+  const audit = siege.rows(
+    "SELECT * FROM audit WHERE request_id = ? AND code = ? AND decision <> 'alarm'",
+    body.requestId,
+    code,
+  );
   if (why !== undefined) expect(audit.map((entry) => entry['why'])).toEqual([expect.stringMatching(why)]);
   if (sessionId === undefined) return;
   expect(audit).toHaveLength(1);
@@ -49,4 +59,10 @@ function describeAttacks(what: string, attacks: readonly Attack[]): void {
 
 describe('the gateway refuses', () => {
   describeAttacks('a statement that was altered:', alteredStatements);
+  describeAttacks('a statement that is not true:', falseClaims);
+  describeAttacks('a statement by', otherKeys);
+  describeAttacks('a statement with', joseAttacks);
+  describeAttacks('an exchange with', sessionAttacks);
+  describeAttacks('a request with', requestAttacks);
+  describeAttacks('a message of a device:', deviceAttacks);
 });

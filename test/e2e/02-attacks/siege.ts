@@ -74,6 +74,10 @@ export class Siege {
   readonly maker: TestRoot;
   readonly operator: OperatorSlice;
   readonly gatewaySocket: string;
+  /** A laptop that is enrolled. */
+  victim!: Enrolled;
+  /** One that has its grant and has not confirmed it. */
+  unconfirmed!: Enrolled;
   readonly #registry: DatabaseSync;
   readonly #relays: LongRunning[];
   #serials = 20_000_000;
@@ -119,7 +123,10 @@ export class Siege {
       const maker = loadRoot(world.yubicoDir);
       const otherKey = await forgeYubiKey(maker, 20_000_000, (key) => enrollmentCertificate(intermediate, key));
       await registerKey(operator, otherKey);
-      return new Siege({ world, mallory, gatewaySocket, relays: [relay], otherKey, operator });
+      const siege = new Siege({ world, mallory, gatewaySocket, relays: [relay], otherKey, operator });
+      siege.victim = await siege.enroll({ confirm: true });
+      siege.unconfirmed = await siege.enroll();
+      return siege;
     } catch (error) {
       await world.destroy();
       throw error;
@@ -151,6 +158,13 @@ export class Siege {
     const key = await this.newKey(options);
     await registerKey(this.operator, key);
     return key;
+  }
+
+  /** The operator is told that a key was lost. */
+  async burn(serial: number): Promise<void> {
+    const args = ['yubikey', 'burn', '--dir', this.world.sliceDir, '--serial', String(serial)];
+    const result = await this.world.operator([...args, '--why', 'lost in a train']);
+    if (result.code !== 0) throw new Error(`not burned: ${result.stderr}`);
   }
 
   /** Hello, challenge, and a statement that is bent. */
@@ -192,9 +206,14 @@ export class Siege {
     if (answer.status !== 200) throw new Error(`not left: ${answer.status} ${answer.body}`);
   }
 
-  /** Ends every live device, by its registry alone. */
-  async leaveAll(devices: readonly Enrolled[]): Promise<void> {
-    for (const device of devices) await this.leave(device);
+  /** Waits until the slice's upkeep has revoked what is to be revoked. */
+  async settled(): Promise<void> {
+    const open = 'SELECT 1 FROM certificate WHERE revoke_why IS NOT NULL AND revoked_at IS NULL';
+    const end = Date.now() + 15_000;
+    while (this.rows(open).length > 0) {
+      if (Date.now() > end) throw new Error('certificates are not revoked');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   rows(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
