@@ -168,6 +168,7 @@ async function complete(
   request: RequestContext,
 ): Promise<string> {
   const { config, identity, fleet, registry } = slice;
+  let unused: Certificate | undefined;
   try {
     if (fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
     const [certified, peered] = await Promise.allSettled([
@@ -175,6 +176,7 @@ async function complete(
       syncPeer(slice, device.wireguardPublicKey),
     ]);
     if (certified.status === 'rejected') throw certified.reason;
+    unused = certified.value;
     if (peered.status === 'rejected') throw peered.reason;
     const now = slice.clock.now();
     const confirmBy = now + config.windows.confirmSeconds * 1000;
@@ -198,6 +200,7 @@ async function complete(
     await registry.storeGrant(
       {
         deviceId: device.id,
+        certificate: noteOf(certified.value),
         attemptId: outcome.attemptId,
         grant,
         grantHash: digest(grant),
@@ -209,7 +212,7 @@ async function complete(
     if (device.supersedes !== null) await settleEnded(slice, device.supersedes);
     return grant;
   } catch (error) {
-    await undo(slice, device);
+    await undo(slice, device, unused);
     throw toKiwiError(error);
   }
 }
@@ -229,17 +232,19 @@ async function issue(slice: SliceContext, device: Device, requestedName: string 
       },
     },
   });
-  const certificate = parseCertificate(pem);
-  // Noted before anybody gets it, so that it can be revoked whatever happens next.
-  await slice.registry.addDeviceCertificate({
-    serial: certificate.serialHex,
-    deviceId: device.id,
-    notAfter: certificate.notAfter.getTime(),
-  });
-  return certificate;
+  return parseCertificate(pem);
 }
 
-async function undo(slice: SliceContext, device: Device): Promise<void> {
+const noteOf = (certificate: Certificate): { serial: string; notAfter: number } => ({
+  serial: certificate.serialHex,
+  notAfter: certificate.notAfter.getTime(),
+});
+
+async function undo(slice: SliceContext, device: Device, unused: Certificate | undefined): Promise<void> {
+  if (unused !== undefined) {
+    // Nobody got it, but it exists: it is revoked with the next round.
+    await slice.registry.addUnusedCertificate({ ...noteOf(unused), deviceId: device.id });
+  }
   await slice.registry.rollbackReservation(device.id);
   try {
     await syncPeer(slice, device.wireguardPublicKey);

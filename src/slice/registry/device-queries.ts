@@ -75,6 +75,12 @@ export function deviceQueries(db: SqliteDatabase) {
           grant.deviceId,
         );
         db.run(
+          "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
+          grant.certificate.serial,
+          grant.deviceId,
+          grant.certificate.notAfter,
+        );
+        db.run(
           "UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?",
           grant.grant,
           grant.attemptId,

@@ -60,11 +60,11 @@ export function keyQueries(db: SqliteDatabase) {
       const row = db.get('SELECT * FROM certificate WHERE serial = ?', serial);
       return row === undefined ? undefined : toCertificate(row);
     },
-    addDeviceCertificate(
+    addUnusedCertificate(
       certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
     ): undefined {
       db.run(
-        "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
+        "INSERT INTO certificate (serial, kind, device_id, not_after, revoke_why) VALUES (?, 'device', ?, ?, 'rolled-back')",
         certificate.serial,
         certificate.deviceId,
         certificate.notAfter,

@@ -149,6 +149,8 @@ export type ReservationRefusal =
 
 export interface StoredGrant {
   readonly deviceId: string;
+  /** Noted with the grant, and so before anybody gets it. */
+  readonly certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>;
   readonly attemptId: string;
   readonly grant: string;
   readonly grantHash: string;
@@ -157,7 +159,8 @@ export interface StoredGrant {
 }
 
 /**
- * The slice's memory. Each method is one transaction: after a crash it has happened or it has not. Several processes may use it
+ * The slice's memory. Each method is one transaction: after a crash it has happened or it has not. What a laptop or an operator is told
+ * about (grants, confirmations, ends, keys, consents, audit of decisions) is on the disk when the method resolves. Several processes may use it
  * at once. SQLite now; a PostgreSQL one has to keep the same promises. An `audit` argument is written in the same transaction.
  */
 export interface Registry {
@@ -173,8 +176,8 @@ export interface Registry {
   listYubikeys(): Promise<Yubikey[]>;
 
   findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
-  /** Notes a certificate of a device before anybody gets it. */
-  addDeviceCertificate(
+  /** Notes a certificate that was issued for a device and that nobody will get: it is to be revoked. */
+  addUnusedCertificate(
     certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
   ): Promise<void>;
   wantRevocation(serial: string, why: string): Promise<void>;

@@ -60,8 +60,6 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
   if (device === undefined) return;
   const { attempt_id: attemptId, consent_id: consentId } = device;
   db.run('DELETE FROM outcome WHERE attempt_id = ?', attemptId ?? null);
-  // Nobody got it, but it exists: what was issued in between ends too.
-  db.run("UPDATE certificate SET revoke_why = 'rolled-back' WHERE device_id = ? AND revoke_why IS NULL", deviceId);
   db.run('UPDATE session SET used_at = NULL WHERE attempt_id = ?', attemptId ?? null);
   if (consentId !== undefined && consentId !== null)
     db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);

@@ -8,17 +8,26 @@ type Sync = {
   [K in Exclude<keyof Registry, 'close'>]: (...args: Parameters<Registry[K]>) => Awaited<ReturnType<Registry[K]>>;
 };
 
+/**
+ * What is only of use to us may be lost with the power: a session that nobody knows is refused, a reservation without its grant never
+ * was. Everything else that writes waits for the disk.
+ */
+const MAY_BE_LOST: ReadonlySet<string> = new Set<keyof Registry>(['addSession', 'reserve', 'forgetSessions']);
+const READS = /^(find|list|live|revocationsWanted|abandoned|unconfirmed)/;
+
 /** The registry in one SQLite file (WAL, 0600). Opens it or makes it. */
 export function createSqliteRegistry(file: string): Registry {
   const db = openSqliteDatabase(file);
   const sync: Sync = { ...keyQueries(db), ...sessionQueries(db), ...deviceQueries(db) };
-  // SQLite answers at once; the interface is asynchronous for registries that do not.
-  const entries = Object.entries(sync).map(([name, method]) => [
-    name,
-    (...args: unknown[]) =>
-      new Promise((resolve) => {
-        resolve((method as (...values: unknown[]) => unknown)(...args));
-      }),
-  ]);
+  const entries = Object.entries(sync).map(([name, method]) => {
+    const waits = !MAY_BE_LOST.has(name) && !READS.test(name);
+    // SQLite answers at once; the interface is asynchronous for registries that do not.
+    const call = async (...args: unknown[]): Promise<unknown> => {
+      const result = (method as (...values: unknown[]) => unknown)(...args);
+      if (waits) await db.durable();
+      return result;
+    };
+    return [name, call];
+  });
   return { ...(Object.fromEntries(entries) as Omit<Registry, 'close'>), close: () => db.close() };
 }

@@ -28,8 +28,7 @@ interface Ended {
 }
 
 const inside = async (...argv: string[]): Promise<Ended> => {
-  const [program = '', ...args] = ['/usr/bin/nsenter', '-t', `${holder.pid}`, '-n', ...argv];
-  return run(program, args, { timeout: 60_000 }).then(
+  return run('/usr/bin/nsenter', ['-t', `${holder.pid}`, '-n', ...argv], { timeout: 60_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: unknown) => {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -45,11 +44,11 @@ const up = async (): Promise<ReturnType<typeof spawn>> => {
   ups.push(child);
   await new Promise<void>((resolve, reject) => {
     let said = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString();
       if (said.includes('"event":"ready"')) resolve();
     });
-    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     child.once('exit', (code) => reject(new Error(`up ended with ${code ?? -1}: ${said}`)));
   });
   return child;
