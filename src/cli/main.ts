@@ -48,7 +48,7 @@ any time leaves the laptop as it was. Running it again is always safe.
 Examples:
   sudo kiwistack-enroll enroll
   sudo kiwistack-enroll enroll --serial 12345678
-  sudo kiwistack-enroll enroll --json --pin-fd 3 3< pin-file
+  sudo kiwistack-enroll enroll --json --pin-fd 0 < pin-file
 ${EXIT_CODES}`,
     )
     .action((flags: EnrollFlags) =>
