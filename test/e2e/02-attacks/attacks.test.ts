@@ -5,7 +5,10 @@ import { publicError } from '../../../src/protocol/error.ts';
 import { alteredStatements } from './gateway/altered-statements.ts';
 import { falseClaims } from './gateway/false-claims.ts';
 import { deviceAttacks } from './gateway/devices.ts';
+import { describeFloods } from './gateway/floods.ts';
 import { joseAttacks } from './gateway/jose.ts';
+import { describeOutages } from './gateway/outages.ts';
+import { describeRepeats } from './gateway/repeats.ts';
 import { requestAttacks } from './gateway/requests.ts';
 import { sessionAttacks } from './gateway/sessions.ts';
 import { otherKeys } from './gateway/other-keys.ts';
@@ -56,6 +59,18 @@ function describeAttacks(what: string, attacks: readonly Attack[]): void {
     );
   });
 }
+
+describe('the gateway, asked again', () => {
+  describeRepeats(() => siege);
+});
+
+describe('the gateway, while', () => {
+  describeOutages(() => siege);
+});
+
+describe('the gateway, under a flood:', () => {
+  describeFloods(() => siege);
+});
 
 describe('the gateway refuses', () => {
   describeAttacks('a statement that was altered:', alteredStatements);

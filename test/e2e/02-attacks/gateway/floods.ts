@@ -1,0 +1,92 @@
+import { connect, type TLSSocket } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { generateP256 } from '../../../../src/pki/keys.ts';
+import { MEDIA } from '../../../../src/protocol/common.ts';
+import { slicePaths } from '../../../../src/slice/config/slice-paths.ts';
+import { ProtocolClient } from '../../../world/protocol-client.ts';
+import type { Siege } from '../siege.ts';
+
+const NAME = 'enroll.acme.example';
+const SLOW = 60;
+
+/** Too many, too slow, or not quite HTTP: others are served meanwhile. */
+export function describeFloods(siege: () => Siege): void {
+  describe('clients that never finish', () => {
+    const slow: Promise<number>[] = [];
+    const sockets: TLSSocket[] = [];
+    const began = performance.now();
+    beforeAll(async () => {
+      for (let n = 0; n < SLOW; n++) {
+        const socket = await open(siege());
+        sockets.push(socket);
+        socket.write(n % 2 === 0 ? `POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nX-A: ` : HALF_A_BODY);
+        slow.push(new Promise((resolve) => socket.once('close', () => resolve(performance.now() - began))));
+      }
+    });
+    afterAll(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+
+    test(`${SLOW} of them do not keep others out`, async () => {
+      const start = performance.now();
+      await siege().client.begin(siege().key);
+      expect(performance.now() - start).toBeLessThan(3000);
+    });
+  });
+
+  test('too many requests from one address → too-many-requests, and others are served', async () => {
+    const before = await siege().snapshot();
+    const room = await siege().world.lab.addRoom({ name: 'crowd' });
+    const socketPath = path.join(siege().world.dir, 'crowd.sock');
+    await siege().relay(room, `unix:${socketPath}`, `${siege().world.slice.address}:443`);
+    const { webCa, msp } = slicePaths(siege().world.sliceDir);
+    const crowd = new ProtocolClient({
+      gatewayUrl: `https://${NAME}`,
+      webCaFile: webCa.certificate,
+      rootFile: msp.certificate,
+      socketPath,
+    });
+    const codes = new Map<string, number>();
+    for (let round = 0; round < 40 && !codes.has('too-many-requests'); round++) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => crowd.send('GET', '/healthz', '', undefined)));
+      for (const { status, code } of answers)
+        codes.set(code ?? String(status), (codes.get(code ?? String(status)) ?? 0) + 1);
+    }
+    expect([...codes.keys()].sort()).toEqual(['200', 'too-many-requests']);
+    expect((await crowd.sendHello(crowd.helloFor(generateP256()))).code).toBe('too-many-requests');
+    expect((await siege().client.sendHello(siege().client.helloFor(generateP256()))).status).toBe(200);
+    expect(await siege().snapshot()).toBe(before);
+    await crowd.close();
+  });
+
+  test.each([
+    ['two lengths', `Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`, /^HTTP\/1\.1 400 /],
+    ['a length and chunks', `Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, /^HTTP\/1\.1 400 /],
+    ['a length that is no number', `Content-Length: +5\r\n\r\nhello`, /^HTTP\/1\.1 400 /],
+    ['headers of 100 kB', `X-A: ${'a'.repeat(100_000)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
+    ['ten megabytes, announced', `Content-Length: 10485760\r\n\r\n`, /^HTTP\/1\.1 413 /],
+  ])('a request with %s is refused, and the connection is closed', async (_, rest, status) => {
+    const socket = await open(siege());
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(`POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nContent-Type: ${MEDIA.json}\r\n${rest}`);
+    await closed;
+    expect(answer).toMatch(status);
+    expect(answer).not.toMatch(/node_modules|at \w+ \(/);
+  });
+}
+
+const HALF_A_BODY = `POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n{`;
+
+async function open({ gatewaySocket, world }: Siege): Promise<TLSSocket> {
+  const ca = readFileSync(slicePaths(world.sliceDir).webCa.certificate);
+  const socket = connect({ path: gatewaySocket, servername: NAME, ca });
+  socket.on('error', () => undefined);
+  await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+  return socket;
+}
