@@ -19,12 +19,23 @@ const PERMANENT = '0';
  */
 export class LinuxHardwareReader implements HardwareReader {
   readonly #system: LinuxSystem;
+  /** Read once: a machine does not become another one while we run. */
+  #hardware: Promise<HardwareFacts> | undefined;
+  #facts: Promise<SystemFacts> | undefined;
 
   constructor(system: LinuxSystem) {
     this.#system = system;
   }
 
-  async readHardware(): Promise<HardwareFacts> {
+  readHardware(): Promise<HardwareFacts> {
+    return (this.#hardware ??= this.#readHardware());
+  }
+
+  readSystem(): Promise<SystemFacts> {
+    return (this.#facts ??= this.#readSystem());
+  }
+
+  async #readHardware(): Promise<HardwareFacts> {
     const [uuid, systemSerial, boardSerial, chassisSerial, disks, macs, cpu] = await Promise.all([
       this.#text(`${DMI}/product_uuid`),
       this.#firstText([`${DMI}/product_serial`, `${DEVICE_TREE}/serial-number`]),
@@ -38,7 +49,7 @@ export class LinuxHardwareReader implements HardwareReader {
     return { uuid, systemSerial, boardSerial, chassisSerial, disks, macs, cpu: cpu.brand === '' ? undefined : model };
   }
 
-  async readSystem(): Promise<SystemFacts> {
+  async #readSystem(): Promise<SystemFacts> {
     const [info, model] = await Promise.all([
       si.osInfo(),
       this.#firstText([`${DMI}/product_name`, `${DEVICE_TREE}/model`]),

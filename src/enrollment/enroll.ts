@@ -36,8 +36,10 @@ export async function enroll(
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
     if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
-    run = new EnrollmentRun(options, file, record);
     const { clock, signal } = options;
+    const failed = new AbortController();
+    // The steps hear of both: the person's wish to stop, and the failure of a step beside them.
+    run = new EnrollmentRun({ ...options, signal: AbortSignal.any([signal, failed.signal]) }, file, record);
     const leftBehind: string[] = [];
     try {
       await runPlan({
@@ -46,6 +48,7 @@ export async function enroll(
         journal,
         clock,
         signal,
+        failed,
         report: (event) => {
           if (event.type === 'undo-failed') leftBehind.push(event.step);
           report(event);

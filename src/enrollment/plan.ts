@@ -1,4 +1,4 @@
-import type { Step } from '../pipeline/step.ts';
+import type { Plan } from '../pipeline/run-plan.ts';
 import type { EnrollmentRun } from './enrollment-run.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
@@ -10,19 +10,27 @@ import { key } from './steps/key.ts';
 import { preflight } from './steps/preflight.ts';
 import { slice } from './steps/slice.ts';
 import { statement } from './steps/statement.ts';
+import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
 /** The enrollment, as a table of contents. Undo goes through it from the end. */
-export const ENROLLMENT_PLAN: readonly Step<EnrollmentRun>[] = [
+export const ENROLLMENT_PLAN: Plan<EnrollmentRun> = [
   preflight, // can this laptop be enrolled at all?
   key, // a YubiKey with a KiwiStack certificate, which says whose it is
   deviceKey, // made and stored here; the first message commits to it
   slice, // the other side proves that it is this customer's slice, before any PIN
   statement, // PIN, touch: the YubiKey and the device key sign; the slice grants
   grant, // every part of the grant held against what was asked for
-  certificate, // device certificate and roots, into /etc/step and the system's trust store
-  tunnel, // WireGuard on a key derived from the device key
-  agent, // the Fleet agent, both of its planes
+  certificate, // device certificate, intermediate and root into /etc/step
+  {
+    lanes: [
+      [trust], // the root into the system's trust store: Debian takes a second for it, so it goes on beside
+      [
+        tunnel, // WireGuard on a key derived from the device key
+        agent, // the Fleet agent, both of its planes
+      ],
+    ],
+  },
   confirm, // pending becomes active at the slice
   green, // Fleet itself says so, through the slice
 ];

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { KiwiError, toKiwiError } from '../core/errors.ts';
 import { Journal } from '../pipeline/journal.ts';
-import { undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { stepsIn, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { removeIfEmpty } from './enroll.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
@@ -36,7 +36,7 @@ export async function uninstall(
   try {
     const sliceTold = await tellSlice(run);
     // The slice has been told, or cannot be: the statement's undo, which takes leave, has nothing more to say.
-    const steps = ENROLLMENT_PLAN.filter((step) => step.name !== 'statement');
+    const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
     const leftBehind = await undoPlan({ steps, run, journal, clock: options.clock, report });
     if (leftBehind.length === 0) {
       await file.remove();

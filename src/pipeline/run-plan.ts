@@ -23,13 +23,23 @@ export type PlanEvent =
   | { readonly type: 'step-undone'; readonly step: string; readonly title: string; readonly ms: number }
   | { readonly type: 'undo-failed'; readonly step: string; readonly title: string; readonly error: KiwiError };
 
-export interface PlanOptions<R> {
-  readonly steps: readonly Step<R>[];
+/** Steps that are carried out one after the other; or lanes of steps, each in its own order, all at the same time. */
+export type PlanItem<R> = Step<R> | { readonly lanes: readonly (readonly Step<R>[])[] };
+export type Plan<R> = readonly PlanItem<R>[];
+
+export interface UndoOptions<R> {
+  readonly steps: Plan<R>;
   readonly run: R;
   readonly journal: Journal;
   readonly clock: Clock;
-  readonly signal: AbortSignal;
   readonly report: (event: PlanEvent) => void;
+}
+
+export interface PlanOptions<R> extends UndoOptions<R> {
+  /** The person's wish to stop. */
+  readonly signal: AbortSignal;
+  /** Ends what the other lanes are at when one has failed. Its signal, if the steps of lanes are to hear it, is theirs. */
+  readonly failed?: AbortController;
 }
 
 /**
@@ -40,42 +50,71 @@ export interface PlanOptions<R> {
  * @throws KiwiError the failure, after the undo; `undo-failed` events name what could not be undone
  */
 export async function runPlan<R>(options: PlanOptions<R>): Promise<string[]> {
-  const { steps, run, journal, clock, signal, report } = options;
-  for (const step of steps) {
-    const { name, title } = step;
-    const start = clock.monotonic();
-    report({ type: 'step-started', step: name, title });
-    try {
-      signal.throwIfAborted();
-      const kept = (await step.inspect(run)) === 'done';
-      if (!kept) {
-        await journal.append({ at: now(clock), step: name, event: 'intent' });
-        await step.apply(run);
-      }
-      signal.throwIfAborted();
-      await step.verify(run);
-      await journal.append({ at: now(clock), step: name, event: 'done' });
-      report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
-    } catch (thrown) {
-      // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
-      const error = toKiwiError(signal.aborted ? new DOMException('aborted', 'AbortError') : thrown);
-      report({ type: 'step-failed', step: name, title, ms: clock.monotonic() - start, error });
-      await undoPlan(options);
-      throw error;
-    }
+  try {
+    for (const item of options.steps) await runItem(options, item);
+  } catch (error) {
+    await undoPlan(options);
+    throw error;
   }
-  return steps.map((step) => step.name);
+  return stepsIn(options.steps).map((step) => step.name);
+}
+
+/** Every step of a plan, lane after lane. */
+export function stepsIn<R>(plan: Plan<R>): Step<R>[] {
+  return plan.flatMap((item) => ('lanes' in item ? item.lanes.flat() : [item]));
+}
+
+async function runItem<R>(options: PlanOptions<R>, item: PlanItem<R>): Promise<void> {
+  if (!('lanes' in item)) {
+    await runStep(options, item);
+    return;
+  }
+  const lanes = item.lanes.map(async (lane) => {
+    for (const step of lane) await runStep(options, step);
+  });
+  // Nothing is undone while a lane is still doing: wait for all of them.
+  const first = Promise.all(lanes).catch((error: unknown) => {
+    options.failed?.abort();
+    throw error;
+  });
+  await Promise.allSettled(lanes);
+  await first;
+}
+
+async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void> {
+  const { run, journal, clock, signal, failed, report } = options;
+  const { name, title } = step;
+  const start = clock.monotonic();
+  report({ type: 'step-started', step: name, title });
+  try {
+    signal.throwIfAborted();
+    failed?.signal.throwIfAborted();
+    const kept = (await step.inspect(run)) === 'done';
+    if (!kept) {
+      await journal.append({ at: now(clock), step: name, event: 'intent' });
+      await step.apply(run);
+    }
+    signal.throwIfAborted();
+    await step.verify(run);
+    await journal.append({ at: now(clock), step: name, event: 'done' });
+    report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
+  } catch (thrown) {
+    // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
+    const error = toKiwiError(signal.aborted ? new DOMException('aborted', 'AbortError') : thrown);
+    report({ type: 'step-failed', step: name, title, ms: clock.monotonic() - start, error });
+    throw error;
+  }
 }
 
 /**
  * Undoes, in reverse, the steps that the journal says were begun. A failing undo does not stop the others.
  * @returns the names of the steps whose undo failed
  */
-export async function undoPlan<R>(options: Omit<PlanOptions<R>, 'signal'>): Promise<string[]> {
+export async function undoPlan<R>(options: UndoOptions<R>): Promise<string[]> {
   const { steps, run, journal, clock, report } = options;
   const begun = new Set(stepsBegun(await journal.read()));
   const failed: string[] = [];
-  const toUndo = steps.filter((step) => step.undo !== undefined && begun.has(step.name));
+  const toUndo = stepsIn(steps).filter((step) => step.undo !== undefined && begun.has(step.name));
   if (toUndo.length > 0) report({ type: 'undo-started' });
   for (const step of toUndo.toReversed()) {
     const { name, title } = step;

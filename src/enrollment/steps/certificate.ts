@@ -1,30 +1,26 @@
-import { KiwiError } from '../../core/errors.ts';
 import type { DeviceCertificate } from '../../certificate/certificate-store.ts';
+import { KiwiError } from '../../core/errors.ts';
 import type { Step } from '../../pipeline/step.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
 
-/** Files are replaced whole: a crash leaves the certificate or none, the roots trusted or not; the next run does it again. */
+/**
+ * Files are replaced whole: a crash leaves the certificate or none; the next run does it again. Key and certificate are
+ * taken away by the key's own step, after the slice was told by a message that the key signs.
+ */
 export const certificate: Step<EnrollmentRun> = {
   name: 'certificate',
   title: 'Install the device certificate',
   async inspect(run) {
-    const { certificates, trust } = run.platform;
-    const wanted = await wantedCertificate(run);
-    const there = (await certificates.verify(run.record.slug, wanted)) && (await trust.verify(wanted.roots));
+    const there = await run.platform.certificates.verify(run.record.slug, await wantedCertificate(run));
     return there ? 'done' : 'absent';
   },
   async apply(run) {
-    const { certificates, trust } = run.platform;
-    const wanted = await wantedCertificate(run);
-    await certificates.install(run.record.slug, wanted);
-    await trust.install(wanted.roots);
+    await run.platform.certificates.install(run.record.slug, await wantedCertificate(run));
   },
   async verify(run) {
-    if ((await certificate.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
-  },
-  /** The roots only: key and certificate go with the key's own step, after the slice was told by a message it signs. */
-  async undo({ platform, options }) {
-    await platform.trust.remove(options.pinnedRoots);
+    if ((await certificate.inspect(run)) !== 'done') {
+      throw new KiwiError('state-damaged', { detail: 'the certificate that was written is not there' });
+    }
   },
 };
 

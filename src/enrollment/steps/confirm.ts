@@ -4,7 +4,7 @@ import type { Step } from '../../pipeline/step.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
 
 /** The steps whose work the slice may count on once it has this message. */
-const APPLIED = ['grant', 'certificate', 'tunnel', 'agent'];
+const APPLIED = ['grant', 'certificate', 'trust', 'tunnel', 'agent'];
 
 /** Tells the slice that all is in place. May be repeated: a crash after it costs one more message. */
 export const confirm: Step<EnrollmentRun> = {

@@ -9,6 +9,8 @@ export const preflight: Step<EnrollmentRun> = {
   inspect: () => Promise.resolve('absent'),
   async apply({ platform }) {
     await platform.preflight.check();
+    // Takes a moment, and is wanted later: it is read while the key is being found. Its failure shows where it is used.
+    void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     const agent = await platform.agent.status();
     // Replacing somebody else's agent would take the laptop away from whoever manages it now.
     if (agent.version !== undefined && !agent.configuredByUs) {

@@ -1,0 +1,23 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/** A crash leaves the root's file, in the generated bundle or not yet; the next run generates it again. */
+export const trust: Step<EnrollmentRun> = {
+  name: 'trust',
+  title: "Trust the provider's root",
+  async inspect(run) {
+    const { trustRoots } = await run.granted();
+    return (await run.platform.trust.verify(trustRoots)) ? 'done' : 'absent';
+  },
+  async apply(run) {
+    const { trustRoots } = await run.granted();
+    await run.platform.trust.install(trustRoots);
+  },
+  async verify(run) {
+    if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
+  },
+  async undo({ platform, options }) {
+    await platform.trust.remove(options.pinnedRoots);
+  },
+};
