@@ -206,6 +206,7 @@ describe('encodings', () => {
         expect(accepts(base64urlUpTo(data.length - 1), encoded)).toBe(false);
         for (const other of [`${encoded}=`, `${encoded}\n`, ` ${encoded}`, `${encoded}.`]) {
           expect(accepts(base64urlUpTo(100), other)).toBe(false);
+          expect(accepts(base64urlOf(data.length), other)).toBe(false);
         }
       }),
     );
@@ -213,6 +214,7 @@ describe('encodings', () => {
 
   it.each(['AB', 'AAB', '+-AA', 'AA/A', 'A', 'AAAA====', ''])('of bytes are not %j', (other) => {
     expect(accepts(base64urlUpTo(100), other)).toBe(false);
+    for (const length of [0, 1, 2, 3]) expect(accepts(base64urlOf(length), other)).toBe(other === '' && length === 0);
   });
 
   it.each([

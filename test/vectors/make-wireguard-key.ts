@@ -1,0 +1,79 @@
+import { createPublicKey, diffieHellman, hkdfSync } from 'node:crypto';
+
+import { p256_hasher } from '@noble/curves/nist.js';
+
+import { sha256 } from '../../src/core/bytes.ts';
+import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
+import { p256Jwk } from '../../src/protocol/common.ts';
+import {
+  deriveWireguardKey,
+  hashToCurvePoint,
+  WIREGUARD_KEY_DST,
+  WIREGUARD_KEY_LABEL,
+} from '../../src/tunnel/wireguard-key.ts';
+import { SLUG } from './make-certificates.ts';
+import { testKey } from './test-keys.ts';
+
+/** RFC 9380, appendix J.1.1. */
+export const RFC_DST = 'QUUX-V01-CS02-with-P256_XMD:SHA-256_SSWU_RO_';
+const RFC_MESSAGES = ['', 'abc', 'abcdef0123456789'];
+
+export function makeHashToCurve(): object {
+  const point = (message: string, DST: string): string =>
+    Buffer.from(p256_hasher.hashToCurve(Buffer.from(message), { DST }).toBytes(false)).toString('hex');
+  return {
+    suite: 'P256_XMD:SHA-256_SSWU_RO_',
+    dst: WIREGUARD_KEY_DST,
+    message: WIREGUARD_KEY_LABEL,
+    q: hashToCurvePoint().toString('hex'),
+    rfc9380: { dst: RFC_DST, points: RFC_MESSAGES.map((message) => ({ message, point: point(message, RFC_DST) })) },
+  };
+}
+
+/** Each step of the derivation, computed here once more and not only by the product. */
+export function makeWireguardKeys(): object {
+  const deviceKey = testKey('device');
+  const q = hashToCurvePoint();
+  const spki = spkiDer(deviceKey);
+  const salt = sha256(spki);
+  const publicKey = jwkToKey(
+    p256Jwk.parse({
+      kty: 'EC',
+      crv: 'P-256',
+      x: q.subarray(1, 33).toString('base64url'),
+      y: q.subarray(33).toString('base64url'),
+    }),
+  );
+  const shared = diffieHellman({ privateKey: deviceKey, publicKey });
+  return {
+    devicePrivateKey: deviceKey.export({ type: 'pkcs8', format: 'pem' }),
+    q: q.toString('hex'),
+    qPem: publicKey.export({ type: 'spki', format: 'pem' }),
+    ecdhX: shared.toString('hex'),
+    deviceSpki: spki.toString('hex'),
+    salt: salt.toString('hex'),
+    slug: SLUG,
+    keys: [0, 1].map((generation) => {
+      const counter = Buffer.alloc(4);
+      counter.writeUInt32BE(generation);
+      const info = Buffer.concat([Buffer.from(`${WIREGUARD_KEY_LABEL}\0${SLUG}\0`), counter]);
+      const derived = deriveWireguardKey({ deviceKey, slug: SLUG, generation });
+      return {
+        generation,
+        info: info.toString('hex'),
+        okm: Buffer.from(hkdfSync('sha256', shared, salt, info, 32)).toString('hex'),
+        privateKey: derived.privateKey.bytes.toString('base64'),
+        publicKey: derived.publicKey,
+      };
+    }),
+  };
+}
+
+export function makeThumbprint(): object {
+  const jwk = publicJwk(createPublicKey(testKey('device')));
+  return {
+    jwk,
+    input: `{"crv":"${jwk.crv}","kty":"${jwk.kty}","x":"${jwk.x}","y":"${jwk.y}"}`,
+    thumbprint: jwkThumbprint(jwk),
+  };
+}

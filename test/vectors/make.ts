@@ -1,0 +1,87 @@
+/**
+ * Writes the test vectors of docs/protocol.md beside this file. Random parts (signatures, JWEs, serial numbers) that are in the
+ * files already are kept while they fit, so a second run changes nothing.
+ *
+ *     npm run vectors              write them
+ *     npm run vectors -- --check   write nothing; exit 1 when a file is not what this script would write
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { format, resolveConfig } from 'prettier';
+
+import { isMissing } from '../../src/core/durable-file.ts';
+import { makeCertificates } from './make-certificates.ts';
+import { makeExchange } from './make-exchange.ts';
+import { makeFingerprint } from './make-fingerprint.ts';
+import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
+import { makeKeys } from './test-keys.ts';
+
+const FILES = [
+  'keys',
+  'certificates',
+  'hello',
+  'challenge',
+  'session-code',
+  'statement',
+  'grant',
+  'confirm',
+  'fingerprint',
+  'hash-to-curve',
+  'wireguard-key',
+  'thumbprint',
+] as const;
+
+const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
+
+async function readText(name: string): Promise<string> {
+  try {
+    return await readFile(fileOf(name), 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw error;
+  }
+}
+
+/** @returns the names of the files that were, or with `check` would have been, changed */
+export async function makeVectors(options: { check: boolean }): Promise<string[]> {
+  const before = new Map<string, string>();
+  for (const name of FILES) before.set(name, await readText(name));
+  const previous = (name: string): unknown => {
+    const text = before.get(name) ?? '';
+    return text === '' ? undefined : JSON.parse(text);
+  };
+  const { certificates, file } = await makeCertificates(previous('certificates'));
+  const vectors: Record<string, object> = {
+    keys: makeKeys(),
+    certificates: file,
+    ...(await makeExchange(certificates, previous)),
+    fingerprint: makeFingerprint(),
+    'hash-to-curve': makeHashToCurve(),
+    'wireguard-key': makeWireguardKeys(),
+    thumbprint: makeThumbprint(),
+  };
+  const changed: string[] = [];
+  for (const name of FILES) {
+    const config = await resolveConfig(fileOf(name));
+    const text = await format(JSON.stringify(vectors[name], undefined, 2), { ...config, parser: 'json' });
+    if (text === before.get(name)) continue;
+    changed.push(name);
+    if (!options.check) {
+      await writeFile(fileOf(name), text);
+    }
+  }
+  return changed;
+}
+
+if (import.meta.main) {
+  const check = process.argv.includes('--check');
+  const changed = await makeVectors({ check });
+  for (const name of changed) process.stderr.write(`${check ? 'not up to date' : 'written'}: ${name}.json\n`);
+  if (check && changed.length > 0) {
+    process.stderr.write(
+      'error: test vectors are not what the code makes\nhint: npm run vectors, and look at the difference\n',
+    );
+    process.exitCode = 1;
+  }
+}

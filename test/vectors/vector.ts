@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+/** Reads a vector file for a test; the schema says which parts the test looks at. */
+export function vector<S extends z.ZodType>(name: string, schema: S): z.infer<S> {
+  return schema.parse(JSON.parse(readFileSync(path.join(import.meta.dirname, `${name}.json`), 'utf8')));
+}
+
+const privateJwk = z.object({ kty: z.string(), crv: z.string(), x: z.string(), y: z.string(), d: z.string() });
+
+export const KEYS = z.object({
+  keys: z.record(
+    z.string(),
+    z.object({ jwk: privateJwk, pkcs8: z.string(), spki: z.string(), thumbprint: z.string() }),
+  ),
+});
+export const CERTIFICATES = z.object({
+  certificates: z.record(z.string(), z.object({ key: z.string(), der: z.string(), pem: z.string() })),
+});
+export const HELLO = z.object({ bytes: z.string(), helloHash: z.string() });
+
+const compact = z.object({
+  payload: z.string(),
+  key: z.string(),
+  protectedHeader: z.string(),
+  signingInput: z.string(),
+  signature: z.string(),
+  jws: z.string(),
+});
+export const CHALLENGE = compact.extend({ challengeHash: z.string() });
+export const SESSION_CODE = z.object({
+  input: z.string(),
+  helloHash: z.string(),
+  challengeHash: z.string(),
+  code: z.string(),
+});
+export const STATEMENT = z.object({
+  payload: z.string(),
+  csr: z.string(),
+  signatures: z.array(compact.omit({ payload: true, jws: true })).length(2),
+  jws: z.string(),
+  recipient: z.string(),
+  jwe: z.string(),
+  statementHash: z.string(),
+});
+export const GRANT = compact.extend({ recipient: z.string(), jwe: z.string(), grantHash: z.string() });
+export const CONFIRM = compact.extend({ steps: z.string() });
+export const FINGERPRINT = z.object({
+  salt: z.string(),
+  values: z.array(
+    z.object({
+      kind: z.string(),
+      raw: z.string(),
+      normalised: z.string().nullable(),
+      hmacInput: z.string().optional(),
+      hmac: z.string().optional(),
+    }),
+  ),
+  normalisation: z.array(z.object({ kind: z.string(), raw: z.string(), normalised: z.string().nullable() })),
+  digestInput: z.string(),
+  message: z.object({
+    algorithm: z.string(),
+    digest: z.string(),
+    components: z.array(z.object({ kind: z.string(), hmac: z.string() })),
+  }),
+});
+export const HASH_TO_CURVE = z.object({
+  suite: z.string(),
+  dst: z.string(),
+  message: z.string(),
+  q: z.string(),
+  rfc9380: z.object({ dst: z.string(), points: z.array(z.object({ message: z.string(), point: z.string() })) }),
+});
+export const WIREGUARD_KEY = z.object({
+  devicePrivateKey: z.string(),
+  q: z.string(),
+  qPem: z.string(),
+  ecdhX: z.string(),
+  deviceSpki: z.string(),
+  salt: z.string(),
+  slug: z.string(),
+  keys: z.array(
+    z.object({
+      generation: z.number(),
+      info: z.string(),
+      okm: z.string(),
+      privateKey: z.string(),
+      publicKey: z.string(),
+    }),
+  ),
+});
+export const THUMBPRINT = z.object({
+  jwk: z.object({ kty: z.string(), crv: z.string(), x: z.string(), y: z.string() }),
+  input: z.string(),
+  thumbprint: z.string(),
+});
