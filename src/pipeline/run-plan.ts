@@ -77,7 +77,8 @@ async function runItem<R>(options: PlanOptions<R>, item: PlanItem<R>): Promise<v
     options.failed?.abort();
     throw error;
   });
-  await Promise.allSettled(lanes);
+  // `first` among them: a rejection that nobody waits for yet would end the process.
+  await Promise.allSettled([...lanes, first]);
   await first;
 }
 

@@ -20,28 +20,41 @@ const ENTER = new Set([0x0a, 0x0d]);
 export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'no terminal to ask on' });
-  stderr.write(prompt);
   const pin = Buffer.alloc(MAX_BYTES);
+  // Before the question: who answers at once is not shown either.
   stdin.setRawMode(true);
   try {
+    stderr.write(prompt);
     const length = await readKeys(stdin, pin, signal);
     if (length === 0) throw new KiwiError('pin-cancelled');
     return takeBytes(pin, length);
   } finally {
     pin.fill(0);
-    stdin.setRawMode(false);
-    stdin.pause();
+    restoreTerminal(stdin);
     stderr.write('\n');
   }
+}
+
+/** A terminal that was closed meanwhile cannot be, and need not be, put back. */
+function restoreTerminal(stdin: ReadStream): void {
+  try {
+    stdin.setRawMode(false);
+  } catch {
+    // EIO: there is nobody left to type
+  }
+  stdin.pause();
 }
 
 function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     let length = 0;
     const end = (finish: () => void): void => {
-      stdin.off('data', onData);
+      stdin.off('data', onData).off('end', onGone).off('error', onGone);
       signal.removeEventListener('abort', onAbort);
       finish();
+    };
+    const onGone = (): void => {
+      end(() => reject(new KiwiError('pin-cancelled', { detail: 'the terminal is gone' })));
     };
     const onAbort = (): void => {
       end(() => reject(new KiwiError('cancelled')));
@@ -67,7 +80,7 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
     if (signal.aborted) onAbort();
     else {
       signal.addEventListener('abort', onAbort, { once: true });
-      stdin.on('data', onData);
+      stdin.on('data', onData).once('end', onGone).once('error', onGone);
       stdin.resume();
     }
   });

@@ -1,10 +1,12 @@
 import { InvalidArgumentError } from 'commander';
 
 import { toKiwiError } from '../core/errors.ts';
+import { outliveReader } from './outlive-reader.ts';
 import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
 
 /** Runs a command's action and turns whatever it throws into output and an exit code. */
 export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
+  outliveReader();
   try {
     process.exitCode = await action();
   } catch (thrown) {

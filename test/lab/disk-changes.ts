@@ -62,6 +62,8 @@ async function delivered(view: DiskView, path: string): Promise<string | undefin
       const text = await describe(join(layer, path));
       return text === 'whiteout' ? undefined : text;
     } catch (error) {
+      // A folder above it is whited out here, or is a file: the layers below do not count.
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
       if (!isMissing(error)) throw error;
     }
   }

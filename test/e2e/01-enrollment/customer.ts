@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { expect } from 'vitest';
+
 import { systemClock } from '../../../src/core/clock.ts';
 import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/open-slice.ts';
 import type { Laptop, LaptopSettings } from '../../lab/lab.ts';
@@ -80,7 +82,7 @@ export class Customer {
   async peers(): Promise<string[]> {
     const { interface: name } = this.operator.config.wireguard;
     const { stdout } = await this.world.slice.run(['/usr/bin/wg', 'show', name, 'dump']);
-    return readWgDump(stdout).peers.map(({ publicKey }) => publicKey);
+    return (readWgDump(stdout)?.peers ?? []).map(({ publicKey }) => publicKey);
   }
 
   /** Peers of devices that have ended: there are none when all is well. */
@@ -130,6 +132,39 @@ function startNameServer(world: World): void {
   world.lab.inside.spawn(['/usr/sbin/dnsmasq', ...alone, ...listen, ...names], { stdio: 'ignore' });
 }
 
+/** A few seats, handed to whoever asks next: for many short cases that leave a laptop as they found it. */
+export class Seats {
+  readonly #make: (n: number) => Promise<Seat>;
+  readonly #free: Seat[] = [];
+  readonly #waiting: ((seat: Seat) => void)[] = [];
+  #left: number;
+  #made = 0;
+
+  constructor(count: number, make: (n: number) => Promise<Seat>) {
+    this.#left = count;
+    this.#make = make;
+  }
+
+  async with<T>(use: (seat: Seat) => Promise<T>): Promise<T> {
+    const seat = await this.#take();
+    try {
+      return await use(seat);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free.push(seat);
+      else next(seat);
+    }
+  }
+
+  #take(): Seat | Promise<Seat> {
+    const seat = this.#free.pop();
+    if (seat !== undefined) return seat;
+    if (this.#left === 0) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#left--;
+    return this.#make(++this.#made);
+  }
+}
+
 /** What is different on the laptop from before the enrollment; empty when it left no trace. */
 export async function traces(seat: Seat): Promise<string[]> {
   const now = withoutTraces(await seat.laptop.changes());
@@ -138,4 +173,25 @@ export async function traces(seat: Seat): Promise<string[]> {
     ...now.filter((line) => !before.has(line)),
     ...seat.before.filter((line) => !now.includes(line)).map((line) => `was: ${line}`),
   ];
+}
+
+/** Ours, or started by us, and still running on the laptop: nothing when all is well and it is not enrolled. */
+export async function processesLeft({ laptop }: Seat): Promise<string[]> {
+  const { stdout } = await laptop.run(['/usr/bin/ps', '-eo', 'args=']);
+  const ours = /src\/cli\/main|token\/host|orbit|osqueryd|wireguard-go|wg-quick|dpkg|update-ca/u;
+  return stdout.split('\n').filter((line) => ours.test(line));
+}
+
+/** Nothing of an enrollment is left: not on the disk, not running, not in the network, not at the slice. */
+export async function expectNothingLeft(customer: Customer, seat: Seat): Promise<void> {
+  expect(await traces(seat), 'on the disk').toEqual([]);
+  expect(await processesLeft(seat), 'running').toEqual([]);
+  const { stdout } = await seat.laptop.run([
+    '/bin/sh',
+    '-c',
+    'ip -o link show; ls -A /run/kiwistack /run/wireguard 2>/dev/null',
+  ]);
+  expect(stdout, 'in the network').not.toMatch(/kiwi/u);
+  expect(await customer.liveDevicesOf(seat.serial), 'at the slice').toEqual([]);
+  expect(await customer.leftPeersOf(seat.serial), 'at the endpoint').toEqual([]);
 }

@@ -1,13 +1,18 @@
 import { afterAll, beforeAll } from 'vitest';
 
+import { atATerminal } from './at-a-terminal.ts';
+import { cancelledAtEveryMoment } from './cancelled.ts';
 import { Customer } from './customer.ts';
 import { lifeOfALaptop } from './life.ts';
 
-// One customer for everybody; each story below has laptops and keys of its own.
+// One customer for everybody; each story has laptops and keys of its own, and they go on side by side.
 let customer: Customer;
 beforeAll(async () => {
   customer = await Customer.create();
 });
 afterAll(() => customer.destroy());
 
-lifeOfALaptop(() => customer);
+const get = (): Customer => customer;
+lifeOfALaptop(get);
+atATerminal(get);
+cancelledAtEveryMoment(get);

@@ -2,12 +2,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 
 import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
 import { traces, type Customer, type Seat } from './customer.ts';
+import { step } from './step.ts';
 
 const STEPS = [
   'preflight',
@@ -28,7 +29,7 @@ const TUNNEL = 'kiwi-acme';
 
 /** The life of a laptop: nothing inside, enrolled, green, restarted, uninstalled, enrolled again. */
 export function lifeOfALaptop(getCustomer: () => Customer): void {
-  describe.concurrent('the life of a laptop', () => {
+  describe('the life of a laptop', { concurrent: true }, () => {
     let customer: Customer;
     let ada: Seat;
     let routesBefore: string;
@@ -40,7 +41,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
     const get = async (url: string, ...args: string[]): Promise<number> =>
       (await ada.laptop.run(['/usr/bin/curl', '-sS', '--max-time', '3', ...args, url])).code;
 
-    test.sequential('before: nothing inside answers', async () => {
+    step('before: nothing inside answers', async () => {
       customer = getCustomer();
       ada = await customer.seat('ada', { resolved: true, slim: false });
       for (const url of [INTRANET_URL, STEP_CA, FLEET_URL]) expect(await get(url, '-k'), url).not.toBe(0);
@@ -49,7 +50,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(status).toMatchObject({ code: 3, result: { result: 'not-enrolled' } });
     });
 
-    test.sequential('enroll --json tells every step and ends green', async () => {
+    step('enroll --json tells every step and ends green', async () => {
       const run = await runEnroll(ada.laptop);
       expect(run.code, run.output).toBe(0);
       const told = run.events.map(({ type, step }) => [type, step].filter(Boolean).join(' '));
@@ -58,14 +59,17 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
         slice: ['slice-proven'],
         statement: ['touch-expected', 'touched'],
       };
-      const expected = STEPS.flatMap((step) => [`step-started ${step}`, ...(extra[step] ?? []), `step-done ${step}`]);
-      expect(told).toEqual([...expected, 'result']);
+      const expected = STEPS.flatMap((name) => [`step-started ${name}`, ...(extra[name] ?? []), `step-done ${name}`]);
+      expect(told.filter((line) => !line.endsWith(' trust'))).toEqual([...expected, 'result']);
+      // The system's trust store is brought up to date beside the tunnel and the agent.
+      const beside = ['step-done certificate', 'step-started trust', 'step-done trust', 'step-started confirm'];
+      expect(told.filter((line) => beside.includes(line))).toEqual(beside);
       expect(run.result).toMatchObject({ type: 'result', result: 'green', customer: 'Acme GmbH', hostName: 'ada' });
       const [device] = await customer.liveDevicesOf(ada.serial);
       expect(device).toMatchObject({ state: 'active', id: run.result['deviceId'], hostName: 'ada', role: 'engineer' });
     });
 
-    test.sequential('key and certificate lie where smallstep looks, and only root reads the key', async () => {
+    step('key and certificate lie where smallstep looks, and only root reads the key', async () => {
       const modes = async (file: string): Promise<string> => {
         const { mode, uid, gid } = await stat(ada.laptop.path(file));
         return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
@@ -81,7 +85,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(await modes('/var/lib/kiwistack/enrollment.json')).toBe('600 0:0');
     });
 
-    test.sequential('openssl verifies the chain, with the CRL that the certificate names', async () => {
+    step('openssl verifies the chain, with the CRL that the certificate names', async () => {
       const { out } = await sh(`set -e
         cd /tmp; certs=/etc/step/certs
         curl -sS --max-time 3 -o crl.der ${CRL}; openssl crl -inform DER -in crl.der -out crl.pem
@@ -93,13 +97,13 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(points).toEqual([CRL, CRL]);
     });
 
-    test.sequential('the provider’s root is trusted by the whole system', async () => {
+    step('the provider’s root is trusted by the whole system', async () => {
       const bundle = await readFile(ada.laptop.path('/etc/ssl/certs/ca-certificates.crt'), 'utf8');
       const root = await readFile(path.join(customer.world.sliceDir, 'msp', 'root.crt'), 'utf8');
       expect(bundle).toContain(root.trim());
     });
 
-    test.sequential('what is inside answers now, and only that goes through the tunnel', async () => {
+    step('what is inside answers now, and only that goes through the tunnel', async () => {
       expect(await get(INTRANET_URL)).toBe(0); // without -k: the root is trusted
       expect(await get(STEP_CA)).toBe(0);
       expect(await get(FLEET_URL, '--cacert', '/etc/fleet/fleet.pem')).toBe(0);
@@ -115,7 +119,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect((await sh('ip route get 203.0.113.10')).out).toContain('dev eth0');
     });
 
-    test.sequential('both ends of the tunnel know each other by the derived key', async () => {
+    step('both ends of the tunnel know each other by the derived key', async () => {
       const [device] = await customer.liveDevicesOf(ada.serial);
       const publicKey = (await sh(`wg show ${TUNNEL} private-key | wg pubkey`)).out;
       const pem = await readFile(ada.laptop.path('/etc/step/certs/acme.key'), 'utf8');
@@ -132,7 +136,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(here.stdout).toContain(`${publicKey}\t${device?.address ?? '?'}/32`);
     });
 
-    test.sequential('names of the customer are asked inside, all others as before', async () => {
+    step('names of the customer are asked inside, all others as before', async () => {
       const dns = (
         await sh(`resolvectl dns ${TUNNEL}; resolvectl domain ${TUNNEL}; resolvectl default-route ${TUNNEL}`)
       ).out;
@@ -141,20 +145,20 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect((await sh('getent hosts www.other.example')).code, 'it would have an answer for that too').toBe(2);
     });
 
-    test.sequential('Fleet knows this very machine, online', async () => {
+    step('Fleet knows this very machine, online', async () => {
       const hosts = await customer.fleetHosts(ada.laptop);
       expect(hosts).toHaveLength(1);
       expect(hosts[0]).toMatchObject({ status: 'online', hardware_serial: ada.laptop.dmi.product_serial });
       expect(String(hosts[0]?.['uuid']).toLowerCase()).toBe(ada.laptop.dmi.product_uuid.toLowerCase());
     });
 
-    test.sequential('the enroll secret is not on the disk any more', async () => {
+    step('the enroll secret is not on the disk any more', async () => {
       const secret = (await readFile(path.join(customer.world.fleetDir, 'enroll-secret'), 'utf8')).trim();
       expect((await sh(`grep -rl -e '${secret}' /etc /opt/orbit /var/lib/kiwistack`)).out).toBe('');
       expect((await sh('cat /etc/fleet/enroll.env')).out).toContain('ORBIT_ENROLL_SECRET=removed-after-enrollment');
     });
 
-    test.sequential('status says so, to a person and to a program', async () => {
+    step('status says so, to a person and to a program', async () => {
       const person = await customer.world.cli(ada.laptop, ['status']);
       expect(person).toMatchObject({ code: 0, stdout: expect.stringContaining('All is well.') as string });
       const program = await customer.world.cli(ada.laptop, ['status', '--json']);
@@ -164,23 +168,28 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       });
     });
 
-    test.sequential('a second enroll has nothing to do', async () => {
+    step('a second enroll has nothing to do', async () => {
       const run = await runEnroll(ada.laptop);
       expect(run.code).toBe(0);
       expect(run.result).toMatchObject({ type: 'result', result: 'already-enrolled' });
       expect(await customer.devicesOf(ada.serial)).toHaveLength(1);
     });
 
-    test.sequential('after a power cut all of it comes back by itself', async () => {
+    step('after a power cut all of it comes back by itself', async () => {
       await ada.laptop.powerOff();
       await ada.laptop.boot();
-      await expect
-        .poll(() => customer.world.cli(ada.laptop, ['status', '--json']), { timeout: 30_000, interval: 500 })
-        .toMatchObject({ code: 0, result: { result: 'healthy' } });
+      await vi.waitFor(
+        async () =>
+          expect(await customer.world.cli(ada.laptop, ['status', '--json'])).toMatchObject({
+            code: 0,
+            result: { result: 'healthy' },
+          }),
+        { timeout: 30_000, interval: 500 },
+      );
       expect(await get(INTRANET_URL)).toBe(0);
     });
 
-    test.sequential('uninstall leaves nothing, here and at the slice', async () => {
+    step('uninstall leaves nothing, here and at the slice', async () => {
       const [device] = await customer.liveDevicesOf(ada.serial);
       const certificate = (await sh('openssl x509 -in /etc/step/certs/acme.crt -noout -serial')).out.replace(
         'serial=',
@@ -207,7 +216,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(crl.stdout).toContain(`Serial Number: ${certificate}`);
     });
 
-    test.sequential('status then says that it is not enrolled, with exit code 3', async () => {
+    step('status then says that it is not enrolled, with exit code 3', async () => {
       const person = await customer.world.cli(ada.laptop, ['status']);
       expect(person.code).toBe(3);
       expect(person.stderr).toContain('[not-enrolled]');
@@ -215,7 +224,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(again).toMatchObject({ code: 3, result: { error: { code: 'not-enrolled' } } });
     });
 
-    test.sequential('a laptop that left may come back', async () => {
+    step('a laptop that left may come back', async () => {
       ada.reader = await customer.world.plugIn(ada.laptop, ada.serial);
       const run = await runEnroll(ada.laptop);
       expect(run.code, run.output).toBe(0);

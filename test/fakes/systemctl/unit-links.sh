@@ -59,6 +59,8 @@ disable_unit() {
   fi
   for link in "${links[@]}"; do
     if [[ -L $link ]]; then rm -f "$link" && say "Removed \"$link\"."; fi
+    # As systemd does, a folder goes with its last link.
+    if [[ $link == *.@(wants|requires)/* ]]; then rmdir "${link%/*}" 2>/dev/null || true; fi
   done
   return 0
 }

@@ -1,0 +1,117 @@
+import { describe, expect, vi } from 'vitest';
+
+import { PIN } from '../../world/world.ts';
+import { expectNothingLeft, traces, type Customer, type Seat } from './customer.ts';
+import { step } from './step.ts';
+import { Terminal } from './terminal.ts';
+
+const PIN_PROMPT = /PIN of YubiKey \d+ \([^)]*\): $/u;
+
+/** What a person sees and types. */
+export function atATerminal(getCustomer: () => Customer): void {
+  describe('a person at a terminal', { concurrent: true }, () => {
+    let customer: Customer;
+    let bob: Seat;
+
+    const enroll = (): Terminal => new Terminal(bob.laptop, ['enroll', '--wait', '10']);
+
+    step('Ctrl-C while the PIN is asked for: as before, and the terminal echoes again', async () => {
+      customer = getCustomer();
+      bob = await customer.seat('bob', { touch: { mode: 'manual' } });
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      terminal.type('12');
+      terminal.ctrlC();
+      expect(await terminal.exitCode(), terminal.screen).toBe(130);
+      expect(terminal.restored, terminal.screen).toBe(true);
+      expect(terminal.screen).toContain('[cancelled]');
+      await expectNothingLeft(customer, bob);
+    });
+
+    step('nothing entered', async () => {
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      terminal.type('\r');
+      expect(await terminal.exitCode(), terminal.screen).toBe(3);
+      expect(terminal.screen).toContain('[pin-cancelled]');
+      expect(terminal.restored, terminal.screen).toBe(true);
+      await expectNothingLeft(customer, bob);
+    });
+
+    step('a wrong PIN: says how many tries are left, and asks no second time', async () => {
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      terminal.type('654321\r');
+      expect(await terminal.exitCode(), terminal.screen).toBe(3);
+      expect(terminal.screen).toContain('[pin-wrong]');
+      expect(terminal.screen).toMatch(/2 tries left/u);
+      expect(terminal.screen).not.toContain('654321');
+      expect(terminal.restored, terminal.screen).toBe(true);
+      await expectNothingLeft(customer, bob);
+    });
+
+    step('Ctrl-C while the key waits for a touch', async () => {
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      terminal.type(`${PIN}\r`);
+      await terminal.until(/TOUCH your YubiKey now/u);
+      await bob.reader.control.untilBlinking();
+      terminal.ctrlC();
+      expect(await terminal.exitCode(), terminal.screen).toBe(130);
+      expect(terminal.restored, terminal.screen).toBe(true);
+      await expectNothingLeft(customer, bob);
+    });
+
+    step('the window is closed while the key waits for a touch', async () => {
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      terminal.type(`${PIN}\r`);
+      await terminal.until(/TOUCH your YubiKey now/u);
+      terminal.close();
+      await terminal.ended;
+      await vi.waitFor(async () => expect(await traces(bob)).toEqual([]), { timeout: 20_000, interval: 200 });
+      await expectNothingLeft(customer, bob);
+    });
+
+    step('PIN and touch, and a last line that says what works', async () => {
+      // A key that was left blinking goes on for 15 seconds: pulled and put in again, it has forgotten.
+      await bob.reader.control.pull();
+      await bob.reader.control.insert(customer.world.keyFile(bob.serial));
+      const terminal = enroll();
+      await terminal.until(PIN_PROMPT);
+      // A slip of the finger is taken back.
+      terminal.type(`9\u007f${PIN}\r`);
+      await terminal.until(/TOUCH your YubiKey now/u);
+      await bob.reader.control.untilBlinking();
+      await bob.reader.control.touch();
+      await terminal.until(/Touched\. You need not do anything more\./u);
+      expect(await terminal.exitCode(), terminal.screen).toBe(0);
+      const shown = terminal.screen.slice(0, terminal.screen.indexOf('exit code')).trim().split(/\r?\n/u);
+      expect(shown.at(-1)).toMatch(
+        /^bob is enrolled with Acme GmbH and green in Fleet \(\d+\.\d s\)\. The tunnel is up/u,
+      );
+      expect(terminal.screen).toMatch(/Acme GmbH .* has proved itself\. Session code: \d{3} \d{3}/u);
+      const order = ['has proved itself', 'PIN of YubiKey', 'TOUCH your', 'Touched.', 'Bring up the tunnel'];
+      expect(order.map((text) => terminal.screen.indexOf(text))).toEqual(
+        order.map((text) => terminal.screen.indexOf(text)).sort((a, b) => a - b),
+      );
+      expect(terminal.screen).not.toContain(PIN);
+      expect(terminal.restored, terminal.screen).toBe(true);
+    });
+
+    step('a second enroll answers in one line', async () => {
+      const terminal = enroll();
+      expect(await terminal.exitCode()).toBe(0);
+      expect(terminal.screen).toContain('This laptop is already enrolled (bob with Acme GmbH).');
+    });
+
+    step('uninstall says what it takes back', async () => {
+      const terminal = new Terminal(bob.laptop, ['uninstall']);
+      expect(await terminal.exitCode(), terminal.screen).toBe(0);
+      expect(terminal.screen).toContain(
+        'This laptop is no longer enrolled with Acme GmbH; nothing of it is left here.',
+      );
+      await expectNothingLeft(customer, bob);
+    });
+  });
+}
