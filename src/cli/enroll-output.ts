@@ -41,7 +41,7 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'undo-failed':
           say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
-          say('  Run `kiwistack-enroll uninstall` to try again.');
+          say('  Run `kiwistack-enroll enroll` to go on, or `kiwistack-enroll uninstall` to take it back.');
           break;
       }
     },

@@ -40,6 +40,8 @@ export class EnrollmentRun {
   #token: Token | undefined;
   /** The key in hand; absent when an earlier run had its signature already. */
   key: EnrollmentKey | undefined;
+  /** The slice has a confirmed device of ours and could not be told that it ends: record and key are kept for telling it. */
+  sliceUntold = false;
 
   constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
     this.options = options;
@@ -84,6 +86,12 @@ export class EnrollmentRun {
 
   async saveExchange(change: Partial<NonNullable<EnrollmentRecord['exchange']>>): Promise<void> {
     await this.save({ exchange: { ...this.exchange, ...change } });
+  }
+
+  /** The slice has refused these bytes: they need not be sent again. */
+  async forgetStatement(): Promise<void> {
+    const { statement: _, ...exchange } = this.exchange;
+    await this.save({ exchange });
   }
 
   /** The last save: the exchange with the slice has done its work and goes. */

@@ -48,6 +48,8 @@ const schema = z.strictObject({
       address: z.string(),
       probe: z.string(),
       fleetUrl: z.string(),
+      /** Set before the confirmation is sent: from then on the device does not end at the slice by itself. */
+      confirmed: z.boolean(),
       enrolledAt: z.iso.datetime({ precision: 3 }),
     })
     .optional(),

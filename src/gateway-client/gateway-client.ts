@@ -187,16 +187,12 @@ export interface DeviceIdentity {
 
 /** The gateway's refusal as an error of ours; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
 function refusal(status: number, text: string): KiwiError {
-  const { code, message, requestId, retryable } = parseMessage(
-    publicError,
-    text,
-    LIMITS.error,
-    'gateway-answer-invalid',
-  );
+  // Its message and hint are those of the same table as ours, so that only the code is taken.
+  const { code, requestId, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
   if (!isErrorCode(code)) {
     return new KiwiError('gateway-answer-invalid', { detail: `HTTP ${status}: ${code}`, requestId });
   }
-  return new KiwiError(code, { detail: message, requestId, retryable });
+  return new KiwiError(code, { requestId, retryable });
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

@@ -13,6 +13,9 @@ export const confirm: Step<EnrollmentRun> = {
   inspect: () => Promise.resolve('absent'),
   async apply(run) {
     const { hash } = await run.granted();
+    const { device } = run.record;
+    if (device === undefined) throw new TypeError('no grant was checked');
+    await run.save({ device: { ...device, confirmed: true } });
     const message = { grantHash: hash, stepsDigest: digest(APPLIED.join('\n')) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
     if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });

@@ -15,6 +15,7 @@ export const grant: Step<EnrollmentRun> = {
         address: granted.wireguard.address,
         probe: granted.wireguard.probe,
         fleetUrl: granted.fleet.url,
+        confirmed: false,
         enrolledAt: granted.issuedAt,
       },
     });

@@ -40,7 +40,14 @@ export const statement: Step<EnrollmentRun> = {
       }
     }
     const client = await run.client();
-    await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000));
+    try {
+      await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000));
+    } catch (error) {
+      // An unconfirmed device ends by itself when its time to confirm is over.
+      if (run.record.device?.confirmed !== true) return;
+      run.sliceUntold = true;
+      throw error;
+    }
   },
 };
 
@@ -48,7 +55,14 @@ async function requestGrant(run: EnrollmentRun, signal: AbortSignal): Promise<vo
   const { statement: jwe } = run.exchange;
   if (jwe === undefined) throw new TypeError('nothing was signed yet');
   const client = await run.client();
-  await run.saveExchange({ grant: await client.statement(run.opened().challenge.sessionId, jwe, signal) });
+  let grant: string;
+  try {
+    grant = await client.statement(run.opened().challenge.sessionId, jwe, signal);
+  } catch (error) {
+    if (error instanceof KiwiError && error.requestId !== undefined && !error.retryable) await run.forgetStatement();
+    throw error;
+  }
+  await run.saveExchange({ grant });
 }
 
 async function signStatement(run: EnrollmentRun): Promise<string> {
