@@ -1,12 +1,19 @@
-import type { KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  diffieHellman,
+  generateKeyPairSync,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
 
-import { CompactEncrypt, compactDecrypt } from 'jose';
 import { z } from 'zod';
 
+import { base64url, sha256 } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { JoseError } from './jws.ts';
-import { jwkToKey } from './keys.ts';
+import { jwkToKey, publicJwk } from './keys.ts';
 
 /** The only header of an encrypted message of kiwi/1 (RFC 7516; ECDH-ES direct, RFC 7518 section 4.6; no compression). */
 const header = z.strictObject({
@@ -16,44 +23,87 @@ const header = z.strictObject({
   epk: p256Jwk,
 });
 
-/** Encrypts to a P-256 key: compact JWE. */
-export async function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, typ: string): Promise<string> {
-  return new CompactEncrypt(Buffer.from(plaintext))
-    .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', typ })
-    .encrypt(jwkToKey(recipient));
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * Encrypts to a P-256 key: compact JWE.
+ *
+ * With node:crypto at once and not through `jose`, whose WebCrypto calls each cost a trip to another thread: 2 ms of a gateway's
+ * 6 ms for an enrollment (2026-11). Tests hold both against each other.
+ */
+export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, typ: string): Promise<string> {
+  // A promise, because a recipient that is no point of the curve throws.
+  return Promise.resolve().then(() => {
+    const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
+    const protectedHeader = base64url(Buffer.from(JSON.stringify(content)));
+    const iv = randomBytes(IV_BYTES);
+    const key = agree(ephemeral.privateKey, jwkToKey(recipient));
+    const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(protectedHeader, 'ascii'));
+    const ciphertext = Buffer.concat([cipher.update(Buffer.from(plaintext)), cipher.final()]);
+    // Direct agreement: the encrypted key between the first two dots is empty.
+    return [protectedHeader, '', base64url(iv), base64url(ciphertext), base64url(cipher.getAuthTag())].join('.');
+  });
 }
 
 /**
  * Decrypts a compact JWE with a P-256 private key.
  * @throws JoseError for any other form, another `typ`, another recipient, or a changed byte
  */
-export async function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Promise<Buffer> {
+export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Promise<Buffer> {
+  return Promise.resolve().then(() => {
+    const [protectedHeader = '', encryptedKey, ...rest] = jwe.split('.');
+    const content = parseHeader(decode(protectedHeader));
+    if (content.typ !== typ) throw new JoseError('another typ');
+    const [iv, ciphertext, tag, ...more] = rest.map(decode);
+    if (encryptedKey !== '' || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES || more.length > 0) {
+      throw new JoseError('not a compact JWE of kiwi/1');
+    }
+    try {
+      const key = agree(privateKey, jwkToKey(content.epk));
+      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
+      decipher.setAAD(Buffer.from(protectedHeader, 'ascii')).setAuthTag(tag);
+      return Buffer.concat([decipher.update(ciphertext ?? Buffer.alloc(0)), decipher.final()]);
+    } catch (error) {
+      throw new JoseError('cannot be decrypted', { cause: error });
+    }
+  });
+}
+
+/** The content key of ECDH-ES in direct agreement: one round of the Concat KDF with SHA-256 (RFC 7518, section 4.6.2). */
+function agree(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+  const algorithm = Buffer.from('A256GCM', 'ascii');
+  return sha256(
+    Buffer.concat([
+      number(1), // the round
+      diffieHellman({ privateKey, publicKey }),
+      number(algorithm.length),
+      algorithm,
+      number(0), // PartyUInfo: none
+      number(0), // PartyVInfo: none
+      number(256), // SuppPubInfo: length of the key in bits
+    ]),
+  );
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+function parseHeader(bytes: Buffer): z.infer<typeof header> {
   try {
-    const protectedHeader = refuseOtherSpelling(jwe);
-    if (header.parse(parseStrictJson(protectedHeader, 4096)).typ !== typ) throw new JoseError('another typ');
-    const { plaintext } = await compactDecrypt(jwe, privateKey, {
-      keyManagementAlgorithms: ['ECDH-ES'],
-      contentEncryptionAlgorithms: ['A256GCM'],
-    });
-    return Buffer.from(plaintext);
+    return header.parse(parseStrictJson(bytes, 4096));
   } catch (error) {
-    if (error instanceof JoseError) throw error;
-    throw new JoseError('cannot be decrypted', { cause: error });
+    throw new JoseError('not the header of a JWE of kiwi/1', { cause: error });
   }
 }
 
-/**
- * The bytes of a message are hashed and compared, so there must be one spelling of it: five segments (RFC 7516, section 7.1) of
- * canonical base64url, the second empty (no encrypted key with ECDH-ES). GCM protects what they decode to, not how they are written.
- *
- * @returns the bytes of the header
- */
-function refuseOtherSpelling(jwe: string): Buffer {
-  const segments = jwe.split('.');
-  if (segments.length !== 5 || segments[1] !== '') throw new JoseError('not a compact JWE');
-  const bytes = segments.map((segment) => Buffer.from(segment, 'base64url'));
-  if (bytes.some((decoded, index) => decoded.toString('base64url') !== segments[index])) {
-    throw new JoseError('not canonical base64url');
-  }
-  return bytes[0] ?? Buffer.alloc(0);
+/** Base64url in its one canonical form; empty is allowed: a plaintext may be. */
+function decode(encoded: string): Buffer {
+  const bytes = Buffer.from(encoded, 'base64url');
+  if (bytes.toString('base64url') !== encoded) throw new JoseError('not canonical base64url');
+  return bytes;
 }

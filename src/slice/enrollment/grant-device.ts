@@ -113,7 +113,7 @@ async function reserve(
     statementHash,
     deviceId,
     hostName: statement.host.name,
-    hostSuffixes: Array.from({ length: 16 }, () => randomBytes(2).toString('hex')),
+    hostSuffixes: randomBytes(32).toString('hex').match(/.{4}/g) ?? [],
     wireguardPublicKey: statement.wireguardPublicKey,
     presharedKey: randomBytes(32).toString('base64'),
     deviceKey,

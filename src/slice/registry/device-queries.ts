@@ -7,7 +7,7 @@ import type {
   ReservationRequest,
   StoredGrant,
 } from './registry.ts';
-import { reserve, rollbackReservation } from './reserve.ts';
+import { forgetFingerprint, reserve, rollbackReservation } from './reserve.ts';
 import { addressText, insertAudit, toDevice } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
@@ -25,7 +25,7 @@ export function deviceQueries(db: SqliteDatabase) {
       deviceId,
     );
     if (changed === 0) return false;
-    db.run('DELETE FROM fingerprint WHERE device_id = ?', deviceId);
+    forgetFingerprint(db, deviceId);
     db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
     db.run(
       'UPDATE certificate SET revoke_why = ? WHERE device_id = ? AND revoke_why IS NULL AND not_after > ?',

@@ -19,30 +19,30 @@ const MIGRATIONS: readonly string[] = [
     id TEXT PRIMARY KEY, attempt_id TEXT NOT NULL UNIQUE, hello_hash TEXT NOT NULL, thumbprint TEXT NOT NULL,
     challenge TEXT NOT NULL, challenge_hash TEXT NOT NULL, code TEXT NOT NULL, private_key TEXT, remote TEXT NOT NULL,
     created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE INDEX session_expiry ON session (expires_at);
   CREATE TABLE outcome (
     attempt_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, statement_hash TEXT NOT NULL, device_id TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('in-progress', 'granted', 'closed')), grant_text TEXT
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE TABLE device (
     id TEXT PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('reserved', 'pending', 'active', 'ended')),
     attempt_id TEXT NOT NULL, host_name TEXT NOT NULL, address INTEGER NOT NULL, wireguard_key TEXT NOT NULL,
     preshared_key TEXT NOT NULL, device_key TEXT NOT NULL, thumbprint TEXT NOT NULL, csr TEXT NOT NULL, role TEXT NOT NULL,
-    yubikey_serial INTEGER NOT NULL, fingerprint_digest TEXT NOT NULL, host TEXT NOT NULL, created_at INTEGER NOT NULL,
+    yubikey_serial INTEGER NOT NULL, fingerprint TEXT NOT NULL, host TEXT NOT NULL, created_at INTEGER NOT NULL,
     granted_at INTEGER, confirm_by INTEGER, confirmed_at INTEGER, grant_hash TEXT, steps_digest TEXT,
     ended_at INTEGER, end_reason TEXT, supersedes TEXT, consent_id TEXT
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE UNIQUE INDEX device_live_address ON device (address) WHERE state <> 'ended';
   CREATE INDEX device_live_host ON device (host_name) WHERE state <> 'ended';
   CREATE INDEX device_live_wireguard ON device (wireguard_key) WHERE state <> 'ended';
   CREATE INDEX device_live_thumbprint ON device (thumbprint) WHERE state <> 'ended';
   CREATE INDEX device_unconfirmed ON device (confirm_by) WHERE state = 'pending';
-  CREATE INDEX device_reserved ON device (created_at) WHERE state = 'reserved';
+  CREATE INDEX device_reserved ON device (attempt_id) WHERE state = 'reserved';
+  -- One entry for each component of a live device by which it can be found again; all of them are in the device's row.
   CREATE TABLE fingerprint (
-    device_id TEXT NOT NULL, kind TEXT NOT NULL, hmac TEXT NOT NULL, PRIMARY KEY (device_id, kind, hmac)
+    hmac TEXT NOT NULL, kind TEXT NOT NULL, device_id TEXT NOT NULL, PRIMARY KEY (hmac, kind, device_id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX fingerprint_value ON fingerprint (hmac, kind);
   CREATE TABLE consent (
     id TEXT PRIMARY KEY, device_id TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
   ) STRICT, WITHOUT ROWID;

@@ -219,6 +219,8 @@ export interface Registry {
   /** The newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
 
+  /** Upkeep for quiet moments: what was deleted is gone from the disk afterwards. */
+  tidy(): Promise<void>;
   /** Safe to repeat. */
   close(): void;
 }

@@ -1,7 +1,7 @@
-import type { ComponentKind, Fingerprint } from '../../protocol/fingerprint.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
 import type { Device, ReservationRefusal, ReservationRequest } from './registry.ts';
-import { toDevice, toSession, toYubikey } from './rows.ts';
+import { fingerprintOf, toDevice, toSession, toYubikey } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
 /**
@@ -63,7 +63,7 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
   db.run('UPDATE session SET used_at = NULL WHERE attempt_id = ?', attemptId ?? null);
   if (consentId !== undefined && consentId !== null)
     db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);
-  db.run('DELETE FROM fingerprint WHERE device_id = ?', deviceId);
+  forgetFingerprint(db, deviceId);
   db.run('DELETE FROM device WHERE id = ?', deviceId);
 }
 
@@ -136,9 +136,7 @@ function liveDevicesLike(
   request: ReservationRequest,
 ): { id: string; state: string; yubikeySerial: number; sharesKey: boolean; components: Fingerprint['components'] }[] {
   const ids = new Set<string>();
-  for (const { kind, hmac } of request.fingerprint.components) {
-    // Thousands of laptops share a processor; it never decides.
-    if (kind === 'cpu') continue;
+  for (const { kind, hmac } of findable(request.fingerprint)) {
     for (const row of db.all('SELECT device_id FROM fingerprint WHERE hmac = ? AND kind = ?', hmac, kind)) {
       ids.add(String(row['device_id']));
     }
@@ -154,11 +152,12 @@ function liveDevicesLike(
       .map((row) => String(row['id'])),
   );
   return [...new Set([...ids, ...holders])].flatMap((id) => {
-    const device = db.get("SELECT state, yubikey_serial FROM device WHERE id = ? AND state <> 'ended'", id);
+    const device = db.get(
+      "SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND state <> 'ended'",
+      id,
+    );
     if (device === undefined) return [];
-    const components = db
-      .all('SELECT kind, hmac FROM fingerprint WHERE device_id = ?', id)
-      .map((row) => ({ kind: String(row['kind']) as ComponentKind, hmac: String(row['hmac']) }));
+    const { components } = fingerprintOf(device);
     const state = String(device['state']);
     return [{ id, state, yubikeySerial: Number(device['yubikey_serial']), sharesKey: holders.has(id), components }];
   });
@@ -207,7 +206,7 @@ function insertDevice(
 ): void {
   db.run(
     `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,
-                         yubikey_serial, fingerprint_digest, host, created_at, supersedes, consent_id)
+                         yubikey_serial, fingerprint, host, created_at, supersedes, consent_id)
      VALUES (?, 'reserved', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     request.deviceId,
     place.attemptId,
@@ -220,13 +219,26 @@ function insertDevice(
     request.csr,
     request.role,
     request.yubikeySerial,
-    request.fingerprint.digest,
+    JSON.stringify(request.fingerprint),
     JSON.stringify(request.host),
     request.now,
     place.supersedes,
     place.consentId,
   );
-  for (const { kind, hmac } of request.fingerprint.components) {
-    db.run('INSERT INTO fingerprint (device_id, kind, hmac) VALUES (?, ?, ?)', request.deviceId, kind, hmac);
+  for (const { kind, hmac } of findable(request.fingerprint)) {
+    db.run('INSERT INTO fingerprint (hmac, kind, device_id) VALUES (?, ?, ?)', hmac, kind, request.deviceId);
   }
 }
+
+/** Takes a device's fingerprint out of what new ones are compared with. Safe to repeat. */
+export function forgetFingerprint(db: SqliteDatabase, deviceId: string): void {
+  const row = db.get('SELECT fingerprint FROM device WHERE id = ?', deviceId);
+  if (row === undefined) return;
+  for (const { kind, hmac } of findable(fingerprintOf(row))) {
+    db.run('DELETE FROM fingerprint WHERE hmac = ? AND kind = ? AND device_id = ?', hmac, kind, deviceId);
+  }
+}
+
+/** Thousands of laptops share a processor: it never decides, so nobody is looked up by it. */
+const findable = (print: Fingerprint): Fingerprint['components'] =>
+  print.components.filter((component) => component.kind !== 'cpu');

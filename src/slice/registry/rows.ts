@@ -1,12 +1,14 @@
 import type { SQLInputValue } from 'node:sqlite';
 
-import { p256Jwk } from '../../protocol/common.ts';
-import { statement } from '../../protocol/statement.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { AuditRecord, Device, IssuedCertificate, Outcome, Session, Yubikey } from './registry.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import type { AuditEntry, DeviceState, EndReason } from './registry.ts';
 
-/** Rows to records. The table definitions (STRICT) vouch for the types that are asserted here. */
+/**
+ * Rows to records. The table definitions (STRICT) vouch for the types that are asserted here, and the schemas of the messages, by which
+ * everything in JSON was checked before it was stored.
+ */
 
 const isNull = (row: Row, name: string): boolean => row[name] === null || row[name] === undefined;
 const text = (row: Row, name: string): string => String(row[name]);
@@ -75,13 +77,13 @@ export function toDevice(row: Row): Device {
     address: addressText(number(row, 'address')),
     wireguardPublicKey: text(row, 'wireguard_key'),
     presharedKey: text(row, 'preshared_key'),
-    deviceKey: p256Jwk.parse(JSON.parse(text(row, 'device_key'))),
+    deviceKey: JSON.parse(text(row, 'device_key')) as Device['deviceKey'],
     deviceKeyThumbprint: text(row, 'thumbprint'),
     csr: text(row, 'csr'),
     role: text(row, 'role'),
     yubikeySerial: number(row, 'yubikey_serial'),
-    fingerprintDigest: text(row, 'fingerprint_digest'),
-    host: statement.shape.host.parse(JSON.parse(text(row, 'host'))),
+    fingerprintDigest: fingerprintOf(row).digest,
+    host: JSON.parse(text(row, 'host')) as Device['host'],
     createdAt: number(row, 'created_at'),
     grantedAt: numberOrNull(row, 'granted_at'),
     confirmBy: numberOrNull(row, 'confirm_by'),
@@ -92,6 +94,11 @@ export function toDevice(row: Row): Device {
     endReason: textOrNull(row, 'end_reason') as EndReason | null,
     supersedes: textOrNull(row, 'supersedes'),
   };
+}
+
+/** Checked by the schema of the statement before it was stored. */
+export function fingerprintOf(row: Row): Fingerprint {
+  return JSON.parse(text(row, 'fingerprint')) as Fingerprint;
 }
 
 export function toAudit(row: Row): AuditRecord {

@@ -17,6 +17,8 @@ export interface SqliteDatabase {
    * turn, and it does not stop the process: a busy gateway would otherwise wait for the disk at every commit.
    */
   durable(): Promise<void>;
+  /** Moves what was committed into the main file and empties the log, in which deleted secrets would stay readable. */
+  tidy(): void;
   close(): void;
 }
 
@@ -56,6 +58,7 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
       }
     },
     durable: sync,
+    tidy: () => db.exec('PRAGMA wal_checkpoint(TRUNCATE)'),
     close: () => {
       if (!db.isOpen) return;
       db.close();

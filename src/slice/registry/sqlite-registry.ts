@@ -5,7 +5,9 @@ import type { Registry } from './registry.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
 
 type Sync = {
-  [K in Exclude<keyof Registry, 'close'>]: (...args: Parameters<Registry[K]>) => Awaited<ReturnType<Registry[K]>>;
+  [K in Exclude<keyof Registry, 'close' | 'tidy'>]: (
+    ...args: Parameters<Registry[K]>
+  ) => Awaited<ReturnType<Registry[K]>>;
 };
 
 /**
@@ -29,5 +31,12 @@ export function createSqliteRegistry(file: string): Registry {
     };
     return [name, call];
   });
-  return { ...(Object.fromEntries(entries) as Omit<Registry, 'close'>), close: () => db.close() };
+  return {
+    ...(Object.fromEntries(entries) as Omit<Registry, 'close' | 'tidy'>),
+    tidy: () =>
+      Promise.resolve().then(() => {
+        db.tidy();
+      }),
+    close: () => db.close(),
+  };
 }

@@ -37,7 +37,10 @@ export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promi
     try {
       await slice.clock.sleep(INTERVAL_MS, signal);
       await reap(slice);
-      if (round % RECONCILE_EVERY === 0) await reconcilePeers(slice);
+      if (round % RECONCILE_EVERY === 0) {
+        await reconcilePeers(slice);
+        await slice.registry.tidy();
+      }
     } catch (error) {
       if (isAborted(signal)) return;
       const { code, detail } = toKiwiError(error);
