@@ -63,9 +63,8 @@ function parse(data: Uint8Array | string): Certificate {
     throw new CertificateError('not one PEM block');
   const node = new NodeCertificate(typeof data === 'string' ? data : Buffer.from(data));
   const der = node.raw;
-  // OpenSSL tolerates bytes behind the certificate; two readers could disagree about them.
-  if (typeof data !== 'string' && data.length !== der.length)
-    throw new CertificateError('bytes behind the certificate');
+  // OpenSSL tolerates bytes behind the certificate and loose encodings in it; two readers could disagree about them.
+  if (typeof data !== 'string' && !der.equals(data)) throw new CertificateError('not the DER of one certificate');
   const known = authorities.get(der.toString('latin1'));
   if (known !== undefined) return known;
   const certificate = describe(node, der);

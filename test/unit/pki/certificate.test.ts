@@ -92,6 +92,15 @@ describe('a certificate', () => {
     expect(parseCertificate(Buffer.from(made.rawData)).subject).toEqual({ cn: 'x' });
   });
 
+  it('is none when its signature has unused bits: OpenSSL would read another certificate than the one that came', () => {
+    const changed = Buffer.from(leaf.certificate.der);
+    // BIT STRING: no unused bits, then the SEQUENCE of r and s.
+    const bits = changed.lastIndexOf(Buffer.from([0, 0x30]), changed.length - 68);
+    expect(bits).toBeGreaterThan(0);
+    changed[bits] = 3;
+    expect(() => parseCertificate(changed)).toThrow(CertificateError);
+  });
+
   it('throws nothing but its own error', () => {
     const { der } = leaf.certificate;
     fc.assert(
