@@ -199,6 +199,16 @@ describe('a challenge', () => {
     if (outcome === 'taken') expect(open(jws).skewMs).toBe(minutes * 60_000);
   });
 
+  it('from a clock before the issue of the key’s certificate is a matter of the clock, not of the key', async () => {
+    const serverTime = new Date(NOW.getTime() - 20 * 60_000);
+    const expiresAt = new Date(serverTime.getTime() + 300_000).toISOString();
+    const jws = await makeChallenge(acme, { serverTime: serverTime.toISOString(), expiresAt });
+    const { certificate } = await makeEnrollmentKey(acme.intermediate, { notBefore: NOW });
+    expect(refusal(jws, { keyCertificate: certificate })).toBe(
+      "clock-skew: the slice's clock is 20 minutes behind ours",
+    );
+  });
+
   it('that was over when it was made is refused', async () => {
     expect(refusal(await makeChallenge(acme, { expiresAt: NOW.toISOString() }))).toBe(
       'slice-not-proven: expired when it was made',
