@@ -1,5 +1,14 @@
+import type { ErrorCode } from '../core/error-codes.ts';
 import { KiwiError } from '../core/errors.ts';
 import type { AgentStatus } from './agent-package.ts';
+
+/** Reasons that waiting does not mend: the server has answered, and it was a no. */
+const FINAL: ReadonlySet<ErrorCode> = new Set(['fleet-refused', 'fleet-half-enrolled', 'fleet-tls']);
+
+/** True when there is no use in waiting for green any longer. */
+export function isFinalReason(reason: KiwiError): boolean {
+  return FINAL.has(reason.code);
+}
 
 interface Sign {
   readonly pattern: RegExp;

@@ -1,6 +1,7 @@
 import { systemClock } from '../core/clock.ts';
 import { openSlice } from '../slice/open-slice.ts';
-import { askPin, readPinFromDescriptor } from '../terminal/ask-pin.ts';
+import { askPin } from '../terminal/ask-pin.ts';
+import { readPinFromDescriptor } from '../terminal/read-pin-from-descriptor.ts';
 import { printJson } from '../terminal/report.ts';
 import { triesLeft } from '../token/pin.ts';
 import { openToken } from '../token/token.ts';
@@ -29,11 +30,11 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
       token,
       role,
       ...(serial === undefined ? {} : { serial }),
-      managementKey: managementKeyFd === undefined ? 'default' : readPinFromDescriptor(managementKeyFd),
+      managementKey: managementKeyFd === undefined ? 'default' : await readPinFromDescriptor(managementKeyFd, signal),
       askPin: (key) =>
         pinFd === undefined
           ? askPin(`  PIN of YubiKey ${key.serial} (${triesLeft(key.state)}): `, signal)
-          : Promise.resolve().then(() => readPinFromDescriptor(pinFd)),
+          : readPinFromDescriptor(pinFd, signal),
       progress: say,
       signal,
     });

@@ -1,11 +1,8 @@
-import { readSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
 
 import { KiwiError } from '../core/errors.ts';
-import { SecretBytes } from '../core/secret-bytes.ts';
-
-/** A PIN has at most 8 characters; a YubiKey's accidental one-time password has 44 and ends with Enter. */
-const MAX_BYTES = 64;
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import { MAX_PIN_BYTES, takePin } from './pin-bytes.ts';
 
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
@@ -20,14 +17,14 @@ const ENTER = new Set([0x0a, 0x0d]);
 export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'no terminal to ask on' });
-  const pin = Buffer.alloc(MAX_BYTES);
+  const pin = Buffer.alloc(MAX_PIN_BYTES);
   // Before the question: who answers at once is not shown either.
   stdin.setRawMode(true);
   try {
     stderr.write(prompt);
     const length = await readKeys(stdin, pin, signal);
     if (length === 0) throw new KiwiError('pin-cancelled');
-    return takeBytes(pin, length);
+    return takePin(pin, length);
   } finally {
     pin.fill(0);
     restoreTerminal(stdin);
@@ -73,7 +70,7 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
           break;
         }
         if (BACKSPACE.has(byte)) length = Math.max(0, length - 1);
-        else if (length < MAX_BYTES) pin[length++] = byte;
+        else if (length < MAX_PIN_BYTES) pin[length++] = byte;
       }
       chunk.fill(0);
     };
@@ -84,37 +81,4 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
       stdin.resume();
     }
   });
-}
-
-/**
- * Reads a PIN from an open descriptor (`--pin-fd`), up to the end or the first line feed: for programs that have a person's
- * PIN and must not put it into an argument or the environment.
- */
-export function readPinFromDescriptor(fd: number): SecretBytes {
-  const buffer = Buffer.alloc(MAX_BYTES);
-  try {
-    let length = 0;
-    while (length < MAX_BYTES) {
-      const read = readSync(fd, buffer, length, MAX_BYTES - length, null);
-      if (read === 0) break;
-      length += read;
-      if (buffer.subarray(0, length).includes(0x0a)) break;
-    }
-    const lineFeed = buffer.subarray(0, length).indexOf(0x0a);
-    const end = lineFeed === -1 ? length : lineFeed;
-    if (end === 0) throw new KiwiError('pin-cancelled', { detail: `nothing to read from descriptor ${fd}` });
-    return takeBytes(buffer, end);
-  } catch (error) {
-    if (error instanceof KiwiError) throw error;
-    throw new KiwiError('pin-cancelled', { detail: `descriptor ${fd} cannot be read`, cause: error });
-  } finally {
-    buffer.fill(0);
-  }
-}
-
-/** A buffer of its own, not a view of Node's shared pool. */
-function takeBytes(from: Buffer, length: number): SecretBytes {
-  const bytes = Buffer.alloc(length);
-  from.copy(bytes, 0, 0, length);
-  return new SecretBytes(bytes);
 }

@@ -59,6 +59,7 @@ export class World {
   #fleet: LongRunning | undefined;
   #intranet: LongRunning | undefined;
   #readers = 0;
+  #publicDir: Promise<string> | undefined;
 
   private constructor(dir: string, lab: Lab) {
     this.dir = dir;
@@ -131,11 +132,9 @@ export class World {
 
   /** A laptop as a person has it: it trusts the public web PKI and has the provider's package, but for the programs. */
   async addLaptop(settings: LaptopSettings): Promise<Laptop> {
-    const laptop = await this.lab.addLaptop(settings);
-    const here = path.join(this.dir, 'public');
-    await mkdir(here, { recursive: true });
-    await copyFile(path.join(this.sliceDir, 'web-ca', 'root.crt'), path.join(here, 'web-ca.crt'));
-    await copyFile(path.join(this.sliceDir, 'msp', 'root.crt'), path.join(here, 'msp-roots.pem'));
+    // Once: laptops that are made side by side must not read what another one is writing.
+    this.#publicDir ??= this.#publishRoots();
+    const [laptop, here] = await Promise.all([this.lab.addLaptop(settings), this.#publicDir]);
     const setUp = await laptop.run([
       '/bin/sh',
       '-ec',
@@ -213,6 +212,14 @@ export class World {
   async destroy(): Promise<void> {
     await Promise.allSettled([this.#intranet?.stop(), this.stopSlice(), this.stopFleet()]);
     await this.lab.destroy();
+  }
+
+  async #publishRoots(): Promise<string> {
+    const here = path.join(this.dir, 'public');
+    await mkdir(here, { recursive: true });
+    await copyFile(path.join(this.sliceDir, 'web-ca', 'root.crt'), path.join(here, 'web-ca.crt'));
+    await copyFile(path.join(this.sliceDir, 'msp', 'root.crt'), path.join(here, 'msp-roots.pem'));
+    return here;
   }
 
   async #initSlice(packageFile: string, initArgs: readonly string[]): Promise<void> {

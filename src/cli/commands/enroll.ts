@@ -11,7 +11,8 @@ import type { Person } from '../../enrollment/person.ts';
 import type { Platform } from '../../enrollment/platform.ts';
 import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { openToken } from '../../token/token.ts';
-import { askPin, readPinFromDescriptor } from '../../terminal/ask-pin.ts';
+import { askPin } from '../../terminal/ask-pin.ts';
+import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { humanOutput, jsonOutput, pinPrompt, type EnrollOutput } from '../enroll-output.ts';
 
 export interface EnrollFlags {
@@ -58,9 +59,7 @@ function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal)
   return {
     ...output.person,
     askPin: (key) =>
-      flags.pinFd === undefined
-        ? askPin(pinPrompt(key), signal)
-        : Promise.resolve().then(() => readPinFromDescriptor(flags.pinFd ?? 0)),
+      flags.pinFd === undefined ? askPin(pinPrompt(key), signal) : readPinFromDescriptor(flags.pinFd, signal),
     ...(interactive ? { chooseKey: (keys) => chooseKey(keys, signal) } : {}),
   };
 }

@@ -1,14 +1,10 @@
-import { classifyAgentLog } from '../../agent-install/classify-agent-log.ts';
-import type { ErrorCode } from '../../core/error-codes.ts';
+import { classifyAgentLog, isFinalReason } from '../../agent-install/classify-agent-log.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { Step } from '../../pipeline/step.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
 
 const DEADLINE_MS = 180_000;
 const POLL_MS = 500;
-
-/** Waiting longer does not help against these. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(['fleet-refused', 'fleet-half-enrolled', 'fleet-tls']);
 
 /**
  * Waits until Fleet, asked by the slice and not by this laptop, shows the laptop as online with both versions. Then the
@@ -32,7 +28,7 @@ export const green: Step<EnrollmentRun> = {
       if (last.fleet?.green === true) break;
       const { agent } = run.platform;
       const reason = classifyAgentLog(await agent.log(begun), await agent.status());
-      if (FINAL.has(reason.code) || clock.monotonic() > deadline) throw reason;
+      if (isFinalReason(reason) || clock.monotonic() > deadline) throw reason;
       await clock.sleep(POLL_MS, run.signal);
     }
     await run.platform.agent.forgetSecret();

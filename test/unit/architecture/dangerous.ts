@@ -38,6 +38,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:net': [
     'src/enrollment/run-lock.ts',
     'src/slice',
+    'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',
     'src/tunnel/endpoint-candidates.ts',
     'src/tunnel/render-wg-quick.ts',
