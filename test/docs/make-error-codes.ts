@@ -25,7 +25,7 @@ const MEANING: Readonly<Record<ExitKind, string>> = {
 
 /** The whole file, formatted. */
 export async function renderErrorCodes(): Promise<string> {
-  const entries = Object.entries(ERROR_CODES) as [string, ErrorEntry][];
+  const entries = Object.entries<ErrorEntry>(ERROR_CODES);
   const wire = entries.filter(([, { http }]) => http !== undefined);
   const local = entries.filter(([, { http }]) => http === undefined);
   const text = `<!-- Made from src/core/error-codes.ts by test/docs/make-error-codes.ts. Change the table there, then run it. -->

@@ -199,7 +199,7 @@ async function makeGrant(certificates: Certificates, statement: string, previous
 }
 
 async function makeConfirm(grant: string, previous: unknown) {
-  const steps = 'grant\ncertificate\ntunnel\nagent';
+  const steps = 'grant\ncertificate\ntrust\ntunnel\nagent';
   const content: Confirm = {
     protocol: PROTOCOL,
     deviceId: DEVICE_ID,
