@@ -4,28 +4,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { base64url } from '../../../src/core/bytes.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
-import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { makeCsr } from '../../../src/pki/csr.ts';
 import { DAY, issueCertificate, YEAR } from '../../../src/pki/issue.ts';
 import { encryptTo } from '../../../src/pki/jwe.ts';
 import { signGeneral } from '../../../src/pki/jws.ts';
 import { generateP256, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
-import { EKU, enrollmentUri } from '../../../src/pki/roles.ts';
-import { MEDIA, TYP } from '../../../src/protocol/common.ts';
+import { TYP } from '../../../src/protocol/common.ts';
 import { makeSoftwareYubikey, makeTestMaker } from '../../fakes/slice/software-yubikey.ts';
-import {
-  fingerprintOf,
-  newHello,
-  newLaptop,
-  newMachine,
-  PATHS,
-  sendHello,
-  sendStatement,
-  type Answer,
-} from '../../fakes/slice/test-laptop.ts';
+import { fingerprintOf, newLaptop, sendStatement, type Answer } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { codeOf, enroll, livingDevices, seal, start, type Started } from './enrolling.ts';
+import { codeOf, livingDevices, seal, start, type Started } from './enrolling.ts';
+
+import { intermediateOf, lookAlike, mspKeyOf } from './look-alike.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -49,32 +40,6 @@ const withStatement =
     await change(started);
     return sendStatement(slice.gateway, started.sessionId, await seal(started, signer));
   };
-
-/** A certificate that looks like an enrollment certificate, for the key of `from`, issued by whoever `issue` says. */
-const lookAlike = async (
-  from: ProvisionedKey,
-  more: { issuer?: Parameters<typeof issueCertificate>[0]['issuer']; notAfter?: Date } = {},
-): Promise<ProvisionedKey> => {
-  const certificate = await issueCertificate({
-    subject: { cn: `KiwiStack enrollment ${from.serial}`, o: 'Acme GmbH', ou: 'engineer' },
-    key: from.key,
-    ...(more.issuer === undefined ? {} : { issuer: more.issuer }),
-    notBefore: new Date(Date.now() - 2 * DAY),
-    notAfter: more.notAfter ?? new Date(Date.now() + YEAR),
-    extendedKeyUsages: [EKU.enrollmentKey],
-    sanUris: [enrollmentUri('acme'), slice.running.context.config.gateway.url],
-  });
-  return { ...from, chain: [certificate, slice.running.context.identity.intermediate] };
-};
-
-const intermediate = async (): Promise<NonNullable<Parameters<typeof issueCertificate>[0]['issuer']>> => {
-  const { createPrivateKey } = await import('node:crypto');
-  const { readFile } = await import('node:fs/promises');
-  return {
-    certificate: slice.running.context.identity.intermediate,
-    key: createPrivateKey(await readFile(slice.paths.ca.key)),
-  };
-};
 
 const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
   ['for another customer', 'statement-mismatch', withStatement(({ statement }) => void (statement.slug = 'other'))],
@@ -209,7 +174,7 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
     'key-chain-refused',
     withStatement(
       () => undefined,
-      () => lookAlike(key),
+      () => lookAlike(slice, key),
     ),
   ],
   [
@@ -222,12 +187,12 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
         const certificate = await issueCertificate({
           subject: { cn: 'KiwiStack other intermediate', o: 'Other' },
           key: other,
-          issuer: { certificate: slice.running.context.identity.mspRoot, key: await mspKey() },
+          issuer: { certificate: slice.running.context.identity.mspRoot, key: await mspKeyOf(slice) },
           notBefore: new Date(Date.now() - DAY),
           notAfter: new Date(Date.now() + YEAR),
           ca: { pathLength: 0 },
         });
-        return lookAlike(key, { issuer: { certificate, key: other } });
+        return lookAlike(slice, key, { issuer: { certificate, key: other } });
       },
     ),
   ],
@@ -236,7 +201,7 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
     'key-certificate-expired',
     withStatement(
       () => undefined,
-      async () => lookAlike(key, { issuer: await intermediate(), notAfter: new Date(Date.now() - DAY) }),
+      async () => lookAlike(slice, key, { issuer: await intermediateOf(slice), notAfter: new Date(Date.now() - DAY) }),
     ),
   ],
   [
@@ -244,7 +209,7 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
     'yubikey-unregistered',
     withStatement(
       () => undefined,
-      async () => lookAlike(key, { issuer: await intermediate() }),
+      async () => lookAlike(slice, key, { issuer: await intermediateOf(slice) }),
     ),
   ],
   [
@@ -398,12 +363,6 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
   ],
 ];
 
-async function mspKey() {
-  const { createPrivateKey } = await import('node:crypto');
-  const { readFile } = await import('node:fs/promises');
-  return createPrivateKey(await readFile(slice.paths.msp.key));
-}
-
 describe('a statement', () => {
   test.each(STATEMENTS)('%s is refused with %s and leaves nothing', async (_name, code, send) => {
     const before = await livingDevices(slice);
@@ -416,127 +375,4 @@ describe('a statement', () => {
     expect(answer.headers['x-request-id']).toBe(requestId);
     expect({ code: record?.code, requestId: record?.requestId }).toEqual({ code, requestId });
   });
-});
-
-describe('a laptop that is known', () => {
-  test('is refused without consent, and its first enrollment stays', async () => {
-    const laptop = newLaptop();
-    const first = await enroll(slice, key, laptop);
-    await slice.running.context.registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
-    const second = await start(slice, key, newLaptop({ machine: laptop.machine }));
-    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
-    expect(codeOf(answer)).toBe('fingerprint-known');
-    expect((await slice.running.context.registry.findDevice(first.grant.deviceId))?.state).toBe('active');
-  });
-
-  test('takes its own place with consent; the old registration ends', async () => {
-    const laptop = newLaptop();
-    const first = await enroll(slice, key, laptop);
-    const { registry } = slice.running.context;
-    await registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
-    const consent = {
-      id: randomUUID(),
-      deviceId: first.grant.deviceId,
-      createdAt: Date.now(),
-      expiresAt: Date.now() + 3_600_000,
-    };
-    await registry.addConsent(consent, audit);
-    const again = newLaptop({ machine: laptop.machine, hostName: laptop.hostName });
-    const second = await start(slice, key, again);
-    second.statement.consentId = consent.id;
-    second.statement.priorDeviceId = first.grant.deviceId;
-    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
-    expect(codeOf(answer), answer.body).toBe('ok');
-    const old = await registry.findDevice(first.grant.deviceId);
-    expect([old?.state, old?.endReason]).toEqual(['ended', 'superseded']);
-    expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
-    expect(slice.endpoint.peers.has(again.wireguardPublicKey)).toBe(true);
-    // A consent is good once.
-    const third = await start(slice, key, newLaptop({ machine: laptop.machine }));
-    third.statement.consentId = consent.id;
-    const refused = await sendStatement(slice.gateway, third.sessionId, await seal(third, key));
-    expect(codeOf(refused)).toBe('consent-refused');
-  });
-
-  test('may try again with the same key when its enrollment was never confirmed', async () => {
-    const laptop = newLaptop();
-    const first = await enroll(slice, key, laptop);
-    const second = await enroll(slice, key, newLaptop({ machine: laptop.machine, hostName: laptop.hostName }));
-    expect(second.grant.hostName).toBe(laptop.hostName);
-    expect((await slice.running.context.registry.findDevice(first.grant.deviceId))?.state).toBe('ended');
-  });
-
-  test('as a copy of another (equal UUID, other components different) raises an alarm that names both', async () => {
-    const laptop = newLaptop();
-    const first = await enroll(slice, key, laptop);
-    const copy = newLaptop({ machine: { ...newMachine(), uuid: laptop.machine.uuid ?? '' } });
-    const second = await start(slice, key, copy);
-    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
-    expect(codeOf(answer)).toBe('fingerprint-clone');
-    const records = await slice.running.context.registry.listAudit(2);
-    const alarm = records.find((record) => record.decision === 'alarm');
-    expect(alarm?.deviceId).toBe(first.grant.deviceId);
-    expect(alarm?.why).toContain(second.sessionId);
-    expect(alarm?.why).toContain(first.grant.deviceId);
-  });
-
-  test('by its keys on another machine is a clone', async () => {
-    const laptop = newLaptop();
-    await enroll(slice, key, laptop);
-    const copy = await start(slice, key, { ...laptop, machine: newMachine() });
-    const answer = await sendStatement(slice.gateway, copy.sessionId, await seal(copy, key));
-    expect(codeOf(answer)).toBe('fingerprint-clone');
-  });
-
-  test('gets a suffix when another laptop has its name', async () => {
-    const laptop = newLaptop();
-    await enroll(slice, key, laptop);
-    const other = await enroll(slice, key, newLaptop({ hostName: laptop.hostName }));
-    expect(other.grant.hostName).toMatch(new RegExp(`^${laptop.hostName}-[0-9a-f]{4}$`));
-    const leaf = parseCertificate(Buffer.from(other.grant.certificate.chain[0] ?? '', 'base64url'));
-    expect(leaf.subject.cn).toBe(other.grant.hostName);
-    expect(leaf.sanDns).toEqual([other.grant.hostName]);
-  });
-});
-
-const audit = { requestId: 'test', actor: 'test', action: 'test', decision: 'allowed' } as const;
-
-const HELLOS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
-  [
-    'of another protocol',
-    'protocol-unsupported',
-    () => post(JSON.stringify({ ...newHello(newLaptop()), protocol: 'kiwi/2' })),
-  ],
-  ['of an old agent', 'agent-too-old', () => post(JSON.stringify({ ...newHello(newLaptop()), agentVersion: '0.0.9' }))],
-  ['that is not JSON', 'request-malformed', () => post('{')],
-  [
-    'with a field twice',
-    'request-malformed',
-    () => post(JSON.stringify(newHello(newLaptop())).replace('{', '{"protocol":"kiwi/1",')),
-  ],
-  ['that is too large', 'request-too-large', () => post(' '.repeat(5000))],
-  ['with another content type', 'request-malformed', () => post(JSON.stringify(newHello(newLaptop())), 'text/plain')],
-];
-const post = (body: string, type: string = MEDIA.json): Promise<Answer> =>
-  slice.gateway.send('POST', PATHS.hello, type, body);
-
-describe('a hello', () => {
-  test.each(HELLOS)('%s is refused with %s', async (_name, code, send) => {
-    const answer = await send();
-    expect(codeOf(answer)).toBe(code);
-    expect(answer.body).not.toMatch(/\bat \w+ \(|node:|\/src\//);
-  });
-
-  test('gets the same challenge again; another hello of the same attempt does not', async () => {
-    const hello = newHello(newLaptop());
-    const [first, second] = [await sendHello(slice.gateway, hello), await sendHello(slice.gateway, hello)];
-    expect(second.body).toBe(first.body);
-    const other = await sendHello(slice.gateway, { ...hello, clientNonce: base64url(randomBytes(32)) });
-    expect(codeOf(other)).toBe('attempt-conflict');
-  });
-});
-
-test('a path that does not exist is refused in the same shape', async () => {
-  expect(codeOf(await slice.gateway.send('GET', '/etc/passwd'))).toBe('not-found');
-  expect(codeOf(await slice.gateway.send('GET', '/%ff'))).toBe('request-malformed');
 });

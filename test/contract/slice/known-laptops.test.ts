@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { parseCertificate } from '../../../src/pki/certificate.ts';
+import { newLaptop, newMachine, sendStatement } from '../../fakes/slice/test-laptop.ts';
+import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
+import { codeOf, enroll, seal, start } from './enrolling.ts';
+
+let slice: TestSlice;
+let key: ProvisionedKey;
+beforeAll(async () => {
+  slice = await startTestSlice();
+  key = await slice.provision({ serial: 20_000_101 });
+});
+afterAll(() => slice.remove());
+
+const audit = { requestId: 'test', actor: 'test', action: 'test', decision: 'allowed' } as const;
+
+describe('a laptop that is known', () => {
+  test('is refused without consent, and its first enrollment stays', async () => {
+    const laptop = newLaptop();
+    const first = await enroll(slice, key, laptop);
+    await slice.running.context.registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
+    const second = await start(slice, key, newLaptop({ machine: laptop.machine }));
+    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
+    expect(codeOf(answer)).toBe('fingerprint-known');
+    expect((await slice.running.context.registry.findDevice(first.grant.deviceId))?.state).toBe('active');
+  });
+
+  test('takes its own place with consent; the old registration ends', async () => {
+    const laptop = newLaptop();
+    const first = await enroll(slice, key, laptop);
+    const { registry } = slice.running.context;
+    await registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
+    const consent = {
+      id: randomUUID(),
+      deviceId: first.grant.deviceId,
+      createdAt: Date.now(),
+      expiresAt: Date.now() + 3_600_000,
+    };
+    await registry.addConsent(consent, audit);
+    const again = newLaptop({ machine: laptop.machine, hostName: laptop.hostName });
+    const second = await start(slice, key, again);
+    second.statement.consentId = consent.id;
+    second.statement.priorDeviceId = first.grant.deviceId;
+    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
+    expect(codeOf(answer), answer.body).toBe('ok');
+    const old = await registry.findDevice(first.grant.deviceId);
+    expect([old?.state, old?.endReason]).toEqual(['ended', 'superseded']);
+    expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
+    expect(slice.endpoint.peers.has(again.wireguardPublicKey)).toBe(true);
+    // A consent is good once.
+    const third = await start(slice, key, newLaptop({ machine: laptop.machine }));
+    third.statement.consentId = consent.id;
+    const refused = await sendStatement(slice.gateway, third.sessionId, await seal(third, key));
+    expect(codeOf(refused)).toBe('consent-refused');
+  });
+
+  test('may try again with the same key when its enrollment was never confirmed', async () => {
+    const laptop = newLaptop();
+    const first = await enroll(slice, key, laptop);
+    const second = await enroll(slice, key, newLaptop({ machine: laptop.machine, hostName: laptop.hostName }));
+    expect(second.grant.hostName).toBe(laptop.hostName);
+    expect((await slice.running.context.registry.findDevice(first.grant.deviceId))?.state).toBe('ended');
+  });
+
+  test('as a copy of another (equal UUID, other components different) raises an alarm that names both', async () => {
+    const laptop = newLaptop();
+    const first = await enroll(slice, key, laptop);
+    const copy = newLaptop({ machine: { ...newMachine(), uuid: laptop.machine.uuid ?? '' } });
+    const second = await start(slice, key, copy);
+    const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
+    expect(codeOf(answer)).toBe('fingerprint-clone');
+    const records = await slice.running.context.registry.listAudit(2);
+    const alarm = records.find((record) => record.decision === 'alarm');
+    expect(alarm?.deviceId).toBe(first.grant.deviceId);
+    expect(alarm?.why).toContain(second.sessionId);
+    expect(alarm?.why).toContain(first.grant.deviceId);
+  });
+
+  test('by its keys on another machine is a clone', async () => {
+    const laptop = newLaptop();
+    await enroll(slice, key, laptop);
+    const copy = await start(slice, key, { ...laptop, machine: newMachine() });
+    const answer = await sendStatement(slice.gateway, copy.sessionId, await seal(copy, key));
+    expect(codeOf(answer)).toBe('fingerprint-clone');
+  });
+
+  test('gets a suffix when another laptop has its name', async () => {
+    const laptop = newLaptop();
+    await enroll(slice, key, laptop);
+    const other = await enroll(slice, key, newLaptop({ hostName: laptop.hostName }));
+    expect(other.grant.hostName).toMatch(new RegExp(`^${laptop.hostName}-[0-9a-f]{4}$`));
+    const leaf = parseCertificate(Buffer.from(other.grant.certificate.chain[0] ?? '', 'base64url'));
+    expect(leaf.subject.cn).toBe(other.grant.hostName);
+    expect(leaf.sanDns).toEqual([other.grant.hostName]);
+  });
+});
