@@ -5,22 +5,26 @@ import { publicError } from '../../../src/protocol/error.ts';
 import { alteredStatements } from './gateway/altered-statements.ts';
 import { falseClaims } from './gateway/false-claims.ts';
 import { deviceAttacks } from './gateway/devices.ts';
-import { describeFloods } from './gateway/floods.ts';
+import { describeFloods, SlowClients } from './gateway/floods.ts';
 import { joseAttacks } from './gateway/jose.ts';
 import { describeOutages } from './gateway/outages.ts';
 import { describeRepeats } from './gateway/repeats.ts';
 import { requestAttacks } from './gateway/requests.ts';
 import { sessionAttacks } from './gateway/sessions.ts';
 import { otherKeys } from './gateway/other-keys.ts';
+import { describeLaptopAttacks } from './laptop/laptop-attacks.ts';
 import { Siege, type Attack, type Attempt } from './siege.ts';
 
 let siege: Siege;
 let ran = 0;
+const slow = new SlowClients();
 beforeAll(async () => {
   siege = await Siege.lay();
+  await slow.connect(siege);
 });
 afterAll(async () => {
-  process.stdout.write(`attacks: ${ran} cases ran, each refused with its own code\n`);
+  slow.stop();
+  process.stdout.write(`attacks: ${ran} cases ran\n`);
   await siege.lift();
 });
 
@@ -46,6 +50,8 @@ function expectRefused({ code, why }: Attack, { answer, sessionId }: Attempt): v
 
 function describeAttacks(what: string, attacks: readonly Attack[]): void {
   describe(what, () => {
+    /** What one attack has left is what the next one finds. */
+    let last: string | undefined;
     test.each(attacks.map((attack) => [`${attack.name} → ${attack.code}`, attack] as const))(
       '%s',
       async (_, attack) => {
@@ -54,7 +60,8 @@ function describeAttacks(what: string, attacks: readonly Attack[]): void {
         const before = await siege.snapshot();
         const attempt = await attack.attack(siege);
         expectRefused(attack, attempt);
-        expect(await siege.snapshot()).toBe(before);
+        last = await siege.snapshot();
+        expect(last).toBe(before);
       },
     );
   });
@@ -80,4 +87,16 @@ describe('the gateway refuses', () => {
   describeAttacks('an exchange with', sessionAttacks);
   describeAttacks('a request with', requestAttacks);
   describeAttacks('a message of a device:', deviceAttacks);
+});
+
+describe('the laptop refuses,', () => {
+  describeLaptopAttacks(
+    () => siege,
+    () => ran++,
+  );
+});
+
+test(`the gateway has closed ${slow.count} connections of clients that never finished`, async () => {
+  ran++;
+  expect(await slow.closed()).toBeLessThan(65_000);
 });

@@ -229,6 +229,30 @@ export class Siege {
     return stdout.trim().split('\n').sort();
   }
 
+  /** The devices that live, with what they hold. */
+  async live(): Promise<string> {
+    const devices = this.rows("SELECT * FROM device WHERE state <> 'ended' ORDER BY id");
+    const fingerprints = this.rows('SELECT * FROM fingerprint ORDER BY 1, 2, 3');
+    return JSON.stringify([devices, fingerprints, await this.peers()], undefined, 1);
+  }
+
+  /** Makes the time to confirm run out for a laptop whose grant never arrived, and waits until the slice has taken it back. */
+  async takeBack(hostName: string): Promise<void> {
+    const [pending] = this.rows(
+      "SELECT id, wireguard_key FROM device WHERE host_name = ? AND state = 'pending'",
+      hostName,
+    );
+    if (pending === undefined) throw new Error(`${hostName} is not pending`);
+    this.change('UPDATE device SET confirm_by = ? WHERE id = ?', Date.now() - 1, String(pending['id']));
+    const end = Date.now() + 10_000;
+    const isThere = async (): Promise<boolean> =>
+      (await this.peers()).join().includes(String(pending['wireguard_key']));
+    while (await isThere()) {
+      if (Date.now() > end) throw new Error('the peer is not taken away');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   /** All that a refused request must leave as it is. (Sessions come with every hello; the audit is to grow.) */
   async snapshot(): Promise<string> {
     const tables = ['device', 'fingerprint', 'outcome', 'consent', 'yubikey', 'certificate'].map((table) => [

@@ -2,7 +2,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import { MEDIA } from '../../../../src/protocol/common.ts';
@@ -11,33 +11,35 @@ import { ProtocolClient } from '../../../world/protocol-client.ts';
 import type { Siege } from '../siege.ts';
 
 const NAME = 'enroll.acme.example';
-const SLOW = 60;
 
-/** Too many, too slow, or not quite HTTP: others are served meanwhile. */
-export function describeFloods(siege: () => Siege): void {
-  describe('clients that never finish', () => {
-    const slow: Promise<number>[] = [];
-    const sockets: TLSSocket[] = [];
+/** Clients that never finish their request. */
+export class SlowClients {
+  readonly count = 60;
+  readonly #closed: Promise<number>[] = [];
+  readonly #sockets: TLSSocket[] = [];
+
+  async connect(siege: Siege): Promise<void> {
     const began = performance.now();
-    beforeAll(async () => {
-      for (let n = 0; n < SLOW; n++) {
-        const socket = await open(siege());
-        sockets.push(socket);
-        socket.write(n % 2 === 0 ? `POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nX-A: ` : HALF_A_BODY);
-        slow.push(new Promise((resolve) => socket.once('close', () => resolve(performance.now() - began))));
-      }
-    });
-    afterAll(() => {
-      for (const socket of sockets) socket.destroy();
-    });
+    for (let n = 0; n < this.count; n++) {
+      const socket = await open(siege);
+      this.#sockets.push(socket);
+      socket.write(n % 2 === 0 ? HALF_A_HEADER : HALF_A_BODY);
+      this.#closed.push(new Promise((resolve) => socket.once('close', () => resolve(performance.now() - began))));
+    }
+  }
 
-    test(`${SLOW} of them do not keep others out`, async () => {
-      const start = performance.now();
-      await siege().client.begin(siege().key);
-      expect(performance.now() - start).toBeLessThan(3000);
-    });
-  });
+  /** Resolves when the gateway has closed all of them, with the longest time that one lived, milliseconds. */
+  async closed(): Promise<number> {
+    return Math.max(...(await Promise.all(this.#closed)));
+  }
 
+  stop(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** Too many, or not quite HTTP: others are served meanwhile. */
+export function describeFloods(siege: () => Siege): void {
   test('too many requests from one address → too-many-requests, and others are served', async () => {
     const before = await siege().snapshot();
     const room = await siege().world.lab.addRoom({ name: 'crowd' });
@@ -81,6 +83,7 @@ export function describeFloods(siege: () => Siege): void {
   });
 }
 
+const HALF_A_HEADER = `POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nX-A: `;
 const HALF_A_BODY = `POST /v1/enrollments HTTP/1.1\r\nHost: ${NAME}\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n{`;
 
 async function open({ gatewaySocket, world }: Siege): Promise<TLSSocket> {
