@@ -15,7 +15,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   electron: ['src/desktop'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
-  jose: ['src/pki'],
+  // What ours is held against in tests.
+  jose: [],
   'node-forge': ['src/pki'],
   pino: ['src/slice'],
   pkcs11js: ['src/token/host'],
