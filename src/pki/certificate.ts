@@ -61,28 +61,31 @@ function parse(data: Uint8Array | string): Certificate {
   // OpenSSL takes the first of several.
   if (typeof data === 'string' && data.split('-----BEGIN').length !== 2)
     throw new CertificateError('not one PEM block');
-  const node = new NodeCertificate(typeof data === 'string' ? data : Buffer.from(data));
+  const bytes = typeof data === 'string' ? data : Buffer.from(data);
+  const known = typeof bytes === 'string' ? undefined : parsed.get(bytes.toString('latin1'));
+  if (known !== undefined) return remember(known);
+  const node = new NodeCertificate(bytes);
   const der = node.raw;
   // OpenSSL tolerates bytes behind the certificate and loose encodings in it; two readers could disagree about them.
-  if (typeof data !== 'string' && !der.equals(data)) throw new CertificateError('not the DER of one certificate');
-  const known = authorities.get(der.toString('latin1'));
-  if (known !== undefined) return known;
-  const certificate = describe(node, der);
-  if (certificate.isCa) remember(certificate);
-  return certificate;
+  if (typeof bytes !== 'string' && !der.equals(bytes)) throw new CertificateError('not the DER of one certificate');
+  return remember(parsed.get(der.toString('latin1')) ?? describe(node, der));
 }
 
 /**
- * CA certificates that were parsed before: every message carries the same intermediate. Bounded, oldest out first; what a
- * stranger sends can only push others out.
+ * What was parsed before, with the signatures that were verified on it: every message carries the same intermediate, and a role's
+ * YubiKey enrolls many laptops. Both are functions of the bytes alone. Bounded, the least used out first; what a stranger sends can
+ * only push others out.
  */
-const authorities = new Map<string, Certificate>();
-const MAX_AUTHORITIES = 64;
+const parsed = new Map<string, Certificate>();
+const MAX_PARSED = 256;
 
-function remember(certificate: Certificate): void {
-  authorities.set(certificate.der.toString('latin1'), certificate);
-  const [oldest] = authorities.keys();
-  if (authorities.size > MAX_AUTHORITIES && oldest !== undefined) authorities.delete(oldest);
+function remember(certificate: Certificate): Certificate {
+  const id = certificate.der.toString('latin1');
+  parsed.delete(id);
+  parsed.set(id, certificate);
+  const [oldest] = parsed.keys();
+  if (parsed.size > MAX_PARSED && oldest !== undefined) parsed.delete(oldest);
+  return certificate;
 }
 
 function describe(node: NodeCertificate, der: Buffer): Certificate {
@@ -95,9 +98,14 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     constraints === undefined ? { isCa: false, pathLength: undefined } : basicConstraints(constraints);
   const { dns, uris } = alternative === undefined ? { dns: [], uris: [] } : alternativeNames(alternative);
   const { publicKey } = node;
+  let spki: Buffer | undefined;
+  let pem: string | undefined;
+  const signers = new WeakMap<Certificate, boolean>();
   return {
     der,
-    pem: toPem(der),
+    get pem() {
+      return (pem ??= toPem(der));
+    },
     subject,
     subjectDer,
     issuerDer,
@@ -105,7 +113,10 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     notBefore: node.validFromDate,
     notAfter: node.validToDate,
     publicKey,
-    spki: publicKey.export({ type: 'spki', format: 'der' }),
+    // Made when asked for: most certificates of a statement are only verified.
+    get spki() {
+      return (spki ??= publicKey.export({ type: 'spki', format: 'der' }));
+    },
     isCa,
     pathLength,
     keyUsage: usage === undefined ? undefined : keyUsage(usage),
@@ -114,7 +125,11 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     sanUris: uris,
     criticalOids: [...extensions].filter(([, { critical }]) => critical).map(([oid]) => oid),
     extension,
-    isSignedBy: (issuer) => node.verify(issuer.publicKey),
+    isSignedBy: (issuer) => {
+      const signed = signers.get(issuer) ?? node.verify(issuer.publicKey);
+      signers.set(issuer, signed);
+      return signed;
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { CsrError, readCsr } from '../../pki/csr.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral } from '../../pki/jws.ts';
-import { jwkThumbprint, jwkToKey, spkiDer } from '../../pki/keys.ts';
+import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
@@ -43,7 +43,7 @@ export async function validateStatement(
 ): Promise<ValidStatement> {
   const now = slice.clock.now();
   const opened = await open(session, body);
-  const { statement, certificate, deviceKey } = verifySignatures(session, opened, request);
+  const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, request);
   if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
   if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
@@ -56,7 +56,7 @@ export async function validateStatement(
   if (!policy.touchPolicies.includes(attestation.touchPolicy)) {
     refuse('policy-refused', `touch ${attestation.touchPolicy}`);
   }
-  const csrName = await checkCsr(statement, deviceKey);
+  const csrName = await checkCsr(statement, devicePublicKey);
   const flaw = fingerprintFlaw(statement.fingerprint);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
   return { statement, deviceKey, attestation, role, csrName };
@@ -87,7 +87,7 @@ function verifySignatures(
   session: Session,
   opened: OpenedGeneral,
   request: RequestContext,
-): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk } {
+): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk; devicePublicKey: KeyObject } {
   const [byYubikey, byDevice, ...more] = opened.signatures;
   if (byYubikey === undefined || byDevice === undefined || more.length > 0) {
     return refuse('request-malformed', 'not two signatures');
@@ -107,8 +107,9 @@ function verifySignatures(
   if (jwkThumbprint(deviceKey) !== session.deviceKeyThumbprint) {
     refuse('device-signature-refused', 'another key than the hello committed to');
   }
-  if (!byDevice.verify(publicKeyOf(deviceKey))) refuse('device-signature-refused', 'signature');
-  return { statement, certificate, deviceKey };
+  const devicePublicKey = publicKeyOf(deviceKey);
+  if (!byDevice.verify(devicePublicKey)) refuse('device-signature-refused', 'signature');
+  return { statement, certificate, deviceKey, devicePublicKey };
 }
 
 function publicKeyOf(jwk: P256Jwk): KeyObject {
@@ -174,10 +175,10 @@ async function checkRegistered(
   return registered.role;
 }
 
-async function checkCsr(statement: Statement, deviceKey: P256Jwk): Promise<string | undefined> {
+async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<string | undefined> {
   try {
     const csr = await readCsr(Buffer.from(statement.csr, 'base64url'));
-    if (!csr.spki.equals(spkiDer(jwkToKey(deviceKey)))) refuse('csr-refused', 'for another key');
+    if (!csr.publicKey.equals(deviceKey)) refuse('csr-refused', 'for another key');
     return csr.cn;
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;

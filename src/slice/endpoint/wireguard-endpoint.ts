@@ -9,6 +9,7 @@ import { runChecked, runProgram } from '../../programs/run-program.ts';
 import type { Endpoint, Peer } from './endpoint.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
 import { renderPeers } from './render-peers.ts';
+import { applyUserspacePeers, userspaceSocket } from './userspace-peers.ts';
 
 export interface WireguardOptions {
   readonly interface: string;
@@ -135,6 +136,11 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
     }
   };
   const apply = async (changes: readonly PeerChange[]): Promise<void> => {
+    const socket = userspaceSocket(options.interface);
+    if (socket !== undefined) {
+      await applyUserspacePeers(socket, changes);
+      return;
+    }
     const set = changes.flatMap((change) => change.peer ?? []);
     const removed = changes.filter((change) => change.peer === undefined).map((change) => change.publicKey);
     try {

@@ -11,6 +11,7 @@ import { leaveDevice } from '../device/leave-device.ts';
 import { grantDevice } from '../enrollment/grant-device.ts';
 import { openSession } from '../enrollment/open-session.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { answerClientError } from './answer-client-error.ts';
 import { answerError } from './answer-error.ts';
 import { clientAddress } from './client-address.ts';
 import { packageRoute } from './package-route.ts';
@@ -54,6 +55,12 @@ export async function buildGateway(
     requestIdHeader: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
+    clientErrorHandler: (error, socket) => {
+      const requestId = randomUUID();
+      const refusal = answerClientError(error, socket, requestId);
+      if (refusal !== undefined)
+        slice.log.warn({ requestId, code: refusal.code, why: refusal.detail }, 'not a request');
+    },
     frameworkErrors: (error, request, reply) => {
       const answer = answerError(error, request.id);
       const plain = reply as unknown as FastifyReply;
