@@ -9,7 +9,7 @@ import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { CsrError, readCsr } from '../../pki/csr.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral } from '../../pki/jws.ts';
-import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
+import { jwkThumbprint, jwkToKey, samePublicKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
@@ -178,7 +178,7 @@ async function checkRegistered(
 async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<string | undefined> {
   try {
     const csr = await readCsr(Buffer.from(statement.csr, 'base64url'));
-    if (!csr.publicKey.equals(deviceKey)) refuse('csr-refused', 'for another key');
+    if (!samePublicKey(csr.publicKey, deviceKey)) refuse('csr-refused', 'for another key');
     return csr.cn;
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;

@@ -3,12 +3,10 @@ import type { z } from 'zod';
 import { KiwiError } from '../../core/errors.ts';
 import { JoseError, openCompact, type OpenedCompact } from '../../pki/jws.ts';
 import { jwkToKey } from '../../pki/keys.ts';
+import { CLOCK_WINDOW_MS } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import type { Device } from '../registry/registry.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
-
-/** How far a device's time may be off. Narrow, as these messages have no challenge: an old one is of no use for long. */
-const MAX_SKEW_MS = 5 * 60 * 1000;
 
 /**
  * A message of an enrolled laptop: compact JWS by its device key, named by its thumbprint.
@@ -39,7 +37,7 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
   const message = parseMessage(input.schema, opened.payload, input.maxBytes, 'request-malformed');
   if (message.deviceId !== device.id) throw new KiwiError('request-malformed', { detail: 'deviceId is another' });
   const skew = Date.parse(message.timestamp) - slice.clock.now();
-  if (Math.abs(skew) > MAX_SKEW_MS) {
+  if (Math.abs(skew) > CLOCK_WINDOW_MS) {
     throw new KiwiError('clock-skew', { detail: `off by ${Math.round(skew / 1000)} s` });
   }
   return { device, message };

@@ -29,6 +29,9 @@ const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 /** WireGuard's header takes 80 bytes of an Ethernet frame over IPv6; wg-quick has the same default. */
 const MTU = '1420';
 
+/** Gathers a burst: starting `wg` costs the gateway as much as the rest of an enrollment. */
+const GATHER_MS = 10;
+
 /** Real WireGuard, of the kernel or, where that has none, wireguard-go. Replaces whatever a killed run left under its name. */
 export async function startWireguard(options: WireguardOptions): Promise<Endpoint> {
   const tools = findTools();
@@ -153,7 +156,7 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
       throw unavailable(error);
     }
   };
-  const changes = new PeerChanges(apply);
+  const changes = new PeerChanges(apply, userspaceSocket(options.interface) === undefined ? GATHER_MS : 0);
   let stopped = false;
   return {
     setPeer: (peer: Peer) => changes.add({ publicKey: peer.publicKey, peer }),

@@ -43,10 +43,10 @@ export function deviceQueries(db: SqliteDatabase) {
   });
   return {
     reserve(request: ReservationRequest): Device | ReservationRefusal {
-      return db.transaction(() => reserve(db, request));
+      return reserve(db, request);
     },
     rollbackReservation(deviceId: string): undefined {
-      db.transaction(() => rollbackReservation(db, deviceId));
+      rollbackReservation(db, deviceId);
     },
     abandonedReservations(now: Millis): Device[] {
       return db
@@ -57,38 +57,32 @@ export function deviceQueries(db: SqliteDatabase) {
         .map(toDevice);
     },
     storeGrant(grant: StoredGrant, audit: AuditEntry): undefined {
-      db.transaction(() => {
-        const device = find(grant.deviceId);
-        if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
-        if (device.supersedes !== null && end(device.supersedes, 'superseded', grant.grantedAt)) {
-          insertAudit(
-            db,
-            { ...audit, action: 'device.end', deviceId: device.supersedes, why: `superseded by ${device.id}` },
-            grant.grantedAt,
-          );
-        }
-        db.run(
-          `UPDATE device SET state = 'pending', granted_at = ?, confirm_by = ?, grant_hash = ? WHERE id = ?`,
+      const device = find(grant.deviceId);
+      if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+      if (device.supersedes !== null && end(device.supersedes, 'superseded', grant.grantedAt)) {
+        insertAudit(
+          db,
+          { ...audit, action: 'device.end', deviceId: device.supersedes, why: `superseded by ${device.id}` },
           grant.grantedAt,
-          grant.confirmBy,
-          grant.grantHash,
-          grant.deviceId,
         );
-        db.run(
-          "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
-          grant.certificate.serial,
-          grant.deviceId,
-          grant.certificate.notAfter,
-        );
-        db.run(
-          "UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?",
-          grant.grant,
-          grant.attemptId,
-        );
-        // The very bytes are kept, so the key that opens the statement is not needed again.
-        db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
-        insertAudit(db, audit, grant.grantedAt);
-      });
+      }
+      db.run(
+        `UPDATE device SET state = 'pending', granted_at = ?, confirm_by = ?, grant_hash = ? WHERE id = ?`,
+        grant.grantedAt,
+        grant.confirmBy,
+        grant.grantHash,
+        grant.deviceId,
+      );
+      db.run(
+        "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
+        grant.certificate.serial,
+        grant.deviceId,
+        grant.certificate.notAfter,
+      );
+      db.run("UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?", grant.grant, grant.attemptId);
+      // The very bytes are kept, so the key that opens the statement is not needed again.
+      db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
+      insertAudit(db, audit, grant.grantedAt);
     },
 
     findDevice: find,
@@ -109,27 +103,23 @@ export function deviceQueries(db: SqliteDatabase) {
       return row === undefined ? undefined : peer(row);
     },
     confirm(deviceId: string, stepsDigest: string, now: Millis, audit: AuditEntry): 'active' | 'ended' {
-      return db.transaction(() => {
-        const device = find(deviceId);
-        if (device?.state === 'active') return 'active';
-        if (device?.state !== 'pending' || (device.confirmBy ?? 0) <= now) return 'ended';
-        db.run(
-          `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
-          now,
-          stepsDigest,
-          deviceId,
-        );
-        db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
-        insertAudit(db, audit, now);
-        return 'active';
-      });
+      const device = find(deviceId);
+      if (device?.state === 'active') return 'active';
+      if (device?.state !== 'pending' || (device.confirmBy ?? 0) <= now) return 'ended';
+      db.run(
+        `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
+        now,
+        stepsDigest,
+        deviceId,
+      );
+      db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+      insertAudit(db, audit, now);
+      return 'active';
     },
     endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' {
-      return db.transaction(() => {
-        if (!end(deviceId, reason, now)) return 'unchanged';
-        insertAudit(db, audit, now);
-        return 'ended';
-      });
+      if (!end(deviceId, reason, now)) return 'unchanged';
+      insertAudit(db, audit, now);
+      return 'ended';
     },
     unconfirmedDevices(now: Millis): Device[] {
       return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);

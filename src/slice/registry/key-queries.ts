@@ -11,42 +11,38 @@ export function keyQueries(db: SqliteDatabase) {
       now: Millis,
       audit: AuditEntry,
     ): 'registered' | 'exists' {
-      return db.transaction(() => {
-        const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
-        if (before !== undefined && before['burned_at'] === null) return 'exists';
-        // A burned key that turned up and was provisioned anew has a new key pair and certificate.
-        db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
-        db.run(
-          'INSERT INTO yubikey (serial, slot, spki, role, registered_at) VALUES (?, ?, ?, ?, ?)',
-          key.serial,
-          key.slot,
-          key.spki,
-          key.role,
-          now,
-        );
-        db.run(
-          "INSERT INTO certificate (serial, kind, yubikey_serial, not_after) VALUES (?, 'enrollment', ?, ?)",
-          certificate.serial,
-          key.serial,
-          certificate.notAfter,
-        );
-        insertAudit(db, audit, now);
-        return 'registered';
-      });
+      const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
+      if (before !== undefined && before['burned_at'] === null) return 'exists';
+      // A burned key that turned up and was provisioned anew has a new key pair and certificate.
+      db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
+      db.run(
+        'INSERT INTO yubikey (serial, slot, spki, role, registered_at) VALUES (?, ?, ?, ?, ?)',
+        key.serial,
+        key.slot,
+        key.spki,
+        key.role,
+        now,
+      );
+      db.run(
+        "INSERT INTO certificate (serial, kind, yubikey_serial, not_after) VALUES (?, 'enrollment', ?, ?)",
+        certificate.serial,
+        key.serial,
+        certificate.notAfter,
+      );
+      insertAudit(db, audit, now);
+      return 'registered';
     },
     burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): 'burned' | 'unknown' {
-      return db.transaction(() => {
-        if (db.get('SELECT 1 FROM yubikey WHERE serial = ?', serial) === undefined) return 'unknown';
-        db.run(
-          'UPDATE yubikey SET burned_at = ?, burned_why = ? WHERE serial = ? AND burned_at IS NULL',
-          now,
-          why,
-          serial,
-        );
-        db.run("UPDATE certificate SET revoke_why = 'burned' WHERE yubikey_serial = ? AND revoke_why IS NULL", serial);
-        insertAudit(db, audit, now);
-        return 'burned';
-      });
+      if (db.get('SELECT 1 FROM yubikey WHERE serial = ?', serial) === undefined) return 'unknown';
+      db.run(
+        'UPDATE yubikey SET burned_at = ?, burned_why = ? WHERE serial = ? AND burned_at IS NULL',
+        now,
+        why,
+        serial,
+      );
+      db.run("UPDATE certificate SET revoke_why = 'burned' WHERE yubikey_serial = ? AND revoke_why IS NULL", serial);
+      insertAudit(db, audit, now);
+      return 'burned';
     },
     findYubikey(serial: number): Yubikey | undefined {
       const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);

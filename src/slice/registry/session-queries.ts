@@ -13,28 +13,26 @@ export function sessionQueries(db: SqliteDatabase) {
   };
   return {
     addSession(session: Session, audit: AuditEntry): Session {
-      return db.transaction(() => {
-        const before = findByAttempt(session.attemptId);
-        if (before !== undefined) return before;
-        db.run(
-          `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge, challenge_hash, code, private_key, remote,
-                                created_at, expires_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          session.id,
-          session.attemptId,
-          session.helloHash,
-          session.deviceKeyThumbprint,
-          session.challenge,
-          session.challengeHash,
-          session.code,
-          session.privateKey,
-          session.remote,
-          session.createdAt,
-          session.expiresAt,
-        );
-        insertAudit(db, audit, session.createdAt);
-        return session;
-      });
+      const before = findByAttempt(session.attemptId);
+      if (before !== undefined) return before;
+      db.run(
+        `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge, challenge_hash, code, private_key, remote,
+                              created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        session.id,
+        session.attemptId,
+        session.helloHash,
+        session.deviceKeyThumbprint,
+        session.challenge,
+        session.challengeHash,
+        session.code,
+        session.privateKey,
+        session.remote,
+        session.createdAt,
+        session.expiresAt,
+      );
+      insertAudit(db, audit, session.createdAt);
+      return session;
     },
     findSession(id: string): Session | undefined {
       const row = db.get('SELECT * FROM session WHERE id = ?', id);
@@ -45,35 +43,31 @@ export function sessionQueries(db: SqliteDatabase) {
       return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
     },
     forgetSessions(now: Millis): number {
-      return db.transaction(() => {
-        const forgotten = db.run(
-          `UPDATE session SET private_key = NULL WHERE private_key IS NOT NULL AND expires_at <= ?
-           AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state = 'in-progress')`,
-          now,
-        );
-        db.run(
-          `DELETE FROM session WHERE expires_at <= ?
-           AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state <> 'closed')`,
-          now - KEEP_MS,
-        );
-        return forgotten;
-      });
+      const forgotten = db.run(
+        `UPDATE session SET private_key = NULL WHERE private_key IS NOT NULL AND expires_at <= ?
+         AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state = 'in-progress')`,
+        now,
+      );
+      db.run(
+        `DELETE FROM session WHERE expires_at <= ?
+         AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state <> 'closed')`,
+        now - KEEP_MS,
+      );
+      return forgotten;
     },
     findOutcome(attemptId: string): Outcome | undefined {
       const row = db.get('SELECT * FROM outcome WHERE attempt_id = ?', attemptId);
       return row === undefined ? undefined : toOutcome(row);
     },
     addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): undefined {
-      db.transaction(() => {
-        db.run(
-          'INSERT INTO consent (id, device_id, created_at, expires_at) VALUES (?, ?, ?, ?)',
-          consent.id,
-          consent.deviceId,
-          consent.createdAt,
-          consent.expiresAt,
-        );
-        insertAudit(db, audit, consent.createdAt);
-      });
+      db.run(
+        'INSERT INTO consent (id, device_id, created_at, expires_at) VALUES (?, ?, ?, ?)',
+        consent.id,
+        consent.deviceId,
+        consent.createdAt,
+        consent.expiresAt,
+      );
+      insertAudit(db, audit, consent.createdAt);
     },
   };
 }

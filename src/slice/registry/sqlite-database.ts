@@ -10,8 +10,11 @@ export interface SqliteDatabase {
   run(sql: string, ...values: SQLInputValue[]): number;
   get(sql: string, ...values: SQLInputValue[]): Row | undefined;
   all(sql: string, ...values: SQLInputValue[]): Row[];
-  /** All of `work` or nothing of it. Takes the write lock at once: what `work` reads stays true until it is done. */
-  transaction<T>(work: () => T): T;
+  /**
+   * All of `work` or nothing of it, under the write lock: what it reads stays true until it is done. Works that are asked for at the
+   * same time are committed together, each still alone in what it does and in how it fails. Resolves after the commit.
+   */
+  write<T>(work: () => T): Promise<T>;
   /**
    * Resolves when everything that was committed before is on the disk. One sync serves all that ask while it is waiting for its
    * turn, and it does not stop the process: a busy gateway would otherwise wait for the disk at every commit.
@@ -46,17 +49,10 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
     run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
     get: (sql, ...values) => prepare(sql).get(...values),
     all: (sql, ...values) => prepare(sql).all(...values),
-    transaction: (work) => {
-      prepare('BEGIN IMMEDIATE').run();
-      try {
-        const result = work();
-        prepare('COMMIT').run();
-        return result;
-      } catch (error) {
-        if (db.isTransaction) prepare('ROLLBACK').run();
-        throw error;
-      }
-    },
+    write: groupedWrites({
+      run: (sql) => void prepare(sql).run(),
+      inTransaction: () => db.isTransaction,
+    }),
     durable: sync,
     tidy: () => db.exec('PRAGMA wal_checkpoint(TRUNCATE)'),
     close: () => {
@@ -75,7 +71,7 @@ function groupedSync(fd: number): () => Promise<void> {
     new Promise((resolve, reject) => {
       fdatasync(fd, (error) => {
         if (error === null) resolve();
-        else reject(error);
+        else reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
       });
     });
   return () => {
@@ -88,4 +84,54 @@ function groupedSync(fd: number): () => Promise<void> {
       });
     return next;
   };
+}
+
+interface Job {
+  /** Never throws: tells how it went to be called after the commit. */
+  readonly attempt: () => () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A commit writes every page it touched, and the same few pages are touched by all: one commit for many is most of the saving. */
+function groupedWrites(db: {
+  run: (sql: string) => void;
+  inTransaction: () => boolean;
+}): <T>(work: () => T) => Promise<T> {
+  let jobs: Job[] = [];
+  const flush = (): void => {
+    const group = jobs;
+    jobs = [];
+    try {
+      db.run('BEGIN IMMEDIATE');
+      const outcomes = group.map(({ attempt }) => attempt());
+      db.run('COMMIT');
+      for (const tell of outcomes) tell();
+    } catch (error) {
+      if (db.inTransaction()) db.run('ROLLBACK');
+      for (const { fail } of group) fail(error);
+    }
+  };
+  return <T>(work: () => T) =>
+    new Promise<T>((resolve, reject) => {
+      if (jobs.length === 0) setImmediate(flush);
+      const attempt = (): (() => void) => {
+        db.run('SAVEPOINT job');
+        try {
+          const result = work();
+          db.run('RELEASE job');
+          return () => {
+            resolve(result);
+          };
+        } catch (error) {
+          // The database may have given up the whole transaction (disk full): then all fail.
+          if (!db.inTransaction()) throw error;
+          db.run('ROLLBACK TO job');
+          db.run('RELEASE job');
+          return () => {
+            reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
+          };
+        }
+      };
+      jobs.push({ attempt, fail: reject });
+    });
 }

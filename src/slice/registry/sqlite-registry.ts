@@ -22,11 +22,12 @@ export function createSqliteRegistry(file: string): Registry {
   const db = openSqliteDatabase(file);
   const sync: Sync = { ...keyQueries(db), ...sessionQueries(db), ...deviceQueries(db) };
   const entries = Object.entries(sync).map(([name, method]) => {
-    const waits = !MAY_BE_LOST.has(name) && !READS.test(name);
-    // SQLite answers at once; the interface is asynchronous for registries that do not.
+    const reads = READS.test(name);
+    const run = method as (...values: unknown[]) => unknown;
     const call = async (...args: unknown[]): Promise<unknown> => {
-      const result = (method as (...values: unknown[]) => unknown)(...args);
-      if (waits) await db.durable();
+      if (reads) return run(...args);
+      const result = await db.write(() => run(...args));
+      if (!MAY_BE_LOST.has(name)) await db.durable();
       return result;
     };
     return [name, call];
