@@ -28,3 +28,11 @@ export function jwkThumbprint(jwk: P256Jwk): string {
 export function spkiDer(key: KeyObject): Buffer {
   return (key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' });
 }
+
+/**
+ * Whether two public keys are the same. Not by `KeyObject.equals`: for keys of different types it leaves an error in the queue of
+ * OpenSSL's thread (Node 24), and the next TLS connection that reads or writes, anybody's, ends with ERR_SSL_DIFFERENT_KEY_TYPES.
+ */
+export function samePublicKey(a: KeyObject, b: KeyObject): boolean {
+  return a.asymmetricKeyType === b.asymmetricKeyType && a.equals(b);
+}

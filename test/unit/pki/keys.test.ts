@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 
 import { calculateJwkThumbprint } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { generateP256, jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
+import { generateP256, jwkThumbprint, jwkToKey, publicJwk, samePublicKey, spkiDer } from '../../../src/pki/keys.ts';
 
 describe('a P-256 key', () => {
   it('as a JWK has its public half alone, and comes back from it', () => {
@@ -26,5 +26,22 @@ describe('a P-256 key', () => {
     expect(() => publicJwk(generateKeyPairSync('ed25519').privateKey)).toThrow();
     const jwk = publicJwk(generateP256());
     expect(() => jwkToKey({ ...jwk, y: jwk.x })).toThrow();
+  });
+});
+
+describe('two public keys', () => {
+  const ours = createPublicKey(generateP256());
+
+  it('are the same, or not', () => {
+    expect(samePublicKey(ours, jwkToKey(publicJwk(ours)))).toBe(true);
+    expect(samePublicKey(ours, createPublicKey(generateP256()))).toBe(false);
+    expect(samePublicKey(ours, generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)).toBe(false);
+  });
+
+  it('of different types are not given to OpenSSL, which would end the next TLS connection', () => {
+    const equals = vi.spyOn(ours, 'equals');
+    expect(samePublicKey(ours, generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)).toBe(false);
+    expect(samePublicKey(ours, generateKeyPairSync('ed25519').publicKey)).toBe(false);
+    expect(equals).not.toHaveBeenCalled();
   });
 });
