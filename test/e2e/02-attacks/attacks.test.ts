@@ -31,7 +31,7 @@ afterAll(async () => {
 /** The answer is the public shape of the refusal and nothing more; audit and session are as they should be. */
 function expectRefused({ code, why }: Attack, { answer, sessionId }: Attempt): void {
   const { message, hint, http, retryable } = ERROR_CODES[code];
-  expect(answer.code, answer.body).toBe(code);
+  expect(answer.code, `${answer.body}\n${siege.world.sliceLog().split('\n').slice(-6).join('\n')}`).toBe(code);
   expect(answer.status).toBe(http);
   const body = publicError.parse(JSON.parse(answer.body));
   expect(body).toEqual({ code, message, hint, retryable, requestId: body.requestId });

@@ -54,6 +54,13 @@ const flipSegment =
       })
       .join('.');
 
+const jweHeader =
+  (change: (header: Header) => Header): NonNullable<Bend['jwe']> =>
+  (jwe) => {
+    const [protectedHeader = '', ...rest] = jwe.split('.');
+    return [encode(change(decode(protectedHeader))), ...rest].join('.');
+  };
+
 const flippedSignature = (which: 0 | 1): NonNullable<Bend['jws']> =>
   edit(({ payload, signatures }) => ({
     payload,
@@ -198,27 +205,27 @@ const envelope: readonly Attack[] = [
   bent('a JWE to another key', 'statement-undecryptable', { recipient: publicJwk(generateP256()) }),
   ...(
     [
-      ['the header', 0],
       ['the initialisation vector', 2],
       ['the ciphertext', 3],
       ['the tag', 4],
     ] as const
   ).map(([part, index]) => bent(`a bit of ${part} of the JWE`, 'statement-undecryptable', { jwe: flipSegment(index) })),
-  bent('no encryption at all', 'request-malformed', { jwe: () => 'e30.e30.e30' }, /not a compact JWE/),
+  bent('an ephemeral key that is no point of the curve', 'statement-undecryptable', {
+    jwe: jweHeader((h) => ({ ...h, epk: { ...(h['epk'] as object), y: base64url(Buffer.alloc(32, 1)) } })),
+  }),
+  bent('another ephemeral key', 'statement-undecryptable', {
+    jwe: jweHeader((h) => ({ ...h, epk: publicJwk(generateP256()) })),
+  }),
+  bent('no encryption at all', 'request-malformed', { jwe: () => 'e30.e30.e30' }, /JWE/),
+  bent('a shortened tag', 'request-malformed', { jwe: (text) => text.slice(0, -6) }),
+  bent('another algorithm of the JWE', 'request-malformed', { jwe: jweHeader((h) => ({ ...h, alg: 'dir' })) }),
   bent('base64 with padding in the JWE', 'request-malformed', { jwe: (text) => `${text}=` }, /canonical/),
   bent('a sixth segment of the JWE', 'request-malformed', { jwe: (text) => `${text}.e30` }, /not a compact JWE/),
-  bent('compression of the JWE', 'statement-undecryptable', {
-    jwe: (text) => [encode({ ...decode(text.split('.')[0] ?? ''), zip: 'DEF' }), ...text.split('.').slice(1)].join('.'),
-  }),
+  bent('compression of the JWE', 'request-malformed', { jwe: jweHeader((h) => ({ ...h, zip: 'DEF' })) }),
   bent(
     'the typ of a grant on the JWE',
     'request-malformed',
-    {
-      jwe: (text) =>
-        [encode({ ...decode(text.split('.')[0] ?? ''), typ: TYP.grantEncrypted }), ...text.split('.').slice(1)].join(
-          '.',
-        ),
-    },
+    { jwe: jweHeader((h) => ({ ...h, typ: TYP.grantEncrypted })) },
     /another typ/,
   ),
   bent('something else inside the JWE', 'request-malformed', { jws: () => 'statement' }, /not JSON/),

@@ -13,13 +13,16 @@ export function describeOutages(siege: () => Siege): void {
     const { run } = slicePaths(world.sliceDir);
     const { stepCa } = JSON.parse(readFileSync(run.lock, 'utf8')) as { stepCa: { pid: number } };
     const program = await sliceRun(siege(), '/usr/bin/readlink', `/proc/${stepCa.pid}/exe`);
-    await away(siege(), program, 'ca-unavailable', async () => {
+    await away(siege(), [program], 'ca-unavailable', async () => {
       await sliceRun(siege(), '/bin/kill', '-KILL', String(stepCa.pid));
     });
   });
 
   test('the endpoint is away → endpoint-unavailable, and the same bytes succeed when it is back', async () => {
-    await away(siege(), '/usr/bin/wg', 'endpoint-unavailable');
+    // Whichever way the slice has to its endpoint: wireguard-go's socket or the program.
+    const socket = '/run/wireguard/kiwi-slice.sock';
+    const { code } = await siege().world.slice.run(['/usr/bin/test', '-e', socket]);
+    await away(siege(), ['/usr/bin/wg', ...(code === 0 ? [socket] : [])], 'endpoint-unavailable');
   });
 
   test('the customer has no room for another laptop → quota-exceeded, until one leaves', async () => {
@@ -38,20 +41,20 @@ export function describeOutages(siege: () => Siege): void {
   });
 }
 
-/** A statement while a program of the slice does not work, and the same bytes again when it does. */
-async function away(siege: Siege, program: string, code: string, begin?: () => Promise<void>): Promise<void> {
+/** A statement while files of the slice are covered by something that does not work, and the same bytes again when it does. */
+async function away(siege: Siege, files: readonly string[], code: string, begin?: () => Promise<void>): Promise<void> {
   const { client, key } = siege;
   const exchange = await client.begin(key);
   const jwe = await client.seal(key, exchange, await client.statementOf(key, exchange));
   const before = await withoutCertificates(siege);
-  await sliceRun(siege, '/bin/mount', '--bind', '/bin/false', program);
+  for (const file of files) await sliceRun(siege, '/bin/mount', '--bind', '/bin/false', file);
   try {
     await begin?.();
     const { answer } = await siege.send(exchange, jwe);
     expect(answer.code, answer.body).toBe(code);
     expect(JSON.parse(answer.body)).toMatchObject({ retryable: true });
   } finally {
-    await sliceRun(siege, '/bin/umount', program);
+    for (const file of files) await sliceRun(siege, '/bin/umount', file);
   }
   expect(await withoutCertificates(siege)).toBe(before);
   // A certificate that nobody got is revoked.
