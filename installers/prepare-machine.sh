@@ -105,7 +105,9 @@ fi
 
 command -v dpkg-query >/dev/null || fail 4 'this is not a Debian or Ubuntu machine' 'supported are Debian 12 and Ubuntu 24.04'
 missing_packages
-if ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
+# A run that was killed while apt was at work leaves its ban on starting services: then there is something to do.
+left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
+if ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
 
 # --- From here on there is something to do. -------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -119,6 +121,7 @@ if ! flock -n 8; then
 fi
 : >"$log"
 started=$EPOCHSECONDS
+if left_ban; then restore_policy; fi
 
 check_distribution
 check_tools

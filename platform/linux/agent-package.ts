@@ -75,8 +75,8 @@ export class DebianAgentPackage implements AgentPackage {
 
   async uninstall(): Promise<void> {
     const state = await this.#packageState();
-    // The settings go after the package: an agent without them was never ours.
-    if (state?.includes(' installed ') === true && !(await this.#hasSettings())) return;
+    // The settings come before the package and go after it: an agent without them was never ours.
+    if (!(await this.#hasSettings())) return;
     if (state !== undefined) {
       // Also one that demands to be installed again, because dpkg was killed in the middle.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);

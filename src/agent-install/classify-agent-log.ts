@@ -5,9 +5,22 @@ import type { AgentStatus } from './agent-package.ts';
 /** Reasons that waiting does not mend: the server has answered, and it was a no. */
 const FINAL: ReadonlySet<ErrorCode> = new Set(['fleet-refused', 'fleet-half-enrolled', 'fleet-tls']);
 
-/** True when there is no use in waiting for green any longer. */
-export function isFinalReason(reason: KiwiError): boolean {
-  return FINAL.has(reason.code);
+/** A "no" that is followed by success within this time was none: osquery tries again when the tunnel hiccups. */
+const PATIENCE_MS = 5000;
+
+/** Tells when there is no use in waiting for green any longer: a final reason that has stayed for a while. */
+export class FinalReason {
+  #since: number | undefined;
+
+  /** @param now monotonic, milliseconds */
+  hasSettled(reason: KiwiError, now: number): boolean {
+    if (!FINAL.has(reason.code)) {
+      this.#since = undefined;
+      return false;
+    }
+    this.#since ??= now;
+    return now - this.#since >= PATIENCE_MS;
+  }
 }
 
 interface Sign {
@@ -34,14 +47,15 @@ const SIGNS: readonly Sign[] = [
   },
   {
     // osqueryd's own enrollment, before the general 401: orbit may be enrolled for long.
-    pattern: /Failed enrollment request|tls_enroll\.cpp|node_invalid|No node key returned/i,
+    pattern: /Failed enrollment request|node_invalid|No node key returned/i,
     says: (status) =>
       new KiwiError(status.orbitEnrolled ? 'fleet-half-enrolled' : 'fleet-refused', {
         detail: 'Fleet refuses the enrollment of osquery',
       }),
   },
   {
-    pattern: /\b401\b|unauthenticated|Authentication failed|invalid enroll secret|orbit node key enroll failed/i,
+    pattern:
+      /(?:HTTP|status)(?: code)?:? 401\b|unauthenticated|Authentication failed|invalid enroll secret|orbit node key enroll failed/i,
     says: (status) =>
       new KiwiError(status.orbitEnrolled ? 'fleet-half-enrolled' : 'fleet-refused', {
         detail: 'Fleet answers 401 to the agent',

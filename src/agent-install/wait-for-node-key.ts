@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { KiwiError } from '../core/errors.ts';
 import type { AgentPackage } from './agent-package.ts';
-import { classifyAgentLog, isFinalReason } from './classify-agent-log.ts';
+import { classifyAgentLog, FinalReason } from './classify-agent-log.ts';
 
 export interface WaitOptions {
   readonly agent: AgentPackage;
@@ -19,12 +19,13 @@ const LOG_EVERY_MS = 1000;
 /**
  * Waits until orbit has its node key: the first plane. Whether osquery has enrolled only Fleet can say.
  *
- * @throws KiwiError the class of failure that the log shows: at once when the server refuses, else when there is no key in time
+ * @throws KiwiError the class of failure that the log shows: soon when the server refuses, else when there is no key in time
  */
 export async function waitForNodeKey(options: WaitOptions): Promise<void> {
   const { agent, clock, timeoutMs, installedAt, signal } = options;
   const reason = async (): Promise<KiwiError> => classifyAgentLog(await agent.log(installedAt), await agent.status());
   const deadline = clock.monotonic() + timeoutMs;
+  const final = new FinalReason();
   let nextLook = clock.monotonic() + LOG_EVERY_MS;
   for (;;) {
     if (await agent.orbitEnrolled()) return;
@@ -33,7 +34,7 @@ export async function waitForNodeKey(options: WaitOptions): Promise<void> {
       const why = await reason();
       // It may have enrolled while the log was read.
       if (await agent.orbitEnrolled()) return;
-      if (now >= deadline || isFinalReason(why)) throw why;
+      if (now >= deadline || final.hasSettled(why, now)) throw why;
       nextLook = now + LOG_EVERY_MS;
     }
     await clock.sleep(POLL_MS, signal);

@@ -5,12 +5,9 @@ import { ChainError, verifyChain } from '../pki/chain.ts';
 import { JoseError, openCompact, type OpenedCompact } from '../pki/jws.ts';
 import { EKU } from '../pki/roles.ts';
 import { challenge as schema, type Challenge } from '../protocol/challenge.ts';
-import { LIMITS, TYP } from '../protocol/common.ts';
+import { CLOCK_WINDOW_MS, LIMITS, TYP } from '../protocol/common.ts';
 import { parseMessage } from '../protocol/parse.ts';
 import { sessionCode } from '../protocol/session-code.ts';
-
-/** More than this between the clocks and 24 h certificates and Fleet's TLS stop making sense. */
-export const MAX_SKEW_MS = 10 * 60_000;
 
 export interface OpenedChallenge {
   readonly challenge: Challenge;
@@ -33,7 +30,7 @@ export interface OpenedChallenge {
  * role, issued by **the issuer of the certificate on the inserted key**, under a pinned root; it answers this very hello, for
  * the slug that the key's certificate names. TLS plays no part in it: a proxy that opens TLS gains nothing.
  *
- * @param input.now wall clock, milliseconds
+ * @param input.now wall clock when the challenge came, milliseconds
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
  */
 export function openChallenge(input: {
@@ -63,7 +60,7 @@ export function openChallenge(input: {
 
   // Before the dates of the key's certificate, which look wrong by a clock that is: nobody needs a new key then.
   const skewMs = serverTime.getTime() - input.now;
-  if (Math.abs(skewMs) > MAX_SKEW_MS) {
+  if (Math.abs(skewMs) > CLOCK_WINDOW_MS) {
     throw new KiwiError('clock-skew', {
       detail: `the slice's clock is ${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} ours`,
     });

@@ -68,10 +68,9 @@ ${EXIT_CODES}`,
   cli
     .command('uninstall')
     .description('tell the slice, and take certificate, tunnel, Fleet agent and state away from this laptop')
-    .option('--msp-roots <file>', "PEM with the provider's roots (default: the ones of the installed package)")
     .option('--json', 'one event a line on stdout; the last one is the result')
     .addHelpText('after', '\nExample:\n  sudo kiwistack-enroll uninstall')
-    .action((flags: { json?: boolean; mspRoots?: string }) =>
+    .action((flags: { json?: boolean }) =>
       carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0)),
     );
   return cli;

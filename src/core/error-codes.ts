@@ -80,6 +80,11 @@ const table = {
     "The customer's root could not be added to the system trust store.",
     'See the details; then run it again.',
   ),
+  'certificate-present': entry(
+    'machine',
+    'Another certificate of that name is on this laptop.',
+    'It was not made by an enrollment. Move the files named above away, and run it again.',
+  ),
   'agent-present': entry(
     'machine',
     'Another Fleet agent is installed on this laptop.',

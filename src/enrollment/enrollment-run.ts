@@ -32,6 +32,8 @@ export interface EnrollmentOptions {
  */
 export class EnrollmentRun {
   readonly options: EnrollmentOptions;
+  /** An earlier run of this enrollment was cut off, and this one goes on with it. */
+  readonly resumed: boolean;
   readonly #file: RecordFile;
   #record: EnrollmentRecord | undefined;
   #client: GatewayClient | undefined;
@@ -47,6 +49,7 @@ export class EnrollmentRun {
     this.options = options;
     this.#file = file;
     this.#record = record;
+    this.resumed = record !== undefined;
   }
 
   get platform(): Platform {
@@ -128,14 +131,14 @@ export class EnrollmentRun {
 
   /** The challenge, verified; from the record when an earlier step or run got it. */
   opened(): OpenedChallenge {
-    const { keyCertificate, hello, challenge } = this.exchange;
+    const { keyCertificate, hello, challenge, challengeAt } = this.exchange;
     this.#opened ??= openChallenge({
       jws: challenge,
       helloBytes: Buffer.from(hello),
       slug: this.record.slug,
       keyCertificate: parseCertificate(keyCertificate),
       roots: this.options.pinnedRoots,
-      now: this.options.clock.now(),
+      now: Date.parse(challengeAt),
     });
     return this.#opened;
   }
@@ -158,6 +161,7 @@ export class EnrollmentRun {
       intermediate: opened.intermediate,
       roots: this.options.pinnedRoots,
       now: new Date(this.options.clock.now() + opened.skewMs),
+      confirmed: this.record.device?.confirmed === true,
     });
     return this.#granted;
   }

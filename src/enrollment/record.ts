@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { z } from 'zod';
@@ -6,6 +7,7 @@ import { z } from 'zod';
 import { isMissing, removeDurableFile, writeDurableFile } from '../core/durable-file.ts';
 import { KiwiError } from '../core/errors.ts';
 import { readCappedFile } from '../core/read-capped-file.ts';
+import { slug as slugSchema } from '../protocol/common.ts';
 import { parseMessage } from '../protocol/parse.ts';
 
 const MAX_BYTES = 512 * 1024;
@@ -33,6 +35,8 @@ const schema = z.strictObject({
       hello: z.string(),
       /** Compact JWS, as received. */
       challenge: z.string(),
+      /** Our clock when it came: what its time is compared with, also by a run that goes on much later. */
+      challengeAt: z.iso.datetime({ precision: 3 }),
       /** Name of the laptop asked for. */
       hostName: z.string(),
       /** Compact JWE, stored before it is sent. */
@@ -49,7 +53,7 @@ const schema = z.strictObject({
       probe: z.string(),
       fleetUrl: z.string(),
       /** Set before the confirmation is sent: from then on the device does not end at the slice by itself. */
-      confirmed: z.boolean(),
+      confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
     })
     .optional(),
@@ -75,6 +79,27 @@ export class RecordFile {
       if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
       throw error;
     }
+  }
+
+  /**
+   * What can still be told of a record that cannot be read: enough to take an enrollment away by. The slug decides which
+   * files that are, so it is taken only in its exact form.
+   */
+  async salvage(): Promise<EnrollmentRecord | undefined> {
+    const text = await readFile(this.#file, 'utf8').catch(() => '');
+    const slug = slugSchema.safeParse(/"slug":\s*"([^"]*)"/.exec(text)?.[1]);
+    if (!slug.success) return undefined;
+    return {
+      version: 1,
+      state: 'enrolling',
+      attemptId: randomUUID(),
+      startedAt: new Date(0).toISOString(),
+      slug: slug.data,
+      role: '',
+      customer: slug.data,
+      gatewayUrl: '',
+      yubikeySerial: 0,
+    };
   }
 
   async save(record: EnrollmentRecord): Promise<void> {

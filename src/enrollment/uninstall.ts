@@ -27,17 +27,15 @@ export async function uninstall(
 ): Promise<UninstallResult> {
   const { stateFolder } = options.platform;
   const file = new RecordFile(stateFolder);
-  if ((await file.load()) === undefined) throw new KiwiError('not-enrolled');
+  const { record, damaged } = await loadOrSalvage(file);
   const lock = await takeRunLock(stateFolder);
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
-  const record = await file.load();
-  if (record === undefined) throw new KiwiError('not-enrolled');
   const run = new EnrollmentRun(options, file, record);
   try {
-    const sliceTold = await tellSlice(run);
+    const sliceTold = !damaged && (await tellSlice(run));
     // The slice has been told, or cannot be: the statement's undo, which takes leave, has nothing more to say.
     const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
-    const leftBehind = await undoPlan({ steps, run, journal, clock: options.clock, report });
+    const leftBehind = await undoPlan({ steps, run, journal, clock: options.clock, report, everything: damaged });
     if (leftBehind.length === 0) {
       await file.remove();
       await journal.remove();
@@ -47,6 +45,20 @@ export async function uninstall(
     await run.close();
     await lock.release();
     await removeIfEmpty(stateFolder);
+  }
+}
+
+/** Being rid of an enrollment must not fail because its record cannot be read. */
+async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean }> {
+  try {
+    const record = await file.load();
+    if (record === undefined) throw new KiwiError('not-enrolled');
+    return { record, damaged: false };
+  } catch (error) {
+    if (!(error instanceof KiwiError) || error.code !== 'state-damaged') throw error;
+    const record = await file.salvage();
+    if (record === undefined) throw error;
+    return { record, damaged: true };
   }
 }
 

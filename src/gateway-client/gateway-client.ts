@@ -162,12 +162,24 @@ export class GatewayClient {
     });
     const granted = response.statusCode >= 200 && response.statusCode < 300;
     const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);
-    if (!granted) throw refusal(response.statusCode, text);
+    if (!granted) {
+      // An ingress before a gateway that is being restarted answers with a page of its own.
+      const ours = mediaType(response.headers['content-type']) === MEDIA.json;
+      if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
+        throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
+      }
+      throw refusal(response.statusCode, text);
+    }
     // A sign-in page says 200 too. Taken for a challenge it would look like an attack.
-    const given = String(response.headers['content-type']).split(';')[0]?.trim().toLowerCase();
-    if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given ?? ''}` });
+    const given = mediaType(response.headers['content-type']);
+    if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
     return text;
   }
+}
+
+/** The media type without its parameters, in lower case. */
+function mediaType(header: string | string[] | undefined): string {
+  return String(header).split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
 /** One request and what its answer has to be. */

@@ -35,7 +35,7 @@ export async function provisionYubikey(
   const { slice, token, role, managementKey, progress, signal } = request;
   const serial = await chooseYubikey(token, request.serial, signal);
   // Before the key in the slot is overwritten: it may be the one that somebody uses.
-  if ((await slice.findYubikey(serial)) !== undefined)
+  if ((await slice.findYubikey(serial))?.burnedAt === null)
     throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
   progress(`Making a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {

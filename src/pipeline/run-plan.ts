@@ -97,7 +97,8 @@ async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void>
     }
     signal.throwIfAborted();
     await step.verify(run);
-    await journal.append({ at: now(clock), step: name, event: 'done' });
+    // What was there before us, and was not begun by an earlier run of ours, is not ours to undo: it is not in the journal.
+    if (!kept) await journal.append({ at: now(clock), step: name, event: 'done' });
     report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
   } catch (thrown) {
     // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
@@ -108,14 +109,16 @@ async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void>
 }
 
 /**
- * Undoes, in reverse, the steps that the journal says were begun. A failing undo does not stop the others.
+ * Undoes, in reverse, the steps that the journal says were begun; with `everything`, for want of a journal, all of them. A failing undo does not stop the others.
  * @returns the names of the steps whose undo failed
  */
-export async function undoPlan<R>(options: UndoOptions<R>): Promise<string[]> {
+export async function undoPlan<R>(options: UndoOptions<R> & { readonly everything?: boolean }): Promise<string[]> {
   const { steps, run, journal, clock, report } = options;
   const begun = new Set(stepsBegun(await journal.read()));
   const failed: string[] = [];
-  const toUndo = stepsIn(steps).filter((step) => step.undo !== undefined && begun.has(step.name));
+  const toUndo = stepsIn(steps).filter(
+    (step) => step.undo !== undefined && (options.everything === true || begun.has(step.name)),
+  );
   if (toUndo.length > 0) report({ type: 'undo-started' });
   for (const step of toUndo.toReversed()) {
     const { name, title } = step;

@@ -14,6 +14,9 @@ export const LIMITS = {
   error: 4 * 1024,
 } as const;
 
+/** How far the clocks of laptop and slice may be apart: beyond it 24 h certificates and Fleet's TLS stop making sense. */
+export const CLOCK_WINDOW_MS = 10 * 60_000;
+
 /** `typ` of each signed or encrypted message (RFC 7515, section 4.1.9), so that no signature means two things. */
 export const TYP = {
   challenge: 'kiwi-challenge+jws',

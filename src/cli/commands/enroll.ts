@@ -27,7 +27,9 @@ export interface EnrollFlags {
 export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
-  const options = await enrollmentOptions(selectPlatform(), flags, output, signal);
+  const platform = selectPlatform();
+  const pinnedRoots = await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile);
+  const options = enrollmentOptions({ platform, pinnedRoots, flags, output, signal });
   const record = await enroll(options, (event) => {
     output.event(event);
   });
@@ -35,18 +37,20 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
 }
 
 /** The options of an enrollment from the flags; also used by `uninstall`, which needs no person. */
-export async function enrollmentOptions(
-  platform: Platform,
-  flags: EnrollFlags,
-  output: EnrollOutput,
-  signal: AbortSignal,
-): Promise<EnrollmentOptions> {
+export function enrollmentOptions(input: {
+  readonly platform: Platform;
+  readonly pinnedRoots: readonly Certificate[];
+  readonly flags: EnrollFlags;
+  readonly output: EnrollOutput;
+  readonly signal: AbortSignal;
+}): EnrollmentOptions {
+  const { platform, pinnedRoots, flags, output, signal } = input;
   const clock = systemClock;
   return {
     platform,
     clock,
     signal,
-    pinnedRoots: await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile),
+    pinnedRoots,
     person: personOn(flags, output, signal),
     openToken: () => openToken({ clock, signal }),
     ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
@@ -58,8 +62,11 @@ function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal)
   const interactive = flags.json !== true && process.stdin.isTTY;
   return {
     ...output.person,
-    askPin: (key) =>
-      flags.pinFd === undefined ? askPin(pinPrompt(key), signal) : readPinFromDescriptor(flags.pinFd, signal),
+    askPin: (key) => {
+      if (flags.pinFd === undefined) return askPin(pinPrompt(key), signal);
+      output.pinExpected(key);
+      return readPinFromDescriptor(flags.pinFd, signal);
+    },
     ...(interactive ? { chooseKey: (keys) => chooseKey(keys, signal) } : {}),
   };
 }
@@ -82,7 +89,8 @@ async function chooseKey(
   }
 }
 
-async function readPinnedRoots(file: string): Promise<Certificate[]> {
+/** @throws KiwiError `pinned-roots-missing` */
+export async function readPinnedRoots(file: string): Promise<Certificate[]> {
   try {
     const roots = parsePemBundle(await readFile(file, 'utf8'));
     if (roots.length > 0) return roots;

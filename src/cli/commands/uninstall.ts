@@ -3,15 +3,15 @@ import { KiwiError } from '../../core/errors.ts';
 import { uninstall } from '../../enrollment/uninstall.ts';
 import { humanOutput, jsonOutput } from '../enroll-output.ts';
 import { printJson } from '../../terminal/report.ts';
-import { enrollmentOptions, type EnrollFlags } from './enroll.ts';
+import { enrollmentOptions, readPinnedRoots, type EnrollFlags } from './enroll.ts';
 
 /** `kiwistack-enroll uninstall` */
-export async function uninstallCommand(
-  flags: Pick<EnrollFlags, 'json' | 'mspRoots'>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function uninstallCommand(flags: Pick<EnrollFlags, 'json'>, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const options = await enrollmentOptions(selectPlatform(), flags, output, signal);
+  const platform = selectPlatform();
+  // Whoever wants to be rid of it shall not be stopped by a package that went first: the roots are also in /etc/step.
+  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
+  const options = enrollmentOptions({ platform, pinnedRoots, flags, output, signal });
   const { record, sliceTold, leftBehind } = await uninstall(options, (event) => {
     output.event(event);
   });

@@ -1,3 +1,4 @@
+import { KiwiError } from '../../core/errors.ts';
 import type { Step } from '../../pipeline/step.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
 
@@ -5,8 +6,11 @@ import type { EnrollmentRun } from '../enrollment-run.ts';
 export const deviceKey: Step<EnrollmentRun> = {
   name: 'device-key',
   title: 'Make the device key',
-  async inspect({ platform, record }) {
-    return (await platform.certificates.loadDeviceKey(record.slug)) === undefined ? 'absent' : 'done';
+  async inspect({ platform, record, resumed }) {
+    if ((await platform.certificates.loadDeviceKey(record.slug)) === undefined) return 'absent';
+    // smallstep's own tools use this folder too: what was there before us is not ours to use, and never ours to remove.
+    if (!resumed) throw new KiwiError('certificate-present', { detail: platform.certificates.paths(record.slug).key });
+    return 'done';
   },
   async apply({ platform, record }) {
     await platform.certificates.createDeviceKey(record.slug);

@@ -1,4 +1,4 @@
-import { classifyAgentLog, isFinalReason } from '../../agent-install/classify-agent-log.ts';
+import { classifyAgentLog, FinalReason } from '../../agent-install/classify-agent-log.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { Step } from '../../pipeline/step.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
@@ -22,13 +22,15 @@ export const green: Step<EnrollmentRun> = {
     // What the agent wrote since this enrollment began: its installation is part of it.
     const begun = new Date(run.record.startedAt).getTime();
     const deadline = clock.monotonic() + DEADLINE_MS;
+    const final = new FinalReason();
     for (;;) {
       const last = await client.status(device, run.signal);
       if (last.state === 'ended') throw new KiwiError('device-ended');
       if (last.fleet?.green === true) break;
       const { agent } = run.platform;
       const reason = classifyAgentLog(await agent.log(begun), await agent.status());
-      if (isFinalReason(reason) || clock.monotonic() > deadline) throw reason;
+      const now = clock.monotonic();
+      if (final.hasSettled(reason, now) || now > deadline) throw reason;
       await clock.sleep(POLL_MS, run.signal);
     }
     await run.platform.agent.forgetSecret();

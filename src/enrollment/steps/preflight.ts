@@ -13,8 +13,8 @@ export const preflight: Step<EnrollmentRun> = {
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     const agent = await platform.agent.status();
     // Replacing somebody else's agent would take the laptop away from whoever manages it now.
-    if (agent.version !== undefined && !agent.configuredByUs) {
-      throw new KiwiError('agent-present', { detail: `fleet-osquery ${agent.version}` });
+    if ((agent.version !== undefined || agent.orbitEnrolled) && !agent.configuredByUs) {
+      throw new KiwiError('agent-present', { detail: `fleet-osquery ${agent.version ?? 'not from a package'}` });
     }
   },
   verify: () => Promise.resolve(),

@@ -31,8 +31,10 @@ export const slice: Step<EnrollmentRun> = {
     } satisfies Hello);
     const { name: hostName } = await describeHost(platform.hardware);
     const challenge = await (await run.client()).hello(Buffer.from(hello), run.signal);
+    const challengeAt = new Date(options.clock.now()).toISOString();
     run.forgetExchange();
-    await run.save({ attemptId, exchange: { keyCertificate: key.certificate.pem, hello, challenge, hostName } });
+    const keyCertificate = key.certificate.pem;
+    await run.save({ attemptId, exchange: { keyCertificate, hello, challenge, challengeAt, hostName } });
     const opened = run.opened();
     options.person.sliceProven({
       customer: opened.challenge.customer.name,

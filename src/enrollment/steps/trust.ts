@@ -17,7 +17,9 @@ export const trust: Step<EnrollmentRun> = {
   async verify(run) {
     if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
   },
-  async undo({ platform, options }) {
-    await platform.trust.remove(options.pinnedRoots);
+  async undo({ platform, options, record }) {
+    // Those of this enrollment; the package may have brought others since.
+    const stored = await platform.certificates.load(record.slug).catch(() => undefined);
+    await platform.trust.remove(stored?.roots ?? options.pinnedRoots);
   },
 };

@@ -133,12 +133,18 @@ describe('the gateway client', () => {
     expect(gateway.seen).toHaveLength(1);
   });
 
+  it('sends again what an ingress answers while the gateway is being restarted', async () => {
+    gateway.answer(say(502, 'text/html', '<html>Bad gateway</html>'), say(200, JOSE, 'x'));
+    expect(await client.hello(body)).toBe('x');
+    expect(gateway.seen).toHaveLength(2);
+  });
+
   it.each<[string, () => ReturnType<typeof say>]>([
     ['a sign-in page', () => say(200, 'text/html', '<html>Welcome to the hotel</html>')],
     ['a sign-in page that calls itself JSON', () => say(200, JSON_TYPE, '{"login":"here"}')],
     ['an answer without a type', () => (response) => response.writeHead(200).end('x')],
     ['a redirect', () => say(302, 'text/html', '', { location: 'https://portal.example/' })],
-    ['a proxy’s own error', () => say(502, 'text/html', '<html>Bad gateway</html>')],
+    ['a proxy’s own error', () => say(500, 'text/html', '<html>Oops</html>')],
     ['an error of another form', () => say(400, JSON_TYPE, '{"error":"bad"}')],
     ['an error with a field more', () => refuse(403, { stack: 'at x' })],
     ['an error with a code that nobody knows', () => refuse(403, { code: 'brand-new' })],
