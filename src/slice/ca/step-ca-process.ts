@@ -15,6 +15,8 @@ export interface StepCaOptions {
   readonly healthy: () => Promise<boolean>;
   /** Told of every start, so that a later run can end what a killed one left behind. */
   readonly started: (pid: number) => Promise<void>;
+  /** Told when it could not be started again; it is tried once more later. */
+  readonly failed: (error: unknown) => void;
 }
 
 export interface StepCaProcess {
@@ -37,6 +39,8 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   let lastWords = '';
   const log = createWriteStream(options.log, { flags: 'a', mode: 0o600 });
   await new Promise((resolve, reject) => log.once('open', resolve).once('error', reject));
+  // A full disk costs its words and nothing else.
+  log.on('error', () => undefined);
   await chmod(options.log, 0o600);
 
   const start = async (): Promise<void> => {
@@ -47,6 +51,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: options.dir, STEPPATH: options.dir },
     });
     child.stdin.end();
+    if (stopping.signal.aborted) child.kill('SIGTERM');
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         lastWords = (lastWords + chunk.toString('utf8')).slice(-500);
@@ -61,10 +66,16 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
       await child?.exited;
       child = undefined;
       if (stopping.signal.aborted) return;
-      await options.clock.sleep(RESTART_MS[Math.min(failures, RESTART_MS.length - 1)] ?? 15_000, stopping.signal);
-      await start();
+      try {
+        await options.clock.sleep(RESTART_MS[Math.min(failures, RESTART_MS.length - 1)] ?? 15_000, stopping.signal);
+        await start();
+      } catch (error) {
+        if (isAborted(stopping.signal)) continue;
+        options.failed(error);
+      }
     }
   };
+  let supervised = Promise.resolve();
   const stop = async (): Promise<void> => {
     stopping.abort();
     const last = child;
@@ -78,12 +89,19 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
       await last.exited;
       late.abort();
     }
+    // It may have been starting another one at this moment.
+    await supervised;
     await new Promise<void>((resolve) => {
       log.end(resolve);
     });
   };
 
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   const deadline = options.clock.monotonic() + START_MS;
   let ended = false;
   void running()?.exited.then(() => (ended = true));
@@ -96,7 +114,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
     }
     await options.clock.sleep(50);
   }
-  supervise().catch(() => undefined);
+  supervised = supervise();
   return {
     get pid() {
       return child?.pid;
@@ -104,3 +122,6 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
     stop,
   };
 }
+
+// A function, because the compiler does not know that a signal changes while one waits.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { KiwiError } from '../../core/errors.ts';
 import { readSliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
-import { endLeftover, endProcess } from '../run/end-leftover.ts';
-import { isAlive, readRunRecord } from '../run/process-lock.ts';
+import { endProcess, takePlace } from '../run/end-leftover.ts';
+import { isAlive, readRunRecord, removeRunRecord } from '../run/process-lock.ts';
 import { print, type CommandContext } from './slice-program.ts';
 
 /** How long a slice may take to stop before it is killed: its parts wait for each other. */
@@ -18,7 +18,8 @@ export async function downCommand(flags: { dir: string; json?: boolean }, { cloc
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));
   if (alive) await endProcess(record.slice, clock, PATIENCE_MS);
-  const leftover = await endLeftover(paths, config, clock, { wireguard: process.getuid?.() === 0 });
+  const { self, leftover } = await takePlace(paths, config, clock, { wireguard: process.getuid?.() === 0 });
+  await removeRunRecord(paths.run.lock, self);
   if (record !== undefined && (await isAlive(record.slice))) throw new KiwiError('slice-part-failed');
   const was = alive ? 'stopped' : leftover ? 'cleaned-up' : 'not-running';
   const line = {

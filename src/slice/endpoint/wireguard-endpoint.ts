@@ -7,6 +7,7 @@ import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durab
 import { KiwiError } from '../../core/errors.ts';
 import { runChecked, runProgram } from '../../programs/run-program.ts';
 import type { Endpoint, Peer } from './endpoint.ts';
+import { bootId } from '../run/process-lock.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
 import { renderPeers } from './render-peers.ts';
 import { applyUserspacePeers, userspaceSocket } from './userspace-peers.ts';
@@ -45,7 +46,11 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
   try {
     await writeDurableFile(
       options.stateFile,
-      JSON.stringify({ interface: options.interface, ipForward: (await readFile(FORWARDING, 'utf8')).trim() }),
+      JSON.stringify({
+        interface: options.interface,
+        ipForward: (await readFile(FORWARDING, 'utf8')).trim(),
+        boot: await bootId(),
+      }),
       0o600,
     );
     await addInterface(options, tools);
@@ -68,13 +73,18 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
 
 /** Takes away interface and settings that a killed run left. Safe to repeat, and when there is nothing. */
 export async function removeLeftover(options: Pick<WireguardOptions, 'interface' | 'stateFile'>): Promise<void> {
-  let state: { interface?: unknown; ipForward?: unknown };
+  let state: { interface?: unknown; ipForward?: unknown; boot?: unknown };
   try {
     state = JSON.parse(await readFile(options.stateFile, 'utf8')) as typeof state;
   } catch (error) {
     if (isMissing(error)) return;
     if (!(error instanceof SyntaxError)) throw error;
     state = {};
+  }
+  // A restart of the machine took the interface away and set forwarding as the machine's own configuration says.
+  if (state.boot !== (await bootId())) {
+    await removeDurableFile(options.stateFile);
+    return;
   }
   const { ip } = findTools();
   if (state.interface === options.interface && (await interfaceExists(ip, options.interface))) {

@@ -5,38 +5,57 @@ import { KiwiError } from '../../core/errors.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
 import type { SlicePaths } from '../config/slice-paths.ts';
 import { removeLeftover } from '../endpoint/wireguard-endpoint.ts';
-import { isAlive, readRunRecord, removeRunRecord, type ProcessMark } from './process-lock.ts';
+import {
+  createRunRecord,
+  isAlive,
+  markOf,
+  readRunRecord,
+  removeRunRecord,
+  updateRunRecord,
+  type ProcessMark,
+} from './process-lock.ts';
 
 /**
- * Cleans up behind a slice that was killed: its step-ca, interface, socket and record. Nothing of a slice that runs is touched.
+ * Makes this process the one that has the slice's folder, then cleans up behind a slice that was killed: its step-ca, interface
+ * and socket. Nothing of a slice that runs is touched; the place is taken first, so that of two that clean up, one does.
  *
- * @returns whether there was anything
+ * @returns our own mark, and whether there was anything
  * @throws KiwiError `slice-running`
  */
-export async function endLeftover(
+export async function takePlace(
   paths: SlicePaths,
   config: SliceConfig,
   clock: Clock,
   options: { wireguard: boolean },
-): Promise<boolean> {
-  const record = await readRunRecord(paths.run.lock);
+): Promise<{ self: ProcessMark; leftover: boolean }> {
+  const self = await markOf(process.pid);
+  if (self === undefined) throw new TypeError('this process exists');
+  const { lock } = paths.run;
+  const record = await readRunRecord(lock);
   if (record !== undefined && (await isAlive(record.slice))) {
     throw new KiwiError('slice-running', { detail: `process ${record.slice.pid}` });
   }
-  if (record?.stepCa !== undefined) await endProcess(record.stepCa, clock);
-  if (options.wireguard) {
-    await removeLeftover({
-      interface: config.wireguard.interface,
-      stateFile: paths.run.endpoint,
-    });
+  const place = { slice: self, ...(record?.stepCa === undefined ? {} : { stepCa: record.stepCa }) };
+  if (!(await removeRunRecord(lock, record?.slice)) || !(await createRunRecord(lock, place))) {
+    throw new KiwiError('slice-running', { detail: 'another process took its place' });
   }
-  await rm(paths.run.controlSocket, { force: true });
-  await removeRunRecord(paths.run.lock);
-  return record !== undefined;
+  try {
+    if (record?.stepCa !== undefined) await endProcess(record.stepCa, clock);
+    if (options.wireguard) {
+      await removeLeftover({ interface: config.wireguard.interface, stateFile: paths.run.endpoint });
+    }
+    await rm(paths.run.controlSocket, { force: true });
+  } catch (error) {
+    // What is still to be cleaned up stays written down for the next one.
+    await (record === undefined ? removeRunRecord(lock, self) : updateRunRecord(lock, record));
+    throw error;
+  }
+  return { self, leftover: record !== undefined };
 }
 
-/** SIGTERM, then SIGKILL after five seconds; waits for the end. */
+/** SIGTERM, then SIGKILL after five seconds; waits for the end. Its id may be another process's by now: that one is left alone. */
 export async function endProcess(mark: ProcessMark, clock: Clock, patienceMs = 5000): Promise<void> {
+  if (!(await isAlive(mark))) return;
   const deadline = clock.monotonic() + patienceMs;
   signal(mark.pid, 'SIGTERM');
   while (await isAlive(mark)) {

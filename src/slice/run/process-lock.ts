@@ -1,12 +1,20 @@
-import { open, readFile, unlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 
-/** A process that surely is the one meant: process ids are reused, but not with the same start time. */
+/** A process that surely is the one meant: process ids are reused, but not with the same start time of the same boot. */
 export interface ProcessMark {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks since boot. */
   readonly started: string;
+  /** Early processes start at the same tick with the same id after every boot. */
+  readonly boot: string;
+}
+
+/** Names the time since the machine was started: what is recorded of another boot is gone. */
+export async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
 }
 
 /** @returns undefined when there is no such process */
@@ -16,7 +24,7 @@ export async function markOf(pid: number): Promise<ProcessMark | undefined> {
     // The second field is the name in parentheses and may hold anything, also spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, started] = [fields[0], fields[19]];
-    return started === undefined || state === 'Z' || state === 'X' ? undefined : { pid, started };
+    return started === undefined || state === 'Z' || state === 'X' ? undefined : { pid, started, boot: await bootId() };
   } catch (error) {
     if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ESRCH')) return undefined;
     throw error;
@@ -24,7 +32,12 @@ export async function markOf(pid: number): Promise<ProcessMark | undefined> {
 }
 
 export async function isAlive(mark: ProcessMark): Promise<boolean> {
-  return (await markOf(mark.pid))?.started === mark.started;
+  const now = await markOf(mark.pid);
+  return now !== undefined && sameProcess(now, mark);
+}
+
+function sameProcess(a: ProcessMark | undefined, b: ProcessMark | undefined): boolean {
+  return a?.pid === b?.pid && a?.started === b?.started && a?.boot === b?.boot;
 }
 
 /** What a running slice writes down of itself, for `status`, `down` and the run after a kill. */
@@ -44,15 +57,17 @@ export async function readRunRecord(file: string): Promise<RunRecord | undefined
 
 /** Takes the place of the running slice. @returns false when another has it */
 export async function createRunRecord(file: string, record: RunRecord): Promise<boolean> {
+  const temporary = besides(file);
   try {
-    // Exclusive: of two that start at once, one wins.
-    const handle = await open(file, 'wx', 0o600);
-    await handle.writeFile(JSON.stringify(record));
-    await handle.close();
+    // Whole before it has its name, so that nobody ever reads half of it; and of two that start at once, one wins.
+    await writeFile(temporary, JSON.stringify(record), { mode: 0o600, flag: 'wx' });
+    await link(temporary, file);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (isThere(error)) return false;
     throw error;
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 
@@ -60,8 +75,25 @@ export async function updateRunRecord(file: string, record: RunRecord): Promise<
   await writeDurableFile(file, JSON.stringify(record), 0o600);
 }
 
-export async function removeRunRecord(file: string): Promise<void> {
-  await unlink(file).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
-  });
+/**
+ * Removes the record of one process (undefined: one that cannot be read), and never that of another which took the place meanwhile.
+ * @returns false when the place is another's
+ */
+export async function removeRunRecord(file: string, of: ProcessMark | undefined): Promise<boolean> {
+  if (!sameProcess((await readRunRecord(file))?.slice, of)) return false;
+  const taken = besides(file);
+  try {
+    // Reading and removing are two steps: what is removed is looked at once more, where nobody else can change it.
+    await rename(file, taken);
+  } catch (error) {
+    if (isMissing(error)) return true;
+    throw error;
+  }
+  const ours = sameProcess((await readRunRecord(taken))?.slice, of);
+  if (!ours) await link(taken, file).catch(() => undefined);
+  await rm(taken, { force: true });
+  return ours;
 }
+
+const besides = (file: string): string => `${file}.${randomBytes(6).toString('hex')}.tmp`;
+const isThere = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EEXIST';

@@ -24,9 +24,9 @@ import { PROVISIONER } from '../init/render-ca-config.ts';
 import { createSqliteRegistry } from '../registry/sqlite-registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { serveStatus, type PartsStatus } from './control-socket.ts';
-import { endLeftover } from './end-leftover.ts';
+import { takePlace } from './end-leftover.ts';
 import { loadIdentity, readPart } from './load-identity.ts';
-import { createRunRecord, markOf, removeRunRecord, updateRunRecord, type ProcessMark } from './process-lock.ts';
+import { markOf, removeRunRecord, updateRunRecord, type ProcessMark } from './process-lock.ts';
 import { reapUntil, reconcilePeers } from './reap.ts';
 
 export interface RunOptions {
@@ -63,13 +63,11 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   const fleetConfig = await checkedFleetConfig(dir);
   const program = await findStepCa(options.env);
 
-  const undo: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
-  };
+  const undo: (() => Promise<unknown>)[] = [];
+  const stop = (): Promise<void> => stopAll(undo, log);
   try {
-    const self = await takePlace(paths, config, options);
-    undo.push(() => removeRunRecord(paths.run.lock));
+    const { self } = await takePlace(paths, config, clock, { wireguard: options.endpoint === undefined });
+    undo.push(() => removeRunRecord(paths.run.lock, self));
     const endpoint = await (options.endpoint?.() ?? startWireguard(wireguardOptions(paths, config)));
     undo.push(() => endpoint.stop());
     const registry = createSqliteRegistry(paths.registry);
@@ -93,6 +91,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       clock,
       healthy: () => ca.healthy(),
       started: (pid) => recordStepCa(paths, self, pid),
+      failed: (error) => log.error({ detail: toKiwiError(error).detail }, 'step-ca could not be started again'),
     });
     undo.push(() => stepCa.stop());
     const client = fleetConfig === undefined ? undefined : createFleetClient(fleetConfig, clock);
@@ -122,17 +121,25 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     undo.push(() => closeSocket(control, paths.run.controlSocket));
     return { context, listen: { host, port }, stepCaPid: () => stepCa.pid, status, stop };
   } catch (error) {
-    await stop();
+    // Why it did not start is what counts; what could not be stopped is in the log.
+    await stop().catch(() => undefined);
     throw error;
   }
 }
 
-async function takePlace(paths: SlicePaths, config: SliceConfig, options: RunOptions): Promise<ProcessMark> {
-  await endLeftover(paths, config, options.clock, { wireguard: options.endpoint === undefined });
-  const self = await markOf(process.pid);
-  if (self === undefined) throw new TypeError('this process exists');
-  if (!(await createRunRecord(paths.run.lock, { slice: self }))) throw new KiwiError('slice-running');
-  return self;
+/** Every step is done, also when one before it failed. @throws the first failure, when all are done */
+async function stopAll(undo: (() => Promise<unknown>)[], log: Logger): Promise<void> {
+  const failures: unknown[] = [];
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+      const { code, detail } = toKiwiError(error);
+      log.error({ code, detail }, 'a part could not be stopped');
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 async function recordStepCa(paths: SlicePaths, self: ProcessMark, pid: number): Promise<void> {
