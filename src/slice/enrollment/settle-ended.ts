@@ -16,12 +16,23 @@ export async function settleEnded(slice: SliceContext, deviceId: string): Promis
   }
 }
 
-/** Has step-ca revoke every certificate of ours that is to be revoked. @throws KiwiError `ca-unavailable` */
+/**
+ * Has step-ca revoke every certificate of ours that is to be revoked. One that is refused does not keep the others from it.
+ * @throws KiwiError `ca-unavailable`, the first, when all were tried
+ */
 export async function revokeWanted(slice: Pick<SliceContext, 'registry' | 'ca' | 'clock'>): Promise<number> {
   const wanted = await slice.registry.revocationsWanted(100);
+  const failures: unknown[] = [];
   for (const { serial, revokeWhy } of wanted) {
-    await slice.ca.revoke(serial, revokeWhy ?? 'ended');
-    await slice.registry.markRevoked(serial, slice.clock.now());
+    try {
+      await slice.ca.revoke(serial, revokeWhy ?? 'ended');
+      await slice.registry.markRevoked(serial, slice.clock.now());
+    } catch (error) {
+      failures.push(error);
+      // Nobody answers: there is no use in waiting for that a hundred times.
+      if (!(await slice.ca.healthy())) break;
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return wanted.length;
 }

@@ -12,40 +12,53 @@ const RECONCILE_EVERY = 15;
 
 /**
  * One round of what nobody asks for: takes back devices that were never confirmed and reservations that a crash left, forgets keys
- * of sessions that are over, revokes what is to be revoked.
+ * of sessions that are over, revokes what is to be revoked. Each is done, also when one before it failed; failures are logged and
+ * tried again in the next round.
  */
 export async function reap(slice: SliceContext): Promise<void> {
   const { registry, clock } = slice;
   const now = clock.now();
-  for (const device of await registry.unconfirmedDevices(now)) {
-    const why = `${device.hostName} did not confirm in time`;
-    await registry.endDevice(device.id, 'unconfirmed', now, sliceAudit('device.end', device, why));
-    await settleEnded(slice, device.id);
-  }
-  for (const device of await registry.abandonedReservations(now)) {
-    await registry.rollbackReservation(device.id);
-    await registry.audit(sliceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
-    await settleEnded(slice, device.id);
-  }
-  await registry.forgetSessions(now);
-  await revokeWanted(slice);
+  await attempt(slice, 'devices that did not confirm', async () => {
+    for (const device of await registry.unconfirmedDevices(now)) {
+      const why = `${device.hostName} did not confirm in time`;
+      await registry.endDevice(device.id, 'unconfirmed', now, sliceAudit('device.end', device, why));
+      await settleEnded(slice, device.id);
+    }
+  });
+  await attempt(slice, 'abandoned reservations', async () => {
+    for (const device of await registry.abandonedReservations(now)) {
+      await registry.rollbackReservation(device.id);
+      await registry.audit(sliceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
+      await settleEnded(slice, device.id);
+    }
+  });
+  await attempt(slice, 'sessions', () => registry.forgetSessions(now));
+  await attempt(slice, 'revocations', () => revokeWanted(slice));
 }
 
-/** Repeats `reap` until the signal fires; a failing round is logged and tried again. */
+/** Repeats `reap` until the signal fires. */
 export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promise<void> {
   for (let round = 1; ; round++) {
     try {
       await slice.clock.sleep(INTERVAL_MS, signal);
-      await reap(slice);
-      if (round % RECONCILE_EVERY === 0) {
-        await reconcilePeers(slice);
-        await slice.registry.tidy();
-      }
     } catch (error) {
       if (isAborted(signal)) return;
-      const { code, detail } = toKiwiError(error);
-      slice.log.warn({ code, detail }, 'a round of upkeep failed');
+      throw error;
     }
+    await reap(slice);
+    if (round % RECONCILE_EVERY === 0) {
+      await attempt(slice, 'peers', () => reconcilePeers(slice));
+      await attempt(slice, 'the registry', () => slice.registry.tidy());
+    }
+  }
+}
+
+async function attempt(slice: SliceContext, duty: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const { code, detail } = toKiwiError(error);
+    slice.log.warn({ duty, code, detail }, 'upkeep failed');
   }
 }
 
