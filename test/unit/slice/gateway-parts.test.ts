@@ -4,6 +4,7 @@ import { KiwiError } from '../../../src/core/errors.ts';
 import { PeerChanges, type PeerChange } from '../../../src/slice/endpoint/peer-changes.ts';
 import { networkOf } from '../../../src/slice/endpoint/network.ts';
 import { renderPeers } from '../../../src/slice/endpoint/render-peers.ts';
+import { renderUserspacePeers } from '../../../src/slice/endpoint/userspace-peers.ts';
 import { answerError } from '../../../src/slice/gateway/answer-error.ts';
 import { clientAddress } from '../../../src/slice/gateway/client-address.ts';
 import { RateLimit } from '../../../src/slice/gateway/rate-limit.ts';
@@ -91,6 +92,26 @@ test('peers are written as wg reads them', () => {
   expect(renderPeers([{ publicKey: 'K=', presharedKey: 'P=', address: '10.77.0.2' }])).toBe(
     '[Peer]\nPublicKey = K=\nPresharedKey = P=\nAllowedIPs = 10.77.0.2/32\n',
   );
+});
+
+test('peers are written as wireguard-go reads them', () => {
+  const publicKey = Buffer.alloc(32, 0xab).toString('base64');
+  const presharedKey = Buffer.alloc(32, 1).toString('base64');
+  const text = renderUserspacePeers([
+    { publicKey, peer: { publicKey, presharedKey, address: '10.77.0.2' } },
+    { publicKey: presharedKey },
+  ]);
+  expect(text.split('\n')).toEqual([
+    'set=1',
+    `public_key=${'ab'.repeat(32)}`,
+    `preshared_key=${'01'.repeat(32)}`,
+    'replace_allowed_ips=true',
+    'allowed_ip=10.77.0.2/32',
+    `public_key=${'01'.repeat(32)}`,
+    'remove=true',
+    '',
+    '',
+  ]);
 });
 
 test('laptops get the addresses of the network but for its ends and the one of the slice', () => {
