@@ -5,7 +5,7 @@ import { auditOf, type RequestContext, type SliceContext } from '../slice-contex
 import { describeDevice } from './describe-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
-/** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, and those of `openDeviceMessage` */
+/** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage` */
 export async function confirmDevice(
   slice: SliceContext,
   deviceId: string,
@@ -17,6 +17,7 @@ export async function confirmDevice(
     { deviceId, body, typ: TYP.confirm, schema: confirm, maxBytes: LIMITS.confirm },
     request,
   );
+  if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'before it confirmed' });
   if (device.state === 'ended') throw new KiwiError('device-ended', { detail: device.endReason ?? 'ended' });
   if (message.grantHash !== device.grantHash) throw new KiwiError('confirm-mismatch', { detail: 'grantHash' });
   const state = await slice.registry.confirm(
@@ -25,6 +26,7 @@ export async function confirmDevice(
     slice.clock.now(),
     auditOf(request, 'allowed', { why: device.hostName }),
   );
+  if (state === 'yubikey-burned') throw new KiwiError(state, { detail: 'before it confirmed' });
   if (state === 'ended') throw new KiwiError('device-ended', { detail: 'its time to confirm is over' });
   return describeDevice(slice, { ...device, state });
 }

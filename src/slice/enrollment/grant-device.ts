@@ -68,10 +68,12 @@ async function answer(
     request.deviceId = outcome.deviceId;
     if (outcome.statementHash !== hash) throw new KiwiError('attempt-conflict', { detail: 'another statement' });
     if (outcome.grant !== null) return outcome.grant;
-    const device = outcome.state === 'in-progress' ? await registry.findDevice(outcome.deviceId) : undefined;
+    const device = await registry.findDevice(outcome.deviceId);
     if (device === undefined) throw new KiwiError('session-used');
-    // A run before this one ended in the middle; all it needs is in the registry.
     request.yubikeySerial = device.yubikeySerial;
+    if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'burned meanwhile' });
+    if (outcome.state !== 'in-progress') throw new KiwiError('session-used');
+    // A run before this one ended in the middle; all it needs is in the registry.
     const { cn } = await readCsr(Buffer.from(device.csr, 'base64url'));
     return complete(slice, device, outcome, cn, request);
   }
@@ -197,7 +199,7 @@ async function complete(
       x5c: [identity.grantCertificate.der, identity.intermediate.der],
     });
     const grant = await encryptTo(device.deviceKey, jws, TYP.grantEncrypted);
-    await registry.storeGrant(
+    const stored = await registry.storeGrant(
       {
         deviceId: device.id,
         certificate: noteOf(certified.value),
@@ -209,6 +211,10 @@ async function complete(
       },
       auditOf(request, 'allowed', { why: `${device.hostName}, ${device.role}, ${device.address}` }),
     );
+    if (stored !== 'stored') {
+      const why = 'with' in stored ? `device ${stored.with}: ${stored.why}` : 'burned meanwhile';
+      throw new KiwiError(stored.refused, { detail: why });
+    }
     if (device.supersedes !== null) await settleEnded(slice, device.supersedes);
     return grant;
   } catch (error) {

@@ -1,13 +1,15 @@
+import { endDevice, isBurned } from './end-device.ts';
 import type {
   AuditEntry,
   Device,
   EndReason,
   Millis,
   ReservationRefusal,
+  GrantRefusal,
   ReservationRequest,
   StoredGrant,
 } from './registry.ts';
-import { forgetFingerprint, reserve, rollbackReservation } from './reserve.ts';
+import { reserve, rollbackReservation } from './reserve.ts';
 import { addressText, insertAudit, toDevice } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
@@ -17,24 +19,7 @@ export function deviceQueries(db: SqliteDatabase) {
     const row = db.get('SELECT * FROM device WHERE id = ?', id);
     return row === undefined ? undefined : toDevice(row);
   };
-  const end = (deviceId: string, reason: EndReason, now: Millis): boolean => {
-    const changed = db.run(
-      `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '' WHERE id = ? AND state <> 'ended'`,
-      now,
-      reason,
-      deviceId,
-    );
-    if (changed === 0) return false;
-    forgetFingerprint(db, deviceId);
-    db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
-    db.run(
-      'UPDATE certificate SET revoke_why = ? WHERE device_id = ? AND revoke_why IS NULL AND not_after > ?',
-      reason,
-      deviceId,
-      now,
-    );
-    return true;
-  };
+  const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
   const peer = (row: Row): Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> => ({
     id: String(row['id']),
     address: addressText(Number(row['address'])),
@@ -56,9 +41,14 @@ export function deviceQueries(db: SqliteDatabase) {
         )
         .map(toDevice);
     },
-    storeGrant(grant: StoredGrant, audit: AuditEntry): undefined {
+    storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
       const device = find(grant.deviceId);
+      if (device !== undefined && (device.endReason === 'yubikey-burned' || isBurned(db, device.yubikeySerial))) {
+        return { refused: 'yubikey-burned' };
+      }
       if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+      const taken = takenPlace(db, device);
+      if (taken !== undefined) return taken;
       if (device.supersedes !== null && end(device.supersedes, 'superseded', grant.grantedAt)) {
         insertAudit(
           db,
@@ -83,6 +73,7 @@ export function deviceQueries(db: SqliteDatabase) {
       // The very bytes are kept, so the key that opens the statement is not needed again.
       db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
       insertAudit(db, audit, grant.grantedAt);
+      return 'stored';
     },
 
     findDevice: find,
@@ -102,9 +93,17 @@ export function deviceQueries(db: SqliteDatabase) {
       );
       return row === undefined ? undefined : peer(row);
     },
-    confirm(deviceId: string, stepsDigest: string, now: Millis, audit: AuditEntry): 'active' | 'ended' {
+    confirm(
+      deviceId: string,
+      stepsDigest: string,
+      now: Millis,
+      audit: AuditEntry,
+    ): 'active' | 'ended' | 'yubikey-burned' {
       const device = find(deviceId);
       if (device?.state === 'active') return 'active';
+      if (device !== undefined && (device.endReason === 'yubikey-burned' || isBurned(db, device.yubikeySerial))) {
+        return 'yubikey-burned';
+      }
       if (device?.state !== 'pending' || (device.confirmBy ?? 0) <= now) return 'ended';
       db.run(
         `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
@@ -125,4 +124,17 @@ export function deviceQueries(db: SqliteDatabase) {
       return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);
     },
   };
+}
+
+/**
+ * Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed. It may have been
+ * between the reservation and now.
+ */
+function takenPlace(db: SqliteDatabase, device: Device): GrantRefusal | undefined {
+  if (device.supersedes === null) return undefined;
+  const unconsented = db.get('SELECT 1 FROM device WHERE id = ? AND consent_id IS NULL', device.id) !== undefined;
+  const confirmed = db.get("SELECT 1 FROM device WHERE id = ? AND state = 'active'", device.supersedes) !== undefined;
+  return unconsented && confirmed
+    ? { refused: 'fingerprint-known', with: device.supersedes, why: 'confirmed meanwhile, without consent' }
+    : undefined;
 }

@@ -1,3 +1,4 @@
+import { endDevice } from './end-device.ts';
 import type { AuditEntry, AuditRecord, IssuedCertificate, Millis, Yubikey } from './registry.ts';
 import { insertAudit, toAudit, toCertificate, toYubikey } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -42,6 +43,15 @@ export function keyQueries(db: SqliteDatabase) {
       );
       db.run("UPDATE certificate SET revoke_why = 'burned' WHERE yubikey_serial = ? AND revoke_why IS NULL", serial);
       insertAudit(db, audit, now);
+      // Whoever has the key must not finish what it began. Laptops that were confirmed stay: they are their users'.
+      for (const { id } of db.all(
+        "SELECT id FROM device WHERE yubikey_serial = ? AND state IN ('reserved', 'pending')",
+        serial,
+      )) {
+        const deviceId = String(id);
+        endDevice(db, deviceId, 'yubikey-burned', now);
+        insertAudit(db, { ...audit, action: 'device.end', deviceId, why: 'its YubiKey was burned' }, now);
+      }
       return 'burned';
     },
     findYubikey(serial: number): Yubikey | undefined {

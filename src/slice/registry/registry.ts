@@ -50,7 +50,7 @@ export interface Session {
 
 /** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
 export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';
-export type EndReason = 'uninstalled' | 'enrollment-failed' | 'unconfirmed' | 'superseded';
+export type EndReason = 'uninstalled' | 'enrollment-failed' | 'unconfirmed' | 'superseded' | 'yubikey-burned';
 
 export interface Device {
   readonly id: string;
@@ -147,6 +147,11 @@ export type ReservationRefusal =
   | { readonly refused: 'consent-refused'; readonly why: string }
   | { readonly refused: 'quota-exceeded'; readonly why: string };
 
+/** What happened between a reservation and its grant. */
+export type GrantRefusal =
+  | { readonly refused: 'yubikey-burned' }
+  | { readonly refused: 'fingerprint-known'; readonly with: string; readonly why: string };
+
 export interface StoredGrant {
   readonly deviceId: string;
   /** Noted with the grant, and so before anybody gets it. */
@@ -170,7 +175,7 @@ export interface Registry {
     now: Millis,
     audit: AuditEntry,
   ): Promise<'registered' | 'exists'>;
-  /** Marks a key lost for ever, and its certificates for revocation. */
+  /** Marks a key lost for ever, and its certificates for revocation; ends its devices that are not confirmed yet. */
   burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
@@ -200,7 +205,7 @@ export interface Registry {
   /** Reservations of runs that ended in the middle and whose session is over. */
   abandonedReservations(now: Millis): Promise<Device[]>;
   /** reserved → pending; forgets the session's key; ends the device that this one supersedes. */
-  storeGrant(grant: StoredGrant, audit: AuditEntry): Promise<void>;
+  storeGrant(grant: StoredGrant, audit: AuditEntry): Promise<'stored' | GrantRefusal>;
 
   findDevice(id: string): Promise<Device | undefined>;
   listDevices(): Promise<Device[]>;
@@ -208,7 +213,12 @@ export interface Registry {
   livePeers(): Promise<Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'>[]>;
   findLivePeer(wireguardPublicKey: string): Promise<Pick<Device, 'address' | 'presharedKey'> | undefined>;
   /** pending → active, unless its time is over; then the stored grant is forgotten. */
-  confirm(deviceId: string, stepsDigest: string, now: Millis, audit: AuditEntry): Promise<'active' | 'ended'>;
+  confirm(
+    deviceId: string,
+    stepsDigest: string,
+    now: Millis,
+    audit: AuditEntry,
+  ): Promise<'active' | 'ended' | 'yubikey-burned'>;
   /** Ends a device: fingerprint, address and host name are free at once, its certificates are to be revoked. Safe to repeat. */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;

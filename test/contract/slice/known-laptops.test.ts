@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { parseCertificate } from '../../../src/pki/certificate.ts';
-import { newLaptop, newMachine, sendStatement } from '../../fakes/slice/test-laptop.ts';
+import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
+import type { SliceContext } from '../../../src/slice/slice-context.ts';
+import { newLaptop, newMachine, sendConfirm, sendStatement } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { codeOf, enroll, seal, start } from './enrolling.ts';
 
@@ -95,5 +97,49 @@ describe('a laptop that is known', () => {
     const leaf = parseCertificate(Buffer.from(other.grant.certificate.chain[0] ?? '', 'base64url'));
     expect(leaf.subject.cn).toBe(other.grant.hostName);
     expect(leaf.sanDns).toEqual([other.grant.hostName]);
+  });
+});
+
+describe('what changes while a statement is at work', () => {
+  /** The gateway's context, with something done between the reservation and the grant. */
+  const meanwhile = (work: () => Promise<unknown>): SliceContext => {
+    const context = slice.running.context;
+    const sign: SliceContext['ca']['sign'] = async (input) => {
+      const pem = await context.ca.sign(input);
+      await work();
+      return pem;
+    };
+    return { ...context, ca: { ...context.ca, sign } };
+  };
+  const send = (context: SliceContext, sessionId: string, jwe: string) =>
+    grantDevice(context, sessionId, jwe, { requestId: 'meanwhile', remote: 'test', action: 'enrollment.grant' });
+
+  test('its key is burned: there is no grant, then or later, and nothing of it lives', async () => {
+    const lost = await slice.provision({ serial: 20_000_111 });
+    const { registry } = slice.running.context;
+    const pending = await enroll(slice, lost);
+    const started = await start(slice, lost);
+    const jwe = await seal(started, lost);
+    const burning = meanwhile(() => registry.burnYubikey(lost.serial, 'lost', Date.now(), audit));
+    await expect(send(burning, started.sessionId, jwe)).rejects.toMatchObject({ code: 'yubikey-burned' });
+    expect(codeOf(await sendStatement(slice.gateway, started.sessionId, jwe))).toBe('yubikey-burned');
+    expect(codeOf(await sendStatement(slice.gateway, pending.sessionId, pending.jwe))).toBe('yubikey-burned');
+    const { laptop, grant, grantJwe } = pending;
+    expect(codeOf(await sendConfirm(slice.gateway, laptop, grant.deviceId, grantJwe))).toBe('yubikey-burned');
+    const living = (await registry.listDevices()).filter((device) => device.yubikeySerial === lost.serial);
+    expect(living.map((device) => device.endReason)).toEqual(['yubikey-burned', 'yubikey-burned']);
+    expect(slice.endpoint.peers.has(started.laptop.wireguardPublicKey)).toBe(false);
+  });
+
+  test('the enrollment whose place it takes is confirmed: that one stays', async () => {
+    const laptop = newLaptop();
+    const first = await enroll(slice, key, laptop);
+    const second = await start(slice, key, newLaptop({ machine: laptop.machine }));
+    const { registry } = slice.running.context;
+    const confirming = meanwhile(() => registry.confirm(first.grant.deviceId, 'x', Date.now(), audit));
+    const answer = send(confirming, second.sessionId, await seal(second, key));
+    await expect(answer).rejects.toMatchObject({ code: 'fingerprint-known' });
+    expect((await registry.findDevice(first.grant.deviceId))?.state).toBe('active');
+    expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(true);
   });
 });
