@@ -167,9 +167,13 @@ export class World {
   }
 
   /** Runs `kiwistack-enroll enroll --json` with the PIN on a descriptor. */
-  async enroll(laptop: Laptop, options: { pin?: string; args?: readonly string[] } = {}): Promise<EnrollResult> {
-    const argv = [...CLI, 'enroll', '--json', '--pin-fd', '0', '--wait', '10', ...(options.args ?? [])];
-    return withEvents(await laptop.run(argv, { input: `${options.pin ?? PIN}\n`, timeoutMs: 240_000 }));
+  async enroll(
+    laptop: Laptop,
+    options: { pin?: string; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<EnrollResult> {
+    const { args = [], pin = PIN, env = {} } = options;
+    const argv = [...CLI, 'enroll', '--json', '--pin-fd', '0', '--wait', '10', ...args];
+    return withEvents(await laptop.run(argv, { input: `${pin}\n`, timeoutMs: 240_000, env }));
   }
 
   async cli(laptop: Laptop, args: readonly string[]): Promise<EnrollResult> {

@@ -17,6 +17,7 @@ import { startInRoom, type LongRunning } from '../../world/long-running.ts';
 import { openYubiKey, type OpenedYubiKey } from '../../world/opened-yubikey.ts';
 import { ProtocolClient, type Answer, type Bend, type Exchange } from '../../world/protocol-client.ts';
 import { World } from '../../world/world.ts';
+import { PeerReader } from './peer-reader.ts';
 import { enrollmentCertificate, forgeYubiKey, loadAuthority, type Authority, type ForgedYubiKey } from './forge.ts';
 
 /** Serial of the key that the laptop's person has. */
@@ -79,6 +80,7 @@ export class Siege {
   /** One that has its grant and has not confirmed it. */
   unconfirmed!: Enrolled;
   readonly #registry: DatabaseSync;
+  readonly #peers: PeerReader;
   readonly #relays: LongRunning[];
   #serials = 20_000_000;
 
@@ -100,6 +102,7 @@ export class Siege {
     this.intermediate = loadAuthority(ca.certificate, ca.key);
     this.maker = loadRoot(made.world.yubicoDir);
     this.key = openYubiKey(made.world.keyFile(SERIAL));
+    this.#peers = new PeerReader(made.world.slice);
     this.#registry = new DatabaseSync(registry, { timeout: 5000 });
     this.client = new ProtocolClient({
       gatewayUrl: 'https://enroll.acme.example',
@@ -137,6 +140,7 @@ export class Siege {
     await this.client.close();
     await this.operator.close();
     this.#registry.close();
+    this.#peers.stop();
     await Promise.allSettled(this.#relays.map((relay) => relay.stop()));
     await this.world.destroy();
     await rm(this.world.dir, { recursive: true, force: true });
@@ -224,9 +228,9 @@ export class Siege {
     this.#registry.prepare(sql).run(...values);
   }
 
+  /** The endpoint's peers with their addresses, as `wg` shows them. */
   async peers(): Promise<string[]> {
-    const { stdout } = await this.world.slice.run(['/usr/bin/wg', 'show', 'kiwi-slice', 'allowed-ips']);
-    return stdout.trim().split('\n').sort();
+    return (await this.#peers.ask()).sort();
   }
 
   /** The devices that live, with what they hold. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { generateP256, jwkThumbprint, publicJwk } from '../../../../src/pki/keys.ts';
 import { signCompact } from '../../../../src/pki/jws.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';
-import { MEDIA, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
+import { CLOCK_WINDOW_MS, MEDIA, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
 import type { Answer } from '../../../world/protocol-client.ts';
 import { confirmation, nonce, type Attack, type Siege } from '../siege.ts';
 
@@ -80,14 +80,14 @@ export const deviceAttacks: readonly Attack[] = [
   device('something else as the device', 'device-unknown', ({ client, victim }) =>
     client.send('POST', `/v1/devices/..%2f${victim.deviceId}/status`, 'e30.e30.e30', MEDIA.jose),
   ),
-  device('a confirmation of six minutes ago', 'clock-skew', ({ client, unconfirmed }) =>
+  device('a confirmation that is too old', 'clock-skew', ({ client, unconfirmed }) =>
     client.device(
       'confirm',
       unconfirmed.deviceId,
       unconfirmed.exchange.deviceKey,
       confirmation(unconfirmed.grantHash),
       {
-        at: Date.now() - 6 * MINUTE,
+        at: Date.now() - CLOCK_WINDOW_MS - MINUTE,
       },
     ),
   ),
@@ -102,8 +102,10 @@ export const deviceAttacks: readonly Attack[] = [
       },
     ),
   ),
-  device('a question for the status, replayed after six minutes', 'clock-skew', ({ client, victim }) =>
-    client.device('status', victim.deviceId, victim.exchange.deviceKey, nonce(), { at: Date.now() - 6 * MINUTE }),
+  device('a question for the status, replayed too late', 'clock-skew', ({ client, victim }) =>
+    client.device('status', victim.deviceId, victim.exchange.deviceKey, nonce(), {
+      at: Date.now() - CLOCK_WINDOW_MS - MINUTE,
+    }),
   ),
   device(
     'a question for the status in place of a farewell',
