@@ -9,6 +9,8 @@ import { errorFields, printJson, seconds } from '../terminal/report.ts';
 export interface EnrollOutput {
   event(event: EnrollEvent | PlanEvent): void;
   readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
+  /** The PIN is read from a descriptor now: for a program that asks the person itself. */
+  pinExpected(key: Parameters<Person['askPin']>[0]): void;
   done(record: EnrollmentRecord, ms: number): void;
 }
 
@@ -66,6 +68,7 @@ export function humanOutput(): EnrollOutput {
         say('  Touched. You need not do anything more.');
       },
     },
+    pinExpected: () => undefined,
     done(record, ms) {
       const { device } = record;
       process.stdout.write(
@@ -98,6 +101,9 @@ export function jsonOutput(): EnrollOutput {
       touched: () => {
         printJson({ type: 'touched' });
       },
+    },
+    pinExpected: ({ serial, state }) => {
+      printJson({ type: 'pin-expected', serial, tries: state });
     },
     done(record, ms) {
       printJson({ type: 'result', result: 'green', ms, customer: record.customer, ...record.device });
