@@ -25,7 +25,7 @@ const STALL_MS = 20_000;
  * Downloads the agent's package and checks it while it comes in: a file with another hash never exists under that name
  * after this returns or throws.
  *
- * @throws KiwiError `package-hash-mismatch` for other bytes than the grant promised, `fleet-unreachable` when there are none
+ * @throws KiwiError `package-hash-mismatch` for other bytes than the grant promised, `gateway-unreachable` when there are none
  */
 export async function downloadPackage(download: DownloadRequest): Promise<void> {
   const { file, size, sha256, signal } = download;
@@ -66,7 +66,7 @@ async function start({ url, dispatcher, signal }: DownloadRequest): Promise<Asyn
   });
   if (answer.statusCode === 200) return answer.body as AsyncIterable<Buffer>;
   answer.body.destroy();
-  throw new KiwiError('fleet-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
+  throw new KiwiError('gateway-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
 }
 
 function mismatch(detail: string): KiwiError {
@@ -75,7 +75,7 @@ function mismatch(detail: string): KiwiError {
 
 function unreachable({ url }: DownloadRequest, cause: unknown): KiwiError {
   const why = cause instanceof Error ? cause.message : 'unknown';
-  return new KiwiError('fleet-unreachable', { detail: `GET ${url}: ${why}`, cause });
+  return new KiwiError('gateway-unreachable', { detail: `GET ${url}: ${why}`, cause });
 }
 
 /** A full or read-only disk is named so by toKiwiError. */

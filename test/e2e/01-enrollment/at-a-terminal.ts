@@ -15,6 +15,12 @@ export function atATerminal(getCustomer: () => Customer): void {
 
     const enroll = (): Terminal => new Terminal(bob.laptop, ['enroll', '--wait', '10']);
 
+    /** A key that was left blinking goes on for 15 seconds: pulled and put in again, it has forgotten. */
+    const stopBlinking = async (): Promise<void> => {
+      await bob.reader.control.pull();
+      await bob.reader.control.insert(customer.world.keyFile(bob.serial));
+    };
+
     step('Ctrl-C while the PIN is asked for: as before, and the terminal echoes again', async () => {
       customer = getCustomer();
       bob = await customer.seat('bob', { touch: { mode: 'manual' } });
@@ -63,6 +69,7 @@ export function atATerminal(getCustomer: () => Customer): void {
     });
 
     step('the window is closed while the key waits for a touch', async () => {
+      await stopBlinking();
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
       terminal.type(`${PIN}\r`);
@@ -74,9 +81,7 @@ export function atATerminal(getCustomer: () => Customer): void {
     });
 
     step('PIN and touch, and a last line that says what works', async () => {
-      // A key that was left blinking goes on for 15 seconds: pulled and put in again, it has forgotten.
-      await bob.reader.control.pull();
-      await bob.reader.control.insert(customer.world.keyFile(bob.serial));
+      await stopBlinking();
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
       // A slip of the finger is taken back.

@@ -7,7 +7,7 @@ import { CLI, PIN } from '../../world/world.ts';
 export type Event = Readonly<Record<string, unknown>>;
 
 export interface CliOptions {
-  /** Typed into `--pin-fd 0`; null: nothing ever comes. */
+  /** Typed into `--pin-fd 0`; null: not yet, see `typePin`. */
   readonly pin?: string | null;
   /** After `enroll --json --pin-fd 0 --wait 10`. */
   readonly args?: readonly string[];
@@ -87,8 +87,18 @@ export class CliRun {
     return this.until((event) => event['type'] === type && event['step'] === step);
   }
 
+  /** For `pin: null`: the PIN comes now. */
+  typePin(pin: string): void {
+    this.#child.stdin?.end(`${pin}\n`);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** Whoever reads its output ends. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
   }
 
   /** The steps that were undone, in their order. */

@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/open-slice.ts';
 import type { Laptop, LaptopSettings } from '../../lab/lab.ts';
 import { readWgDump } from '../../../src/tunnel/read-wg-dump.ts';
+import { startInRoom } from '../../world/long-running.ts';
 import { World, type Reader } from '../../world/world.ts';
 import type { TouchMode } from '../../virtual-yubikey/control.ts';
 import { withoutTraces } from './traces.ts';
@@ -102,6 +103,21 @@ export class Customer {
     const argv = ['/usr/bin/curl', '-sS', '--cacert', ca, '-H', `Authorization: Bearer ${token}`, url];
     const { stdout } = await this.world.lab.inside.run(argv);
     return (JSON.parse(stdout) as { hosts: Record<string, unknown>[] }).hosts;
+  }
+
+  /** An HTTP proxy somewhere on the internet. */
+  async proxy(): Promise<{ url: string; asked: () => string[]; stop: () => Promise<void> }> {
+    const room = await this.world.lab.addRoom({ name: 'proxy' });
+    const argv = [process.execPath, path.join(import.meta.dirname, 'connect-proxy.ts')];
+    const running = await startInRoom(room, argv, {
+      what: 'the proxy',
+      logFile: path.join(this.world.logDir, 'proxy.log'),
+    });
+    const asked: string[] = [];
+    running.process.stdout?.on('data', (chunk: Buffer) => {
+      for (const [, target] of chunk.toString().matchAll(/"target":"([^"]+)"/gu)) asked.push(target ?? '');
+    });
+    return { url: `http://${room.address}:3128`, asked: () => asked, stop: () => running.stop() };
   }
 
   async destroy(): Promise<void> {

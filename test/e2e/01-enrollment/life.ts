@@ -57,7 +57,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       const extra: Partial<Record<string, string[]>> = {
         key: ['key-found'],
         slice: ['slice-proven'],
-        statement: ['touch-expected', 'touched'],
+        statement: ['pin-expected', 'touch-expected', 'touched'],
       };
       const expected = STEPS.flatMap((name) => [`step-started ${name}`, ...(extra[name] ?? []), `step-done ${name}`]);
       expect(told.filter((line) => !line.endsWith(' trust'))).toEqual([...expected, 'result']);

@@ -52,12 +52,12 @@ describe('the download of the package', () => {
 
   it.each([302, 404, 500])('does not take HTTP %i for a package', async (status) => {
     answer(status, content);
-    await expect(download()).rejects.toMatchObject({ code: 'fleet-unreachable' });
+    await expect(download()).rejects.toMatchObject({ code: 'gateway-unreachable' });
     expect(await readdir(folder)).toEqual([]);
   });
 
   it('says when there is no server', async () => {
-    await expect(download()).rejects.toMatchObject({ code: 'fleet-unreachable' });
+    await expect(download()).rejects.toMatchObject({ code: 'gateway-unreachable' });
     expect(await readdir(folder)).toEqual([]);
   });
 

@@ -1,0 +1,26 @@
+// Run in a room: an HTTP proxy that knows CONNECT and nothing else. Tells on stdout what it was asked for.
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+
+const server = createServer((_request, response) => {
+  response.writeHead(405).end();
+});
+server.on('connect', (request, client, head) => {
+  const target = request.url ?? '';
+  process.stdout.write(`${JSON.stringify({ event: 'connect', target })}\n`);
+  const colon = target.lastIndexOf(':');
+  const upstream = connect(Number(target.slice(colon + 1)), target.slice(0, colon), () => {
+    client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    upstream.write(head);
+    upstream.pipe(client).pipe(upstream);
+  });
+  for (const socket of [client, upstream]) {
+    socket.on('error', () => {
+      client.destroy();
+      upstream.destroy();
+    });
+  }
+});
+server.listen(3128, '0.0.0.0', () => {
+  process.stdout.write('{"event":"ready"}\n');
+});
