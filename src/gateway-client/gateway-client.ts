@@ -30,11 +30,15 @@ export interface GatewayClientOptions {
   readonly clock?: Clock;
   /** How often a request that got no answer is sent again, byte for byte. */
   readonly retries?: number;
+  /** How long one try may take altogether, milliseconds. */
+  readonly deadlineMs?: number;
 }
 
 /** Waits between tries of one request, milliseconds. */
 const BACKOFF_MS = [500, 1500, 4000];
 const TIMEOUT_MS = 30_000;
+/** An answer that comes a byte at a time never is silent; the largest one passes a slow modem in this time. */
+const DEADLINE_MS = 90_000;
 
 /**
  * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so a lost
@@ -47,12 +51,14 @@ export class GatewayClient {
   readonly #dispatcher: Dispatcher;
   readonly #clock: Clock;
   readonly #retries: number;
+  readonly #deadlineMs: number;
 
   constructor(options: GatewayClientOptions) {
     this.#base = new URL(options.gatewayUrl);
     if (this.#base.protocol !== 'https:') throw new TypeError('the gateway URL is not https');
     this.#clock = options.clock ?? systemClock;
     this.#retries = options.retries ?? BACKOFF_MS.length;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     const connect = { ca: options.systemCa, timeout: 10_000 };
     const proxied = ['HTTPS_PROXY', 'https_proxy'].some((name) => process.env[name]);
     this.#dispatcher = proxied ? new EnvHttpProxyAgent({ connect, requestTls: connect }) : new Agent({ connect });
@@ -151,6 +157,7 @@ export class GatewayClient {
   }
 
   async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<string> {
+    const deadline = AbortSignal.timeout(this.#deadlineMs);
     const response = await request(new URL(path, this.#base), {
       method,
       dispatcher: this.#dispatcher,
@@ -158,7 +165,7 @@ export class GatewayClient {
       body: typeof body === 'string' ? body : Buffer.from(body),
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      ...(signal === undefined ? {} : { signal }),
+      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
     });
     const granted = response.statusCode >= 200 && response.statusCode < 300;
     const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);

@@ -181,6 +181,17 @@ describe('the gateway client', () => {
     expect(await failure(client.status(device))).toMatchObject({ code: 'gateway-answer-invalid' });
   });
 
+  it('does not wait for an answer that comes a byte at a time', async () => {
+    gateway.answer((response) => {
+      response.writeHead(200, { 'content-type': JOSE });
+      const drip = setInterval(() => response.write('e'), 20);
+      response.once('close', () => clearInterval(drip));
+    });
+    const impatient = new GatewayClient({ gatewayUrl: gateway.url, systemCa: gateway.ca, clock, deadlineMs: 300 });
+    expect(await failure(impatient.hello(body))).toMatchObject({ code: 'gateway-unreachable' });
+    await impatient.close();
+  });
+
   it('stops when it is told to, and does not try again', async () => {
     const controller = new AbortController();
     gateway.answer(() => controller.abort());
