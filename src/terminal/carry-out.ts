@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
 import { toKiwiError } from '../core/errors.ts';
-import { outliveReader } from './outlive-reader.ts';
+import { outliveReader } from '../core/outlive-reader.ts';
 import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
 
 /** Runs a command's action and turns whatever it throws into output and an exit code. */

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { pino } from 'pino';
 
+import { outliveReader } from '../../core/outlive-reader.ts';
 import { runSlice } from '../run/run-slice.ts';
 import type { CommandContext } from './slice-program.ts';
 
@@ -12,7 +13,9 @@ export async function upCommand(
 ): Promise<void> {
   const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
   // stdout is for events; what happens is logged on stderr, as JSON lines with request ids.
-  const log = pino({ level, base: null }, pino.destination({ dest: 2, sync: false }));
+  const log = pino({ level, base: null }, logDestination());
+  // The terminal may be closed, the disk behind a redirection full: no reason to stop, and none to leave without stopping.
+  outliveReader();
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
   });
@@ -46,4 +49,20 @@ export async function upCommand(
   say({ event: 'stopping', signal }, 'Stopping.');
   await slice.stop();
   say({ event: 'stopped' }, 'Stopped.');
+}
+
+/** How much of the log waits for a disk or a reader that takes nothing; what comes after that is dropped. */
+const MAX_WAITING = 1 << 20;
+
+function logDestination(): ReturnType<typeof pino.destination> {
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING });
+  const flush = destination.flushSync.bind(destination);
+  destination.on('error', () => {
+    // At the end of the process it would try for ever to write what the disk does not take.
+    destination.flushSync = () => undefined;
+  });
+  destination.on('write', () => {
+    destination.flushSync = flush;
+  });
+  return destination;
 }

@@ -139,6 +139,32 @@ describe('kiwistack-slice up, status, down', () => {
     expect(await interfaceThere()).toBe(false);
   });
 
+  test('outlives its terminal, and stops without a trace', async () => {
+    const child = await up();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    for (let round = 0; round < 2; round++) {
+      // Every request is logged, into nothing.
+      await inside('/usr/bin/curl', '--silent', '--insecure', 'https://127.0.0.1/healthz');
+      expect(await status()).toMatchObject({ state: 'running' });
+    }
+    child.kill('SIGHUP');
+    expect(await ended(child)).toBe(0);
+    expect([await interfaceThere(), await stepCaPids()]).toEqual([false, []]);
+  });
+
+  test('runs and stops while the disk of its log is full', async () => {
+    const script = `exec "$@" >/dev/full 2>/dev/full`;
+    const argv = ['-t', `${holder.pid}`, '-n', process.execPath, MAIN, 'up', '--dir', dir];
+    const child = spawn('/bin/sh', ['-c', script, 'sh', '/usr/bin/nsenter', ...argv], { stdio: 'ignore' });
+    ups.push(child);
+    await expect.poll(async () => (await status()).state, { timeout: 30_000 }).toBe('running');
+    await inside('/usr/bin/curl', '--silent', '--insecure', 'https://127.0.0.1/healthz');
+    expect(await status()).toMatchObject({ state: 'running' });
+    expect((await slice('down', '--dir', dir)).code).toBe(0);
+    expect(await ended(child)).toBe(0);
+  });
+
   test('recovers after it was killed: no second step-ca, no stale interface', async () => {
     const child = await up();
     const before = await stepCaPids();
