@@ -115,8 +115,9 @@ export class Siege {
   static async lay(): Promise<Siege> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-siege-'));
     const initArgs = ['--quota', String(QUOTA), '--rate-limit', '100'];
-    const world = await World.create({ dir, initArgs });
+    let world: World | undefined;
     try {
+      world = await World.create({ dir, initArgs });
       const [mallory] = await Promise.all([world.lab.addRoom({ name: 'mallory' }), world.provisionKey(SERIAL)]);
       const gatewaySocket = path.join(dir, 'gateway.sock');
       const relay = await startRelay(world, mallory, `unix:${gatewaySocket}`, `${world.slice.address}:443`);
@@ -131,7 +132,8 @@ export class Siege {
       siege.unconfirmed = await siege.enroll();
       return siege;
     } catch (error) {
-      await world.destroy();
+      await world?.destroy();
+      await rm(dir, { recursive: true, force: true });
       throw error;
     }
   }
