@@ -10,13 +10,21 @@ import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello } from '../../protocol/hello.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
+import { RateLimit } from '../gateway/rate-limit.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+
+/** Nobody has proven anything for a hello: what it costs the slice is bounded. A whole office may sit behind one address. */
+const LIVE_SESSIONS = { total: 20_000, perRemote: 2000 };
+
+/** Of the hellos of one address, so many a minute are in the audit; all are in the log. */
+const AUDITED_A_MINUTE = 30;
+const audited = new WeakMap<SliceContext, RateLimit>();
 
 /**
  * Hello → challenge. The same hello bytes get the same challenge while it lives.
  *
  * @returns the challenge, a compact JWS
- * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`, `session-expired`
+ * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`, `session-expired`, `too-many-requests`
  */
 export async function openSession(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
   refuseOtherProtocol(body);
@@ -68,9 +76,17 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
       createdAt: now,
       usedAt: null,
     },
-    auditOf(request, 'allowed', { why: `agent ${message.agentVersion}` }),
+    LIVE_SESSIONS,
+    isAudited(slice, request) ? auditOf(request, 'allowed', { why: `agent ${message.agentVersion}` }) : undefined,
   );
+  if ('refused' in kept) throw new KiwiError(kept.refused, { detail: kept.why });
   return sameChallenge(kept, helloHash, now, request);
+}
+
+function isAudited(slice: SliceContext, request: RequestContext): boolean {
+  const limit = audited.get(slice) ?? new RateLimit({ burst: AUDITED_A_MINUTE, perSecond: AUDITED_A_MINUTE / 60 });
+  audited.set(slice, limit);
+  return limit.take(request.remote, slice.clock.monotonic());
 }
 
 function sameChallenge(

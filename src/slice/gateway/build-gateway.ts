@@ -109,7 +109,8 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
     const level = status >= 500 ? 'error' : 'warn';
     const stack = error.code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
     slice.log[level]({ requestId: request.id, ...kiwi, code: error.code, why: error.detail, stack }, decision);
-    if (kiwi !== undefined) {
+    // Of a flood, the log is enough.
+    if (kiwi !== undefined && error.code !== 'too-many-requests') {
       const why = error.detail === undefined ? {} : { why: error.detail };
       await slice.registry.audit(auditOf(kiwi, decision, { code: error.code, ...why }), slice.clock.now());
     }

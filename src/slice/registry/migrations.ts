@@ -63,6 +63,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
   CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
   `,
+  // Sessions that anybody can open: counted for every hello, and searched every few seconds for those that are over.
+  `
+  CREATE INDEX session_unused ON session (expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
+  `,
 ];
 
 /** Brings a database to the newest form. Safe to repeat, and with several processes at once. */

@@ -48,6 +48,17 @@ export interface Session {
   readonly usedAt: Millis | null;
 }
 
+/** How many sessions may be open that nobody has proven anything for. */
+export interface SessionLimits {
+  readonly total: number;
+  /** Of one client address. */
+  readonly perRemote: number;
+}
+export interface SessionRefusal {
+  readonly refused: 'too-many-requests';
+  readonly why: string;
+}
+
 /** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
 export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';
 export type EndReason = 'uninstalled' | 'enrollment-failed' | 'unconfirmed' | 'superseded' | 'yubikey-burned';
@@ -190,11 +201,11 @@ export interface Registry {
   markRevoked(serial: string, now: Millis): Promise<void>;
 
   /** Keeps the first session of an attempt. @returns the one that is kept */
-  addSession(session: Session, audit: AuditEntry): Promise<Session>;
+  addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<Session | undefined>;
   findSessionByAttempt(attemptId: string): Promise<Session | undefined>;
   listSessions(now: Millis): Promise<Session[]>;
-  /** Forgets the keys of sessions that are over, and sessions that nothing refers to any more. */
+  /** Forgets the keys of sessions that are over, soon after sessions that came to nothing, and later those that nothing refers to. */
   forgetSessions(now: Millis): Promise<number>;
 
   findOutcome(attemptId: string): Promise<Outcome | undefined>;

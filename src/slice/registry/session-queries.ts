@@ -1,6 +1,12 @@
-import type { AuditEntry, Consent, Millis, Outcome, Session } from './registry.ts';
+import type { AuditEntry, Consent, Millis, Outcome, Session, SessionLimits, SessionRefusal } from './registry.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** How long a session that came to nothing stays: anybody can open one. Long enough to tell a slow laptop that its time is over. */
+const KEEP_UNUSED_MS = 5 * 60 * 1000;
+
+/** A flood is cleared away in portions, between which the gateway answers. */
+const FORGET_AT_ONCE = 5000;
 
 /** How long a finished session stays in the registry: long enough for an operator to look it up. */
 const KEEP_MS = 24 * 3600 * 1000;
@@ -12,9 +18,22 @@ export function sessionQueries(db: SqliteDatabase) {
     return row === undefined ? undefined : toSession(row);
   };
   return {
-    addSession(session: Session, audit: AuditEntry): Session {
+    addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
       const before = findByAttempt(session.attemptId);
       if (before !== undefined) return before;
+      const live = db.get(
+        'SELECT count(*) AS n FROM session WHERE used_at IS NULL AND expires_at > ?',
+        session.createdAt,
+      );
+      if (Number(live?.['n']) >= limits.total) return { refused: 'too-many-requests', why: 'live sessions in all' };
+      const own = db.get(
+        'SELECT count(*) AS n FROM session WHERE used_at IS NULL AND remote = ? AND expires_at > ?',
+        session.remote,
+        session.createdAt,
+      );
+      if (Number(own?.['n']) >= limits.perRemote) {
+        return { refused: 'too-many-requests', why: 'live sessions of this address' };
+      }
       db.run(
         `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge, challenge_hash, code, private_key, remote,
                               created_at, expires_at)
@@ -31,7 +50,7 @@ export function sessionQueries(db: SqliteDatabase) {
         session.createdAt,
         session.expiresAt,
       );
-      insertAudit(db, audit, session.createdAt);
+      if (audit !== undefined) insertAudit(db, audit, session.createdAt);
       return session;
     },
     findSession(id: string): Session | undefined {
@@ -47,6 +66,12 @@ export function sessionQueries(db: SqliteDatabase) {
         `UPDATE session SET private_key = NULL WHERE private_key IS NOT NULL AND expires_at <= ?
          AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state = 'in-progress')`,
         now,
+      );
+      db.run(
+        `DELETE FROM session WHERE id IN
+         (SELECT id FROM session INDEXED BY session_unused WHERE used_at IS NULL AND expires_at <= ? LIMIT ?)`,
+        now - KEEP_UNUSED_MS,
+        FORGET_AT_ONCE,
       );
       db.run(
         `DELETE FROM session WHERE expires_at <= ?
