@@ -16,16 +16,18 @@ import { describeLaptopAttacks } from './laptop/laptop-attacks.ts';
 import { Siege, type Attack, type Attempt } from './siege.ts';
 
 let siege: Siege;
+let lift = (): Promise<void> => Promise.resolve();
 let ran = 0;
 const slow = new SlowClients();
 beforeAll(async () => {
   siege = await Siege.lay();
+  lift = () => siege.lift();
   await slow.connect(siege);
 });
 afterAll(async () => {
   slow.stop();
   process.stdout.write(`attacks: ${ran} cases ran\n`);
-  await siege.lift();
+  await lift();
 });
 
 /** The answer is the public shape of the refusal and nothing more; audit and session are as they should be. */
