@@ -6,6 +6,7 @@ import { KiwiError } from '../../src/core/errors.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import { rootFileName } from '../../src/trust/root-file-name.ts';
 import type { TrustStore } from '../../src/trust/trust-store.ts';
+import { addToDebianBundle } from './debian-bundle.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runToolChecked, type LinuxSystem } from './system.ts';
 
@@ -62,11 +63,21 @@ export class LinuxTrustStore implements TrustStore {
     if (await this.verify(roots)) return;
     const layout = await this.#layout();
     for (const root of roots) await writeDurableFile(this.#file(layout, root), root.pem, 0o644);
-    await this.#update(layout);
+    if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
     if (await this.verify(roots)) return;
     throw new KiwiError('trust-store-failed', {
       detail: `${layout.update.name} did not take the root into the bundle`,
     });
+  }
+
+  async #addQuickly(layout: Layout, roots: readonly Certificate[]): Promise<boolean> {
+    if (layout.anchors !== DEBIAN_ANCHORS) return false;
+    for (const root of roots) {
+      if (await this.verify([root])) continue;
+      const anchor = `${layout.anchors}/${rootFileName(root.der)}${layout.extension}`;
+      if (!(await addToDebianBundle(this.#system, anchor, root.pem))) return false;
+    }
+    return true;
   }
 
   async verify(roots: readonly Certificate[]): Promise<boolean> {

@@ -54,6 +54,28 @@ describe('the trust store of Debian', () => {
     expect(ours).toHaveLength(4); // and the bundle
   });
 
+  it('has left exactly the links and roots that update-ca-certificates would have left', async () => {
+    const bundle = '/etc/ssl/certs/ca-certificates.crt';
+    const roots = async (): Promise<string[]> =>
+      (await must(laptop, ['/bin/cat', bundle])).split(/(?=-----BEGIN)/).toSorted();
+    const others = async (): Promise<string[]> => (await changes()).filter((line) => !line.startsWith(bundle));
+    const before = { roots: await roots(), others: await others() };
+    expect(await must(laptop, ['/usr/sbin/update-ca-certificates'])).toContain('0 added, 0 removed');
+    expect({ roots: await roots(), others: await others() }).toEqual(before);
+  });
+
+  it('leaves it to update-ca-certificates where a hook wants to hear of new roots', async () => {
+    const hook = '/etc/ca-certificates/update.d/test-hook';
+    const script = `mkdir -p /etc/ca-certificates/update.d; printf '#!/bin/sh\\ncat >>/tmp/heard\\n' >${hook}; chmod 755 ${hook}`;
+    await must(laptop, ['/bin/sh', '-ec', script]);
+    const second = (await makeTestRoot('Another root')).certificate;
+    expect(await drive(laptop, 'trust', { verb: 'install', pem: second.pem })).toMatchObject({ ok: null });
+    const name = rootFileName(second.der);
+    expect(await must(laptop, ['/bin/cat', '/tmp/heard'])).toBe(`+/etc/ssl/certs/${name}.pem\n`);
+    expect(await drive(laptop, 'trust', { verb: 'remove', pem: second.pem })).toMatchObject({ ok: null });
+    await must(laptop, ['/bin/rm', hook]);
+  });
+
   it('does nothing the second time', async () => {
     const age = (): Promise<string> =>
       must(laptop, ['/usr/bin/stat', '-c', '%y', '/etc/ssl/certs/ca-certificates.crt']);
