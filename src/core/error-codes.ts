@@ -256,6 +256,11 @@ const table = {
     'Use another --dir, or remove the folder if you mean it.',
   ),
   'slice-missing': entry('usage', 'There is no slice in this folder.', 'Make one: kiwistack-slice init --dir DIR'),
+  'slice-damaged': entry(
+    'fault',
+    'A file of the slice is missing, of another form, or can be read by others.',
+    "The details name it: restore it from a backup, or give it to the owner of the slice's folder alone (chmod 600).",
+  ),
   'slice-running': entry('person', 'The slice runs already.', 'See `kiwistack-slice status --dir DIR`.'),
   'slice-part-failed': entry(
     'fault',

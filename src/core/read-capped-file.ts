@@ -6,8 +6,9 @@ import { KiwiError } from './errors.ts';
 export interface ReadRules {
   /** Larger files are refused before they are read. */
   readonly maxBytes: number;
-  /** Demand that only the owner can read it, and that the owner is root or ourselves. */
+  /** Demand that only the owner can read it, and that the owner is root, ourselves or the `owner` named here. */
   readonly private?: boolean;
+  readonly owner?: number;
 }
 
 /**
@@ -28,7 +29,7 @@ export async function readCappedFile(file: string, rules: ReadRules): Promise<Bu
     if (stat.size > rules.maxBytes) refuse(`larger than ${rules.maxBytes} bytes`);
     if (rules.private === true) {
       if ((stat.mode & 0o077) !== 0) refuse('others may read it');
-      if (stat.uid !== 0 && stat.uid !== process.getuid?.()) refuse('owned by another user');
+      if (![0, process.getuid?.(), rules.owner].includes(stat.uid)) refuse('owned by another user');
     }
     const buffer = Buffer.alloc(stat.size);
     let length = 0;

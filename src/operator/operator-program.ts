@@ -156,9 +156,9 @@ const time = (ms: number): string => new Date(ms).toISOString();
 
 const EXAMPLES = `
 Examples:
-  kiwistack-operator yubikey provision --dir acme --role engineer
-  kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"
-  kiwistack-operator session list --dir acme
-  kiwistack-operator audit list --dir acme --limit 20 --json
+  sudo kiwistack-operator yubikey provision --dir acme --role engineer
+  sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"
+  sudo kiwistack-operator session list --dir acme
+  sudo kiwistack-operator audit list --dir acme --limit 20 --json
 
 Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;

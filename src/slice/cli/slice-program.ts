@@ -65,7 +65,7 @@ export async function sliceProgram(argv: readonly string[], context: CommandCont
       const config = await initSlice(options, context.clock);
       print(flags, { event: 'made', dir: path.resolve(flags.dir), slug: config.customer.slug }, [
         `Made the slice of ${config.customer.name} in ${path.resolve(flags.dir)}.`,
-        `Next: kiwistack-slice up --dir ${flags.dir}`,
+        `Next: ${process.getuid?.() === 0 ? '' : 'sudo '}kiwistack-slice up --dir ${flags.dir}`,
       ]);
     });
   program
@@ -125,8 +125,9 @@ function fail(error: KiwiError, json: boolean): number {
 
 const EXAMPLES = `
 Examples:
-  kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example
+  sudo kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example
   sudo kiwistack-slice up --dir acme
-  kiwistack-slice status --dir acme --json
+  sudo kiwistack-slice status --dir acme --json
+  sudo kiwistack-slice down --dir acme
 
 Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;

@@ -12,6 +12,7 @@ import { readCappedFile } from '../../core/read-capped-file.ts';
 import { parsePemBundle } from '../../pki/certificate.ts';
 import { digestText, text } from '../../protocol/common.ts';
 import { packageKey } from '../../protocol/grant.ts';
+import { readSliceFile } from './read-slice-file.ts';
 import { parseConfigFile } from './slice-config.ts';
 import { slicePaths } from './slice-paths.ts';
 
@@ -39,7 +40,7 @@ export type FleetConfig = z.infer<typeof fleetConfig>;
 /** Reads what the operator gave, with the files that it names. @throws KiwiError `usage` naming what is wrong */
 export async function importFleetConfig(file: string): Promise<FleetConfig> {
   const from = path.dirname(path.resolve(file));
-  const input = parseConfigFile(fleetInput, await readGiven(file), file);
+  const input = parseConfigFile(fleetInput, await readGiven(file), file, 'usage');
   const readText = async (name: string): Promise<string> =>
     (await readGiven(path.resolve(from, name))).toString('utf8').trim();
   const serverCa = `${await readText(input.serverCaFile)}\n`;
@@ -71,7 +72,7 @@ export async function writeFleetConfig(dir: string, config: FleetConfig): Promis
 export async function readFleetConfig(dir: string): Promise<FleetConfig | undefined> {
   const file = slicePaths(dir).fleet;
   try {
-    return parseConfigFile(fleetConfig, await readCappedFile(file, { maxBytes: 256 * 1024, private: true }), file);
+    return parseConfigFile(fleetConfig, await readSliceFile(file, { private: true }), file);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

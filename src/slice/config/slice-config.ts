@@ -2,11 +2,11 @@ import { z } from 'zod';
 
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { readCappedFile } from '../../core/read-capped-file.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { policy } from '../../protocol/challenge.ts';
 import { base64urlOf, digestText, ipv4, ipv4Cidr, slug, text, wireguardKey } from '../../protocol/common.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
+import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
 
 const port = z.int().min(1).max(65_535);
@@ -51,12 +51,12 @@ export const sliceConfig = z.strictObject({
 });
 export type SliceConfig = z.infer<typeof sliceConfig>;
 
-/** @throws KiwiError `slice-missing`, or `state-damaged` when slice.json is not of its form */
+/** @throws KiwiError `slice-missing`, or `slice-damaged` when slice.json is not of its form */
 export async function readSliceConfig(dir: string): Promise<SliceConfig> {
   const file = slicePaths(dir).config;
   let bytes: Buffer;
   try {
-    bytes = await readCappedFile(file, { maxBytes: 256 * 1024, private: true });
+    bytes = await readSliceFile(file, { private: true });
   } catch (error) {
     if (isMissing(error)) throw new KiwiError('slice-missing', { detail: dir, cause: error });
     throw error;
@@ -68,17 +68,22 @@ export async function writeSliceConfig(dir: string, config: SliceConfig): Promis
   await writeDurableFile(slicePaths(dir).config, `${JSON.stringify(sliceConfig.parse(config), null, 2)}\n`, 0o600);
 }
 
-/** A configuration file's bytes to its type. @throws KiwiError `state-damaged` naming file and fields, never values */
-export function parseConfigFile<S extends z.ZodType>(schema: S, bytes: Uint8Array, file: string): z.infer<S> {
+/** A configuration file's bytes to its type. @throws KiwiError with the given code, naming file and fields, never values */
+export function parseConfigFile<S extends z.ZodType>(
+  schema: S,
+  bytes: Uint8Array,
+  file: string,
+  code: 'slice-damaged' | 'usage' = 'slice-damaged',
+): z.infer<S> {
   let value: unknown;
   try {
     value = parseStrictJson(bytes, 1 << 20);
   } catch (error) {
     const why = error instanceof SyntaxError ? error.message : 'not JSON';
-    throw new KiwiError('state-damaged', { detail: `${file}: ${why}`, cause: error });
+    throw new KiwiError(code, { detail: `${file}: ${why}`, cause: error });
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const fields = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new KiwiError('state-damaged', { detail: `${file}: ${fields.join('; ')}` });
+  throw new KiwiError(code, { detail: `${file}: ${fields.join('; ')}` });
 }

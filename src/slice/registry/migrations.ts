@@ -75,7 +75,7 @@ const MIGRATIONS: readonly string[] = [
 export function migrate(db: DatabaseSync): void {
   const version = (): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (version() > MIGRATIONS.length) {
-    throw new KiwiError('state-damaged', { detail: 'the registry was made by a newer version' });
+    throw new KiwiError('slice-damaged', { detail: 'the registry was made by a newer version' });
   }
   for (let next = version(); next < MIGRATIONS.length; next = version()) {
     db.exec('BEGIN IMMEDIATE');

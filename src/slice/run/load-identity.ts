@@ -1,9 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
 
 import { KiwiError } from '../../core/errors.ts';
-import { readCappedFile } from '../../core/read-capped-file.ts';
 import { parseCertificate, parsePemBundle } from '../../pki/certificate.ts';
 import { keySigner } from '../../pki/signer.ts';
+import { readSliceFile } from '../config/read-slice-file.ts';
 import type { SlicePaths } from '../config/slice-paths.ts';
 import type { SliceIdentity } from '../slice-context.ts';
 
@@ -20,12 +20,12 @@ export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
   };
 }
 
-/** A file of the slice's own folder. @throws KiwiError `state-damaged` when it is missing or, being private, readable by others */
+/** A file of the slice's own folder. @throws KiwiError `slice-damaged` when it is missing or, being private, readable by others */
 export async function readPart(file: string, isPrivate = false): Promise<Buffer> {
   try {
-    return await readCappedFile(file, { maxBytes: 256 * 1024, private: isPrivate });
+    return await readSliceFile(file, { private: isPrivate });
   } catch (error) {
     if (error instanceof KiwiError) throw error;
-    throw new KiwiError('state-damaged', { detail: `${file}: cannot be read`, cause: error });
+    throw new KiwiError('slice-damaged', { detail: `${file}: cannot be read`, cause: error });
   }
 }

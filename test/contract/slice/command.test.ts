@@ -101,6 +101,17 @@ describe('kiwistack-slice init', () => {
     expect([again.code, JSON.parse(again.stdout)]).toMatchObject([EXIT.usage, { code: 'slice-exists' }]);
   });
 
+  test("makes a slice that root runs also when it is an ordinary user's, and of nobody else's files", async () => {
+    await run('/bin/chown', ['-R', '12345:12345', dir]);
+    const config = path.join(dir, 'slice.json');
+    await run('/bin/chown', ['54321', config]);
+    const refused = await slice('status', '--dir', dir, '--json');
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([EXIT.fault, { code: 'slice-damaged' }]);
+    // It stays the user's: what follows runs it so.
+    await run('/bin/chown', ['12345', config]);
+    expect(await status()).toMatchObject({ state: 'stopped' });
+  });
+
   test.each([
     ['a slug in capitals', ['--slug', 'ACME', '--name', 'x', '--gateway-url', 'https://e.example']],
     ['a URL without TLS', ['--slug', 'acme', '--name', 'x', '--gateway-url', 'http://e.example']],
