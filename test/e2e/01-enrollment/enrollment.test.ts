@@ -6,6 +6,7 @@ import { Customer } from './customer.ts';
 import { failures } from './failures.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
 import { lifeOfALaptop } from './life.ts';
+import { secretsStayHidden } from './secrets.ts';
 
 // One customer for everybody; each story has laptops and keys of its own, and they go on side by side.
 let customer: Customer;
@@ -19,4 +20,5 @@ lifeOfALaptop(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
+secretsStayHidden(get);
 failures(get);
