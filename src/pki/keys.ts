@@ -14,9 +14,20 @@ export function publicJwk(key: KeyObject): P256Jwk {
   return p256Jwk.parse({ kty, crv, x, y });
 }
 
+/** Public keys that were imported lately: one enrollment meets the same device key four times. Bounded, oldest out first. */
+const imported = new Map<string, KeyObject>();
+const MAX_IMPORTED = 256;
+
 /** @throws when the point is not on the curve (OpenSSL checks it). */
 export function jwkToKey(jwk: P256Jwk): KeyObject {
-  return createPublicKey({ key: { ...jwk }, format: 'jwk' });
+  const name = `${jwk.x}.${jwk.y}`;
+  const known = imported.get(name);
+  if (known !== undefined) return known;
+  const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
+  imported.set(name, key);
+  const [oldest] = imported.keys();
+  if (imported.size > MAX_IMPORTED && oldest !== undefined) imported.delete(oldest);
+  return key;
 }
 
 /** RFC 7638 thumbprint with SHA-256, base64url. */

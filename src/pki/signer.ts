@@ -12,8 +12,19 @@ export interface Signer {
 
 const HASH = { ES256: 'sha256', ES384: 'sha384', RS256: 'sha256' } as const;
 
+/** What a key can is asked of OpenSSL once. */
+const algorithms = new WeakMap<KeyObject, SignatureAlgorithm>();
+
 /** The one algorithm that fits a public key; undefined for keys that kiwi/1 does not use. */
 export function algorithmFor(key: KeyObject): SignatureAlgorithm | undefined {
+  const known = algorithms.get(key);
+  if (known !== undefined) return known;
+  const algorithm = lookUpAlgorithm(key);
+  if (algorithm !== undefined) algorithms.set(key, algorithm);
+  return algorithm;
+}
+
+function lookUpAlgorithm(key: KeyObject): SignatureAlgorithm | undefined {
   const details = key.asymmetricKeyDetails;
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'secp384r1') return 'ES384';

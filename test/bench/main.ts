@@ -13,7 +13,7 @@ const { values: flags } = parseArgs({
   options: { json: { type: 'boolean', default: false }, laptops: { type: 'string', default: '3' } },
 });
 const SERIAL = 12345678;
-const BATCH = 160;
+const BATCH = 400;
 const CONCURRENCY = 16;
 /** A tunnel network for more laptops than a /24 has. */
 const INIT = [
