@@ -6,7 +6,7 @@ import {
   renderAgentEnvironment,
   withoutSecret,
 } from '../../src/agent-install/render-agent-settings.ts';
-import { isMissing, writeDurableFile } from '../../src/core/durable-file.ts';
+import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
 import { PATHS } from './paths.ts';
@@ -81,7 +81,7 @@ export class DebianAgentPackage implements AgentPackage {
       // Also one that demands to be installed again, because dpkg was killed in the middle.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
     }
-    for (const file of [DROP_IN, ENVIRONMENT, CERTIFICATE]) await rm(at(this.#system, file), { force: true });
+    for (const file of [DROP_IN, ENVIRONMENT, CERTIFICATE]) await removeDurableFile(at(this.#system, file));
     for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
     // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });

@@ -89,8 +89,9 @@ export class LinuxTrustStore implements TrustStore {
     const layout = await this.#layout();
     const files = roots.map((root) => this.#file(layout, root));
     const present = await Promise.all(files.map(exists));
-    if (!present.includes(true)) return;
+    // Also when there is none: a write that was killed may have left half of one.
     for (const file of files) await removeDurableFile(file);
+    if (!present.includes(true)) return;
     if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
     else await this.#update(layout);
   }

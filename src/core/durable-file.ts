@@ -1,17 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, rm, unlink } from 'node:fs/promises';
+import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
+
+/** Temporary files that this process is writing. Others of the same form belong to a process that was killed. */
+const underway = new Set<string>();
 
 /**
  * Replaces a file so that after a crash at any point either the old or the new content is there, whole: temporary file in
- * the same folder (O_EXCL, so that a planted link is not followed), fsync, rename, fsync of the folder.
+ * the same folder (O_EXCL, so that a planted link is not followed), fsync, rename, fsync of the folder. What a process that
+ * was killed at it left is taken away; so only one process at a time may write a file.
  *
  * @param mode permission bits of the new file, set before any byte of content is written.
  */
 export async function writeDurableFile(file: string, content: Uint8Array | string, mode: number): Promise<void> {
   const folder = path.dirname(file);
-  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  await removeLeftovers(file);
+  const temporary = path.join(folder, `${temporaryPrefix(file)}${randomBytes(6).toString('hex')}.tmp`);
+  underway.add(temporary);
+  try {
+    await writeAndRename(temporary, file, content, mode);
+  } finally {
+    underway.delete(temporary);
+  }
+  await syncFolder(folder);
+}
+
+async function writeAndRename(
+  temporary: string,
+  file: string,
+  content: Uint8Array | string,
+  mode: number,
+): Promise<void> {
   const handle = await open(
     temporary,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -28,11 +48,27 @@ export async function writeDurableFile(file: string, content: Uint8Array | strin
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(folder);
 }
 
-/** Removes a file durably; not there is fine. */
+const temporaryPrefix = (file: string): string => `.${path.basename(file)}.`;
+
+async function removeLeftovers(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const prefix = temporaryPrefix(file);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  for (const name of names) {
+    const leftover = path.join(folder, name);
+    if (!name.startsWith(prefix) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
+    if (!underway.has(leftover)) await rm(leftover, { force: true });
+  }
+}
+
+/** Removes a file durably, and what a killed write of it left; not there is fine. */
 export async function removeDurableFile(file: string): Promise<void> {
+  await removeLeftovers(file);
   try {
     await unlink(file);
   } catch (error) {

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { atATerminal } from './at-a-terminal.ts';
 import { cancelledAtEveryMoment } from './cancelled.ts';
 import { Customer } from './customer.ts';
-import { failures } from './failures.ts';
-import { cutOffAndGoingOn } from './resumed.ts';
+import { Failures } from './failures.ts';
 import { lifeOfALaptop } from './life.ts';
+import { cutOffAndGoingOn } from './resumed.ts';
 import { secretsStayHidden } from './secrets.ts';
 
 // One customer for everybody; each story has laptops and keys of its own, and they go on side by side.
@@ -14,11 +14,23 @@ beforeAll(async () => {
   customer = await Customer.create();
 });
 afterAll(() => customer.destroy());
-
 const get = (): Customer => customer;
+const failures = new Failures(get);
+
 lifeOfALaptop(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
 secretsStayHidden(get);
-failures(get);
+failures.lateOnOneLaptop();
+
+// Runs when all of the above are over, and before the customer's Fleet begins to have its troubles.
+test('they all have gone again: no device is left, and no peer', async () => {
+  const devices = await customer.operator.listDevices();
+  expect(devices.length).toBeGreaterThan(20);
+  expect(devices.filter(({ state }) => state !== 'ended')).toEqual([]);
+  expect(await customer.peers()).toEqual([]);
+});
+
+failures.atTheCustomer();
+failures.earlyOnOneLaptop();

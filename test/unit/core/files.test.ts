@@ -59,6 +59,24 @@ describe('a durable file', () => {
     await expect(writeDurableFile(path.join(folder, 'no', 'file'), 'x', 0o600)).rejects.toSatisfy(isMissing);
   });
 
+  it('leaves nothing of a write that was killed, when it is written again or removed', async () => {
+    const leftover = path.join(folder, '.state.json.0123456789ab.tmp');
+    const foreign = path.join(folder, '.state.json.bak.tmp');
+    await writeFile(foreign, 'not ours');
+    for (const act of [() => writeDurableFile(file, 'x', 0o600), () => removeDurableFile(file)]) {
+      await writeFile(leftover, 'half');
+      await act();
+      expect((await readdir(folder)).filter((name) => name !== 'state.json')).toEqual([path.basename(foreign)]);
+    }
+  });
+
+  it('is written whole by several writes at once', async () => {
+    const texts = ['a', 'bb', 'ccc', 'dddd'];
+    await Promise.all(texts.map((text) => writeDurableFile(file, text, 0o600)));
+    expect(texts).toContain(await readFile(file, 'utf8'));
+    expect(await readdir(folder)).toEqual(['state.json']);
+  });
+
   it('can be removed twice', async () => {
     await writeDurableFile(file, 'x', 0o600);
     await removeDurableFile(file);

@@ -137,11 +137,15 @@ export const MACHINE_FAILURES: readonly Failure[] = [
     arrange: (stage) => shell(stage, 'cp /usr/sbin/update-ca-certificates /tmp/true-update'),
     restore: (stage) => shell(stage, 'rm -f /tmp/true-update /tmp/failed-once'),
     cli: {
-      // Only once: it is needed again to take back what was done.
-      mounts: instead(
-        '/usr/sbin/update-ca-certificates',
-        '[ ! -e /tmp/failed-once ] || exec /tmp/true-update "$@"; touch /tmp/failed-once; echo no >&2; exit 1',
-      ),
+      // A program that wants to hear of new roots: then it is the system's own script that adds them. It fails only once,
+      // for it is needed again to take back what was done.
+      mounts: `
+        mount -t tmpfs hooks /etc/ca-certificates/update.d
+        ln -s /bin/true /etc/ca-certificates/update.d/hears-of-roots
+        ${instead(
+          '/usr/sbin/update-ca-certificates',
+          '[ ! -e /tmp/failed-once ] || exec /tmp/true-update "$@"; touch /tmp/failed-once; echo no >&2; exit 1',
+        )}`,
     },
     step: 'trust',
     code: 'trust-store-failed',
