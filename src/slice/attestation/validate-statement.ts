@@ -15,8 +15,14 @@ import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
 import { fingerprintFlaw } from '../fingerprint/match-fingerprints.ts';
-import type { Session } from '../registry/registry.ts';
+import type { Registry, Session } from '../registry/registry.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
+
+/** What a statement is held against. `now`: milliseconds since 1970. */
+export type ValidationContext = Pick<SliceContext, 'config' | 'identity'> & {
+  readonly registry: Pick<Registry, 'findCertificate' | 'findYubikey'>;
+  readonly now: number;
+};
 
 /** A statement all of whose claims are proven. */
 export interface ValidStatement {
@@ -36,19 +42,18 @@ export interface ValidStatement {
  * @throws KiwiError with the code of the first check that fails
  */
 export async function validateStatement(
-  slice: SliceContext,
+  slice: ValidationContext,
   session: Session,
   body: string,
   request: RequestContext,
 ): Promise<ValidStatement> {
-  const now = slice.clock.now();
   const opened = await open(session, body);
   const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, request);
   if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
   if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
 
-  await checkKeyCertificate(slice, certificate, now);
+  await checkKeyCertificate(slice, certificate);
   const attestation = checkAttestation(slice, statement, certificate);
   const role = await checkRegistered(slice, attestation, certificate);
   const { policy } = slice.config;
@@ -121,10 +126,10 @@ function publicKeyOf(jwk: P256Jwk): KeyObject {
 }
 
 /** Issued by this customer's intermediate for an enrollment key, in date, not revoked. What `x5c` says of issuers is not looked at. */
-async function checkKeyCertificate(slice: SliceContext, certificate: Certificate, now: number): Promise<void> {
+async function checkKeyCertificate(slice: ValidationContext, certificate: Certificate): Promise<void> {
   const { intermediate, mspRoot } = slice.identity;
   try {
-    verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(now) });
+    verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.now) });
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
     const late = error.which === 'leaf' && (error.reason === 'expired' || error.reason === 'not-yet-valid');
@@ -139,7 +144,11 @@ async function checkKeyCertificate(slice: SliceContext, certificate: Certificate
   if (revokedFor !== undefined) refuse('key-certificate-revoked', revokedFor);
 }
 
-function checkAttestation(slice: SliceContext, statement: Statement, certificate: Certificate): YubikeyAttestation {
+function checkAttestation(
+  slice: ValidationContext,
+  statement: Statement,
+  certificate: Certificate,
+): YubikeyAttestation {
   const { yubikey } = statement;
   let attestation: YubikeyAttestation;
   try {
@@ -159,7 +168,7 @@ function checkAttestation(slice: SliceContext, statement: Statement, certificate
 }
 
 async function checkRegistered(
-  slice: SliceContext,
+  slice: ValidationContext,
   attestation: YubikeyAttestation,
   certificate: Certificate,
 ): Promise<string> {
