@@ -54,7 +54,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:v8': [],
   'node:inspector': [],
   'node:cluster': [],
-  'node:worker_threads': [],
+  'node:worker_threads': ['src/slice/attestation'],
   'node:repl': [],
 };
 
