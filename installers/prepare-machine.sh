@@ -75,6 +75,7 @@ test_packages=(
   'yubico-piv-tool|drives the virtual YubiKey from outside'
   'yubikey-manager|drives the virtual YubiKey from outside (ykman)'
   'opensc|drives the virtual YubiKey from outside (pkcs11-tool, pkcs15-tool)'
+  'faketime|gives a laptop a wrong clock'
   'strace|shows that no secret is in an argument list or an open file'
 )
 if [[ $purpose == test || $purpose == all ]]; then packages+=("${test_packages[@]}"); fi
