@@ -24,7 +24,7 @@ const whenSaid = (signal: NodeJS.Signals, type: string): Moment => ({
 
 const MOMENTS: readonly Moment[] = [
   ...stepsIn(ENROLLMENT_PLAN).map(({ name }) => whenBegun('SIGINT', name)),
-  ...['slice', 'certificate', 'agent', 'confirm'].map((name) => whenBegun('SIGTERM', name)),
+  ...['slice', 'agent'].map((name) => whenBegun('SIGTERM', name)),
   whenSaid('SIGINT', 'touch-expected'),
   whenSaid('SIGTERM', 'touched'),
   whenSaid('SIGHUP', 'key-found'),

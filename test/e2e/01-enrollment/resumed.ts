@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { CliRun, runEnroll } from './cli-run.ts';
 import { expectNothingLeft, traces, type Customer, type Seat } from './customer.ts';
@@ -9,14 +9,6 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
   describe('cut off, and going on', { concurrent: true }, () => {
     let customer: Customer;
     let erin: Seat;
-    const uninstall = async (): Promise<void> => {
-      const result = await customer.world.cli(erin.laptop, ['uninstall', '--json']);
-      expect(result.code, result.stdout).toBe(0);
-      await expectNothingLeft(customer, erin);
-    };
-    const shell = async (script: string): Promise<void> => {
-      expect(await erin.laptop.run(['/bin/sh', '-ec', script])).toMatchObject({ code: 0 });
-    };
 
     step('killed after the statement was sent: the next run needs no key, no PIN and no touch', async () => {
       customer = getCustomer();
@@ -43,7 +35,7 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
       const peers = await customer.peers();
       expect(peers.filter((key) => key === pending?.wireguardPublicKey)).toHaveLength(1);
       expect(await customer.fleetHosts(erin.laptop)).toHaveLength(1);
-      await uninstall();
+      await uninstall(customer, erin);
     });
 
     step('a key that comes late is waited for', async () => {
@@ -67,51 +59,55 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
       await erin.reader.control.pull(other);
       await expectNothingLeft(customer, erin);
     });
+  });
+
+  describe('something in the way', { concurrent: true }, () => {
+    let customer: Customer;
+    let frank: Seat;
+
+    step('whoever reads --json may go away', async () => {
+      customer = getCustomer();
+      frank = await customer.seat('frank');
+      const run = new CliRun(frank.laptop);
+      await run.untilType('key-found');
+      run.stopReading();
+      expect(await run.ended).toBe(0);
+      await uninstall(customer, frank);
+    });
 
     step(
       'the slice goes away after the grant: nothing stays on the laptop, and the next run replaces what is there',
       async () => {
         const barred = 'ipproto tcp to 203.0.113.10 unreachable';
-        const run = new CliRun(erin.laptop);
+        const run = new CliRun(frank.laptop);
         await run.untilStep('tunnel');
-        await shell(`ip rule add ${barred}`);
+        await shell(frank, `ip rule add ${barred}`);
         run.kill('SIGINT');
         expect(await run.ended, run.output).toBe(130);
         expect(run.undoFailures).toEqual([]);
-        expect(await traces(erin)).toEqual([]);
-        await shell(`ip rule del ${barred}`);
-        expect((await customer.liveDevicesOf(erin.serial)).map(({ state }) => state)).toEqual(['pending']);
-        const next = await runEnroll(erin.laptop);
+        expect(await traces(frank)).toEqual([]);
+        await shell(frank, `ip rule del ${barred}`);
+        expect((await customer.liveDevicesOf(frank.serial)).map(({ state }) => state)).toEqual(['pending']);
+        const next = await runEnroll(frank.laptop);
         expect(next.code, next.output).toBe(0);
-        expect((await customer.liveDevicesOf(erin.serial)).map(({ state }) => state)).toEqual(['active']);
-        await uninstall();
+        expect((await customer.liveDevicesOf(frank.serial)).map(({ state }) => state)).toEqual(['active']);
+        await uninstall(customer, frank);
       },
     );
 
     step('a busy package manager is waited for; an HTTP proxy is used where the direct way is barred', async () => {
       const proxy = await customer.proxy();
-      await shell('ip rule add ipproto tcp to 203.0.113.10 unreachable');
-      const lock = erin.laptop.spawn(['/usr/bin/perl', '-e', HOLD_DPKG_LOCK], { stdio: ['pipe', 'pipe', 'inherit'] });
+      await shell(frank, 'ip rule add ipproto tcp to 203.0.113.10 unreachable');
+      const lock = frank.laptop.spawn(['/usr/bin/perl', '-e', HOLD_DPKG_LOCK], { stdio: ['pipe', 'pipe', 'inherit'] });
       await new Promise((resolve) => lock.stdout?.once('data', resolve));
-      const run = new CliRun(erin.laptop, { env: { HTTPS_PROXY: proxy.url } });
+      const run = new CliRun(frank.laptop, { env: { HTTPS_PROXY: proxy.url } });
       await run.untilStep('agent');
       setTimeout(() => lock.stdin?.end(), 1000);
       expect(await run.ended, run.output).toBe(0);
       expect(new Set(proxy.asked())).toEqual(new Set(['enroll.acme.example:443']));
-      await shell('ip rule del ipproto tcp to 203.0.113.10 unreachable');
+      await shell(frank, 'ip rule del ipproto tcp to 203.0.113.10 unreachable');
       await proxy.stop();
-      await uninstall();
-    });
-
-    test('whoever reads --json may go away', async () => {
-      const customer = getCustomer();
-      const seat = await customer.seat('frank');
-      const run = new CliRun(seat.laptop);
-      await run.untilType('key-found');
-      run.stopReading();
-      expect(await run.ended).toBe(0);
-      expect((await customer.world.cli(seat.laptop, ['uninstall', '--json'])).code).toBe(0);
-      await expectNothingLeft(customer, seat);
+      await uninstall(customer, frank);
     });
   });
 }
@@ -121,3 +117,13 @@ const HOLD_DPKG_LOCK = `
   open my $lock, "+>", "/var/lib/dpkg/lock" or die; 
   my $whole = pack("ssx4qqix4", 1, 0, 0, 0, 0); fcntl $lock, 6, $whole or die;
   $| = 1; print "held\\n"; <STDIN>;`;
+
+async function uninstall(customer: Customer, seat: Seat): Promise<void> {
+  const result = await customer.world.cli(seat.laptop, ['uninstall', '--json']);
+  expect(result.code, result.stdout).toBe(0);
+  await expectNothingLeft(customer, seat);
+}
+
+async function shell({ laptop }: Seat, script: string): Promise<void> {
+  expect(await laptop.run(['/bin/sh', '-ec', script])).toMatchObject({ code: 0 });
+}
