@@ -38,7 +38,7 @@ export interface StatementValidator {
  * in hand fails as `internal`, which may be sent again, and another is started.
  */
 export async function startValidationThread(dir: string, clock: Clock): Promise<StatementValidator> {
-  const waiting = new Map<number, { request: RequestContext; settle: (answer: ValidationAnswer | Error) => void }>();
+  const waiting = new Map<number, (answer: ValidationAnswer | Error) => void>();
   let count = 0;
   let stopping = false;
   let worker = await start();
@@ -46,11 +46,11 @@ export async function startValidationThread(dir: string, clock: Clock): Promise<
   async function start(): Promise<Worker> {
     const thread = new Worker(new URL('./validation-worker.ts', import.meta.url), { workerData: { dir } });
     await once(thread, 'message');
-    thread.on('message', (answer: ValidationAnswer) => waiting.get(answer.id)?.settle(answer));
+    thread.on('message', (answer: ValidationAnswer) => waiting.get(answer.id)?.(answer));
     // Without a listener an error would end the gateway; `exit` follows and does what is to be done.
     thread.on('error', () => undefined);
     thread.once('exit', () => {
-      for (const { settle } of waiting.values()) settle(new Error('the validation thread ended'));
+      for (const settle of waiting.values()) settle(new Error('the validation thread ended'));
       if (!stopping) void start().then((next) => (worker = next));
     });
     return thread;
@@ -60,7 +60,7 @@ export async function startValidationThread(dir: string, clock: Clock): Promise<
     async validate(session, body, request) {
       const id = ++count;
       const answer = await new Promise<ValidationAnswer | Error>((settle) => {
-        waiting.set(id, { request, settle });
+        waiting.set(id, settle);
         worker.postMessage({ id, session, body, request, now: clock.now() } satisfies ValidationQuestion);
       });
       waiting.delete(id);
