@@ -27,6 +27,9 @@ export function humanOutput(): EnrollOutput {
         case 'resumed':
           say(`Going on with the enrollment begun at ${event.startedAt}.`);
           break;
+        case 'undo-resumed':
+          say('An earlier run was cut off while it took back what it had done: first the rest of that.');
+          break;
         case 'step-started':
           break;
         case 'step-done':
@@ -43,7 +46,7 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'undo-failed':
           say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
-          say('  Run `kiwistack-enroll enroll` to go on, or `kiwistack-enroll uninstall` to take it back.');
+          say('  Run `kiwistack-enroll uninstall` to take the rest back; `enroll` does that, too, before it begins anew.');
           break;
       }
     },

@@ -3,6 +3,8 @@ import { constants } from 'node:fs';
 import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 
+import { faultPoint } from './fault-point.ts';
+
 /** Temporary files that this process is writing. Others of the same form belong to a process that was killed. */
 const underway = new Set<string>();
 
@@ -23,6 +25,7 @@ export async function writeDurableFile(file: string, content: Uint8Array | strin
   } finally {
     underway.delete(temporary);
   }
+  faultPoint(`file:${path.basename(file)}:renamed`);
   await syncFolder(folder);
 }
 
@@ -37,11 +40,14 @@ async function writeAndRename(
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     0o600,
   );
+  const point = `file:${path.basename(file)}`;
   try {
     await handle.chmod(mode);
+    faultPoint(`${point}:created`);
     await handle.writeFile(content);
     await handle.sync();
     await handle.close();
+    faultPoint(`${point}:written`);
     await rename(temporary, file);
   } catch (error) {
     await handle.close().catch(() => undefined);
@@ -75,6 +81,7 @@ export async function removeDurableFile(file: string): Promise<void> {
     if (isMissing(error)) return;
     throw error;
   }
+  faultPoint(`file:${path.basename(file)}:removed`);
   await syncFolder(path.dirname(file));
 }
 

@@ -19,6 +19,12 @@ const table = {
   ),
   cancelled: entry('cancelled', 'Cancelled.', 'Nothing was left behind. Run the command again when you are ready.'),
 
+  'fault-variable': entry(
+    'usage',
+    'A variable of the test builds is set, and this is not one.',
+    'Unset the variable that is named above.',
+  ),
+
   // --- the laptop ---------------------------------------------------------------------------------------------------
   'not-root': entry('machine', 'Administrator rights are needed.', 'Run it again with sudo.'),
   'disk-full': entry('machine', 'There is not enough free disk space.', 'Free at least 500 MB and run it again.'),

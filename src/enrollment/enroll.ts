@@ -2,8 +2,8 @@ import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiwiError } from '../core/errors.ts';
-import { Journal } from '../pipeline/journal.ts';
-import { runPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { Journal, undoWasBegun } from '../pipeline/journal.ts';
+import { runPlan, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
@@ -12,7 +12,9 @@ import { takeRunLock } from './run-lock.ts';
 export type EnrollEvent =
   | PlanEvent
   /** An earlier run was cut off; this one goes on with it. */
-  | { readonly type: 'resumed'; readonly startedAt: string };
+  | { readonly type: 'resumed'; readonly startedAt: string }
+  /** An earlier run was cut off while it undid what it had done; this one does the rest of that first. */
+  | { readonly type: 'undo-resumed' };
 
 /**
  * Enrolls this laptop, or goes on with an enrollment that was cut off. A failure, or the signal, undoes what the enrollment
@@ -31,7 +33,14 @@ export async function enroll(
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
   let run: EnrollmentRun | undefined;
   try {
-    const record = await file.load();
+    let record = await file.load();
+    if (undoWasBegun(await journal.read())) {
+      report({ type: 'undo-resumed' });
+      if (record !== undefined) await finishUndo(new EnrollmentRun(options, file, record), journal, report);
+      await file.remove();
+      await journal.remove();
+      record = undefined;
+    }
     if (record?.state === 'active') {
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
@@ -68,6 +77,26 @@ export async function enroll(
     await lock.release();
     await removeIfEmpty(stateFolder);
   }
+}
+
+/** @throws KiwiError why the first of the steps that are left could not be undone */
+async function finishUndo(run: EnrollmentRun, journal: Journal, report: (event: EnrollEvent) => void): Promise<void> {
+  const errors: KiwiError[] = [];
+  try {
+    await undoPlan({
+      steps: ENROLLMENT_PLAN,
+      run,
+      journal,
+      clock: run.options.clock,
+      report: (event) => {
+        if (event.type === 'undo-failed') errors.push(event.error);
+        report(event);
+      },
+    });
+  } finally {
+    await run.close();
+  }
+  if (errors[0] !== undefined) throw errors[0];
 }
 
 /** The folder goes with the last file in it. */

@@ -11,8 +11,8 @@ const entry = z.strictObject({
   /** RFC 3339, UTC. */
   at: z.iso.datetime({ precision: 3 }),
   step: z.string().max(40),
-  /** `intent` before the act, `done` after it, `undone` after its undo. */
-  event: z.enum(['intent', 'done', 'undone']),
+  /** `intent` before the act, `done` after it; `undoing` before its undo, `undone` after it. */
+  event: z.enum(['intent', 'done', 'undoing', 'undone']),
 });
 export type JournalEntry = z.infer<typeof entry>;
 
@@ -80,4 +80,9 @@ export function stepsBegun(entries: readonly JournalEntry[]): string[] {
     else begun.add(step);
   }
   return [...begun];
+}
+
+/** An undo was begun. Whoever finds this in a journal goes on with the undo: the enrollment is not to be finished any more. */
+export function undoWasBegun(entries: readonly JournalEntry[]): boolean {
+  return entries.some(({ event }) => event === 'undoing' || event === 'undone');
 }

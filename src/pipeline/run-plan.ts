@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { toKiwiError, type KiwiError } from '../core/errors.ts';
+import { faultPoint } from '../core/fault-point.ts';
 import { stepsBegun, type Journal } from './journal.ts';
 import type { Step } from './step.ts';
 
@@ -92,13 +93,19 @@ async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void>
     failed?.signal.throwIfAborted();
     const kept = (await step.inspect(run)) === 'done';
     if (!kept) {
+      faultPoint(`${name}:before-intent`);
       await journal.append({ at: now(clock), step: name, event: 'intent' });
+      faultPoint(`${name}:after-intent`);
       await step.apply(run);
+      faultPoint(`${name}:after-act`);
     }
     signal.throwIfAborted();
     await step.verify(run);
     // What was there before us, and was not begun by an earlier run of ours, is not ours to undo: it is not in the journal.
-    if (!kept) await journal.append({ at: now(clock), step: name, event: 'done' });
+    if (!kept) {
+      await journal.append({ at: now(clock), step: name, event: 'done' });
+      faultPoint(`${name}:after-outcome`);
+    }
     report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
   } catch (thrown) {
     // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
@@ -124,8 +131,13 @@ export async function undoPlan<R>(options: UndoOptions<R> & { readonly everythin
     const { name, title } = step;
     const start = clock.monotonic();
     try {
+      faultPoint(`undo:${name}:before-intent`);
+      await journal.append({ at: now(clock), step: name, event: 'undoing' });
+      faultPoint(`undo:${name}:after-intent`);
       await step.undo?.(run);
+      faultPoint(`undo:${name}:after-act`);
       await journal.append({ at: now(clock), step: name, event: 'undone' });
+      faultPoint(`undo:${name}:after-outcome`);
       report({ type: 'step-undone', step: name, title, ms: clock.monotonic() - start });
     } catch (thrown) {
       failed.push(name);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
 import { toKiwiError } from '../core/errors.ts';
+import { refuseFaultsInProduction } from '../core/fault-point.ts';
 import { outliveReader } from '../core/outlive-reader.ts';
 import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
 
@@ -8,6 +9,7 @@ import { errorFields, printError, printJson, printNothingToDo } from './report.t
 export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
   outliveReader();
   try {
+    refuseFaultsInProduction(process.env);
     process.exitCode = await action();
   } catch (thrown) {
     const error = toKiwiError(thrown);
