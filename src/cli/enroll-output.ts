@@ -46,7 +46,9 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'undo-failed':
           say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
-          say('  Run `kiwistack-enroll uninstall` to take the rest back; `enroll` does that, too, before it begins anew.');
+          say(
+            '  Run `kiwistack-enroll uninstall` to take the rest back; `enroll` does that, too, before it begins anew.',
+          );
           break;
       }
     },
