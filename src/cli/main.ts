@@ -76,9 +76,15 @@ ${EXIT_CODES}`,
   return cli;
 }
 
-try {
-  await program().parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+async function main(): Promise<void> {
+  // What ends without having come to an end is a fault of ours.
+  process.exitCode = EXIT.fault;
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
 }
+
+void main(); // not awaited at the top level: the built program is a script, and no module

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
+import { BUILD_KIND } from '../core/build-kind.ts';
 import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { MINIMAL_ENVIRONMENT } from '../programs/minimal-environment.ts';
@@ -136,7 +137,8 @@ export class TokenHost implements KeyHost {
   }
 }
 
-const HOST = fileURLToPath(new URL('./host/main.ts', import.meta.url));
+/** Beside this file; in a built program, beside the program. */
+const HOST = fileURLToPath(new URL(BUILD_KIND === 'source' ? './host/main.ts' : './token-host.js', import.meta.url));
 
 /** Windows finds the DLLs that libykcs11 needs through PATH only. */
 function environmentFor(modulePath: string): Record<string, string> {

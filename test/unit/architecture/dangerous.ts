@@ -13,6 +13,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['src/pki'],
   commander: ['src/cli', 'src/operator', 'src/slice/cli', 'src/terminal'],
   electron: ['src/desktop'],
+  esbuild: ['installers/build'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
   // What ours is held against in tests.
@@ -34,7 +35,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
 export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
-  'node:child_process': ['src/programs'],
+  'node:child_process': ['src/programs', 'installers/build/bundle.ts'],
   'node:sqlite': ['src/slice/registry'],
   'node:net': [
     'src/enrollment/run-lock.ts',
@@ -50,7 +51,8 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:tls': [],
   'node:dgram': [],
   'node:process': [],
-  'node:vm': [],
+  // A built program starts from bytecode.
+  'node:vm': ['installers/build'],
   'node:v8': [],
   'node:inspector': [],
   'node:cluster': [],
@@ -74,7 +76,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   // The second sends itself the Ctrl-C that the raw terminal swallowed; the third ends what a killed slice left.
   'process.kill': ['src/programs', 'src/terminal/ask-pin.ts', 'src/slice/run'],
   'process.chdir': [],
-  createRequire: ['native'],
+  createRequire: ['native', 'installers/build'],
   fetch: [],
   'globalThis.fetch': [],
   WebSocket: [],

@@ -12,12 +12,12 @@ export interface SourceFile {
 }
 
 // What .gitignore leaves out, and git's own folder: a fresh clone has none of it.
-const IGNORED = /^(node_modules|dist|build|coverage|\.cache|\.git)$|\.log$/;
+const IGNORED = /(^|\/)(node_modules|dist|coverage|\.cache|\.git)$|^native\/[^/]+\/build$|\.log$/;
 
 function listPaths(folder: string): string[] {
   return readdirSync(join(PROJECT, folder), { withFileTypes: true }).flatMap((found) => {
-    if (IGNORED.test(found.name)) return [];
     const path = folder === '' ? found.name : `${folder}/${found.name}`;
+    if (IGNORED.test(path)) return [];
     if (found.isDirectory()) return listPaths(path);
     return found.isFile() ? [path] : [];
   });

@@ -1,0 +1,83 @@
+// `npm run build`: makes the folder `dist/app`, the program as people install it. It needs Node and nothing of this checkout.
+import { execFileSync } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { devNull } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { build, type BuildOptions } from 'esbuild';
+
+import { thirdPartyLicenses } from './third-party-licenses.ts';
+
+const PROJECT = path.join(import.meta.dirname, '../..');
+/** Name in the folder, entry, and a command line that loads everything and ends at once. */
+const PROGRAMS = [
+  { name: 'kiwistack-enroll', entry: 'src/cli/main.ts', dryRun: ['--version'] },
+  // The channel that it serves is at its end at once.
+  { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
+];
+/** Where the sources look for them from their own place, which is this folder once they are bundled. */
+const ADDONS = [
+  'node_modules/pkcs11js/build/Release/pkcs11.node',
+  'native/locked-memory/build/Release/locked_memory.node',
+];
+
+const { values: flags } = parseArgs({
+  options: {
+    kind: { type: 'string', default: 'production' },
+    out: { type: 'string', default: path.join(PROJECT, 'dist/app') },
+  },
+});
+if (flags.kind !== 'production' && flags.kind !== 'test') throw new Error('--kind is production or test');
+const out = path.resolve(flags.out);
+const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  // Names stay, for stack traces; licences are in a file of their own.
+  legalComments: 'none',
+  minifyWhitespace: false,
+  absWorkingDir: PROJECT,
+  define: { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname', 'import.meta.url': '__url' },
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+await rm(out, { recursive: true, force: true });
+await mkdir(path.join(out, 'build/Release'), { recursive: true });
+const inputs: string[] = ['node_modules/pkcs11js/package.json'];
+for (const { name, entry } of PROGRAMS) {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: [entry],
+    outfile: path.join(out, `${name}.bundle.js`),
+    external: ['*.node'],
+    define: { ...common.define, KIWISTACK_BUILD_KIND: JSON.stringify(flags.kind) },
+    banner: {
+      js: '(function (require, __filename, __dirname) { const __url = require("node:url").pathToFileURL(__filename).href;',
+    },
+    footer: { js: '})' },
+    metafile: true,
+  });
+  inputs.push(...Object.keys(metafile.inputs));
+  await build({
+    ...common,
+    entryPoints: ['installers/build/launcher.ts'],
+    outfile: path.join(out, `${name}.js`),
+  });
+}
+for (const addon of ADDONS) await cp(path.join(PROJECT, addon), path.join(out, 'build/Release', path.basename(addon)));
+const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
+await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
+await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
+
+// Bytecode for the Node that runs this, which is the one that the packages bring.
+const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
+for (const { name, dryRun } of PROGRAMS) {
+  const args = [codeCache, path.join(out, `${name}.bundle.js`), ...dryRun];
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
+}
