@@ -1,0 +1,57 @@
+import path from 'node:path';
+
+import type { Room } from '../lab/lab.ts';
+import { GATEWAY_URL, type World } from '../world/world.ts';
+import { median } from './parts.ts';
+
+const BATCH = 400;
+export const CONCURRENCY = 16;
+
+export interface GatewayFigures {
+  readonly gatewayRatio: number;
+  readonly signsPerSecond: number;
+  readonly enrollmentsPerSecond: number;
+}
+
+async function driver<T>(room: Room, name: string, args: readonly (string | number)[]): Promise<T> {
+  const script = path.join(import.meta.dirname, 'drivers', `${name}.ts`);
+  const { code, stdout, stderr } = await room.run([process.execPath, script, ...args.map(String)], {
+    timeoutMs: 300_000,
+  });
+  if (code !== 0) throw new Error(`${name}: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+
+/** step-ca's bare `/sign` through one client with kept connections. */
+function bare(world: World): Promise<{ sequentialMs: number[]; concurrentMs: number }> {
+  return driver(world.slice, 'step-ca', [world.sliceDir, BATCH, CONCURRENCY]);
+}
+
+/** One `/sign` of step-ca, milliseconds. */
+export async function measureSign(world: World): Promise<number> {
+  await bare(world); // warmed
+  return median((await bare(world)).sequentialMs);
+}
+
+/** Laptops that enroll at the same time, beside as many bare signatures. */
+export async function measureGateway(world: World, serial: number): Promise<GatewayFigures> {
+  const stranger = await world.lab.addRoom({ name: 'crowd' });
+  const public_ = path.join(world.dir, 'public');
+  const crowd = [
+    GATEWAY_URL,
+    path.join(public_, 'web-ca.crt'),
+    path.join(public_, 'msp-roots.pem'),
+    world.keyFile(serial),
+  ];
+  const gateway = (): Promise<{ ms: number }> => driver(stranger, 'gateway', [...crowd, BATCH, CONCURRENCY]);
+  // Each is warmed once; then they take turns, so that a slow moment of the machine meets both.
+  await bare(world);
+  await gateway();
+  const rounds = [];
+  for (let round = 0; round < 3; round++) rounds.push({ bare: await bare(world), gateway: await gateway() });
+  return {
+    gatewayRatio: median(rounds.map((round) => round.bare.concurrentMs / round.gateway.ms)),
+    signsPerSecond: median(rounds.map((round) => (BATCH / round.bare.concurrentMs) * 1000)),
+    enrollmentsPerSecond: median(rounds.map((round) => (BATCH / round.gateway.ms) * 1000)),
+  };
+}
