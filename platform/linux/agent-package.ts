@@ -76,15 +76,16 @@ export class DebianAgentPackage implements AgentPackage {
   async uninstall(): Promise<void> {
     const state = await this.#packageState();
     // The settings come before the package and go after it: an agent without them was never ours.
-    if (!(await this.#hasSettings())) return;
+    if (state !== undefined && !(await this.#hasSettings())) return;
     if (state !== undefined) {
       // Also one that demands to be installed again, because dpkg was killed in the middle.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
     }
-    for (const file of [DROP_IN, ENVIRONMENT, CERTIFICATE]) await removeDurableFile(at(this.#system, file));
-    for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
     // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
+    // Also without a package: a run that was cut off may have left a part of them.
+    for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeLeft(at(this.#system, file));
+    for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
     await this.#systemctl(['daemon-reload']);
     await this.#systemctl(['reset-failed', UNIT]);
   }
@@ -146,4 +147,11 @@ export class DebianAgentPackage implements AgentPackage {
       throw error;
     });
   }
+}
+
+/** Also when its folder is not there. */
+async function removeLeft(file: string): Promise<void> {
+  await removeDurableFile(file).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
 }

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
@@ -88,10 +88,10 @@ export class LinuxTrustStore implements TrustStore {
   async remove(roots: readonly Certificate[]): Promise<void> {
     const layout = await this.#layout();
     const files = roots.map((root) => this.#file(layout, root));
-    const present = await Promise.all(files.map(exists));
+    const traces = await Promise.all(roots.map((root) => this.#hasTrace(layout, root)));
     // Also when there is none: a write that was killed may have left half of one.
     for (const file of files) await removeDurableFile(file);
-    if (!present.includes(true)) return;
+    if (!traces.includes(true)) return;
     if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
     else await this.#update(layout);
   }
@@ -105,6 +105,13 @@ export class LinuxTrustStore implements TrustStore {
       }
     }
     return undefined;
+  }
+
+  /** Its file, its link, or itself in the bundle: any of them may be what an undo that was cut off has left. */
+  async #hasTrace(layout: Layout, root: Certificate): Promise<boolean> {
+    const file = this.#file(layout, root);
+    const link = at(this.#system, `/etc/ssl/certs/${path.basename(file, layout.extension)}.pem`);
+    return (await exists(file)) || (await isThere(link)) || (await this.verify([root]));
   }
 
   /**
@@ -143,6 +150,14 @@ function withoutSpace(pem: string): string {
 
 async function exists(file: string): Promise<boolean> {
   return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Also a link to nowhere is there. */
+async function isThere(file: string): Promise<boolean> {
+  return lstat(file).then(
     () => true,
     () => false,
   );
