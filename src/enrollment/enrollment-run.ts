@@ -6,11 +6,13 @@ import { digest } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { KiwiError } from '../core/errors.ts';
 import { GatewayClient, type DeviceIdentity } from '../gateway-client/gateway-client.ts';
+import type { SliceAuthority } from '../gateway-client/open-device-status.ts';
 import { parseCertificate, type Certificate } from '../pki/certificate.ts';
 import type { EnrollmentKey, Token } from '../token/token.ts';
 import type { Person } from './person.ts';
 import type { Platform } from './platform.ts';
 import type { EnrollmentRecord, RecordFile } from './record.ts';
+import { sliceAuthority } from './slice-authority.ts';
 
 export interface EnrollmentOptions {
   readonly platform: Platform;
@@ -126,7 +128,14 @@ export class EnrollmentRun {
 
   async device(): Promise<DeviceIdentity> {
     const { deviceId } = this.record.device ?? (await this.granted()).grant;
-    return { deviceId, key: await this.deviceKey() };
+    return { deviceId, key: await this.deviceKey(), slice: await this.#authority() };
+  }
+
+  /** Whose word counts: as long as the exchange is there, the slice that proved itself in it. */
+  async #authority(): Promise<SliceAuthority> {
+    const { pinnedRoots: roots } = this.options;
+    if (this.record.exchange === undefined) return sliceAuthority(this.platform, this.record.slug, roots);
+    return { intermediate: this.opened().intermediate, roots };
   }
 
   /** The challenge, verified; from the record when an earlier step or run got it. */

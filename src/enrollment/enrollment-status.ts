@@ -4,6 +4,8 @@ import type { Clock } from '../core/clock.ts';
 import { toKiwiError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/error-codes.ts';
 import { GatewayClient } from '../gateway-client/gateway-client.ts';
+import { sliceAuthority } from './slice-authority.ts';
+import type { Certificate } from '../pki/certificate.ts';
 import type { DeviceStatus } from '../protocol/device-messages.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
@@ -29,7 +31,11 @@ export interface EnrollmentStatus {
  * Looks at every part of the enrollment as it is now, changing nothing; believes neither the record nor the agent alone.
  * @returns undefined when this laptop is not enrolled
  */
-export async function enrollmentStatus(platform: Platform, clock: Clock): Promise<EnrollmentStatus | undefined> {
+export async function enrollmentStatus(
+  platform: Platform,
+  clock: Clock,
+  pinnedRoots: readonly Certificate[],
+): Promise<EnrollmentStatus | undefined> {
   const record = await new RecordFile(platform.stateFolder).load();
   if (record === undefined) return undefined;
   const { slug, device } = record;
@@ -38,7 +44,7 @@ export async function enrollmentStatus(platform: Platform, clock: Clock): Promis
     platform.tunnel.status(slug),
     platform.agent.status(),
     device === undefined ? false : platform.tunnel.probe(device.probe, 2000),
-    askSlice(platform, clock, record),
+    askSlice(platform, clock, record, pinnedRoots),
   ]);
   const now = clock.now();
   const notAfter = certificate?.leaf.notAfter;
@@ -67,13 +73,16 @@ async function askSlice(
   platform: Platform,
   clock: Clock,
   record: EnrollmentRecord,
+  pinnedRoots: readonly Certificate[],
 ): Promise<EnrollmentStatus['slice']> {
   const key = await platform.certificates.loadDeviceKey(record.slug);
-  if (record.device === undefined || key === undefined) return { error: 'not-enrolled' };
+  const { device, slug } = record;
+  if (device === undefined || key === undefined) return { error: 'not-enrolled' };
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';
   const client = new GatewayClient({ gatewayUrl: record.gatewayUrl, systemCa, clock, retries: 0 });
   try {
-    return await client.status({ deviceId: record.device.deviceId, key }, AbortSignal.timeout(5000));
+    const slice = await sliceAuthority(platform, slug, pinnedRoots);
+    return await client.status({ deviceId: device.deviceId, key, slice }, undefined, AbortSignal.timeout(5000));
   } catch (thrown) {
     const { code } = toKiwiError(thrown);
     return { error: code === 'cancelled' ? 'gateway-unreachable' : code };

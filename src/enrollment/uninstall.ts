@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { KiwiError, toKiwiError } from '../core/errors.ts';
+import { KiwiError } from '../core/errors.ts';
 import { Journal } from '../pipeline/journal.ts';
 import { stepsIn, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { removeIfEmpty } from './enroll.ts';
@@ -66,10 +66,8 @@ async function tellSlice(run: EnrollmentRun): Promise<boolean> {
   if (run.record.device === undefined) return true;
   try {
     const client = await run.client();
-    await client.leave(await run.device(), 'uninstalled', AbortSignal.timeout(20_000));
-    return true;
-  } catch (thrown) {
-    const { code } = toKiwiError(thrown);
-    return code === 'device-ended' || code === 'device-unknown';
+    return (await client.leave(await run.device(), 'uninstalled', AbortSignal.timeout(20_000))).state === 'ended';
+  } catch {
+    return false; // refusals are not signed: what counts is that the slice itself says that it ended
   }
 }

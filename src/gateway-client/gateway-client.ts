@@ -7,19 +7,13 @@ import { base64url } from '../core/bytes.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import { isErrorCode } from '../core/error-codes.ts';
 import { KiwiError } from '../core/errors.ts';
-import { signCompact } from '../pki/jws.ts';
-import { jwkThumbprint, publicJwk } from '../pki/keys.ts';
-import { keySigner } from '../pki/signer.ts';
-import { LIMITS, MEDIA, PROTOCOL, TYP } from '../protocol/common.ts';
-import {
-  deviceStatus,
-  type Confirm,
-  type DeviceStatus,
-  type Leave,
-  type StatusRequest,
-} from '../protocol/device-messages.ts';
+import { LIMITS, MEDIA } from '../protocol/common.ts';
+import type { Confirm, DeviceStatus, Leave } from '../protocol/device-messages.ts';
 import { publicError } from '../protocol/error.ts';
+import type { Fingerprint } from '../protocol/fingerprint.ts';
 import { parseMessage } from '../protocol/parse.ts';
+import { openDeviceStatus, type SliceAuthority } from './open-device-status.ts';
+import { signDeviceMessage, type DeviceVerb } from './sign-device-message.ts';
 import { transportError } from './transport-error.ts';
 
 export interface GatewayClientOptions {
@@ -95,51 +89,39 @@ export class GatewayClient {
 
   async confirm(
     device: DeviceIdentity,
-    message: Pick<Confirm, 'grantHash' | 'stepsDigest'>,
+    message: Omit<Confirm, 'protocol' | 'deviceId' | 'timestamp'>,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {
-    return this.#device(device, 'confirm', TYP.confirm, message, signal);
+    return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#clock.now()), signal);
   }
 
-  /** Asks what the slice knows of this device; changes nothing. */
-  async status(device: DeviceIdentity, signal?: AbortSignal): Promise<DeviceStatus> {
-    const message: Pick<StatusRequest, 'nonce'> = { nonce: base64url(randomBytes(16)) };
-    return this.#device(device, 'status', TYP.status, message, signal);
+  /** Asks what the slice knows of this device; changes nothing of it. */
+  async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
+    const nonce = base64url(randomBytes(16));
+    const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
+    return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#clock.now()), signal);
   }
 
   /** Ends this device at the slice. Safe to repeat. */
   async leave(device: DeviceIdentity, reason: Leave['reason'], signal?: AbortSignal): Promise<DeviceStatus> {
-    return this.#device(device, 'leave', TYP.leave, { reason }, signal);
+    return this.tell(device, 'leave', await signDeviceMessage(device, 'leave', { reason }, this.#clock.now()), signal);
+  }
+
+  /**
+   * Sends a message that was signed before, as it is. @returns the answer, proven
+   * @throws KiwiError `slice-not-proven` when the answer is not the slice's
+   */
+  async tell(device: KnownDevice, verb: DeviceVerb, request: string, signal?: AbortSignal): Promise<DeviceStatus> {
+    const path = `/v1/devices/${device.deviceId}/${verb}`;
+    const answer = await this.#exchange(
+      { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.deviceStatus },
+      signal,
+    );
+    return openDeviceStatus(answer, { request, deviceId: device.deviceId, slice: device.slice });
   }
 
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
-  }
-
-  async #device(
-    device: DeviceIdentity,
-    verb: 'confirm' | 'status' | 'leave',
-    typ: string,
-    message: object,
-    signal?: AbortSignal,
-  ): Promise<DeviceStatus> {
-    const body = await signCompact({
-      typ,
-      kid: jwkThumbprint(publicJwk(device.key)),
-      signer: keySigner(device.key),
-      payload: JSON.stringify({
-        protocol: PROTOCOL,
-        deviceId: device.deviceId,
-        ...message,
-        timestamp: new Date(this.#clock.now()).toISOString(),
-      }),
-    });
-    const path = `/v1/devices/${device.deviceId}/${verb}`;
-    const answer = await this.#exchange(
-      { method: 'POST', path, body, type: MEDIA.jose, accept: MEDIA.json, maxBytes: LIMITS.status },
-      signal,
-    );
-    return parseMessage(deviceStatus, answer, LIMITS.status, 'gateway-answer-invalid');
   }
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {
@@ -199,8 +181,12 @@ interface Exchange {
   readonly maxBytes: number;
 }
 
-export interface DeviceIdentity {
+/** A device of ours, and whose word about it counts. */
+export interface KnownDevice {
   readonly deviceId: string;
+  readonly slice: SliceAuthority;
+}
+export interface DeviceIdentity extends KnownDevice {
   readonly key: KeyObject;
 }
 

@@ -11,6 +11,7 @@ export const LIMITS = {
   grant: 128 * 1024,
   confirm: 8 * 1024,
   status: 8 * 1024,
+  deviceStatus: 16 * 1024,
   error: 4 * 1024,
 } as const;
 
@@ -27,6 +28,7 @@ export const TYP = {
   confirm: 'kiwi-confirm+jws',
   status: 'kiwi-status+jws',
   leave: 'kiwi-leave+jws',
+  deviceStatus: 'kiwi-device-status+jws',
 } as const;
 
 export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;

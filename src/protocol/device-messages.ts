@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { base64urlOf, digestText, protocol, timestamp, uuid } from './common.ts';
+import { fingerprint } from './fingerprint.ts';
 
 /** `POST /v1/devices/{deviceId}/confirm`: compact JWS, `typ` kiwi-confirm+jws, by the device key. */
 export const confirm = z.strictObject({
@@ -10,15 +11,26 @@ export const confirm = z.strictObject({
   grantHash: digestText,
   /** SHA-256 of the names of the steps applied, joined by LF: the record of what was done. */
   stepsDigest: digestText,
+  /** Of the hardware that this laptop runs on now: a disk that was copied into another one shows by it. */
+  fingerprint: fingerprint.optional(),
   timestamp,
 });
 export type Confirm = z.infer<typeof confirm>;
 
-/** `POST /v1/devices/{deviceId}/status`: compact JWS, `typ` kiwi-status+jws, by the device key. Changes nothing. */
-export const statusRequest = z.strictObject({ protocol, deviceId: uuid, nonce: base64urlOf(16), timestamp });
+/** `POST /v1/devices/{deviceId}/status`: compact JWS, `typ` kiwi-status+jws, by the device key. Changes nothing of the device. */
+export const statusRequest = z.strictObject({
+  protocol,
+  deviceId: uuid,
+  nonce: base64urlOf(16),
+  fingerprint: fingerprint.optional(),
+  timestamp,
+});
 export type StatusRequest = z.infer<typeof statusRequest>;
 
-/** `POST /v1/devices/{deviceId}/leave`: compact JWS, `typ` kiwi-leave+jws, by the device key. Safe to repeat. */
+/**
+ * `POST /v1/devices/{deviceId}/leave`: compact JWS, `typ` kiwi-leave+jws, by the device key. Safe to repeat, and good at any time: a
+ * laptop that could not tell the slice keeps it and forgets the key.
+ */
 export const leave = z.strictObject({
   protocol,
   deviceId: uuid,
@@ -27,11 +39,33 @@ export const leave = z.strictObject({
 });
 export type Leave = z.infer<typeof leave>;
 
-/** The answer to confirm, status and leave. */
+/** Why a device ended. The last three are an operator's word; of them, only a `lost` laptop keeps what it has. */
+export const endReason = z.enum([
+  'uninstalled',
+  'enrollment-failed',
+  'unconfirmed',
+  'superseded',
+  'yubikey-burned',
+  'lost',
+  'offboarded',
+  'churn',
+]);
+export type EndReason = z.infer<typeof endReason>;
+
+/** The answer to confirm, status and leave: compact JWS, `typ` kiwi-device-status+jws, by the grant key, as the challenge. */
 export const deviceStatus = z.strictObject({
   protocol,
   deviceId: uuid,
+  /** SHA-256 of the request's compact JWS: an answer to another request proves nothing. */
+  requestHash: digestText,
   state: z.enum(['pending', 'active', 'ended']),
+  /** Null while it lives, and for a device that the slice does not know (any more). */
+  endReason: endReason.nullable(),
+  /**
+   * The hardware of the request held against that of the enrollment: `changed`, this is other hardware; `seen-elsewhere`, this is the
+   * laptop that enrolled, and its key was used on another one. Null when the request does not say.
+   */
+  hardware: z.enum(['same', 'changed', 'seen-elsewhere']).nullable(),
   serverTime: timestamp,
   /** What the gateway heard from Fleet itself; null when it has not asked or Fleet does not answer. */
   fleet: z

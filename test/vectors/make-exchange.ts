@@ -3,7 +3,12 @@ import { signCompact, signGeneral } from '../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
 import { challenge as challengeSchema, type Challenge } from '../../src/protocol/challenge.ts';
 import { PROTOCOL, TYP } from '../../src/protocol/common.ts';
-import { confirm as confirmSchema, type Confirm } from '../../src/protocol/device-messages.ts';
+import {
+  confirm as confirmSchema,
+  deviceStatus as deviceStatusSchema,
+  type Confirm,
+  type DeviceStatus,
+} from '../../src/protocol/device-messages.ts';
 import { grant as grantSchema, type Grant } from '../../src/protocol/grant.ts';
 import { hello as helloSchema, type Hello } from '../../src/protocol/hello.ts';
 import { sessionCode } from '../../src/protocol/session-code.ts';
@@ -29,6 +34,7 @@ export async function makeExchange(certificates: Certificates, previous: Previou
   const statement = await makeStatement(certificates, challenge.jws, previous('statement'));
   const grant = await makeGrant(certificates, statement.jwe, previous('grant'));
   const confirm = await makeConfirm(grant.jwe, previous('confirm'));
+  const deviceStatus = await makeDeviceStatus(certificates, confirm.jws, previous('device-status'));
   const [helloHash, challengeHash] = [sha256(hello.bytes), sha256(challenge.jws)];
   return {
     hello,
@@ -42,6 +48,7 @@ export async function makeExchange(certificates: Certificates, previous: Previou
     statement,
     grant,
     confirm,
+    'device-status': deviceStatus,
   };
 }
 
@@ -205,6 +212,7 @@ async function makeConfirm(grant: string, previous: unknown) {
     deviceId: DEVICE_ID,
     grantHash: digest(grant),
     stepsDigest: digest(steps),
+    fingerprint: exampleFingerprint(),
     timestamp: at(60),
   };
   const payload = JSON.stringify(confirmSchema.parse(content));
@@ -215,6 +223,27 @@ async function makeConfirm(grant: string, previous: unknown) {
     kid: jwkThumbprint(publicJwk(testKey('device'))),
   });
   return { steps, ...compactParts(jws, payload, 'device') };
+}
+
+async function makeDeviceStatus(certificates: Certificates, confirm: string, previous: unknown) {
+  const content: DeviceStatus = {
+    protocol: PROTOCOL,
+    deviceId: DEVICE_ID,
+    requestHash: digest(confirm),
+    state: 'active',
+    endReason: null,
+    hardware: 'same',
+    serverTime: at(60),
+    fleet: null,
+  };
+  const payload = JSON.stringify(deviceStatusSchema.parse(content));
+  const jws = await signCompact({
+    typ: TYP.deviceStatus,
+    payload,
+    signer: keepingSigner(testKey('gateway'), signatureOf(textAt(previous, 'jws'))),
+    x5c: [certificates.gateway.der, certificates.intermediate.der],
+  });
+  return { request: 'confirm.json', ...compactParts(jws, payload) };
 }
 
 /** A compact JWS taken apart for the reader. */

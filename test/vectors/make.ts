@@ -26,6 +26,7 @@ const FILES = [
   'statement',
   'grant',
   'confirm',
+  'device-status',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',

@@ -47,6 +47,7 @@ export const STATEMENT = z.object({
 });
 export const GRANT = compact.extend({ recipient: z.string(), jwe: z.string(), grantHash: z.string() });
 export const CONFIRM = compact.extend({ steps: z.string() });
+export const DEVICE_STATUS = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),
   values: z.array(

@@ -3,10 +3,13 @@ import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../enrollment/enrollment-status.ts';
 import { printJson } from '../../terminal/report.ts';
+import { readPinnedRoots } from './enroll.ts';
 
 /** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
 export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
-  const status = await enrollmentStatus(selectPlatform(), systemClock);
+  const platform = selectPlatform();
+  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
+  const status = await enrollmentStatus(platform, systemClock, pinnedRoots);
   if (status === undefined) {
     if (flags.json !== true) throw new KiwiError('not-enrolled');
     printJson({ type: 'result', result: 'not-enrolled' });

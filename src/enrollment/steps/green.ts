@@ -24,7 +24,7 @@ export const green: Step<EnrollmentRun> = {
     const deadline = clock.monotonic() + DEADLINE_MS;
     const final = new FinalReason();
     for (;;) {
-      const last = await client.status(device, run.signal);
+      const last = await client.status(device, undefined, run.signal);
       if (last.state === 'ended') throw new KiwiError('device-ended');
       if (last.fleet?.green === true) break;
       const { agent } = run.platform;

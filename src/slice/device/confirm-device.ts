@@ -1,8 +1,8 @@
 import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
-import { confirm, type DeviceStatus } from '../../protocol/device-messages.ts';
+import { confirm } from '../../protocol/device-messages.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
-import { describeDevice } from './describe-device.ts';
+import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage` */
@@ -11,7 +11,7 @@ export async function confirmDevice(
   deviceId: string,
   body: string,
   request: RequestContext,
-): Promise<DeviceStatus> {
+): Promise<string> {
   const { device, message } = await openDeviceMessage(
     slice,
     { deviceId, body, typ: TYP.confirm, schema: confirm, maxBytes: LIMITS.confirm },
@@ -28,5 +28,5 @@ export async function confirmDevice(
   );
   if (state === 'yubikey-burned') throw new KiwiError(state, { detail: 'before it confirmed' });
   if (state === 'ended') throw new KiwiError('device-ended', { detail: 'its time to confirm is over' });
-  return describeDevice(slice, { ...device, state });
+  return answerDevice(slice, body, { ...device, state });
 }

@@ -1,7 +1,7 @@
 import { LIMITS, TYP } from '../../protocol/common.ts';
-import { statusRequest, type DeviceStatus } from '../../protocol/device-messages.ts';
+import { statusRequest } from '../../protocol/device-messages.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
-import { describeDevice } from './describe-device.ts';
+import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /** How the device stands here and in Fleet. Changes nothing. */
@@ -10,11 +10,11 @@ export async function readDeviceStatus(
   deviceId: string,
   body: string,
   request: RequestContext,
-): Promise<DeviceStatus> {
+): Promise<string> {
   const { device } = await openDeviceMessage(
     slice,
     { deviceId, body, typ: TYP.status, schema: statusRequest, maxBytes: LIMITS.status },
     request,
   );
-  return describeDevice(slice, device, { askFleet: true });
+  return answerDevice(slice, body, device, { askFleet: true });
 }

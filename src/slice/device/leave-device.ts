@@ -1,24 +1,33 @@
+import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
-import { leave, type DeviceStatus } from '../../protocol/device-messages.ts';
+import { leave } from '../../protocol/device-messages.ts';
 import { settleEnded } from '../enrollment/settle-ended.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
-import { describeDevice } from './describe-device.ts';
+import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
-/** The laptop leaves: peer, certificate, fingerprint, address and name end. Safe to repeat. */
+/**
+ * The laptop leaves: peer, certificate, fingerprint, address and name end. Safe to repeat, and good however old it is: an id is used
+ * once, so that an old farewell ends nothing but what was to be ended. One for a device that nobody knows has nothing to end.
+ */
 export async function leaveDevice(
   slice: SliceContext,
   deviceId: string,
   body: string,
   request: RequestContext,
-): Promise<DeviceStatus> {
-  const { device, message } = await openDeviceMessage(
+): Promise<string> {
+  const opened = await openDeviceMessage(
     slice,
-    { deviceId, body, typ: TYP.leave, schema: leave, maxBytes: LIMITS.confirm },
+    { deviceId, body, typ: TYP.leave, schema: leave, maxBytes: LIMITS.confirm, anyTime: true },
     request,
-  );
+  ).catch((error: unknown) => {
+    if (error instanceof KiwiError && error.code === 'device-unknown') return undefined;
+    throw error;
+  });
+  if (opened === undefined) return answerDevice(slice, body, { id: deviceId, state: 'ended', endReason: null });
+  const { device, message } = opened;
   const audit = auditOf(request, 'allowed', { why: `${device.hostName}: ${message.reason}` });
   const changed = await slice.registry.endDevice(device.id, message.reason, slice.clock.now(), audit);
   if (changed === 'ended') await settleEnded(slice, device.id);
-  return describeDevice(slice, { ...device, state: 'ended' });
+  return answerDevice(slice, body, { ...device, state: 'ended', endReason: device.endReason ?? message.reason });
 }

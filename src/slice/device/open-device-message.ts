@@ -10,12 +10,13 @@ import type { RequestContext, SliceContext } from '../slice-context.ts';
 
 /**
  * A message of an enrolled laptop: compact JWS by its device key, named by its thumbprint.
+ * With `anyTime` it may be of any age.
  *
  * @throws KiwiError `request-malformed`, `device-unknown`, `device-signature-refused`, `clock-skew`
  */
 export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; timestamp: string }>>(
   slice: SliceContext,
-  input: { deviceId: string; body: string; typ: string; schema: S; maxBytes: number },
+  input: { deviceId: string; body: string; typ: string; schema: S; maxBytes: number; anyTime?: boolean },
   request: RequestContext,
 ): Promise<{ device: Device; message: z.infer<S> }> {
   const opened = open(input.body, input.typ);
@@ -36,6 +37,7 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
   }
   const message = parseMessage(input.schema, opened.payload, input.maxBytes, 'request-malformed');
   if (message.deviceId !== device.id) throw new KiwiError('request-malformed', { detail: 'deviceId is another' });
+  if (input.anyTime === true) return { device, message };
   const skew = Date.parse(message.timestamp) - slice.clock.now();
   if (Math.abs(skew) > CLOCK_WINDOW_MS) {
     throw new KiwiError('clock-skew', { detail: `off by ${Math.round(skew / 1000)} s` });

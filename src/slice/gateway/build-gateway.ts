@@ -150,7 +150,7 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
         const body = bodyOf(request, MEDIA.jose).toString('latin1');
         const context = contextOf(request);
         const deviceId = idOf(request.params.deviceId, 'device-unknown');
-        return reply.type(MEDIA.json).send(await operation(slice, deviceId, body, context));
+        return reply.type(MEDIA.jose).send(await operation(slice, deviceId, body, context));
       },
     );
   }

@@ -1,8 +1,8 @@
+import type { EndReason } from '../../protocol/device-messages.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import type {
   AuditEntry,
   Device,
-  EndReason,
   Millis,
   ReservationRefusal,
   GrantRefusal,

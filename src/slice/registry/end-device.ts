@@ -1,4 +1,5 @@
-import type { EndReason, Millis } from './registry.ts';
+import type { EndReason } from '../../protocol/device-messages.ts';
+import type { Millis } from './registry.ts';
 import { forgetFingerprint } from './reserve.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 

@@ -1,4 +1,5 @@
 import type { P256Jwk } from '../../protocol/common.ts';
+import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
 
@@ -61,7 +62,6 @@ export interface SessionRefusal {
 
 /** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
 export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';
-export type EndReason = 'uninstalled' | 'enrollment-failed' | 'unconfirmed' | 'superseded' | 'yubikey-burned';
 
 export interface Device {
   readonly id: string;

@@ -1,9 +1,10 @@
 import type { SQLInputValue } from 'node:sqlite';
 
+import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { AuditRecord, Device, IssuedCertificate, Outcome, Session, Yubikey } from './registry.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import type { AuditEntry, DeviceState, EndReason } from './registry.ts';
+import type { AuditEntry, DeviceState } from './registry.ts';
 
 /**
  * Rows to records. The table definitions (STRICT) vouch for the types that are asserted here, and the schemas of the messages, by which

@@ -22,6 +22,7 @@ import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
 import {
   newLaptop,
   PATHS,
+  readStatus,
   sendConfirm,
   sendLeave,
   sendStatement,
@@ -139,14 +140,14 @@ describe('a device', () => {
     const { laptop, grant, grantJwe } = await enroll(slice, key);
     for (let round = 0; round < 2; round++) {
       const answer = await sendConfirm(slice.gateway, laptop, grant.deviceId, grantJwe);
-      expect(JSON.parse(answer.body)).toMatchObject({ state: 'active', fleet: null });
+      expect(readStatus(answer)).toMatchObject({ state: 'active', fleet: null });
     }
   });
 
   test('is told how Fleet sees it; a Fleet that does not answer is not green', async () => {
     const { laptop, grant } = await enroll(slice, key);
     const answer = await sendStatus(slice.gateway, laptop, grant.deviceId);
-    expect(JSON.parse(answer.body)).toMatchObject({ state: 'pending', fleet: { reachable: false, green: false } });
+    expect(readStatus(answer)).toMatchObject({ state: 'pending', fleet: { reachable: false, green: false } });
   });
 
   test('that does not confirm in time is taken back: certificate revoked, peer, fingerprint, address and name free', async () => {
@@ -164,7 +165,7 @@ describe('a device', () => {
     const { laptop, grant } = await enroll(slice, key);
     for (let round = 0; round < 2; round++) {
       const answer = await sendLeave(slice.gateway, laptop, grant.deviceId);
-      expect(JSON.parse(answer.body)).toMatchObject({ state: 'ended' });
+      expect(readStatus(answer)).toMatchObject({ state: 'ended', endReason: 'uninstalled' });
     }
     expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
     await expectRevoked(grant.certificate.chain[0] ?? '');
@@ -196,8 +197,13 @@ describe('a device', () => {
     expect((await device(grant.deviceId))?.state).toBe('pending');
   });
 
+  test('that is unknown has ended, to one that says farewell', async () => {
+    const answer = readStatus(await sendLeave(slice.gateway, newLaptop(), randomUUID()));
+    expect(answer).toMatchObject({ state: 'ended', endReason: null });
+  });
+
   test('that is unknown is refused', async () => {
-    expect(codeOf(await sendLeave(slice.gateway, newLaptop(), randomUUID()))).toBe('device-unknown');
+    expect(codeOf(await sendStatus(slice.gateway, newLaptop(), randomUUID()))).toBe('device-unknown');
   });
 });
 

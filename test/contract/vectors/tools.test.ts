@@ -37,6 +37,7 @@ describe('OpenSSL', () => {
     ['challenge', V.vector('challenge', V.CHALLENGE)],
     ['grant', V.vector('grant', V.GRANT)],
     ['confirm', V.vector('confirm', V.CONFIRM)],
+    ['device status', V.vector('device-status', V.DEVICE_STATUS)],
     ...statement.signatures.map((part) => [`statement by the ${part.key}`, part] as const),
   ] as const;
 

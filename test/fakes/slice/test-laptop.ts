@@ -11,6 +11,7 @@ import { generateP256, jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts
 import { keySigner } from '../../../src/pki/signer.ts';
 import { challenge as challengeSchema, type Challenge } from '../../../src/protocol/challenge.ts';
 import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
+import { deviceStatus, type DeviceStatus } from '../../../src/protocol/device-messages.ts';
 import { fingerprintDigestInput, type ComponentKind, type Fingerprint } from '../../../src/protocol/fingerprint.ts';
 import { grant as grantSchema, type Grant } from '../../../src/protocol/grant.ts';
 import type { Hello } from '../../../src/protocol/hello.ts';
@@ -221,4 +222,15 @@ export async function sendStatus(gateway: GatewayHand, laptop: Laptop, deviceId:
   };
   const jws = await signDeviceMessage(laptop, TYP.status, message);
   return gateway.send('POST', PATHS.device(deviceId, 'status'), MEDIA.jose, jws);
+}
+
+/** What a signed answer about a device says; who signed it is not looked at here. */
+export function readStatus(answer: Answer): DeviceStatus {
+  if (answer.status !== 200) throw new Error(answer.body);
+  return parseMessage(
+    deviceStatus,
+    openCompact(answer.body, TYP.deviceStatus).payload,
+    LIMITS.deviceStatus,
+    'internal',
+  );
 }

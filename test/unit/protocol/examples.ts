@@ -100,12 +100,14 @@ export const confirm: Confirm = {
   deviceId: ID.device,
   grantHash: bytes(32),
   stepsDigest: bytes(32),
+  fingerprint: statement.fingerprint,
   timestamp: '2026-03-01T12:01:00.000Z',
 };
 export const statusRequest: StatusRequest = {
   protocol: 'kiwi/1',
   deviceId: ID.device,
   nonce: bytes(16),
+  fingerprint: statement.fingerprint,
   timestamp: '2026-03-01T12:01:00.000Z',
 };
 export const leave: Leave = {
@@ -117,7 +119,10 @@ export const leave: Leave = {
 export const deviceStatus: DeviceStatus = {
   protocol: 'kiwi/1',
   deviceId: ID.device,
+  requestHash: bytes(32),
   state: 'active',
+  endReason: null,
+  hardware: 'same',
   serverTime: '2026-03-01T12:01:00.000Z',
   fleet: { reachable: true, known: true, online: true, orbitVersion: '1.50.0', osqueryVersion: '5.19.0', green: true },
 };

@@ -42,6 +42,8 @@ const OPTIONAL = new Set([
   'host.model',
   'priorDeviceId',
   'consentId',
+  'confirm fingerprint',
+  'status fingerprint',
   'fleet.packages.linux-x64',
 ]);
 
@@ -55,6 +57,8 @@ const TAKES: readonly (readonly [message: string, path: string, takes: (value: u
   ['grant', 'wireguard.dns.domains', (value) => Array.isArray(value)],
   ['grant', 'fleet.packages', isObject],
   ['device status', 'fleet', isNull],
+  ['device status', 'endReason', isNull],
+  ['device status', 'hardware', isNull],
   ...['reachable', 'known', 'online', 'green'].map((key) => ['device status', `fleet.${key}`, isTrue] as const),
   ...['orbitVersion', 'osqueryVersion'].flatMap((key) => [
     ['device status', `fleet.${key}`, isNull] as const,
@@ -93,7 +97,8 @@ describe.each(MESSAGES)('the %s', (name, schema, example) => {
   it('may lack its optional fields and no other, at any depth', () => {
     for (const path of fields(example)) {
       const without = changed(example, path, (holder, key) => Reflect.deleteProperty(holder, key));
-      expect([path.join('.'), accepts(schema, without)]).toEqual([path.join('.'), OPTIONAL.has(path.join('.'))]);
+      const optional = OPTIONAL.has(path.join('.')) || OPTIONAL.has(`${name} ${path.join('.')}`);
+      expect([path.join('.'), accepts(schema, without)]).toEqual([path.join('.'), optional]);
     }
   });
 
@@ -184,6 +189,9 @@ describe('bounds', () => {
     [statusRequest, examples.statusRequest, 'nonce', Buffer.alloc(15).toString('base64url')],
     [leave, examples.leave, 'reason', 'bored'],
     [deviceStatus, examples.deviceStatus, 'state', 'reserved'],
+    [deviceStatus, examples.deviceStatus, 'endReason', 'bored'],
+    [deviceStatus, examples.deviceStatus, 'hardware', 'other'],
+    [deviceStatus, examples.deviceStatus, 'requestHash', ''],
     [publicError, examples.publicError, 'code', 'Not A Code'],
     [publicError, examples.publicError, 'message', 'x'.repeat(501)],
     [publicError, examples.publicError, 'requestId', 'x'.repeat(65)],

@@ -20,6 +20,7 @@ import { decryptWith } from '../../../src/pki/jwe.ts';
 import { openCompact, openGeneral } from '../../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
 import { LIMITS, TYP } from '../../../src/protocol/common.ts';
+import { openDeviceStatus } from '../../../src/gateway-client/open-device-status.ts';
 import { confirm } from '../../../src/protocol/device-messages.ts';
 import { hello } from '../../../src/protocol/hello.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';
@@ -37,6 +38,7 @@ const files = {
   statement: V.vector('statement', V.STATEMENT),
   grant: V.vector('grant', V.GRANT),
   confirm: V.vector('confirm', V.CONFIRM),
+  deviceStatus: V.vector('device-status', V.DEVICE_STATUS),
 };
 
 const NOW = new Date('2026-03-01T12:00:10.000Z');
@@ -112,6 +114,7 @@ describe('the test vectors', () => {
     ['challenge', files.challenge, TYP.challenge],
     ['grant', files.grant, TYP.grant],
     ['confirm', files.confirm, TYP.confirm],
+    ['device status', files.deviceStatus, TYP.deviceStatus],
   ] as const)(
     'have a %s whose parts are those of its JWS, and whose signature another library takes',
     async (_name, file, typ) => {
@@ -225,5 +228,16 @@ describe('the test vectors', () => {
     expect(message.grantHash).toBe(files.grant.grantHash);
     expect(message.stepsDigest).toBe(hash(files.confirm.steps));
     expect(openCompact(files.confirm.jws, TYP.confirm).header.kid).toBe(files.keys['device']?.thumbprint);
+  });
+
+  it('have the answer to that confirmation', () => {
+    const { intermediate, mspRoot } = files.certificates;
+    if (intermediate === undefined || mspRoot === undefined) throw new TypeError('vectors');
+    const status = openDeviceStatus(files.deviceStatus.jws, {
+      request: files.confirm.jws,
+      deviceId: (JSON.parse(files.confirm.payload) as { deviceId: string }).deviceId,
+      slice: { intermediate: parseCertificate(intermediate.pem), roots: [parseCertificate(mspRoot.pem)] },
+    });
+    expect(status).toEqual(JSON.parse(files.deviceStatus.payload));
   });
 });

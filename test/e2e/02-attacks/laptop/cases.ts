@@ -14,13 +14,14 @@ import {
   faithlessSlice,
   gatewayCertificate,
   mintChallenge,
+  mintGreen,
   ownIdentity,
   stolenIdentity,
   type ChallengeChanges,
   type GrantChanges,
   type SliceIdentity,
 } from './false-slice.ts';
-import { jose, onHello, onStatement, serverCertificate, type Manners, type Told } from './interceptor.ts';
+import { jose, onHello, onStatement, onStatus, serverCertificate, type Manners, type Told } from './interceptor.ts';
 
 /** Something between the laptop and its slice, or at the slice, that the laptop must refuse. */
 export interface LaptopAttack {
@@ -312,4 +313,37 @@ export const grantAttacks: readonly LaptopAttack[] = [
     () => ({ certificate: { subject: { cn: 'ada', o: 'Acme GmbH', ou: 'administrator' } } }),
     /subject/,
   ),
+];
+
+/** The gateway's answer about a device, once everything is in place: nobody else says `green` or `ended`. */
+export const answerAttacks: readonly LaptopAttack[] = [
+  {
+    name: 'green, said by an enrolled laptop',
+    code: 'slice-not-proven',
+    why: /role of the signer/,
+    signed: true,
+    manners: (siege) =>
+      onStatus(async (asked) =>
+        jose(await mintGreen({ signer: deviceOf(siege), intermediate: siege.intermediate }, asked)),
+      ),
+  },
+  {
+    name: 'green, said by the slice to an earlier question',
+    code: 'slice-not-proven',
+    why: /another request/,
+    signed: true,
+    manners: (siege) =>
+      onStatus(async (asked) =>
+        jose(await mintGreen(stolenIdentity(siege), { ...asked, body: Buffer.from('an.earlier.question') })),
+      ),
+  },
+  {
+    name: 'green, by an unsigned answer',
+    code: 'gateway-answer-invalid',
+    signed: true,
+    manners: () =>
+      onStatus(() =>
+        Promise.resolve({ status: 200, type: 'application/json', body: Buffer.from('{"state":"active"}') }),
+      ),
+  },
 ];

@@ -11,6 +11,7 @@ import { deviceUri, EKU } from '../../../../src/pki/roles.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';
 import type { Challenge } from '../../../../src/protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
+import type { DeviceStatus } from '../../../../src/protocol/device-messages.ts';
 import type { Grant } from '../../../../src/protocol/grant.ts';
 import type { Statement } from '../../../../src/protocol/statement.ts';
 import { slicePaths } from '../../../../src/slice/config/slice-paths.ts';
@@ -81,6 +82,29 @@ export async function mintChallenge(
   };
   return signCompact({
     typ: changes.typ ?? TYP.challenge,
+    payload: JSON.stringify(content),
+    signer: keySigner(signer.key),
+    x5c: [signer.certificate.der, intermediate.certificate.der],
+  });
+}
+
+/** All is well, says somebody, of the device that is asked for. */
+export function mintGreen(
+  { signer, intermediate }: SliceIdentity,
+  asked: { readonly path: string; readonly body: Buffer },
+): Promise<string> {
+  const content: DeviceStatus = {
+    protocol: PROTOCOL,
+    deviceId: asked.path.split('/')[3] ?? '',
+    requestHash: base64url(sha256(asked.body)),
+    state: 'active',
+    endReason: null,
+    hardware: null,
+    serverTime: new Date().toISOString(),
+    fleet: { reachable: true, known: true, online: true, orbitVersion: '1', osqueryVersion: '1', green: true },
+  };
+  return signCompact({
+    typ: TYP.deviceStatus,
     payload: JSON.stringify(content),
     signer: keySigner(signer.key),
     x5c: [signer.certificate.der, intermediate.certificate.der],

@@ -45,6 +45,12 @@ export const onStatement =
   (asked, pass) =>
     (asked.path.endsWith('/statement') ? answer : honest)(asked, pass);
 
+/** Answers what the laptop asks about its device, passes the rest on. */
+export const onStatus =
+  (answer: Manners): Manners =>
+  (asked, pass) =>
+    (asked.path.endsWith('/status') ? answer : honest)(asked, pass);
+
 export const jose = (body: string): Told => ({ status: 200, type: 'application/jose', body: Buffer.from(body) });
 
 /**

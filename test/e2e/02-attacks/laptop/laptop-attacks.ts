@@ -8,7 +8,7 @@ import { readFleetConfig } from '../../../../src/slice/config/fleet-config.ts';
 import type { Laptop } from '../../../lab/lab.ts';
 import type { EnrollResult, Reader } from '../../../world/world.ts';
 import { SERIAL, type Siege } from '../siege.ts';
-import { challengeAttacks, grantAttacks, wayAttacks, type LaptopAttack } from './cases.ts';
+import { answerAttacks, challengeAttacks, grantAttacks, wayAttacks, type LaptopAttack } from './cases.ts';
 import { honest, Interceptor } from './interceptor.ts';
 
 /** The real program in a laptop whose way to the gateway leads through somebody else. */
@@ -34,6 +34,10 @@ export function describeLaptopAttacks(siege: () => Siege, count: () => void): vo
   /** Forty runs of one program: Node may remember what it compiled. */
   const fast = (): Record<string, string> => ({ NODE_COMPILE_CACHE: join(siege().world.dir, 'compiled') });
 
+  /** dpkg keeps its own record of what was installed once. */
+  const changes = async (): Promise<string[]> =>
+    (await laptop.changes()).filter((line) => !/^\/var\/(?:lib\/dpkg\/status-old|log\/dpkg\.log) /u.test(line));
+
   async function attacked(attack: LaptopAttack): Promise<EnrollResult> {
     count();
     const before = await siege().live();
@@ -49,7 +53,7 @@ export function describeLaptopAttacks(siege: () => Siege, count: () => void): vo
     const types = result.events.map((event) => event['type']);
     expect(types.includes('touch-expected')).toBe(attack.signed);
     expect(types).not.toContain('undo-failed');
-    expect(await laptop.changes()).toEqual(delivered);
+    expect(await changes()).toEqual(delivered);
     expect(await quiet(laptop)).toBe(true);
     if (attack.pending === true) await siege().takeBack(laptop.name);
     expect(await siege().live()).toBe(before);
@@ -134,10 +138,12 @@ export function describeLaptopAttacks(siege: () => Siege, count: () => void): vo
 
     const gone = await siege().world.cli(laptop, ['uninstall', '--json']);
     expect(gone.code, gone.stdout + gone.stderr).toBe(0);
-    // dpkg keeps its own record of what was installed once.
-    const ofDpkg = /^\/var\/(?:lib\/dpkg\/status-old|log\/dpkg\.log) /u;
-    expect((await laptop.changes()).filter((line) => !ofDpkg.test(line))).toEqual(delivered);
+    expect(await changes()).toEqual(delivered);
     expect(await siege().live()).toBe(before);
+  });
+
+  describe('when everything is applied:', () => {
+    table(answerAttacks);
   });
 }
 
