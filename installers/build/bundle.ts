@@ -75,9 +75,11 @@ await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, unde
 await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
 await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
 
-// Bytecode for the Node that runs this, which is the one that the packages bring.
+// Bytecode for the Node that runs this, which is the one that the packages bring. The same sources give the same bytes: V8's seed
+// is fixed (when it loads them it does not ask for that), and so is the path, which is in them: on Linux, one that leads here.
 const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
+const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
 for (const { name, dryRun } of PROGRAMS) {
-  const args = [codeCache, path.join(out, `${name}.bundle.js`), ...dryRun];
-  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
+  const args = ['--random-seed=1', codeCache, path.join(here, `${name}.bundle.js`), ...dryRun];
+  execFileSync(process.execPath, args, { cwd: out, stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
 }

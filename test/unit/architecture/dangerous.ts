@@ -64,6 +64,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
 export const NAMES: Readonly<Record<string, readonly string[]>> = {
   // Entry points hand it inward; the proxy of the network and Windows' system folder are known nowhere else.
   'process.env': [
+    'installers/linux/build-deb.ts',
     'src/cli/main.ts',
     'src/operator/main.ts',
     'src/slice/main.ts',

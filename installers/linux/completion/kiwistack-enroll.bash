@@ -1,0 +1,32 @@
+# bash completion for kiwistack-enroll(8)                  -*- shell-script -*-
+
+_kiwistack_enroll() {
+  local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' word
+  COMPREPLY=()
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      enroll | status | uninstall | help)
+        command=$word
+        break
+        ;;
+    esac
+  done
+  case $previous in
+    --msp-roots)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
+    --serial | --wait | --pin-fd) return ;;
+  esac
+  case $command in
+    '') words='enroll status uninstall help --version --help' ;;
+    enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
+    status) words='--json --help' ;;
+    uninstall) words='--json --help' ;;
+    help) words='enroll status uninstall' ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _kiwistack_enroll kiwistack-enroll

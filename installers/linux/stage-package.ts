@@ -1,0 +1,113 @@
+import { chmod, cp, lstat, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+import { runChecked } from '../../src/programs/run-program.ts';
+import { renderChangelog } from './render-changelog.ts';
+import { renderControl, type ControlValues } from './render-control.ts';
+import { sharedLibraryDependencies } from './shared-libraries.ts';
+
+const HERE = import.meta.dirname;
+const PROJECT = path.join(HERE, '../..');
+const APP = 'usr/lib/kiwistack-enroll';
+const DOC = 'usr/share/doc/kiwistack-enroll';
+const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
+
+export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {
+  /** An empty folder that becomes the package's tree. */
+  readonly root: string;
+  /** What installers/build/bundle.ts made. */
+  readonly app: string;
+  /** PEM with the provider's roots. */
+  readonly mspRoots: string | undefined;
+  readonly epochSeconds: number;
+}
+
+/** Lays out the tree that dpkg-deb packs: every file with its mode and time, DEBIAN/ included. */
+export async function stagePackage(staging: Staging): Promise<void> {
+  const { root, version, mspRoots, epochSeconds } = staging;
+  const put = async (target: string, content: string | Buffer, mode = 0o644): Promise<void> => {
+    const file = path.join(root, target);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+    await chmod(file, mode);
+  };
+  const ours = (name: string): Promise<Buffer> => readFile(path.join(HERE, name));
+  const gzip = (content: string | Buffer): Buffer => gzipSync(content, { level: 9 });
+
+  const binaries = await stageApp(staging);
+  await put('usr/bin/kiwistack-enroll', await ours('deb/kiwistack-enroll.sh'), 0o755);
+  for (const unit of ['kiwistack-enroll-check.service', 'kiwistack-enroll-check.timer']) {
+    await put(`usr/lib/systemd/system/${unit}`, await ours(`systemd/${unit}`));
+  }
+  const policy = 'io.kiwistack.enroll.policy';
+  await put(`usr/share/polkit-1/actions/${policy}`, await ours(`polkit/${policy}`));
+  await put('usr/share/man/man8/kiwistack-enroll.8.gz', gzip(await ours('man/kiwistack-enroll.8')));
+  await put('usr/share/bash-completion/completions/kiwistack-enroll', await ours('completion/kiwistack-enroll.bash'));
+  await put('usr/share/zsh/vendor-completions/_kiwistack-enroll', await ours('completion/kiwistack-enroll.zsh'));
+  await put('usr/share/lintian/overrides/kiwistack-enroll', await ours('deb/lintian-overrides'));
+  await put(`${DOC}/copyright`, await copyright(staging.app));
+  const changes = await readFile(path.join(PROJECT, 'CHANGELOG.md'), 'utf8');
+  await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
+  if (mspRoots !== undefined) {
+    await put(PINNED_ROOTS, await readFile(mspRoots));
+    // What an administrator changed there is not overwritten by an upgrade.
+    await put('DEBIAN/conffiles', `/${PINNED_ROOTS}\n`);
+  }
+
+  await tidy(root, epochSeconds);
+  const installedKib = Math.ceil((await sizeOf(root)) / 1024);
+  const sharedLibraries = await sharedLibraryDependencies(binaries);
+  for (const script of ['postinst', 'prerm', 'postrm'])
+    await put(`DEBIAN/${script}`, await ours(`deb/${script}`), 0o755);
+  await put('DEBIAN/control', renderControl({ ...staging, installedKib, sharedLibraries }));
+  await tidy(path.join(root, 'DEBIAN'), epochSeconds);
+}
+
+/** The program and its Node. @returns the binaries among them */
+async function stageApp({ root, app }: Staging): Promise<string[]> {
+  const target = path.join(root, APP);
+  await cp(app, target, {
+    recursive: true,
+    filter: (file) => !['LICENSE', 'THIRD-PARTY-LICENSES'].includes(path.basename(file)),
+  });
+  const node = path.join(target, 'bin/node');
+  await cp(path.join(PROJECT, 'node_modules/node/bin/node'), node);
+  await chmod(node, 0o755);
+  const addons = path.join(target, 'build/Release');
+  const binaries = [node, ...(await readdir(addons)).map((name) => path.join(addons, name))];
+  await Promise.all(
+    binaries.map((file) => runChecked({ program: '/usr/bin/strip', args: ['--strip-unneeded', file] })),
+  );
+  return binaries;
+}
+
+async function copyright(app: string): Promise<string> {
+  const node = gunzipSync(await readFile(path.join(HERE, 'licenses/node.txt.gz'))).toString();
+  const libraries = await readFile(path.join(app, 'THIRD-PARTY-LICENSES'), 'utf8');
+  const rule = `\n${'='.repeat(100)}\n\n`;
+  return [await readFile(path.join(HERE, 'deb/copyright'), 'utf8'), libraries, `Node.js\n\n${node}`].join(rule);
+}
+
+/** Modes as Debian wants them whatever the umask was, and one time for everything. */
+async function tidy(folder: string, epochSeconds: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name);
+    const stat = await lstat(file);
+    if (stat.isDirectory()) await tidy(file, epochSeconds);
+    // Bundles keep the mode of what they were made from; a program is what is in a folder of programs.
+    else if (/\.(js|node|cache|json)$/u.test(name)) await chmod(file, 0o644);
+    await utimes(file, epochSeconds, epochSeconds);
+  }
+  await chmod(folder, 0o755);
+  await utimes(folder, epochSeconds, epochSeconds);
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    // As du and debhelper count: a folder is one kibibyte.
+    bytes += entry.isFile() ? (await lstat(path.join(entry.parentPath, entry.name))).size : 1024;
+  }
+  return bytes;
+}

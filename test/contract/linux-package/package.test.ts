@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Laptop } from '../../lab/lab.ts';
+import type { RunResult } from '../../lab/run-in-room.ts';
+import { makeLab, must } from '../linux/drive.ts';
+import { buildDeb } from './build.ts';
+import { withoutAptTraces } from './apt-traces.ts';
+
+const TIMER = 'kiwistack-enroll-check.timer';
+const RECORD = '/var/lib/kiwistack/enrollment.json';
+const ROOTS = '-----BEGIN CERTIFICATE-----\nnot looked at here\n-----END CERTIFICATE-----\n';
+
+let laptop: Laptop;
+let destroy: () => Promise<void>;
+let deb: string;
+let newer: string;
+let before: string[];
+
+const run = (...argv: string[]): Promise<RunResult> => laptop.run(argv);
+const sh = (script: string): Promise<string> => must(laptop, ['/bin/sh', '-ec', script]);
+const stateOf = (): Promise<string> =>
+  sh("dpkg-query -W -f '${Status} ${Version}' kiwistack-enroll 2>/dev/null || true");
+const changes = async (): Promise<string[]> => withoutAptTraces(await laptop.changes());
+const hash = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+
+beforeAll(async () => {
+  const made = await makeLab();
+  destroy = made.destroy;
+  const roots = path.join(made.lab.dir, 'roots.pem');
+  await writeFile(roots, ROOTS);
+  const args = ['--msp-roots', roots];
+  deb = await buildDeb(made.lab.dir, args);
+  const again = await buildDeb(path.join(made.lab.dir, 'again'), args);
+  expect(await hash(again), 'the same sources give the same bytes').toBe(await hash(deb));
+  newer = await buildDeb(made.lab.dir, [...args, '--version', '0.2.0']);
+  laptop = await made.lab.addLaptop({ name: 'anna', resolved: true });
+  before = await changes();
+});
+afterAll(() => destroy());
+
+describe('the package, installed', () => {
+  it('is installed by apt, without a word too many', async () => {
+    const { code, stderr } = await laptop.run(
+      ['/usr/bin/apt-get', 'install', '-q', '-y', '--no-install-recommends', deb],
+      {
+        env: { DEBIAN_FRONTEND: 'noninteractive' },
+      },
+    );
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(await stateOf()).toMatch(/^install ok installed 0\.1\.0/);
+    expect((await run('/usr/bin/dpkg', '--verify', 'kiwistack-enroll')).stdout).toBe('');
+  });
+
+  it('has these files, all of them root’s', async () => {
+    const files = (await sh('dpkg -L kiwistack-enroll')).trim().split('\n');
+    const listing = await must(laptop, ['/usr/bin/stat', '-c', '%A %U:%G %n', ...files]);
+    const plain = listing.split('\n').filter((line) => line.startsWith('-'));
+    expect(plain.map((line) => line.split(' ')[1])).toEqual(plain.map(() => 'root:root'));
+    expect(plain.map((line) => line.replace(' root:root', '')).sort()).toMatchInlineSnapshot();
+  });
+
+  it('runs from /usr/bin, whatever variables the caller has', async () => {
+    await laptop.run(['/usr/bin/tee', '/tmp/evil.js'], { input: "console.log('evil')" });
+    const env = {
+      ...{ NODE_OPTIONS: '--require=/tmp/evil.js', NODE_PATH: '/tmp', NODE_EXTRA_CA_CERTS: '/tmp/evil.js' },
+      ...{ OPENSSL_CONF: '/tmp/evil.cnf', SSL_CERT_FILE: '/tmp/evil.pem', PATH: '/tmp', ENV: '/tmp/evil.sh' },
+      ...{ 'BASH_FUNC_set%%': '() { echo evil; }', IFS: '/', KIWISTACK_FAULT: '' },
+    };
+    const version = await laptop.run(['/usr/bin/kiwistack-enroll', '--version'], { env, cwd: '/tmp' });
+    expect(version).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' });
+    const help = await laptop.run(['/usr/bin/kiwistack-enroll', 'enroll', '--help'], { env });
+    expect(help.stdout).toContain('Usage: kiwistack-enroll enroll');
+    const status = await laptop.run(['/usr/bin/kiwistack-enroll', 'status', '--json'], { env });
+    expect(status).toMatchObject({ code: 3, stdout: '{"type":"result","result":"not-enrolled"}\n', stderr: '' });
+  });
+
+  it('hands on exactly the variables that its man page names', async () => {
+    const script = `sed 's#^exec .*#exec /usr/bin/env -i "$@"#; s#^set -- "$app.*#set -- /usr/bin/env#' /usr/bin/kiwistack-enroll >/tmp/show
+      HTTPS_PROXY='http://a b:1/$(id)' no_proxy=x LANG=C TERM=dumb LD_DEBUG_OUTPUT=/x HOME=/y sh /tmp/show`;
+    expect((await sh(script)).split('\n').sort()).toEqual(
+      ['', 'HTTPS_PROXY=http://a b:1/$(id)', 'LANG=C', 'TERM=dumb', 'no_proxy=x'].sort(),
+    );
+    const page = await sh("MANWIDTH=200 man -P cat kiwistack-enroll | col -b | sed -n '/^ENVIRONMENT/,/^FILES/p'");
+    const wrapper = await readFile(laptop.path('/usr/bin/kiwistack-enroll'), 'utf8');
+    const names = (/^for name in ([^;]+);/mu.exec(wrapper)?.[1] ?? '').split(/[\s\\]+/u);
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(page).toContain(name.toUpperCase());
+  });
+
+  it('is no test build: it refuses the variable that cuts a program off', async () => {
+    const { code, stderr } = await laptop.run(['/usr/bin/kiwistack-enroll', 'status'], {
+      env: { KIWISTACK_FAULT: 'certificate:after-intent=kill' },
+    });
+    expect(stderr).toContain('[fault-variable]');
+    expect(code).not.toBe(0);
+  });
+
+  it('has a man page without warnings', async () => {
+    const { code, stdout, stderr } = await run('/usr/bin/man', '--warnings', '-P', 'cat', 'kiwistack-enroll');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.length).toBeGreaterThan(3000);
+    expect(await sh('whatis kiwistack-enroll')).toContain('make this laptop a managed one');
+  });
+
+  it('completes commands and options in bash', async () => {
+    const complete = (...words: string[]): Promise<string> =>
+      must(laptop, ['/bin/bash', '-ec', COMPLETE, 'complete', 'kiwistack-enroll', ...words]).then((text) =>
+        text.trim(),
+      );
+    expect(await complete('')).toContain('enroll');
+    expect(await complete('un')).toBe('uninstall');
+    expect(await complete('enroll', '--p')).toBe('--pin-fd');
+    expect(await complete('enroll', '--msp-roots', '/etc/host')).toContain('/etc/hostname');
+    expect(await complete('enroll', '--serial', '')).toBe('');
+    expect(await complete('help', 'st')).toBe('status');
+  });
+
+  it('asks polkit in its own words', async () => {
+    const polkitd = laptop.spawn(['/usr/lib/polkit-1/polkitd', '--no-debug'], { stdio: 'ignore' });
+    try {
+      const ask =
+        'for i in $(seq 50); do pkaction >/dev/null 2>&1 && break; sleep 0.1; done; pkaction -v -a io.kiwistack.enroll';
+      const said = await sh(ask);
+      expect(said).toMatch(/implicit active: +auth_admin_keep/);
+      expect(said).toMatch(/implicit any: +auth_admin\n/);
+      expect(said).toContain('Authentication is required to make this laptop');
+      expect(said).toContain('org.freedesktop.policykit.exec.path -> /usr/bin/kiwistack-enroll');
+    } finally {
+      polkitd.kill('SIGTERM');
+    }
+  });
+
+  it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
+    const units = `/usr/lib/systemd/system/${TIMER} /usr/lib/systemd/system/kiwistack-enroll-check.service`;
+    expect(await sh(`systemd-analyze verify ${units} 2>&1`)).toBe('');
+    const security = await sh('systemd-analyze security --offline=yes kiwistack-enroll-check.service');
+    const exposure = Number(/Overall exposure level.*: ([\d.]+)/u.exec(security)?.[1]);
+    expect(exposure).toBeGreaterThan(0);
+    expect(exposure).toBeLessThan(5);
+    expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('active\n');
+    expect((await run('/usr/bin/systemctl', 'is-enabled', TIMER)).stdout).toBe('enabled\n');
+  });
+});
+
+describe('upgrading and removing', () => {
+  it('upgrades while the laptop is enrolled, and leaves a timer that was switched off as it is', async () => {
+    await sh(`install -d -m 700 ${path.dirname(RECORD)}; echo '{}' >${RECORD}; systemctl disable --now ${TIMER}`);
+    expect(await run('/usr/bin/dpkg', '-i', newer)).toMatchObject({ code: 0, stderr: '' });
+    expect(await stateOf()).toBe('install ok installed 0.2.0');
+    expect((await run('/usr/bin/systemctl', 'is-enabled', TIMER)).stdout).toBe('disabled\n');
+    expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('inactive\n');
+    expect(await sh(`cat ${RECORD}`)).toBe('{}\n');
+    await sh(`systemctl enable --now ${TIMER}`);
+  });
+
+  it.each(['--remove', '--purge'])('is not removed from a laptop that is enrolled: dpkg %s', async (verb) => {
+    const { code, stderr } = await run('/usr/bin/dpkg', verb, 'kiwistack-enroll');
+    expect(code).toBe(1);
+    expect(stderr).toContain('sudo kiwistack-enroll uninstall');
+    expect(await stateOf()).toMatch(/ ok installed 0\.2\.0$/);
+    expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('active\n');
+    expect((await run('/usr/bin/kiwistack-enroll', '--version')).code).toBe(0);
+  });
+
+  it('goes back to the older version, when told to', async () => {
+    expect((await run('/usr/bin/dpkg', '-i', deb)).code).toBe(0);
+    expect(await stateOf()).toMatch(/installed 0\.1\.0$/);
+  });
+
+  it('starts nothing where the machine forbids it', async () => {
+    await sh(
+      `systemctl stop ${TIMER}; printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d`,
+    );
+    expect((await run('/usr/bin/dpkg', '-i', newer)).code).toBe(0);
+    expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('inactive\n');
+    await sh('rm /usr/sbin/policy-rc.d');
+  });
+
+  it('removed, keeps what an administrator may have set', async () => {
+    await sh(`rm ${RECORD}; echo HTTPS_PROXY=http://proxy.example:3128 >/etc/default/kiwistack-enroll`);
+    expect(await run('/usr/bin/dpkg', '--remove', 'kiwistack-enroll')).toMatchObject({ code: 0, stderr: '' });
+    expect(await stateOf()).toBe('deinstall ok config-files 0.2.0');
+    expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('inactive\n');
+    expect(await sh('cat /etc/kiwistack/msp-roots.pem')).toBe(ROOTS);
+    expect(await sh('ls -d /usr/lib/kiwistack-enroll /usr/bin/kiwistack-enroll 2>/dev/null || true')).toBe('');
+  });
+
+  it('purged, leaves nothing', async () => {
+    expect(await run('/usr/bin/dpkg', '--purge', 'kiwistack-enroll')).toMatchObject({ code: 0, stderr: '' });
+    expect(await stateOf()).toBe('');
+    expect(await changes()).toEqual(before);
+  });
+});
+
+/** What bash would offer for the words: in a shell that has only read the file. */
+const COMPLETE = `. /usr/share/bash-completion/completions/kiwistack-enroll
+  complete -p kiwistack-enroll >/dev/null
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+  _kiwistack_enroll
+  echo "\${COMPREPLY[@]}"`;
