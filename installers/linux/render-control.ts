@@ -30,10 +30,11 @@ const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'bash-completion'];
 
 const DESCRIPTION = [
   'KiwiStack device enrollment',
-  'Turns this laptop into a managed one of a KiwiStack customer: plug in the YubiKey',
-  'that your company gave you, enter its PIN, touch it. The YubiKey attests who',
-  "enrolls what; the customer's slice checks it and issues a device certificate; a",
-  'WireGuard tunnel comes up; the Fleet agent registers. What fails is undone.',
+  'Turns this laptop into a managed one of a KiwiStack customer: plug in the',
+  'YubiKey that your company gave you, enter its PIN, touch it. The YubiKey',
+  "attests who enrolls what; the customer's slice checks it and issues a device",
+  'certificate; a WireGuard tunnel comes up; the Fleet agent registers. What',
+  'fails is undone.',
   '',
   'It brings the version of Node.js that it was tested with.',
 ];
