@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Three suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time.
-// `e2e`: whole enrollments in laptops made of namespaces.
+// Four suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time.
+// `e2e`: whole enrollments in laptops made of namespaces. `machine`: in a virtual laptop with a kernel of its own.
 export default defineConfig({
   test: {
     projects: [
@@ -19,6 +19,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/world/build-test-program.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'machine',
+          include: ['test/machine/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

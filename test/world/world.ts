@@ -15,7 +15,9 @@ const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
 
-export const CLI = script('src/cli/main.ts');
+/** As built for the tests, where a suite has built it (build-test-program.ts); else from source. */
+const built = process.env['KIWISTACK_TEST_PROGRAM'];
+export const CLI = built === undefined ? script('src/cli/main.ts') : [NODE, path.join(built, 'kiwistack-enroll.js')];
 export const SLICE = script('src/slice/main.ts');
 export const OPERATOR = script('src/operator/main.ts');
 

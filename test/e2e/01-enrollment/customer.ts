@@ -194,7 +194,7 @@ export async function traces(seat: Seat): Promise<string[]> {
 /** Ours, or started by us, and still running on the laptop: nothing when all is well and it is not enrolled. */
 export async function processesLeft({ laptop }: Seat): Promise<string[]> {
   const { stdout } = await laptop.run(['/usr/bin/ps', '-eo', 'args=']);
-  const ours = /src\/cli\/main|token\/host|orbit|osqueryd|wireguard-go|wg-quick|dpkg|update-ca/u;
+  const ours = /kiwistack-enroll\.|token-host|orbit|osqueryd|wireguard-go|wg-quick|dpkg|update-ca/u;
   return stdout.split('\n').filter((line) => ours.test(line));
 }
 
