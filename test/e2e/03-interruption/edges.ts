@@ -141,45 +141,53 @@ function edgesOf(step: string): Edge[] {
 }
 
 interface UndoEdges {
-  readonly step: string;
-  /** The files that it removes or writes, with the phase, in their order. */
-  readonly files: readonly string[];
+  /** The files that it removes, or replaces for a moment, in their order. */
+  readonly files: readonly { readonly file: string; readonly phases: readonly Phase[] }[];
   readonly takes: string;
 }
+type Phase = 'created' | 'written' | 'renamed' | 'removed';
+const removed = (file: string): UndoEdges['files'][number] => ({ file, phases: ['removed'] });
 
-const UNDO_STEPS: readonly UndoEdges[] = [
-  {
-    step: 'agent',
-    files: ['10-fleet-enroll.conf:removed', 'fleet.pem:removed', 'enroll.env:removed'],
+const UNDO_STEPS: Readonly<Record<string, UndoEdges>> = {
+  agent: {
+    files: [removed('10-fleet-enroll.conf'), removed('fleet.pem'), removed('enroll.env')],
     takes: 'the Fleet agent, its settings and its keys',
   },
-  { step: 'tunnel', files: ['kiwi-acme.conf:removed'], takes: 'the tunnel and its configuration' },
-  {
-    step: 'trust',
+  tunnel: { files: [removed('kiwi-acme.conf')], takes: 'the tunnel and its configuration' },
+  trust: {
     files: [
-      'kiwistack-root-*.crt:removed',
-      'ca-certificates.conf:created',
-      'ca-certificates.conf:written',
-      'ca-certificates.conf:renamed',
+      removed('kiwistack-root-*.crt'),
+      { file: 'ca-certificates.conf', phases: ['created', 'written', 'renamed'] },
     ],
     takes: "the root from the system's trust store",
   },
-  {
-    step: 'device-key',
-    files: ['root_ca.crt:removed', 'acme.crt:removed', 'acme.key:removed'],
+  'device-key': {
+    files: [removed('root_ca.crt'), removed('acme.crt'), removed('acme.key')],
     takes: 'device key, certificate and root from /etc/step/certs',
   },
-];
+};
 
 /** What an uninstall passes, in its order: the undo of the steps, and at last its own record. */
-export const UNDO_EDGES: readonly string[] = [
-  ...UNDO_STEPS.flatMap(({ step, files }) => [
-    `undo:${step}:before-intent#1`,
-    `undo:${step}:after-intent#1`,
-    ...files.map((file) => `file:${file}#1`),
-    `undo:${step}:after-act#1`,
-    `undo:${step}:after-outcome#1`,
-  ]),
-  'file:enrollment.json:removed#1',
-  'file:journal.jsonl:removed#1',
+export const UNDO_EDGES: readonly Edge[] = [
+  ...Object.entries(UNDO_STEPS).flatMap(([step, undo]) => undoEdgesOf(step, undo)),
+  ...['enrollment.json', 'journal.jsonl'].map((file) => ({
+    point: `file:${file}:removed#1`,
+    step: 'the end',
+    leaves: `nothing of the enrollment but what is removed after ${file}`,
+    next: 'removes that; after the last there is nothing to do',
+  })),
 ];
+
+function undoEdgesOf(step: string, { files, takes }: UndoEdges): Edge[] {
+  const edge = (point: string, leaves: string, next: string): Edge => ({ point, step, leaves, next });
+  const rest = (file: string): string => `a part of it; ${file} is through`;
+  return [
+    edge(`undo:${step}:before-intent#1`, takes, 'takes it away'),
+    edge(`undo:${step}:after-intent#1`, `${takes}; a line in the journal`, 'takes it away'),
+    ...files.flatMap(({ file, phases }) =>
+      phases.map((phase) => edge(`file:${file}:${phase}#1`, rest(file), 'takes the rest away')),
+    ),
+    edge(`undo:${step}:after-act#1`, 'nothing of it', 'finds nothing to take away'),
+    edge(`undo:${step}:after-outcome#1`, 'nothing of it; noted in the journal', 'goes on with the next'),
+  ];
+}

@@ -37,7 +37,7 @@ test('an enrollment passes the edges of the list, and an uninstall those of its 
     expect(passedPoints(seat).toSorted()).toEqual(points.toSorted());
     await seat.laptop.run(['/bin/rm', '/run/fault-points']);
     expect(await uninstall(seat, TRACED)).toBe(0);
-    expect(passedPoints(seat)).toEqual(UNDO_EDGES);
+    expect(passedPoints(seat)).toEqual(UNDO_EDGES.map(({ point }) => point));
     await expectAsBefore(customer, seat, before.get(seat) ?? '');
   });
 });
@@ -90,7 +90,7 @@ async function atASeat(play: (seat: Seat) => Promise<void>): Promise<void> {
 
 /** Killed at one of its edges, each in its turn; then carried to its end. */
 async function uninstallTwice(seat: Seat): Promise<void> {
-  const point = UNDO_EDGES[undone++ % UNDO_EDGES.length] ?? '';
+  const { point } = UNDO_EDGES[undone++ % UNDO_EDGES.length] as Edge;
   expect(await uninstall(seat, cutAt(customer, point, 'kill')), point).toBe(137);
   // Nothing to do any more when all was done but for the goodbye.
   expect([0, 3], point).toContain(await uninstall(seat));
