@@ -12,6 +12,8 @@ export interface CertificateFields {
   readonly subject: { readonly cn?: string; readonly o?: string; readonly ou?: string };
   readonly subjectDer: Buffer;
   readonly issuerDer: Buffer;
+  /** SubjectPublicKeyInfo. */
+  readonly spkiDer: Buffer;
   readonly extensions: ReadonlyMap<string, { readonly critical: boolean; readonly value: Buffer }>;
 }
 
@@ -27,8 +29,8 @@ export function readCertificateFields(der: Buffer): CertificateFields {
   if (fields[0]?.tagClass !== Class.CONTEXT_SPECIFIC || bytesOf(childrenOf(fields[0])[0]).toString('hex') !== '02') {
     throw new FieldError('not version 3');
   }
-  const [, , , issuer, , subject] = fields;
-  if (issuer === undefined || subject === undefined) throw new FieldError('names');
+  const [, , , issuer, , subject, spki] = fields;
+  if (issuer === undefined || subject === undefined || spki === undefined) throw new FieldError('names');
   const tagged = fields
     .slice(7)
     .find((field) => field.tagClass === Class.CONTEXT_SPECIFIC && field.type === EXTENSIONS);
@@ -36,6 +38,7 @@ export function readCertificateFields(der: Buffer): CertificateFields {
     subject: namesIn(subject),
     subjectDer: toDer(subject),
     issuerDer: toDer(issuer),
+    spkiDer: toDer(spki),
     extensions: tagged === undefined ? new Map() : extensionsIn(tagged),
   };
 }

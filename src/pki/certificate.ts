@@ -89,7 +89,7 @@ function remember(certificate: Certificate): Certificate {
 }
 
 function describe(node: NodeCertificate, der: Buffer): Certificate {
-  const { subject, subjectDer, issuerDer, extensions } = readCertificateFields(der);
+  const { subject, subjectDer, issuerDer, spkiDer, extensions } = readCertificateFields(der);
   const extension = (oid: string): Buffer | undefined => extensions.get(oid)?.value;
   const [constraints, usage, extended, alternative] = ['2.5.29.19', '2.5.29.15', '2.5.29.37', '2.5.29.17'].map(
     extension,
@@ -98,7 +98,6 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     constraints === undefined ? { isCa: false, pathLength: undefined } : basicConstraints(constraints);
   const { dns, uris } = alternative === undefined ? { dns: [], uris: [] } : alternativeNames(alternative);
   const { publicKey } = node;
-  let spki: Buffer | undefined;
   let pem: string | undefined;
   const signers = new WeakMap<Certificate, boolean>();
   return {
@@ -113,10 +112,7 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     notBefore: node.validFromDate,
     notAfter: node.validToDate,
     publicKey,
-    // Made when asked for: most certificates of a statement are only verified.
-    get spki() {
-      return (spki ??= publicKey.export({ type: 'spki', format: 'der' }));
-    },
+    spki: spkiDer,
     isCa,
     pathLength,
     keyUsage: usage === undefined ? undefined : keyUsage(usage),

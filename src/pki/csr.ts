@@ -3,7 +3,8 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import forge from 'node-forge';
 
 import { readName } from './certificate-fields.ts';
-import { spkiDer } from './keys.ts';
+import { ecdsaToDer } from './ecdsa-signature.ts';
+import { spkiDer, spkiToKey } from './keys.ts';
 import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer } from './signer.ts';
 
 export class CsrError extends Error {
@@ -76,14 +77,14 @@ function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | u
   const subject = readElement(version.rest);
   const spki = readElement(subject.rest);
   if (version.bytes.toString('hex') !== '020100') throw new CsrError('another version');
-  const publicKey = createPublicKey({ key: spki.bytes, type: 'spki', format: 'der' });
+  const publicKey = spkiToKey(spki.bytes);
   const alg = algorithmFor(publicKey);
   if (alg === undefined || !algorithm.bytes.equals(signatureAlgorithmDer(alg))) throw new CsrError('another algorithm');
   const hash = alg === 'ES384' ? 'sha384' : 'sha256';
   if (!verify(hash, info.bytes, publicKey, signature.content.subarray(1))) {
     throw new CsrError('not signed by the key in it');
   }
-  return { publicKey, spki: spkiDer(publicKey), cn: readName(subject.bytes).cn };
+  return { publicKey, spki: spki.bytes, cn: readName(subject.bytes).cn };
 }
 
 /** AlgorithmIdentifier, DER. */
@@ -106,18 +107,6 @@ function readElement(der: Buffer): { tag: number; bytes: Buffer; content: Buffer
   if (der.length < start + length) throw new CsrError('not DER');
   const end = start + length;
   return { tag, bytes: der.subarray(0, end), content: der.subarray(start, end), rest: der.subarray(end) };
-}
-
-/** r‖s to SEQUENCE { INTEGER r, INTEGER s } (RFC 3279, section 2.2.3). */
-export function ecdsaToDer(raw: Uint8Array): Buffer {
-  const half = raw.length / 2;
-  const integer = (bytes: Uint8Array): forge.asn1.Asn1 => {
-    let value = Buffer.from(bytes);
-    while (value.length > 1 && value[0] === 0) value = value.subarray(1);
-    if (((value[0] ?? 0) & 0x80) !== 0) value = Buffer.concat([Buffer.from([0]), value]);
-    return asn1.create(Class.UNIVERSAL, Type.INTEGER, false, value.toString('binary'));
-  };
-  return toDer(sequence(integer(raw.subarray(0, half)), integer(raw.subarray(half))));
 }
 
 function sequence(...children: forge.asn1.Asn1[]): forge.asn1.Asn1 {

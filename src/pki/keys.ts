@@ -18,13 +18,22 @@ export function publicJwk(key: KeyObject): P256Jwk {
 const imported = new Map<string, KeyObject>();
 const MAX_IMPORTED = 256;
 
+/** The SubjectPublicKeyInfo of a P-256 key up to its uncompressed point (RFC 5480, section 2): the rest is x and y. */
+const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+
 /** @throws when the point is not on the curve (OpenSSL checks it). */
 export function jwkToKey(jwk: P256Jwk): KeyObject {
-  const name = `${jwk.x}.${jwk.y}`;
-  const known = imported.get(name);
+  return spkiToKey(Buffer.concat([P256_SPKI, Buffer.from(jwk.x, 'base64url'), Buffer.from(jwk.y, 'base64url')]));
+}
+
+/** @param spki SubjectPublicKeyInfo, DER @throws when it is none, or its point is not on the curve */
+export function spkiToKey(spki: Buffer): KeyObject {
+  const text = spki.toString('base64');
+  const known = imported.get(text);
   if (known !== undefined) return known;
-  const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
-  imported.set(name, key);
+  // As PEM: for any other form Node takes an object, over which it stumbles twice as long as the import takes (Node 24, 2026-11).
+  const key = createPublicKey(`-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n`);
+  imported.set(text, key);
   const [oldest] = imported.keys();
   if (imported.size > MAX_IMPORTED && oldest !== undefined) imported.delete(oldest);
   return key;

@@ -1,5 +1,7 @@
 import { sign, verify, type KeyObject } from 'node:crypto';
 
+import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
+
 /** The signature algorithms of kiwi/1 (RFC 7518, section 3.1): ES256 for device and gateway keys, all three for YubiKeys. */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'RS256';
 
@@ -11,6 +13,9 @@ export interface Signer {
 }
 
 const HASH = { ES256: 'sha256', ES384: 'sha384', RS256: 'sha256' } as const;
+
+/** Octets of r and of s; RSA's signature is one number, and stays as it is. */
+const HALF = { ES256: 32, ES384: 48, RS256: undefined } as const;
 
 /** What a key can is asked of OpenSSL once. */
 const algorithms = new WeakMap<KeyObject, SignatureAlgorithm>();
@@ -36,9 +41,13 @@ function lookUpAlgorithm(key: KeyObject): SignatureAlgorithm | undefined {
 export function keySigner(privateKey: KeyObject): Signer {
   const alg = algorithmFor(privateKey);
   if (alg === undefined) throw new TypeError('not a key of kiwi/1');
+  const half = HALF[alg];
   return {
     alg,
-    sign: (data) => Promise.resolve(sign(HASH[alg], data, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
+    sign: (data) => {
+      const signature = sign(HASH[alg], data, privateKey);
+      return Promise.resolve(half === undefined ? signature : ecdsaFromDer(signature, half));
+    },
   };
 }
 
@@ -50,8 +59,10 @@ export function verifySignature(
   signature: Uint8Array,
 ): boolean {
   if (algorithmFor(key) !== alg) return false;
+  const half = HALF[alg];
+  if (half !== undefined && signature.length !== 2 * half) return false;
   try {
-    return verify(HASH[alg], data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+    return verify(HASH[alg], data, key, half === undefined ? signature : ecdsaToDer(signature));
   } catch {
     return false;
   }

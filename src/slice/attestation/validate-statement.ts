@@ -16,7 +16,7 @@ import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
 import { fingerprintFlaw } from '../fingerprint/match-fingerprints.ts';
 import type { Registry, Session } from '../registry/registry.ts';
-import type { RequestContext, SliceContext } from '../slice-context.ts';
+import type { SliceContext } from '../slice-context.ts';
 
 /** What a statement is held against. `now`: milliseconds since 1970. */
 export type ValidationContext = Pick<SliceContext, 'config' | 'identity'> & {
@@ -24,11 +24,14 @@ export type ValidationContext = Pick<SliceContext, 'config' | 'identity'> & {
   readonly now: number;
 };
 
+/** What of a session a statement is held against. */
+export type OpenedSession = Pick<Session, 'id' | 'privateKey' | 'challengeHash' | 'deviceKeyThumbprint'>;
+
 /** A statement all of whose claims are proven. */
 export interface ValidStatement {
-  readonly statement: Statement;
+  readonly statement: Omit<Statement, 'yubikey'>;
   readonly deviceKey: P256Jwk;
-  readonly attestation: YubikeyAttestation;
+  readonly yubikeySerial: number;
   readonly role: string;
   /** CN in the CSR; of no meaning, but step-ca wants its token to name it. */
   readonly csrName: string | undefined;
@@ -39,16 +42,17 @@ export interface ValidStatement {
  * attestation for the same key → slot → serial → registry → policy → CSR → fingerprint's form. What depends on other devices is decided
  * by the registry's transaction.
  *
+ * @param claims told of the YubiKey as soon as the statement names one
  * @throws KiwiError with the code of the first check that fails
  */
 export async function validateStatement(
   slice: ValidationContext,
-  session: Session,
+  session: OpenedSession,
   body: string,
-  request: RequestContext,
+  claims: { yubikeySerial?: number },
 ): Promise<ValidStatement> {
   const opened = await open(session, body);
-  const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, request);
+  const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, claims);
   if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
   if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
@@ -64,14 +68,16 @@ export async function validateStatement(
   const csrName = await checkCsr(statement, devicePublicKey);
   const flaw = fingerprintFlaw(statement.fingerprint);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, attestation, role, csrName };
+  // What was proven and is needed no more stays behind: it would be copied from thread to thread.
+  const { yubikey, ...proven } = statement;
+  return { statement: proven, deviceKey, yubikeySerial: yubikey.serial, role, csrName };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
   throw new KiwiError(code, { detail, cause });
 }
 
-async function open(session: Session, body: string): Promise<OpenedGeneral> {
+async function open(session: OpenedSession, body: string): Promise<OpenedGeneral> {
   if (session.privateKey === null) throw new KiwiError('session-expired');
   const privateKey: KeyObject = createPrivateKey(session.privateKey);
   try {
@@ -89,9 +95,9 @@ async function open(session: Session, body: string): Promise<OpenedGeneral> {
 
 /** The YubiKey's signature first, the device key's second, over the same bytes: with fewer, neither consented to the other. */
 function verifySignatures(
-  session: Session,
+  session: OpenedSession,
   opened: OpenedGeneral,
-  request: RequestContext,
+  claims: { yubikeySerial?: number },
 ): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk; devicePublicKey: KeyObject } {
   const [byYubikey, byDevice, ...more] = opened.signatures;
   if (byYubikey === undefined || byDevice === undefined || more.length > 0) {
@@ -99,7 +105,7 @@ function verifySignatures(
   }
   const statement = parseMessage(statementSchema, opened.payload, LIMITS.statement, 'request-malformed');
   // Only a claim until the attestation is verified: the record of a refusal shall name it all the same.
-  request.yubikeySerial = statement.yubikey.serial;
+  claims.yubikeySerial = statement.yubikey.serial;
   const [certificate] = byYubikey.x5c;
   if (certificate === undefined || byYubikey.header.jwk !== undefined || byYubikey.header.kid !== undefined) {
     return refuse('key-signature-refused', 'no certificate of the key');

@@ -16,13 +16,14 @@ const paths = slicePaths(dir);
 const [config, identity] = [await readSliceConfig(dir), await loadIdentity(paths)];
 const registry = createSqliteRegistry(paths.registry);
 
-async function answer({ id, session, body, request, now }: ValidationQuestion): Promise<ValidationAnswer> {
+async function answer({ id, session, body, now }: ValidationQuestion): Promise<ValidationAnswer> {
+  const claims: { yubikeySerial?: number } = {};
   try {
-    const valid = await validateStatement({ config, identity, registry, now }, session, body, request);
-    return { id, request, valid };
+    const valid = await validateStatement({ config, identity, registry, now }, session, body, claims);
+    return { id, ...claims, valid };
   } catch (thrown) {
     const { code, detail } = toKiwiError(thrown);
-    return { id, request, refusal: { code, ...(detail === undefined ? {} : { detail }) } };
+    return { id, ...claims, refusal: { code, ...(detail === undefined ? {} : { detail }) } };
   }
 }
 

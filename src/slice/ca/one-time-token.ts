@@ -1,6 +1,7 @@
 import { randomBytes, sign, type KeyObject } from 'node:crypto';
 
 import { base64url } from '../../core/bytes.ts';
+import { ecdsaFromDer } from '../../pki/ecdsa-signature.ts';
 
 /** Shorter than step-ca's own cache of used tokens lives; long enough for a busy CA. */
 const LIFETIME_SECONDS = 120;
@@ -30,6 +31,6 @@ export function oneTimeToken(input: TokenInput): string {
     jti: randomBytes(32).toString('hex'),
     ...input.claims,
   })}`;
-  const signature = sign('sha256', Buffer.from(signed), { key: input.key, dsaEncoding: 'ieee-p1363' });
+  const signature = ecdsaFromDer(sign('sha256', Buffer.from(signed), input.key), 32);
   return `${signed}.${base64url(signature)}`;
 }

@@ -108,7 +108,7 @@ async function reserve(
   statementHash: string,
   request: RequestContext,
 ): Promise<Device> {
-  const { statement, attestation, deviceKey, role } = valid;
+  const { statement, yubikeySerial, deviceKey, role } = valid;
   const deviceId = randomUUID();
   const result = await slice.registry.reserve({
     sessionId: session.id,
@@ -122,7 +122,7 @@ async function reserve(
     deviceKeyThumbprint: session.deviceKeyThumbprint,
     csr: statement.csr,
     role,
-    yubikeySerial: attestation.serial,
+    yubikeySerial,
     fingerprint: statement.fingerprint,
     host: statement.host,
     ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),

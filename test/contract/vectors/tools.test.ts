@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { ecdsaToDer } from '../../../src/pki/csr.ts';
+import { ecdsaToDer } from '../../../src/pki/ecdsa-signature.ts';
 import * as V from '../../vectors/vector.ts';
 
 /*

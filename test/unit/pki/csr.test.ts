@@ -3,7 +3,8 @@ import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { CsrError, ecdsaToDer, makeCsr, makeCsrWith, readCsr } from '../../../src/pki/csr.ts';
+import { CsrError, makeCsr, makeCsrWith, readCsr } from '../../../src/pki/csr.ts';
+import { ecdsaFromDer, ecdsaToDer } from '../../../src/pki/ecdsa-signature.ts';
 import { generateP256, spkiDer } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 
@@ -60,6 +61,7 @@ describe('an ECDSA signature', () => {
       const raw = sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
       const der = ecdsaToDer(raw);
       expect(der[0]).toBe(0x30);
+      expect(ecdsaFromDer(der, 32).equals(raw)).toBe(true);
       expect(verify('sha256', data, createPublicKey(key), der)).toBe(true);
     }
   });
