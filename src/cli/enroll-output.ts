@@ -1,6 +1,7 @@
 import type { EnrollEvent } from '../enrollment/enroll.ts';
 import type { EnrollmentRecord } from '../enrollment/record.ts';
 import type { Person } from '../enrollment/person.ts';
+import type { FarewellOutcome } from '../enrollment/tell-farewells.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { triesLeft } from '../token/pin.ts';
 import { errorFields, printJson, seconds } from '../terminal/report.ts';
@@ -26,6 +27,9 @@ export function humanOutput(): EnrollOutput {
       switch (event.type) {
         case 'resumed':
           say(`Going on with the enrollment begun at ${event.startedAt}.`);
+          break;
+        case 'farewell':
+          say(farewellLine(event));
           break;
         case 'undo-resumed':
           say('An earlier run was cut off while it took back what it had done: first the rest of that.');
@@ -88,7 +92,8 @@ export function humanOutput(): EnrollOutput {
 export function jsonOutput(): EnrollOutput {
   return {
     event(event) {
-      printJson('error' in event ? { ...event, error: errorFields(event.error) } : event);
+      const { error } = 'error' in event ? event : {};
+      printJson(error === undefined ? event : { ...event, error: errorFields(error) });
     },
     person: {
       waitingForKey: () => {
@@ -114,6 +119,13 @@ export function jsonOutput(): EnrollOutput {
       printJson({ type: 'result', result: 'green', ms, customer: record.customer, ...record.device });
     },
   };
+}
+
+/** What became of a farewell that waited. */
+export function farewellLine({ customer, error }: FarewellOutcome): string {
+  return error === undefined
+    ? `${customer} was told that this laptop had left.`
+    : `${customer} could not be told yet that this laptop had left: ${error.message}`;
 }
 
 /** The question for the PIN, with the tries left when there are few. */

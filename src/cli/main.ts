@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 
 import { EXIT } from '../core/error-codes.ts';
 import { AGENT_VERSION } from '../enrollment/agent-version.ts';
+import { checkCommand } from './commands/check.ts';
 import { enrollCommand, type EnrollFlags } from './commands/enroll.ts';
 import { statusCommand } from './commands/status.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
@@ -64,6 +65,23 @@ ${EXIT_CODES}`,
       '\nExit code 0 only when every part is as it should be.\n\nExample:\n  sudo kiwistack-enroll status',
     )
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
+
+  cli
+    .command('check')
+    .description(
+      'tell a slice what waits to be told, ask it about this laptop, and clean up when it has let the laptop go',
+    )
+    .option('--json', 'the result for programs, one line on stdout')
+    .addHelpText(
+      'after',
+      `
+A timer runs it every hour. Exit code 0 when nothing is left to do. An enrollment is taken away only when the customer has let
+this laptop go (offboarded, churn); anything else is reported and changes nothing.
+
+Example:
+  sudo kiwistack-enroll check`,
+    )
+    .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => checkCommand(flags, cancelOnSignals())));
 
   cli
     .command('uninstall')

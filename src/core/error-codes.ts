@@ -65,6 +65,11 @@ const table = {
     'Run `kiwistack-enroll uninstall` first, if that is what you want.',
   ),
   'not-enrolled': entry('person', 'This laptop is not enrolled.', 'Run `kiwistack-enroll enroll`.'),
+  'hardware-changed': entry(
+    'person',
+    'This enrollment was made on other hardware.',
+    'Tell your operator: a disk was copied, or the mainboard replaced. Nothing was stopped.',
+  ),
   'enrollment-unhealthy': entry(
     'fault',
     'A part of the enrollment is not as it should be.',

@@ -8,11 +8,14 @@ import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
+import { tellFarewells, type FarewellOutcome } from './tell-farewells.ts';
 
 export type EnrollEvent =
   | PlanEvent
   /** An earlier run was cut off; this one goes on with it. */
   | { readonly type: 'resumed'; readonly startedAt: string }
+  /** A slice was still to be told of an earlier uninstallation. With an error it waits on: the enrollment goes on without. */
+  | ({ readonly type: 'farewell' } & FarewellOutcome)
   /** An earlier run was cut off while it undid what it had done; this one does the rest of that first. */
   | { readonly type: 'undo-resumed' };
 
@@ -44,6 +47,9 @@ export async function enroll(
     if (record?.state === 'active') {
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
+    // Else the slice may take this laptop for one that is enrolled already.
+    const outcomes = await tellFarewells(options.platform, options.clock).catch(() => []);
+    for (const outcome of outcomes) report({ type: 'farewell', ...outcome });
     if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
     const { clock, signal } = options;
     const failed = new AbortController();

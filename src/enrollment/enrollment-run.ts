@@ -44,8 +44,6 @@ export class EnrollmentRun {
   #token: Token | undefined;
   /** The key in hand; absent when an earlier run had its signature already. */
   key: EnrollmentKey | undefined;
-  /** The slice has a confirmed device of ours and could not be told that it ends: record and key are kept for telling it. */
-  sliceUntold = false;
 
   constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
     this.options = options;

@@ -3,8 +3,7 @@ import type { Platform } from './platform.ts';
 import type { Clock } from '../core/clock.ts';
 import { toKiwiError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/error-codes.ts';
-import { GatewayClient } from '../gateway-client/gateway-client.ts';
-import { sliceAuthority } from './slice-authority.ts';
+import { askSlice } from './ask-slice.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { DeviceStatus } from '../protocol/device-messages.ts';
 
@@ -44,7 +43,7 @@ export async function enrollmentStatus(
     platform.tunnel.status(slug),
     platform.agent.status(),
     device === undefined ? false : platform.tunnel.probe(device.probe, 2000),
-    askSlice(platform, clock, record, pinnedRoots),
+    askSlice(platform, clock, record, pinnedRoots).catch((error: unknown) => ({ error: toKiwiError(error).code })),
   ]);
   const now = clock.now();
   const notAfter = certificate?.leaf.notAfter;
@@ -67,26 +66,4 @@ export async function enrollmentStatus(
     slice,
     healthy: record.state === 'active' && valid && tunnel.up && inside && agent.running && agent.orbitEnrolled && green,
   };
-}
-
-async function askSlice(
-  platform: Platform,
-  clock: Clock,
-  record: EnrollmentRecord,
-  pinnedRoots: readonly Certificate[],
-): Promise<EnrollmentStatus['slice']> {
-  const key = await platform.certificates.loadDeviceKey(record.slug);
-  const { device, slug } = record;
-  if (device === undefined || key === undefined) return { error: 'not-enrolled' };
-  const systemCa = (await platform.trust.systemCaBundle()) ?? '';
-  const client = new GatewayClient({ gatewayUrl: record.gatewayUrl, systemCa, clock, retries: 0 });
-  try {
-    const slice = await sliceAuthority(platform, slug, pinnedRoots);
-    return await client.status({ deviceId: device.deviceId, key, slice }, undefined, AbortSignal.timeout(5000));
-  } catch (thrown) {
-    const { code } = toKiwiError(thrown);
-    return { error: code === 'cancelled' ? 'gateway-unreachable' : code };
-  } finally {
-    await client.close();
-  }
 }

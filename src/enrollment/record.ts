@@ -7,10 +7,11 @@ import { z } from 'zod';
 import { isMissing, removeDurableFile, writeDurableFile } from '../core/durable-file.ts';
 import { KiwiError } from '../core/errors.ts';
 import { readCappedFile } from '../core/read-capped-file.ts';
-import { slug as slugSchema } from '../protocol/common.ts';
+import { slug as slugSchema, uuid } from '../protocol/common.ts';
 import { parseMessage } from '../protocol/parse.ts';
 
 const MAX_BYTES = 512 * 1024;
+const gatewayUrlSchema = z.url({ protocol: /^https$/ }).max(500);
 
 /**
  * What this laptop knows of its enrollment: one file, private to root. It holds no key and no PIN. Until the grant is
@@ -52,6 +53,8 @@ const schema = z.strictObject({
       address: z.string(),
       probe: z.string(),
       fleetUrl: z.string(),
+      /** The customer's: with it the hardware is described again later. */
+      fingerprintSalt: z.string().optional(),
       /** Set before the confirmation is sent: from then on the device does not end at the slice by itself. */
       confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
@@ -87,18 +90,30 @@ export class RecordFile {
    */
   async salvage(): Promise<EnrollmentRecord | undefined> {
     const text = await readFile(this.#file, 'utf8').catch(() => '');
-    const slug = slugSchema.safeParse(/"slug":\s*"([^"]*)"/.exec(text)?.[1]);
+    const named = (name: string): string => new RegExp(`"${name}":\\s*"([^"]*)"`).exec(text)?.[1] ?? '';
+    const slug = slugSchema.safeParse(named('slug'));
     if (!slug.success) return undefined;
+    // With these two the slice can still be told, if the device key is there.
+    const [deviceId, gatewayUrl] = [uuid.safeParse(named('deviceId')), gatewayUrlSchema.safeParse(named('gatewayUrl'))];
+    const startedAt = new Date(0).toISOString();
     return {
       version: 1,
       state: 'enrolling',
       attemptId: randomUUID(),
-      startedAt: new Date(0).toISOString(),
+      startedAt,
       slug: slug.data,
       role: '',
       customer: slug.data,
-      gatewayUrl: '',
+      gatewayUrl: gatewayUrl.data ?? '',
       yubikeySerial: 0,
+      ...(deviceId.success && gatewayUrl.success
+        ? {
+            device: {
+              ...{ deviceId: deviceId.data, confirmed: true, enrolledAt: startedAt },
+              ...{ hostName: '', address: '', probe: '', fleetUrl: '' },
+            },
+          }
+        : {}),
     };
   }
 

@@ -8,17 +8,22 @@ import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
+import { forgetFarewell, takeLeave } from './take-leave.ts';
 
 export interface UninstallResult {
   readonly record: EnrollmentRecord;
-  /** False when the slice could not be told: the device then stays listed there until an operator ends it. */
-  readonly sliceTold: boolean;
+  /**
+   * Whether the slice says that the device has ended. `kept`: it could not be told, and is told by a later `check` or `enroll`;
+   * `untold`: there was nothing left to tell it with, and the device stays listed there until an operator ends it.
+   */
+  readonly farewell: 'told' | 'kept' | 'untold';
   /** Steps whose undo failed; what they made is still there. */
   readonly leftBehind: readonly string[];
 }
 
 /**
- * Takes the enrollment away: tells the slice first, while there is a key to sign with, then undoes every step.
+ * Takes the enrollment away: tells the slice first, while there is a key to sign with, then undoes every step. What could not be told
+ * is kept, signed, and told later; it is all that stays.
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
 export async function uninstall(
@@ -32,20 +37,38 @@ export async function uninstall(
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
   const run = new EnrollmentRun(options, file, record);
   try {
-    const sliceTold = !damaged && (await tellSlice(run));
-    // The slice has been told, or cannot be: the statement's undo, which takes leave, has nothing more to say.
-    const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
-    const leftBehind = await undoPlan({ steps, run, journal, clock: options.clock, report, everything: damaged });
-    if (leftBehind.length === 0) {
-      await file.remove();
-      await journal.remove();
-    }
-    return { record, sliceTold, leftBehind };
+    const farewell = record.device === undefined ? 'told' : await takeLeave(run, 'uninstalled');
+    const leftBehind = await takeAway({ run, file, journal, report, damaged });
+    if (leftBehind.length === 0 && farewell === 'told') await forgetFarewell(run);
+    return { record, farewell, leftBehind };
   } finally {
     await run.close();
     await lock.release();
     await removeIfEmpty(stateFolder);
   }
+}
+
+/**
+ * Undoes every step, and at last the record of it. The slice knows already, or is told otherwise.
+ * @returns the names of the steps whose undo failed: the record stays for another try
+ */
+export async function takeAway(input: {
+  readonly run: EnrollmentRun;
+  readonly file: RecordFile;
+  readonly journal: Journal;
+  readonly report: (event: PlanEvent) => void;
+  /** Nothing is believed of what was begun: everything is undone. */
+  readonly damaged: boolean;
+}): Promise<readonly string[]> {
+  const { run, file, journal, report, damaged } = input;
+  // The statement's undo takes leave: there is nothing more to say.
+  const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
+  const leftBehind = await undoPlan({ steps, run, journal, clock: run.options.clock, report, everything: damaged });
+  if (leftBehind.length === 0) {
+    await file.remove();
+    await journal.remove();
+  }
+  return leftBehind;
 }
 
 /** Being rid of an enrollment must not fail because its record cannot be read. */
@@ -59,15 +82,5 @@ async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentReco
     const record = await file.salvage();
     if (record === undefined) throw error;
     return { record, damaged: true };
-  }
-}
-
-async function tellSlice(run: EnrollmentRun): Promise<boolean> {
-  if (run.record.device === undefined) return true;
-  try {
-    const client = await run.client();
-    return (await client.leave(await run.device(), 'uninstalled', AbortSignal.timeout(20_000))).state === 'ended';
-  } catch {
-    return false; // refusals are not signed: what counts is that the slice itself says that it ended
   }
 }

@@ -5,6 +5,14 @@ import { humanOutput, jsonOutput } from '../enroll-output.ts';
 import { printJson } from '../../terminal/report.ts';
 import { enrollmentOptions, readPinnedRoots, type EnrollFlags } from './enroll.ts';
 
+const SAID = {
+  told: '; nothing of it is left here.',
+  kept: `; of it, only the farewell is left here.
+The slice could not be told now: it is, by itself, as soon as it can be reached, or by \`kiwistack-enroll check\`.`,
+  untold: `; nothing of it is left here.
+The slice could not be told: ask your operator to end the device there.`,
+} as const;
+
 /** `kiwistack-enroll uninstall` */
 export async function uninstallCommand(flags: Pick<EnrollFlags, 'json'>, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
@@ -12,17 +20,14 @@ export async function uninstallCommand(flags: Pick<EnrollFlags, 'json'>, signal:
   // Whoever wants to be rid of it shall not be stopped by a package that went first: the roots are also in /etc/step.
   const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
   const options = enrollmentOptions({ platform, pinnedRoots, flags, output, signal });
-  const { record, sliceTold, leftBehind } = await uninstall(options, (event) => {
+  const { record, farewell, leftBehind } = await uninstall(options, (event) => {
     output.event(event);
   });
   if (leftBehind.length > 0) {
     throw new KiwiError('program-failed', { detail: `still there: ${leftBehind.join(', ')}`, hint: 'Run it again.' });
   }
-  if (flags.json === true) printJson({ type: 'result', result: 'uninstalled', sliceTold, customer: record.customer });
-  else {
-    process.stdout.write(`This laptop is no longer enrolled with ${record.customer}; nothing of it is left here.\n`);
-    if (!sliceTold) {
-      process.stdout.write('The slice could not be told: ask your operator to remove the device there.\n');
-    }
-  }
+  const { customer } = record;
+  if (flags.json === true) {
+    printJson({ type: 'result', result: 'uninstalled', sliceTold: farewell === 'told', farewell, customer });
+  } else process.stdout.write(`This laptop is no longer enrolled with ${customer}${SAID[farewell]}\n`);
 }

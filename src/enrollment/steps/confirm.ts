@@ -1,6 +1,7 @@
 import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { Step } from '../../pipeline/step.ts';
+import { currentHardware } from '../ask-slice.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
 
 /** The steps whose work the slice may count on once it has this message. */
@@ -16,7 +17,9 @@ export const confirm: Step<EnrollmentRun> = {
     const { device } = run.record;
     if (device === undefined) throw new TypeError('no grant was checked');
     await run.save({ device: { ...device, confirmed: true } });
-    const message = { grantHash: hash, stepsDigest: digest(APPLIED.join('\n')) };
+    const fingerprint = await currentHardware(run.platform, device.fingerprintSalt);
+    const stepsDigest = digest(APPLIED.join('\n'));
+    const message = { grantHash: hash, stepsDigest, ...(fingerprint === undefined ? {} : { fingerprint }) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
     if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });
   },

@@ -19,7 +19,7 @@ export const deviceKey: Step<EnrollmentRun> = {
     await run.deviceKey();
   },
   /** Last of the undos that touch the slice's side: taking leave there is signed by this key. */
-  async undo({ platform, record, sliceUntold }) {
-    if (!sliceUntold) await platform.certificates.remove(record.slug);
+  async undo({ platform, record }) {
+    await platform.certificates.remove(record.slug);
   },
 };

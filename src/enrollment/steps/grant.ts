@@ -15,6 +15,7 @@ export const grant: Step<EnrollmentRun> = {
         address: granted.wireguard.address,
         probe: granted.wireguard.probe,
         fleetUrl: granted.fleet.url,
+        fingerprintSalt: run.opened().challenge.fingerprintSalt,
         confirmed: false,
         enrolledAt: granted.issuedAt,
       },

@@ -7,6 +7,7 @@ import type { Signer } from '../../pki/signer.ts';
 import type { EnrollmentKey } from '../../token/token.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
 import type { EnrollmentRun } from '../enrollment-run.ts';
+import { forgetFarewell, takeLeave } from '../take-leave.ts';
 
 /**
  * The moment of PIN and touch. The statement is on the disk before it is sent: after a crash or a lost reply the same bytes
@@ -27,7 +28,7 @@ export const statement: Step<EnrollmentRun> = {
     await run.granted();
   },
 
-  /** Takes leave from the slice, so that nothing is left there either. What cannot be told ends there by itself, unconfirmed. */
+  /** Takes leave from the slice, so that nothing is left there either; of a confirmed device also later, by the farewell that is kept. */
   async undo(run) {
     if (run.record.device === undefined) {
       if (run.record.exchange?.statement === undefined) return;
@@ -39,15 +40,13 @@ export const statement: Step<EnrollmentRun> = {
         return; // refused, not reachable, or a grant that is none of ours: there is nothing that we could take leave from
       }
     }
-    const client = await run.client();
-    try {
-      await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000));
-    } catch (error) {
-      // An unconfirmed device ends by itself when its time to confirm is over.
-      if (run.record.device?.confirmed !== true) return;
-      run.sliceUntold = true;
-      throw error;
+    if (run.record.device?.confirmed === true) {
+      if ((await takeLeave(run, 'enrollment-failed')) === 'told') await forgetFarewell(run);
+      return;
     }
+    const client = await run.client();
+    // An unconfirmed device that cannot take leave ends by itself when its time to confirm is over.
+    await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000)).catch(() => undefined);
   },
 };
 
