@@ -68,8 +68,11 @@ function refuseDuplicateNames(text: string): void {
   }
 }
 
+/** The closing quote: the first that has an even number of backslashes before it. Most strings are long and have none. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at;
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
 }

@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   randomBytes,
@@ -71,19 +72,24 @@ export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Pr
   });
 }
 
-/** The content key of ECDH-ES in direct agreement: one round of the Concat KDF with SHA-256 (RFC 7518, section 4.6.2). */
-function agree(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+/**
+ * The content key of ECDH-ES in direct agreement: one round of the Concat KDF with SHA-256 (RFC 7518, section 4.6.2). As a KeyObject:
+ * bytes where a key could stand cost a cipher two exceptions inside (Node 24, 2026-11).
+ */
+function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {
   const algorithm = Buffer.from('A256GCM', 'ascii');
-  return sha256(
-    Buffer.concat([
-      number(1), // the round
-      diffieHellman({ privateKey, publicKey }),
-      number(algorithm.length),
-      algorithm,
-      number(0), // PartyUInfo: none
-      number(0), // PartyVInfo: none
-      number(256), // SuppPubInfo: length of the key in bits
-    ]),
+  return createSecretKey(
+    sha256(
+      Buffer.concat([
+        number(1), // the round
+        diffieHellman({ privateKey, publicKey }),
+        number(algorithm.length),
+        algorithm,
+        number(0), // PartyUInfo: none
+        number(0), // PartyVInfo: none
+        number(256), // SuppPubInfo: length of the key in bits
+      ]),
+    ),
   );
 }
 
