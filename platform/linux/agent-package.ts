@@ -35,12 +35,13 @@ export class DebianAgentPackage implements AgentPackage {
   }
 
   async status(): Promise<AgentStatus> {
-    return {
-      version: await this.#version(),
-      configuredByUs: await this.#hasSettings(),
-      running: (await runTool(this.#system, { name: 'systemctl', args: ['is-active', '--quiet', UNIT] })).code === 0,
-      orbitEnrolled: await this.orbitEnrolled(),
-    };
+    const [version, configuredByUs, unit, orbitEnrolled] = await Promise.all([
+      this.#version(),
+      this.#hasSettings(),
+      runTool(this.#system, { name: 'systemctl', args: ['is-active', '--quiet', UNIT] }),
+      this.orbitEnrolled(),
+    ]);
+    return { version, configuredByUs, running: unit.code === 0, orbitEnrolled };
   }
 
   async orbitEnrolled(): Promise<boolean> {

@@ -68,9 +68,9 @@ export class StepCertificateStore implements CertificateStore {
     ) {
       await writeDurableFile(files.roots + KEPT, present, 0o600);
     }
-    await writeDurableFile(files.roots, roots, 0o644);
-    // Last: who finds the certificate finds everything that belongs to it.
+    // First: by the chain `remove` knows later whose roots it has before it, also when this is cut off in between.
     await writeDurableFile(files.certificate, chainText(certificate), 0o644);
+    await writeDurableFile(files.roots, roots, 0o644);
   }
 
   async load(name: string): Promise<DeviceCertificate | undefined> {
@@ -103,12 +103,12 @@ export class StepCertificateStore implements CertificateStore {
 
   async remove(name: string): Promise<void> {
     const files = this.#files(name);
-    const installed = await read(files.certificate, false);
     const kept = await read(files.roots + KEPT, false);
+    const ours = await this.#rootsAreOurs(name);
     const folder = path.dirname(files.key);
     const drop = async (file: string): Promise<void> => removeDurableFile(file).catch(ignoreMissing);
-    if (kept !== undefined) await writeDurableFile(files.roots, kept, 0o644);
-    else if (installed !== undefined) await drop(files.roots);
+    if (ours && kept !== undefined) await writeDurableFile(files.roots, kept, 0o644);
+    else if (ours) await drop(files.roots);
     await drop(files.roots + KEPT);
     await drop(files.certificate);
     await drop(files.key);
@@ -117,6 +117,16 @@ export class StepCertificateStore implements CertificateStore {
 
   paths(name: string): { certificate: string; key: string; roots: string } {
     return filesOf(name);
+  }
+
+  /** The file has a name that smallstep's own tools use as well: another root in it was put there by somebody else meanwhile. */
+  async #rootsAreOurs(name: string): Promise<boolean> {
+    try {
+      const stored = await this.load(name);
+      return stored?.roots.some((root) => root.subjectDer.equals(stored.intermediate.issuerDer)) === true;
+    } catch {
+      return false; // not certificates at all
+    }
   }
 
   #files(name: string): { certificate: string; key: string; roots: string } {

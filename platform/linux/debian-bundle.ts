@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, symlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 
 import { isMissing, writeDurableFile } from '../../src/core/durable-file.ts';
@@ -16,17 +16,25 @@ const HOOKS = '/etc/ca-certificates/update.d';
  *
  * @param anchor the root's file, already in /usr/local/share/ca-certificates (a path of the system)
  * @returns false, with nothing done, when something here is not as plain as that: hooks that want to hear of new roots, no
- *   bundle yet, no openssl, another file under the name. Then it is the script's work.
+ *   bundle yet, no openssl, another file under the name, a bundle that changes meanwhile. Then it is the script's work.
  */
 export async function addToDebianBundle(system: LinuxSystem, anchor: string, pem: string): Promise<boolean> {
   if ((await findProgram(system, 'openssl')) === undefined || (await hasHooks(system))) return false;
   const bundle = await readFile(at(system, BUNDLE), 'utf8').catch(() => undefined);
   if (bundle === undefined || !bundle.endsWith('\n')) return false;
+  const asRead = await versionOf(system);
   if (!(await link(system, anchor))) return false;
   await runTool(system, { name: 'openssl', args: ['rehash', FOLDER], timeoutMs: 60_000 });
+  // An installation of other roots at this moment has made another bundle: ours would take them away again.
+  if ((await versionOf(system)) !== asRead) return false;
   // Last: who finds the root in the bundle finds the links.
   await writeDurableFile(at(system, BUNDLE), `${bundle}${pem}`, 0o644);
   return true;
+}
+
+async function versionOf(system: LinuxSystem): Promise<string> {
+  const { ino, mtimeNs, size } = await stat(at(system, BUNDLE), { bigint: true });
+  return `${ino} ${mtimeNs} ${size}`;
 }
 
 async function hasHooks(system: LinuxSystem): Promise<boolean> {

@@ -40,10 +40,10 @@ export function faultPoint(name: string): void {
 }
 
 /** @throws KiwiError `fault-variable`: a program that people run does not let itself be cut off by a variable */
-export function refuseFaultsInProduction(environment: NodeJS.ProcessEnv): void {
+export function refuseFaultsInProduction(): void {
   if (BUILD_KIND !== 'production') return;
   for (const name of [FAULT, TRACE]) {
-    if (environment[name] !== undefined) throw new KiwiError('fault-variable', { detail: name });
+    if (process.env[name] !== undefined) throw new KiwiError('fault-variable', { detail: name });
   }
 }
 

@@ -105,10 +105,11 @@ async function finishUndo(run: EnrollmentRun, journal: Journal, report: (event: 
   if (errors[0] !== undefined) throw errors[0];
 }
 
-/** The folder goes with the last file in it. */
+const STAYS: ReadonlySet<unknown> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY', 'EROFS']);
+
+/** The folder goes with the last file in it; not one that an administrator has mounted there. */
 export async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'ENOENT')) return;
-    throw error;
+    if (!(error instanceof Error && 'code' in error && STAYS.has(error.code))) throw error;
   });
 }

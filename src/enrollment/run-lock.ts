@@ -1,7 +1,8 @@
-import { mkdir, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 
+import { isMissing } from '../core/durable-file.ts';
 import { KiwiError } from '../core/errors.ts';
 
 export interface RunLock {
@@ -9,59 +10,69 @@ export interface RunLock {
 }
 
 /**
- * One run at a time on a laptop. A listening socket is the lock: the system ends it with the process, so that a run that
- * was killed leaves a file, but no lock.
+ * One run at a time on a laptop. The lock is the system's own on a file, as SQLite takes it on every system: it ends with the
+ * process, however that ends. Node has no other way to such a lock. The file goes with the lock.
  *
  * @throws KiwiError `already-running`, `not-root`
  */
 export async function takeRunLock(stateFolder: string): Promise<RunLock> {
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  const file = path.join(stateFolder, 'lock');
+  for (;;) {
+    const handle = await openLockFile(stateFolder, file);
+    let db: DatabaseSync | undefined;
+    try {
+      db = lock(file);
+      // Whoever had it before may have taken the file away after we opened it: then our lock is on nothing. As long as the
+      // handle is open no other file gets this number.
+      if (await isSameFile(handle, file)) return { release: () => release(file, handle, db) };
+    } catch (error) {
+      await end(db, handle);
+      throw error;
+    }
+    await end(db, handle);
+  }
+}
+
+async function openLockFile(stateFolder: string, file: string): Promise<FileHandle> {
+  try {
+    await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+    return await open(file, 'a', 0o600);
+  } catch (error) {
+    if (isMissing(error)) return openLockFile(stateFolder, file); // the folder went with another run's last file
     const denied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
     throw denied ? new KiwiError('not-root', { cause: error }) : error;
-  });
-  const file = path.join(stateFolder, 'lock');
-  const server =
-    (await listen(file)) ??
-    (await isHeld(file).then(async (held) => {
-      if (held) throw new KiwiError('already-running');
-      await unlink(file);
-      return listen(file);
-    }));
-  if (server === undefined) throw new KiwiError('already-running');
-  server.unref();
-  return {
-    release: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      }),
-  };
+  }
 }
 
-/** @returns undefined when the file is there already */
-function listen(file: string): Promise<Server | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined);
-      else reject(error.code === 'EACCES' ? new KiwiError('not-root', { cause: error }) : error);
-    });
-    server.listen(file, () => {
-      resolve(server);
-    });
-  });
+function lock(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 0 });
+  try {
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return db;
+  } catch (error) {
+    db.close();
+    if (error instanceof Error && /database is locked/u.test(error.message)) throw new KiwiError('already-running');
+    throw error;
+  }
 }
 
-function isHeld(file: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(file);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-  });
+async function isSameFile(handle: FileHandle, file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).ino === (await handle.stat()).ino;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** The file goes first, while it is still locked: nobody can take the lock on one that is about to go. */
+async function release(file: string, handle: FileHandle, db: DatabaseSync | undefined): Promise<void> {
+  await unlink(file);
+  await end(db, handle);
+}
+
+/** The handle goes last: closing any handle of a file ends the locks that this process has on it. */
+async function end(db: DatabaseSync | undefined, handle: FileHandle): Promise<void> {
+  db?.close();
+  await handle.close();
 }

@@ -9,6 +9,7 @@ import { ENROLLMENT_PLAN } from './plan.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
 import { forgetFarewell, takeLeave } from './take-leave.ts';
+import { tellFarewells } from './tell-farewells.ts';
 
 export interface UninstallResult {
   readonly record: EnrollmentRecord;
@@ -31,18 +32,26 @@ export async function uninstall(
   report: (event: PlanEvent) => void,
 ): Promise<UninstallResult> {
   const { stateFolder } = options.platform;
-  const file = new RecordFile(stateFolder);
-  const { record, damaged } = await loadOrSalvage(file);
   const lock = await takeRunLock(stateFolder);
+  const file = new RecordFile(stateFolder);
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
-  const run = new EnrollmentRun(options, file, record);
+  let run: EnrollmentRun | undefined;
   try {
+    const loaded = await loadOrSalvage(file);
+    if (loaded === undefined) {
+      // An uninstall that was cut off at its very end may have left these.
+      await journal.remove();
+      await tellFarewells(options.platform, options.clock);
+      throw new KiwiError('not-enrolled');
+    }
+    const { record, damaged } = loaded;
+    run = new EnrollmentRun(options, file, record);
     const farewell = record.device === undefined ? 'told' : await takeLeave(run, 'uninstalled');
     const leftBehind = await takeAway({ run, file, journal, report, damaged });
     if (leftBehind.length === 0 && farewell === 'told') await forgetFarewell(run);
     return { record, farewell, leftBehind };
   } finally {
-    await run.close();
+    await run?.close();
     await lock.release();
     await removeIfEmpty(stateFolder);
   }
@@ -72,11 +81,10 @@ export async function takeAway(input: {
 }
 
 /** Being rid of an enrollment must not fail because its record cannot be read. */
-async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean }> {
+async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean } | undefined> {
   try {
     const record = await file.load();
-    if (record === undefined) throw new KiwiError('not-enrolled');
-    return { record, damaged: false };
+    return record === undefined ? undefined : { record, damaged: false };
   } catch (error) {
     if (!(error instanceof KiwiError) || error.code !== 'state-damaged') throw error;
     const record = await file.salvage();

@@ -9,7 +9,7 @@ import { errorFields, printError, printJson, printNothingToDo } from './report.t
 export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
   outliveReader();
   try {
-    refuseFaultsInProduction(process.env);
+    refuseFaultsInProduction();
     process.exitCode = await action();
   } catch (thrown) {
     const error = toKiwiError(thrown);

@@ -62,8 +62,8 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
   },
   certificate: {
     files: [
-      { file: 'root_ca.crt', count: 1, what: 'the root' },
       { file: 'acme.crt', count: 1, what: 'the device certificate with its intermediate' },
+      { file: 'root_ca.crt', count: 1, what: 'the root' },
     ],
     makes: 'certificate and root in /etc/step/certs',
     again: 'finds them whole and keeps them',
@@ -167,10 +167,16 @@ const UNDO_STEPS: Readonly<Record<string, UndoEdges>> = {
   },
 };
 
-/** What an uninstall passes, in its order: the undo of the steps, and at last its own record. */
+/** What an uninstall passes, in its order: the goodbye, the undo of the steps, and at last its own record. */
 export const UNDO_EDGES: readonly Edge[] = [
+  ...(['created', 'written', 'renamed'] as const).map((phase) => ({
+    point: `file:farewell.json:${phase}#1`,
+    step: 'goodbye',
+    leaves: `the enrollment as it was; the goodbye to the slice, signed, is being written (${phase})`,
+    next: 'says goodbye and takes everything away; said twice it counts once',
+  })),
   ...Object.entries(UNDO_STEPS).flatMap(([step, undo]) => undoEdgesOf(step, undo)),
-  ...['enrollment.json', 'journal.jsonl'].map((file) => ({
+  ...['enrollment.json', 'journal.jsonl', 'farewell.json'].map((file) => ({
     point: `file:${file}:removed#1`,
     step: 'the end',
     leaves: `nothing of the enrollment but what is removed after ${file}`,

@@ -8,6 +8,7 @@ import { expectAsBefore, systemState } from './as-before.ts';
 import { EDGES, UNDO_EDGES, type Edge } from './edges.ts';
 import { cutAt, passedPoints, TRACED } from './fault.ts';
 import { expectOneOfEach } from './live-devices.ts';
+import { meanwhile } from './meanwhile.ts';
 
 // Every edge of an enrollment: killed there, and run again; failed there, and undone. The uninstall at the end of each case is
 // itself killed at one of its edges.
@@ -72,6 +73,8 @@ describe('failed at every edge: undone', { concurrent: true }, () => {
     });
   });
 });
+
+meanwhile(() => customer, atASeat, uninstall);
 
 /** What one case leaves behind is not held against the next one. */
 async function atASeat(play: (seat: Seat) => Promise<void>): Promise<void> {

@@ -36,9 +36,9 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
 export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:child_process': ['src/programs', 'installers/build/bundle.ts'],
-  'node:sqlite': ['src/slice/registry'],
+  // The lock is SQLite's.
+  'node:sqlite': ['src/slice/registry', 'src/enrollment/run-lock.ts'],
   'node:net': [
-    'src/enrollment/run-lock.ts',
     'src/slice',
     'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',
@@ -65,6 +65,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   // Entry points hand it inward; the proxy of the network and Windows' system folder are known nowhere else.
   'process.env': [
     'installers/linux/build-deb.ts',
+    'src/core/fault-point.ts',
     'src/cli/main.ts',
     'src/operator/main.ts',
     'src/slice/main.ts',
@@ -74,8 +75,9 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   'process.binding': [],
   'process.dlopen': [],
   'process.getBuiltinModule': [],
-  // The second sends itself the Ctrl-C that the raw terminal swallowed; the third ends what a killed slice left.
-  'process.kill': ['src/programs', 'src/terminal/ask-pin.ts', 'src/slice/run'],
+  // The second sends itself the Ctrl-C that the raw terminal swallowed; the third ends what a killed slice left; the last cuts
+  // itself off in a test.
+  'process.kill': ['src/programs', 'src/terminal/ask-pin.ts', 'src/slice/run', 'src/core/fault-point.ts'],
   'process.chdir': [],
   createRequire: ['native', 'installers/build'],
   fetch: [],
