@@ -5,11 +5,12 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine]
 
 Brings a Debian 12 or Ubuntu 24.04 machine that has Node 20 or newer, npm, Go 1.25 or newer and root to where `npm run demo`
 or `npm test` can do its job: Debian packages, node_modules, step-ca. Changes nothing else: no service is started, the
-network and /etc/resolv.conf stay as they are. Without --for it prepares for all three.
+network and /etc/resolv.conf stay as they are. `--for machine` brings what the virtual laptop of `npm run test:machine` needs;
+it is part of `--for test`. Without --for it prepares for everything.
 
 exit codes
   0  the machine is ready
@@ -48,7 +49,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | all) ;; *) usage >&2 && exit 2 ;; esac
+case $purpose in demo | test | bench | machine | all) ;; *) usage >&2 && exit 2 ;; esac
 
 # name, and why it is needed
 packages=(
@@ -78,7 +79,18 @@ test_packages=(
   'faketime|gives a laptop a wrong clock'
   'strace|shows that no secret is in an argument list or an open file'
 )
+machine_packages=(
+  'qemu-system-x86|runs the virtual laptop'
+  'qemu-utils|makes its disks (qemu-img)'
+  'swtpm|its TPM'
+  'mmdebstrap|makes its file system of Debian packages'
+  'e2fsprogs|makes its disk of that file system (mke2fs)'
+  'kmod|puts its kernel modules in order (depmod)'
+  'busybox-static|the first programs it runs, before its disk is there'
+  'cpio|packs them for its kernel'
+)
 if [[ $purpose == test || $purpose == all ]]; then packages+=("${test_packages[@]}"); fi
+if [[ $purpose == test || $purpose == machine || $purpose == all ]]; then packages+=("${machine_packages[@]}"); fi
 
 missing_packages() {
   local installed entry

@@ -8,12 +8,26 @@ import { writeBaseLayer } from './base-layer.ts';
 import { makeDmi, writeDmi, type Dmi } from './dmi.ts';
 import { NamespaceLaptop } from './namespace-laptop.ts';
 import { NamespaceRoom, type Disk } from './namespace-room.ts';
-import { layCable, plan, subnetOf } from './network.ts';
+import { layCable, layTap, plan, subnetOf } from './network.ts';
 import type { Laptop, LaptopSettings, Room } from './room.ts';
 import { startHolder, startRoom, stopRoom, type RunningRoom } from './start-room.ts';
 import { forgetLab, rememberLab, writeLabFile } from './lab-file.ts';
 
 export type { Dmi, Laptop, LaptopSettings, Room };
+
+/** Where a laptop that is no room of the lab is plugged in: a tap on the internet. */
+export interface Outlet {
+  readonly device: string;
+  readonly mac: string;
+  /** What the laptop is to have, with a prefix of 30 bits. */
+  readonly address: string;
+  /** The internet's end. */
+  readonly gateway: string;
+  /** Process whose network namespace has the tap. */
+  readonly namespacePid: number;
+  /** The internet itself: what runs there is reached at `gateway`. */
+  readonly internet: Room;
+}
 
 /**
  * A made-up internet in namespaces: a slice with machines behind it, laptops, strangers. Needs root, changes nothing on the
@@ -110,6 +124,16 @@ export class Lab {
     this.#rooms.set(name, laptop);
     await laptop.boot();
     return laptop;
+  }
+
+  /** A place on the internet for a laptop with a kernel of its own. */
+  async addOutlet(): Promise<Outlet> {
+    const { address, gateway } = subnetOf('laptop', this.#laptopCount);
+    const device = `laptop${this.#laptopCount++}`;
+    const { pid } = this.#holder;
+    await layTap(pid, device, `${gateway}/30`);
+    const internet = new NamespaceRoom('internet', gateway, this.#holder);
+    return { device, mac: makeMac(), address, gateway, namespacePid: pid, internet };
   }
 
   /** A stranger on the internet. */

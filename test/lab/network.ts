@@ -44,6 +44,16 @@ export async function layCable(cable: Cable): Promise<void> {
   ]);
 }
 
+/** Makes a tap for the network card of a machine; what it sends comes out in the network of the process `pid`. */
+export async function layTap(pid: number, device: string, address: string): Promise<void> {
+  await ipBatch(pid, [
+    `tuntap add dev ${device} mode tap`,
+    `link set ${device} addrgenmode none`,
+    `addr add ${address} dev ${device}`,
+    `link set ${device} up`,
+  ]);
+}
+
 /** Takes a cable away, if there is one. */
 export async function cutCable(pid: number, device: string): Promise<void> {
   await ipBatch(pid, [`link del ${device}`], ['-force']);

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import path from 'node:path';
+
+import { addKernel } from './add-kernel.ts';
+import { packages, SUITE } from './packages.ts';
+import { settleRoot } from './settle-root.ts';
+import { MachineError, requireTools, runTool, tools } from './tools.ts';
+import { writeManifest } from './write-manifest.ts';
+
+const HERE = import.meta.dirname;
+const CACHE = path.join(HERE, '..', '..', '..', '.cache', 'machine');
+const FILES = path.join(HERE, 'files');
+/** Room for what the tests install, and little enough to be filled up by one that wants a full disk. */
+const DISK_SIZE = '4G';
+const NEEDED_MB = 3_000;
+const DAY_MS = 86_400_000;
+
+/** What a machine is started from. */
+export interface Image {
+  /** The disk as it is delivered (raw, ext4 without partitions): never written to. */
+  readonly disk: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** SHA-256 of every file on the delivered disk: lines as sha256sum prints them. */
+  readonly manifest: string;
+}
+
+/** The image from the cache; built first where there is none that fits this list of packages and these scripts. */
+export async function provideImage(progress: (what: string) => void = () => undefined): Promise<Image> {
+  requireTools();
+  const folder = path.join(CACHE, await imageKey());
+  if (!existsSync(folder)) await build(folder, progress);
+  await utimes(folder, new Date(), new Date());
+  return {
+    disk: path.join(folder, 'disk.ext4'),
+    kernel: path.join(folder, 'vmlinuz'),
+    initramfs: path.join(folder, 'initramfs'),
+    manifest: path.join(folder, 'manifest'),
+  };
+}
+
+/** Changes with every file of this folder. */
+async function imageKey(): Promise<string> {
+  const hash = createHash('sha256');
+  const names = await readdir(HERE, { recursive: true, withFileTypes: true });
+  const files = names.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  for (const file of files.sort()) hash.update(path.relative(HERE, file)).update(await readFile(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function build(folder: string, progress: (what: string) => void): Promise<void> {
+  const started = performance.now();
+  const say = (what: string): void => progress(`${((performance.now() - started) / 1000).toFixed(0)} s  ${what}`);
+  await mkdir(CACHE, { recursive: true });
+  const { bavail, bsize } = await statfs(CACHE);
+  const free = Math.floor((bavail * bsize) / 1_000_000);
+  if (free < NEEDED_MB) {
+    throw new MachineError(`${NEEDED_MB} MB are needed for the machine's disk, ${free} MB are free`, 'make room');
+  }
+  if (process.getuid?.() !== 0) throw new MachineError('the machine is built by root', 'run it again as root');
+  // Beside each other, whoever is first wins; what a killed build left is taken away by the next that ends well.
+  const work = path.join(CACHE, `building-${process.pid}`);
+  const root = path.join(work, 'root');
+  const out = path.join(work, 'out');
+  try {
+    for (const dir of [root, out, path.join(work, 'kernel')]) await mkdir(dir, { recursive: true, mode: 0o755 });
+    say(`installs ${Object.keys(packages).length} Debian packages and what they need (mmdebstrap)`);
+    await runTool(tools.mmdebstrap[0], [
+      '--variant=minbase',
+      '--skip=output/dev',
+      `--include=${Object.keys(packages).join(',')}`,
+      `--customize-hook=${path.join(FILES, 'kernel-hook.sh')}`,
+      SUITE,
+      root,
+    ]);
+    say('its kernel and initramfs');
+    await addKernel({ packageFolder: path.join(work, 'kernel'), root, out, initScript: path.join(FILES, 'init.sh') });
+    say('its settings and the hand of the tests');
+    await settleRoot(root, FILES);
+    say('its list of files');
+    await writeManifest(root, path.join(out, 'manifest'));
+    say('its disk');
+    const disk = ['-q', '-t', 'ext4', '-E', 'lazy_itable_init=1,lazy_journal_init=1', '-d', root];
+    await runTool(tools.mke2fs[0], [...disk, '-F', path.join(out, 'disk.ext4'), DISK_SIZE]);
+    await rename(out, folder).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error;
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  await forgetOthers(path.basename(folder));
+  say('the machine is ready to boot');
+}
+
+/** Images of older scripts that nobody used for a day, and builds that were killed. */
+async function forgetOthers(key: string): Promise<void> {
+  for (const name of await readdir(CACHE)) {
+    const folder = path.join(CACHE, name);
+    const pid = /^building-(\d+)$/u.exec(name)?.[1];
+    const used = pid === undefined ? Date.now() - (await stat(folder)).mtimeMs < DAY_MS : existsSync(`/proc/${pid}`);
+    if (name !== key && !used) await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,34 @@
+import { chmod, cp, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { maskedUnits } from './packages.ts';
+import { runTool, tools } from './tools.ts';
+
+/** What makes a Debian a laptop for the tests. */
+export async function settleRoot(root: string, files: string): Promise<void> {
+  await cp(path.join(files, 'root'), root, { recursive: true });
+  const units = path.join(root, 'etc', 'systemd', 'system');
+  for (const unit of maskedUnits) {
+    await rm(path.join(units, unit), { force: true });
+    await symlink('/dev/null', path.join(units, unit));
+  }
+  await mkdir(path.join(units, 'multi-user.target.wants'), { recursive: true });
+  await symlink('/lib/systemd/system/pcscd.service', path.join(units, 'multi-user.target.wants', 'pcscd.service'));
+  const agent = path.join(root, 'usr', 'lib', 'machine', 'agent');
+  await mkdir(path.dirname(agent), { recursive: true });
+  await runTool(tools.gcc[0], ['-O2', '-static', '-o', agent, path.join(files, 'agent.c')]);
+  await chmod(agent, 0o755);
+  await writeFile(path.join(root, 'etc', 'fstab'), '/dev/vda / ext4 defaults 0 0\n');
+  await writeFile(path.join(root, 'etc', 'hostname'), 'laptop\n');
+  await writeFile(path.join(root, 'etc', 'hosts'), '127.0.0.1 localhost\n::1 localhost\n');
+  // Empty, not missing: every machine gets its own, and none thinks that it boots for the first time.
+  await writeFile(path.join(root, 'etc', 'machine-id'), '');
+  await runTool('/usr/sbin/chroot', [root, '/usr/sbin/useradd', '-m', '-s', '/bin/bash', '-G', 'sudo', 'ada']);
+  await runTool('/usr/sbin/chroot', [root, '/usr/bin/passwd', '-d', 'ada']);
+  // Newer than /usr: nothing is to be updated at the first boot.
+  for (const folder of ['etc', 'var']) {
+    const stamp = path.join(root, folder, '.updated');
+    await writeFile(stamp, '');
+    await utimes(stamp, Date.now() / 1000 + 5, Date.now() / 1000 + 5);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Image } from './image/build-image.ts';
+
+/** The identity that the machine's firmware shows. */
+export interface Smbios {
+  readonly manufacturer: string;
+  readonly product: string;
+  readonly serial: string;
+  readonly uuid: string;
+}
+
+/** A disk besides the first: /dev/vdb and so on. */
+export interface ExtraDisk {
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+}
+
+export interface Hardware {
+  readonly image: Image;
+  /** qcow2. */
+  readonly disk: string;
+  readonly extraDisks: readonly ExtraDisk[];
+  readonly smbios: Smbios;
+  /** The socket of a running swtpm. */
+  readonly tpmSocket: string | undefined;
+  /** A tap in the network namespace qemu runs in; without one the machine has a network that leads nowhere. */
+  readonly tap: { readonly device: string; readonly mac: string } | undefined;
+  readonly console: { readonly file: string } | 'terminal';
+}
+
+/** Descriptors that the parent process hands to qemu. */
+export const AGENT_FD = 3;
+export const MONITOR_FD = 4;
+
+/**
+ * The command line of qemu. Without KVM: where it exists in a sandbox it often hangs. The processor is exactly `max`: with a
+ * feature of it switched off, programs of the guest that are linked statically end at once (qemu 7.2).
+ */
+export function qemuArguments(hardware: Hardware): string[] {
+  const { image, disk, extraDisks, smbios, tpmSocket, tap } = hardware;
+  const terminal = hardware.console === 'terminal';
+  const { manufacturer, product, serial, uuid } = smbios;
+  const maker = `manufacturer=${manufacturer}`;
+  return [
+    ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '2048', '-machine', 'pc'],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernelCommandLine(uuid, terminal)],
+    // What the guest has flushed is in the host's memory, which outlives qemu; the guest's own memory does not.
+    ...['-drive', `file=${disk},if=virtio,format=qcow2,cache=writeback,discard=unmap`],
+    ...extraDisks.flatMap(({ path, format }) => ['-drive', `file=${path},if=virtio,format=${format},cache=writeback`]),
+    ...['-smbios', `type=1,${maker},product=${product},serial=${serial},uuid=${uuid}`],
+    ...['-smbios', `type=2,${maker},product=${product},serial=B${serial}`],
+    ...['-smbios', `type=3,${maker},serial=${serial}`],
+    ...(tpmSocket === undefined
+      ? []
+      : ['-chardev', `socket,id=tpm,path=${tpmSocket}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm']),
+    ...(tpmSocket === undefined ? [] : ['-device', 'tpm-tis,tpmdev=tpm0']),
+    ...(tap === undefined
+      ? ['-netdev', 'user,id=net,restrict=on']
+      : ['-netdev', `tap,id=net,ifname=${tap.device},script=no,downscript=no`]),
+    ...['-device', `virtio-net-pci,netdev=net,romfile=${tap === undefined ? '' : `,mac=${tap.mac}`}`],
+    ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci'],
+    ...['-chardev', `socket,id=agent,fd=${AGENT_FD}`, '-device', 'virtserialport,chardev=agent,name=machine.agent'],
+    ...['-chardev', `socket,id=monitor,fd=${MONITOR_FD}`, '-mon', 'chardev=monitor,mode=control'],
+    ...(hardware.console === 'terminal'
+      ? ['-serial', 'stdio']
+      : ['-chardev', `file,id=console,path=${hardware.console.file},append=on`, '-serial', 'chardev:console']),
+  ];
+}
+
+function kernelCommandLine(uuid: string, terminal: boolean): string {
+  const machineId = uuid.replaceAll('-', '');
+  return [
+    'root=/dev/vda rw console=ttyS0 loglevel=4 panic=-1 mitigations=off nowatchdog',
+    `systemd.machine_id=${machineId} systemd.show_status=${terminal ? 'yes' : 'no'}`,
+    // Without people at the console there is nobody to log in.
+    ...(terminal ? [] : ['systemd.getty_auto=no']),
+  ].join(' ');
+}
