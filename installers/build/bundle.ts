@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { build, type BuildOptions } from 'esbuild';
 
 import { thirdPartyLicenses } from './third-party-licenses.ts';
+import { trimPackages } from './trim-packages.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 /** Name in the folder, entry, and a command line that loads everything and ends at once. */
@@ -60,6 +61,7 @@ for (const { name, entry } of PROGRAMS) {
       js: '(function (require, __filename, __dirname) { const __url = require("node:url").pathToFileURL(__filename).href;',
     },
     footer: { js: '})' },
+    plugins: [trimPackages],
     metafile: true,
   });
   inputs.push(...Object.keys(metafile.inputs));
@@ -75,11 +77,12 @@ await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, unde
 await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
 await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
 
-// Bytecode for the Node that runs this, which is the one that the packages bring. The same sources give the same bytes: V8's seed
-// is fixed (when it loads them it does not ask for that), and so is the path, which is in them: on Linux, one that leads here.
+// Bytecode for the Node that runs this, which is the one that the packages bring. The same sources give the same bytes: seed
+// and order of V8's work are fixed (the only flags that it does not ask about when it loads them), and so is the path, which is in
+// them: on Linux, one that leads here.
 const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
 const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
 for (const { name, dryRun } of PROGRAMS) {
-  const args = ['--random-seed=1', codeCache, path.join(here, `${name}.bundle.js`), ...dryRun];
+  const args = ['--predictable', '--random-seed=1', codeCache, path.join(here, `${name}.bundle.js`), ...dryRun];
   execFileSync(process.execPath, args, { cwd: out, stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
 }

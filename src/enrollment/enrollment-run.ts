@@ -41,7 +41,7 @@ export class EnrollmentRun {
   #client: GatewayClient | undefined;
   #opened: OpenedChallenge | undefined;
   #granted: CheckedGrant | undefined;
-  #token: Token | undefined;
+  #token: Promise<Token> | undefined;
   /** The key in hand; absent when an earlier run had its signature already. */
   key: EnrollmentKey | undefined;
 
@@ -104,9 +104,13 @@ export class EnrollmentRun {
     this.#record = { ...record, state: 'active' };
   }
 
-  async token(): Promise<Token> {
-    this.#token ??= await this.options.openToken();
-    return this.#token;
+  token(): Promise<Token> {
+    return (this.#token ??= this.options.openToken());
+  }
+
+  /** Begins with what `token` does; its failure shows where the token is used. */
+  warmUpToken(): void {
+    this.token().catch(() => undefined);
   }
 
   async client(): Promise<GatewayClient> {
@@ -180,8 +184,9 @@ export class EnrollmentRun {
   }
 
   async closeToken(): Promise<void> {
-    await this.#token?.close();
+    const token = await this.#token?.catch(() => undefined);
     this.#token = undefined;
+    await token?.close();
   }
 
   async close(): Promise<void> {

@@ -7,9 +7,11 @@ export const preflight: Step<EnrollmentRun> = {
   name: 'preflight',
   title: 'Check this laptop',
   inspect: () => Promise.resolve('absent'),
-  async apply({ platform }) {
+  async apply(run) {
+    const { platform } = run;
+    // These take a moment and are wanted later; their failures show where they are used. A signed statement needs no key.
+    if (run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
-    // Takes a moment, and is wanted later: it is read while the key is being found. Its failure shows where it is used.
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     const agent = await platform.agent.status();
     // Replacing somebody else's agent would take the laptop away from whoever manages it now.

@@ -17,7 +17,8 @@ const CHANNEL = 3;
 const memory = loadLockedMemory();
 
 function main(modulePath: string): void {
-  let module: graphene.Module | undefined;
+  // Already now, while nobody asks: whoever asks first is told of a failure.
+  let module = attemptLoad(modulePath);
   for (let body = readBody(); body !== undefined; body = readBody()) {
     try {
       const { message, raw } = openBody(body);
@@ -50,6 +51,14 @@ function loadModule(file: string): graphene.Module {
     return graphene.Module.load(file);
   } catch (error) {
     throw new HostError('key-module-missing', `${file} cannot be loaded`, undefined, error);
+  }
+}
+
+function attemptLoad(file: string): graphene.Module | undefined {
+  try {
+    return loadModule(file);
+  } catch {
+    return undefined;
   }
 }
 
