@@ -5,7 +5,7 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | uninstall | help)
+      enroll | status | check | uninstall | help)
         command=$word
         break
         ;;
@@ -20,11 +20,12 @@ _kiwistack_enroll() {
     --serial | --wait | --pin-fd) return ;;
   esac
   case $command in
-    '') words='enroll status uninstall help --version --help' ;;
+    '') words='enroll status check uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     status) words='--json --help' ;;
+    check) words='--json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status uninstall' ;;
+    help) words='enroll status check uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

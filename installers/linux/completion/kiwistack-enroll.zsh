@@ -4,6 +4,7 @@ local -a commands
 commands=(
   'enroll:enroll this laptop, or go on with an enrollment that was cut off'
   'status:show what is enrolled and whether every part works'
+  'check:ask the slice about this laptop, and tell it what waits to be told'
   'uninstall:take the enrollment away from this laptop'
   'help:display help for a command'
 )
@@ -30,6 +31,7 @@ case $state in
           '(- *)'{-h,--help}'[display help]'
         ;;
       status) _arguments '--json[the same for programs]' '(- *)'{-h,--help}'[display help]' ;;
+      check) _arguments '--json[the result for programs]' '(- *)'{-h,--help}'[display help]' ;;
       uninstall) _arguments '--json[one event a line on stdout]' '(- *)'{-h,--help}'[display help]' ;;
       help) _describe -t commands command commands ;;
     esac

@@ -6,6 +6,8 @@ const EXPLAINED: readonly (readonly [pattern: RegExp, why: string])[] = [
   ],
   [/^\/var\/lib\/dpkg\/(status-old|lock\S*) /u, "dpkg's copy of its state before the last change, and its lock"],
   [/^\/var\/lib\/apt\/(extended_states|lists\/lock)( |$)/u, "apt's own notes: which packages came by themselves"],
+  [/^\/var\/lib\/PackageKit\//u, "PackageKit's history, which apt tells"],
+  [/^\/etc\/ssl\/certs\/java\/cacerts /u, 'Java’s copy of the roots is written anew, with new dates'],
   [/^\/var\/cache\/(apt|man)(\/|\s)/u, 'indexes that are made anew from what is installed'],
 ];
 

@@ -4,8 +4,10 @@ import { promisify } from 'node:util';
 
 const SCRIPT = path.join(import.meta.dirname, '../../../installers/linux/build-deb.ts');
 
-/** Makes the package as a person would. @returns its path */
+/** Makes the package as a person would, but at a fixed time, whatever is committed meanwhile. @returns its path */
 export async function buildDeb(out: string, args: readonly string[] = []): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, '--out', out, ...args], { timeout: 120_000 });
+  const env = { SOURCE_DATE_EPOCH: '1795000000' };
+  const argv = [SCRIPT, '--out', out, ...args];
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env, timeout: 120_000 });
   return stdout.trim();
 }

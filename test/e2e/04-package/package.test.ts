@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { withoutAptTraces } from '../../contract/linux-package/apt-traces.ts';
+import { buildDeb } from '../../contract/linux-package/build.ts';
+import type { Laptop } from '../../lab/lab.ts';
+import type { RunResult } from '../../lab/run-in-room.ts';
+import { PIN, World } from '../../world/world.ts';
+
+// What a person gets: the package of their provider, its roots in it, and nothing of this project but that.
+const ENROLL = '/usr/bin/kiwistack-enroll';
+const SERIAL = 30_000_001;
+
+let dir: string;
+let world: World;
+let laptop: Laptop;
+let before: string[];
+let deb: string;
+let newer: string;
+
+const run = (...argv: string[]): Promise<RunResult> => laptop.run(argv);
+const changes = async (): Promise<string[]> => withoutAptTraces(await laptop.changes());
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kiwi-package-'));
+  world = await World.create({ dir });
+  const roots = ['--msp-roots', path.join(world.sliceDir, 'msp', 'root.crt')];
+  const out = path.join(dir, 'packages');
+  deb = await buildDeb(out, roots);
+  newer = await buildDeb(out, [...roots, '--version', '0.1.0+1']);
+  [laptop] = await Promise.all([world.addLaptop({ name: 'ada' }), world.provisionKey(SERIAL)]);
+  await run('/bin/rm', '-r', '/etc/kiwistack');
+  await world.plugIn(laptop, SERIAL);
+  before = await changes();
+});
+afterAll(async () => {
+  await world.destroy();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('the package is installed, and an enrollment is cut off', async () => {
+  expect(await run('/usr/bin/dpkg', '-i', deb)).toMatchObject({ code: 0 });
+  const child = laptop.spawn([ENROLL, 'enroll', '--json', '--pin-fd', '0', '--wait', '10']);
+  child.stdin?.end(`${PIN}\n`);
+  let said = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+    if (/"step-started"[^\n]*"certificate"/u.test(said)) child.kill('SIGKILL');
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  expect(said).toContain('"certificate"');
+  expect(said).not.toContain('"green"');
+});
+
+test('it is not removed now, but upgraded, and the next run goes on without key, PIN and touch', async () => {
+  const refused = await run('/usr/bin/dpkg', '--purge', 'kiwistack-enroll');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('sudo kiwistack-enroll uninstall');
+  expect(await run('/usr/bin/dpkg', '-i', newer)).toMatchObject({ code: 0 });
+  const { code, stdout, stderr } = await run(ENROLL, 'enroll', '--json');
+  expect(code, stdout + stderr).toBe(0);
+  expect(stdout).toContain('"type":"resumed"');
+  expect(stdout).not.toContain('pin-expected');
+  expect(stdout).toContain('"result":"green"');
+  const status = await run(ENROLL, 'status');
+  expect(status, status.stdout).toMatchObject({ code: 0 });
+  const devices = await world.operator(['device', 'list', '--dir', world.sliceDir, '--json']);
+  expect(devices.stdout.match(/"state": ?"active"/gu)).toHaveLength(1);
+});
+
+test('the service of the timer asks the slice', async () => {
+  expect(await run('/usr/bin/systemctl', 'start', 'kiwistack-enroll-check.service')).toMatchObject({ code: 0 });
+  const { stdout } = await run('/usr/bin/journalctl', '-u', 'kiwistack-enroll-check.service');
+  expect(stdout).toContain('Acme GmbH says: active.');
+});
+
+test('uninstalled while the slice is away: purging the package tells it, and leaves nothing', async () => {
+  await world.stopSlice();
+  const { code, stdout, stderr } = await run(ENROLL, 'uninstall', '--json');
+  expect(code, stdout + stderr).toBe(0);
+  expect(stdout).toContain('"sliceTold":false');
+  await world.startSlice();
+  const purged = await run('/usr/bin/dpkg', '--purge', 'kiwistack-enroll');
+  expect(purged).toMatchObject({ code: 0, stderr: '' });
+  const devices = await world.operator(['device', 'list', '--dir', world.sliceDir, '--json']);
+  expect(devices.stdout).toMatch(/"state": ?"ended"/u);
+  expect(devices.stdout).not.toMatch(/"state": ?"active"/u);
+  expect(await changes()).toEqual(before);
+});
