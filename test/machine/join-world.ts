@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Outlet } from '../lab/lab.ts';
@@ -7,19 +6,15 @@ import type { World } from '../world/world.ts';
 import { Machine, type MachineSettings } from './machine.ts';
 
 /**
- * A machine on the internet of a world, booted, as a person has it: its router gives it an address and names, it trusts the
- * public web PKI and has the provider's root.
+ * A machine on the internet of a world, booted, as a person has it: a router gives it an address and names, and it trusts the
+ * public web PKI. The provider's root comes with the package.
  */
 export async function addMachine(world: World, settings: Omit<MachineSettings, 'network'>): Promise<Machine> {
   const outlet = await world.lab.addOutlet();
   startRouter(outlet);
   const machine = await Machine.boot({ ...settings, network: outlet });
-  await machine.copyIn(path.join(world.sliceDir, 'msp', 'root.crt'), '/etc/kiwistack/msp-roots.pem', '644');
-  await machine.copyIn(
-    path.join(world.sliceDir, 'web-ca', 'root.crt'),
-    '/usr/local/share/ca-certificates/public-web-ca.crt',
-    '644',
-  );
+  const root = path.join(world.sliceDir, 'web-ca', 'root.crt');
+  await machine.copyIn(root, '/usr/local/share/ca-certificates/public-web-ca.crt', '644');
   const trust = await machine.run(['/usr/sbin/update-ca-certificates']);
   if (trust.code !== 0) throw new Error(`the machine could not be made to trust the web: ${trust.stderr}`);
   return machine;
@@ -43,11 +38,4 @@ function startRouter({ internet, device, mac, address, gateway }: Outlet): void 
   const lease = [`--dhcp-range=${address},static,255.255.255.252`, `--dhcp-host=${mac},${address},12h`, '--no-ping'];
   const options = [`--dhcp-option=option:router,${gateway}`, `--dhcp-leasefile=/run/${device}.leases`];
   internet.spawn(['/usr/sbin/dnsmasq', ...alone, ...listen, ...names, ...lease, ...options], { stdio: 'ignore' });
-}
-
-/** Where the machines of a world have their folders. */
-export async function machineFolder(world: World, name: string): Promise<string> {
-  const dir = path.join(world.dir, 'private', 'machines', name);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  return dir;
 }

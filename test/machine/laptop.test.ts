@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
 import { difference } from './digest.ts';
 import { Machine } from './machine.ts';
 import { plugInYubiKey } from './plug-in-yubikey.ts';
+import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
 
 const IDENTITY = {
   manufacturer: 'LENOVO',
@@ -21,13 +21,10 @@ let dir: string;
 let machine: Machine;
 
 beforeAll(async () => {
-  dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-laptop-'));
+  dir = await makeSuiteFolder();
   machine = await Machine.boot({ dir: path.join(dir, 'ada'), name: 'ada', smbios: IDENTITY });
 }, 600_000);
-afterAll(async () => {
-  await machine.powerCut();
-  await rm(dir, { recursive: true, force: true });
-});
+afterAll((_context, suite) => removeSuiteFolder(dir, suite));
 
 /** Runs a script in the machine; what it said. */
 async function sh(script: string, input = ''): Promise<string> {

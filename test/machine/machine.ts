@@ -63,6 +63,8 @@ const BOOT_MS = 120_000;
 
 /** A virtual laptop with its own kernel, systemd, TPM, firmware identity and disk. */
 export class Machine {
+  /** The machines that are on, for who ends a suite. */
+  static readonly running = new Set<Machine>();
   readonly name: string;
   readonly dir: string;
   readonly smbios: Smbios;
@@ -122,8 +124,9 @@ export class Machine {
     const channel = new AgentChannel(qemu.agent);
     this.#qemu = qemu;
     this.#channel = channel;
+    Machine.running.add(this);
     void qemu.ended.then(() => {
-      if (this.#qemu === qemu) this.#qemu = this.#channel = undefined;
+      if (this.#qemu === qemu) this.#forget();
     });
     const late = AbortSignal.timeout(BOOT_MS);
     const lost = qemu.ended.then(() => Promise.reject(new Error('it went off while it started')));
@@ -196,7 +199,7 @@ export class Machine {
   /** As if the battery were taken out: what the machine had not flushed to its disk is lost. */
   async powerCut(): Promise<void> {
     await this.#qemu?.kill();
-    this.#qemu = this.#channel = undefined;
+    this.#forget();
   }
 
   /** Shut down in order. */
@@ -242,6 +245,11 @@ export class Machine {
   async console(lines = 200): Promise<string> {
     const text = await readFile(this.consoleFile, 'utf8').catch(() => '');
     return text.split('\n').slice(-lines).join('\n');
+  }
+
+  #forget(): void {
+    this.#qemu = this.#channel = undefined;
+    Machine.running.delete(this);
   }
 
   #agent(): AgentChannel {

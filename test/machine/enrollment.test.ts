@@ -1,0 +1,98 @@
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { buildDeb } from '../contract/linux-package/build.ts';
+import { Customer } from '../e2e/01-enrollment/customer.ts';
+import { INTRANET_URL } from '../world/world.ts';
+import { difference, type Digest } from './digest.ts';
+import { enrollMachine } from './enroll-machine.ts';
+import { installPackage, sh } from './install-package.ts';
+import { addMachine } from './join-world.ts';
+import type { Machine } from './machine.ts';
+import { plugInYubiKey, type PluggedYubiKey } from './plug-in-yubikey.ts';
+import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
+
+const TUNNEL = 'kiwi-acme';
+
+let dir: string;
+let customer: Customer;
+let machine: Machine;
+let serial: number;
+let yubikey: PluggedYubiKey;
+let delivered: Digest;
+let installed: Digest;
+const inside = (script: string): Promise<string> => sh(machine, script);
+
+beforeAll(async () => {
+  dir = await makeSuiteFolder();
+  customer = await Customer.create();
+  machine = await addMachine(customer.world, { dir: path.join(dir, 'ada'), name: 'ada' });
+  serial = await customer.key();
+  yubikey = await plugInYubiKey(machine, customer.world.keyFile(serial));
+}, 600_000);
+afterAll(async (_context, suite) => {
+  await removeSuiteFolder(dir, suite);
+  await customer.destroy();
+});
+
+async function expectGreen(): Promise<void> {
+  const status = await machine.run(['/usr/bin/kiwistack-enroll', 'status', '--json']);
+  expect(status.code, status.stdout + status.stderr).toBe(0);
+  expect(await inside(`curl -sS --max-time 20 -o /dev/null -w '%{http_code}' ${INTRANET_URL}`)).toMatch(/^[234]/u);
+}
+
+describe('an enrollment on a real machine', () => {
+  test('before: the slice answers, what is inside does not', async () => {
+    expect(await inside("curl -sS --max-time 20 -o /dev/null -w '%{http_code}' https://enroll.acme.example/")).toMatch(
+      /^\d/u,
+    );
+    expect((await machine.run(['/usr/bin/curl', '-ksS', '--max-time', '3', INTRANET_URL])).code).not.toBe(0);
+    delivered = await machine.digest();
+  });
+
+  test('installed', async () => {
+    const roots = path.join(customer.world.sliceDir, 'msp', 'root.crt');
+    await installPackage(machine, await buildDeb(dir, ['--msp-roots', roots]));
+    installed = await machine.digest();
+  });
+
+  test('enrolled, green: one device, one peer, one host, a tunnel in the kernel', async () => {
+    const run = await enrollMachine(machine);
+    expect(run.code, run.output).toBe(0);
+    expect(run.result).toMatchObject({ result: 'green' });
+    await expectGreen();
+    expect(await customer.liveDevicesOf(serial)).toHaveLength(1);
+    expect(await customer.peers()).toHaveLength(1);
+    expect(await customer.fleetHosts({ dmi: { product_serial: machine.smbios.serial } })).toHaveLength(1);
+    expect(await inside(`ip -d link show ${TUNNEL}`)).toMatch(/^\s+wireguard /mu);
+    expect(await inside('getent hosts intranet.corp.example')).toMatch(/^10\.77\.1\.30 /u);
+    expect(await inside('systemctl --failed --no-legend')).toBe('');
+  });
+
+  test('still green after a restart', async () => {
+    await machine.reboot();
+    await expectGreen();
+    expect(await inside('systemctl --failed --no-legend')).toBe('');
+  });
+
+  test('the package is not removed from an enrolled laptop', async () => {
+    await expect(inside('apt-get -q -y remove kiwistack-enroll 2>&1')).rejects.toThrow('This laptop is enrolled');
+    await expectGreen();
+  });
+
+  test('uninstalled: nothing of the enrollment is left, here or at the customer', async () => {
+    const { code, stdout, stderr } = await machine.run(['/usr/bin/kiwistack-enroll', 'uninstall', '--json']);
+    expect(code, stdout + stderr).toBe(0);
+    expect(difference(installed, await machine.digest())).toEqual([]);
+    expect(await customer.liveDevicesOf(serial)).toEqual([]);
+    expect(await customer.peers()).toEqual([]);
+  });
+
+  test('purged: nothing of the package is left', async () => {
+    await inside('apt-get -q -y purge kiwistack-enroll 2>&1');
+    expect(difference(delivered, await machine.digest())).toEqual([]);
+    // Restarted meanwhile: the key has to be plugged in again to be pulled; it went with the power.
+    expect(yubikey.key.apdus()).toBeGreaterThan(0);
+  });
+});

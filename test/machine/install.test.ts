@@ -1,0 +1,80 @@
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { buildDeb } from '../contract/linux-package/build.ts';
+import { difference, type Digest } from './digest.ts';
+import { installPackage, sh } from './install-package.ts';
+import { Machine } from './machine.ts';
+import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
+
+const TIMER = 'kiwistack-enroll-check.timer';
+
+let dir: string;
+let machine: Machine;
+let delivered: Digest;
+const inside = (script: string): Promise<string> => sh(machine, script);
+
+beforeAll(async () => {
+  dir = await makeSuiteFolder();
+  const [booted, deb] = await Promise.all([Machine.boot({ dir: path.join(dir, 'ada'), name: 'ada' }), buildDeb(dir)]);
+  machine = booted;
+  delivered = await machine.digest();
+  await installPackage(machine, deb);
+}, 600_000);
+afterAll((_context, suite) => removeSuiteFolder(dir, suite));
+
+describe('the package on a machine with systemd', () => {
+  test('its units are known, right, and the timer waits', async () => {
+    expect(await inside(`systemctl is-enabled ${TIMER}; systemctl is-active ${TIMER}`)).toBe('enabled\nactive');
+    expect(
+      await inside('systemd-analyze verify kiwistack-enroll-check.service kiwistack-enroll-check.timer 2>&1'),
+    ).toBe('');
+    expect(await inside('systemctl list-timers --no-legend | grep -c kiwistack')).toBe('1');
+  });
+
+  test('the check does nothing on a laptop that is not enrolled', async () => {
+    await inside('systemctl start kiwistack-enroll-check.service');
+    expect(await inside('systemctl show -p Result -p ConditionResult kiwistack-enroll-check.service')).toBe(
+      'Result=success\nConditionResult=no',
+    );
+  });
+
+  test('polkit asks an administrator', async () => {
+    const action = await inside('pkaction --verbose --action-id io.kiwistack.enroll');
+    expect(action).toMatch(/implicit any:\s+auth_admin$/mu);
+    expect(action).toMatch(/implicit active:\s+auth_admin_keep$/mu);
+    expect(action).toMatch(/exec\.path -> \/usr\/bin\/kiwistack-enroll$/mu);
+  });
+
+  test('the man page is there, without a complaint of the formatter', async () => {
+    const page = await inside('MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings -E UTF-8 8 kiwistack-enroll 2>&1');
+    expect(page).toMatch(/^KIWISTACK-ENROLL\(8\)/u);
+    expect(page).not.toMatch(/warning|error:/u);
+    expect(await inside('apropos kiwistack 2>/dev/null || man -f kiwistack-enroll')).toContain('kiwistack-enroll (8)');
+  });
+
+  test('bash completes its commands and options', async () => {
+    const complete = (line: string): Promise<string> =>
+      inside(`bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader kiwistack-enroll
+        COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); COMP_LINE="${line}"; _kiwistack_enroll
+        echo "\${COMPREPLY[*]}"'`);
+    expect(await complete('kiwistack-enroll en')).toBe('enroll');
+    expect(await complete('kiwistack-enroll enroll --pin')).toBe('--pin-fd');
+  });
+
+  test('it runs, for root and for others', async () => {
+    expect(await inside('kiwistack-enroll --version')).toMatch(/^\d+\.\d+\.\d+/u);
+    expect((await machine.run(['/usr/bin/kiwistack-enroll', 'status'])).code).toBe(3);
+    const other = await machine.run(['/usr/sbin/runuser', '-u', 'ada', '--', 'kiwistack-enroll', 'enroll']);
+    expect(other.code).not.toBe(0);
+    expect(other.stderr).toMatch(/^error: .*\nhint: /mu);
+  });
+
+  test('removed and purged, nothing of it is left', async () => {
+    await inside('apt-get -q -y remove kiwistack-enroll 2>&1');
+    expect(difference(delivered, await machine.digest())).toEqual([]);
+    await inside('apt-get -q -y purge kiwistack-enroll 2>&1');
+    expect(difference(delivered, await machine.digest())).toEqual([]);
+  });
+});
