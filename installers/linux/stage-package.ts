@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { renderChangelog } from './render-changelog.ts';
 import { renderControl, type ControlValues } from './render-control.ts';
+import { renderLicenses } from './render-licenses.ts';
 import { sharedLibraryDependencies } from './shared-libraries.ts';
 
 const HERE = import.meta.dirname;
@@ -46,7 +47,9 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await put('usr/share/bash-completion/completions/kiwistack-enroll', await ours('completion/kiwistack-enroll.bash'));
   await put('usr/share/zsh/vendor-completions/_kiwistack-enroll', await ours('completion/kiwistack-enroll.zsh'));
   await put('usr/share/lintian/overrides/kiwistack-enroll', await ours('deb/lintian-overrides'));
-  await put(`${DOC}/copyright`, await copyright(staging.app));
+  const { copyright, licenses } = await readLicenses(staging.app);
+  await put(`${DOC}/copyright`, copyright);
+  await put(`${DOC}/third-party-licenses.gz`, gzip(licenses));
   const changes = await readFile(path.join(PROJECT, 'CHANGELOG.md'), 'utf8');
   await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
   if (mspRoots !== undefined) {
@@ -82,11 +85,13 @@ async function stageApp({ root, app }: Staging): Promise<string[]> {
   return binaries;
 }
 
-async function copyright(app: string): Promise<string> {
-  const node = gunzipSync(await readFile(path.join(HERE, 'licenses/node.txt.gz'))).toString();
-  const libraries = await readFile(path.join(app, 'THIRD-PARTY-LICENSES'), 'utf8');
-  const rule = `\n${'='.repeat(100)}\n\n`;
-  return [await readFile(path.join(HERE, 'deb/copyright'), 'utf8'), libraries, `Node.js\n\n${node}`].join(rule);
+async function readLicenses(app: string): Promise<ReturnType<typeof renderLicenses>> {
+  return renderLicenses({
+    own: await readFile(path.join(HERE, 'deb/copyright'), 'utf8'),
+    libraries: await readFile(path.join(app, 'THIRD-PARTY-LICENSES'), 'utf8'),
+    nodeVersion: process.versions.node,
+    node: gunzipSync(await readFile(path.join(HERE, 'licenses/node.txt.gz'))).toString(),
+  });
 }
 
 /** Modes as Debian wants them whatever the umask was, and one time for everything. */

@@ -82,6 +82,7 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/share/bash-completion/completions/kiwistack-enroll",
         "-rw-r--r-- /usr/share/doc/kiwistack-enroll/changelog.gz",
         "-rw-r--r-- /usr/share/doc/kiwistack-enroll/copyright",
+        "-rw-r--r-- /usr/share/doc/kiwistack-enroll/third-party-licenses.gz",
         "-rw-r--r-- /usr/share/lintian/overrides/kiwistack-enroll",
         "-rw-r--r-- /usr/share/man/man8/kiwistack-enroll.8.gz",
         "-rw-r--r-- /usr/share/polkit-1/actions/io.kiwistack.enroll.policy",

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { renderChangelog } from '../../../../installers/linux/render-changelog.ts';
 import { renderControl } from '../../../../installers/linux/render-control.ts';
+import { renderLicenses } from '../../../../installers/linux/render-licenses.ts';
 import { dependenciesOf } from '../../../../installers/linux/shared-libraries.ts';
 
 const CHANGES = `# Changelog
@@ -56,6 +57,20 @@ describe('the control file', () => {
 
   it('says that a test build is one', () => {
     expect(renderControl({ ...values, kind: 'test' })).toContain('THIS IS A TEST BUILD');
+  });
+});
+
+describe('the licences', () => {
+  it('are named in the copyright file, and there word for word', () => {
+    const libraries = ['a 1.0 (MIT)\n\nCopyright A\r\n', 'b 2.0 (ISC)\n\nCopyright B\n'].join(
+      `\n${'='.repeat(100)}\n\n`,
+    );
+    const parts = { own: 'Ours:\n\n', libraries, nodeVersion: '24.0.0', node: 'Copyright N\n' };
+    const { copyright, licenses } = renderLicenses(parts);
+    expect(copyright).toBe(
+      'Ours:\n\n  a 1.0 (MIT)\n  b 2.0 (ISC)\n  Node.js 24.0.0 (MIT, and those of what is part of it)\n',
+    );
+    for (const name of 'ABN') expect(licenses).toContain(`Copyright ${name}\n`);
   });
 });
 
