@@ -1,22 +1,18 @@
 import { Command } from 'commander';
 
-import { systemClock } from '../core/clock.ts';
-import { openSlice, type OperatorSlice } from '../slice/open-slice.ts';
 import { cancelOnSignals } from '../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../terminal/carry-out.ts';
 import { printJson } from '../terminal/report.ts';
 import { provisionCommand, type ProvisionFlags } from './provision-command.ts';
-import { renderTable } from './render-table.ts';
-
-interface Flags {
-  readonly dir: string;
-  readonly json?: boolean;
-}
+import { addDeviceCommands } from './device-commands.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 
 /** The command `kiwistack-operator`: noun, verb. stdout is the answer, stderr everything else. */
 export function operatorProgram(): Command {
   const program = new Command('kiwistack-operator')
-    .description("Gives out, lists and burns YubiKeys; shows sessions, devices and the audit of a customer's slice.")
+    .description(
+      'Gives out, lists and burns YubiKeys; lists and ends laptops, consents to re-enrollments; shows sessions and the audit.',
+    )
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addHelpText('after', EXAMPLES);
@@ -83,23 +79,7 @@ export function operatorProgram(): Command {
       ),
     );
 
-  const device = program.command('device').description('the laptops');
-  onSlice(device.command('list'))
-    .description('every laptop, also those that have ended')
-    .action((flags: Flags) =>
-      listing(flags, async (slice) =>
-        (await slice.listDevices()).map((entry) => ({
-          name: entry.hostName,
-          state: entry.state,
-          address: entry.address,
-          role: entry.role,
-          yubikey: entry.yubikeySerial,
-          created: time(entry.createdAt),
-          ...(entry.endedAt === null ? {} : { ended: time(entry.endedAt), why: entry.endReason ?? '' }),
-          id: entry.id,
-        })),
-      ),
-    );
+  addDeviceCommands(program);
 
   const audit = program.command('audit').description('every decision of the slice');
   onSlice(audit.command('list'))
@@ -120,45 +100,31 @@ export function operatorProgram(): Command {
         })),
       ),
     );
+
+  const alarm = program.command('alarm').description('two machines that claim one identity');
+  onSlice(alarm.command('list'))
+    .description('alarms, the newest first; nothing was stopped because of one')
+    .action((flags: Flags) =>
+      listing(flags, async (slice) =>
+        (await slice.alarms()).map((entry) => ({
+          at: time(entry.at),
+          code: entry.code ?? '',
+          device: entry.deviceId ?? '',
+          from: entry.actor,
+          why: entry.why ?? '',
+        })),
+      ),
+    );
   return program;
 }
-
-function onSlice(command: Command): Command {
-  return command
-    .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'answer as JSON, one line; fields are only ever added');
-}
-
-type Row = Readonly<Record<string, string | number>>;
-
-/** A listing as a table, or as one JSON line. */
-function listing(flags: Flags, rows: (slice: OperatorSlice) => Promise<Row[]>): Promise<void> {
-  return carryOut(flags.json === true, () =>
-    withSlice(flags.dir, async (slice) => {
-      const list = await rows(slice);
-      if (flags.json === true) printJson({ type: 'result', result: 'list', list });
-      else process.stdout.write(renderTable(list));
-      return 0;
-    }),
-  );
-}
-
-async function withSlice<T>(dir: string, action: (slice: OperatorSlice) => Promise<T>): Promise<T> {
-  const slice = await openSlice(dir, systemClock);
-  try {
-    return await action(slice);
-  } finally {
-    await slice.close();
-  }
-}
-
-const time = (ms: number): string => new Date(ms).toISOString();
 
 const EXAMPLES = `
 Examples:
   sudo kiwistack-operator yubikey provision --dir acme --role engineer
   sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"
   sudo kiwistack-operator session list --dir acme
+  sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"
+  sudo kiwistack-operator device end anna-laptop --dir acme --why lost
   sudo kiwistack-operator audit list --dir acme --limit 20 --json
 
 Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;

@@ -29,6 +29,7 @@ export const TYP = {
   status: 'kiwi-status+jws',
   leave: 'kiwi-leave+jws',
   deviceStatus: 'kiwi-device-status+jws',
+  consent: 'kiwi-consent+jws',
 } as const;
 
 export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;

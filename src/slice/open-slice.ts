@@ -6,12 +6,17 @@ import { KiwiError } from '../core/errors.ts';
 import { parseCertificate, type Certificate } from '../pki/certificate.ts';
 import { readCsr } from '../pki/csr.ts';
 import { enrollmentUri } from '../pki/roles.ts';
+import type { Consent } from '../protocol/consent.ts';
+import type { EndReason } from '../protocol/device-messages.ts';
 import type { PivSlot } from '../protocol/statement.ts';
 import { createCaClient } from './ca/ca-client.ts';
 import { readSliceConfig, type SliceConfig } from './config/slice-config.ts';
 import { slicePaths } from './config/slice-paths.ts';
+import { describeConsent, type ConsentListing } from './consent/describe-consent.ts';
+import { signConsent, type ConsentWish } from './consent/sign-consent.ts';
 import { revokeWanted } from './enrollment/settle-ended.ts';
 import { PROVISIONER } from './init/render-ca-config.ts';
+import { findLiveDevice } from './operator/find-device.ts';
 import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from './registry/registry.ts';
 import { createSqliteRegistry } from './registry/sqlite-registry.ts';
 import { loadIdentity, readPart } from './run/load-identity.ts';
@@ -21,6 +26,11 @@ import type { SliceIdentity } from './slice-context.ts';
 export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt' | 'expiresAt'> & { used: boolean };
 /** A device as an operator sees it: without its secrets. */
 export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
+
+export type { ConsentListing, ConsentWish };
+
+/** Why an operator ends a device; see docs/operators.md. */
+export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
 
 /** A slice in the operator's hands. The same registry that the gateway uses; both may work at once. */
 export interface OperatorSlice {
@@ -48,10 +58,23 @@ export interface OperatorSlice {
   /** Those that are alive. */
   listSessions(): Promise<SessionListing[]>;
   listDevices(): Promise<DeviceListing[]>;
-  /** Lets a registered laptop enroll once more, within the given time. @throws KiwiError `device-unknown` */
-  consentToReenrollment(deviceId: string, hours: number): Promise<{ consentId: string; expiresAt: number }>;
+  /**
+   * Ends live devices: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway once step-ca
+   * answers; the gateway takes the peers away.
+   */
+  endDevices(devices: readonly DeviceListing[], reason: OperatorEndReason): Promise<{ revoked: boolean }>;
+  /** A live device by id or host name. @throws KiwiError `device-unknown` */
+  findLiveDevice(idOrName: string): Promise<DeviceListing>;
+  /** Lets a live laptop enroll once more, signed by the operator's key. @throws KiwiError `device-unknown`, `slice-damaged`, `usage` */
+  consentToReenrollment(idOrName: string, wish: ConsentWish): Promise<Consent>;
+  /** The newest first. */
+  listConsents(): Promise<ConsentListing[]>;
+  /** @throws KiwiError `consent-refused` when there is none that is unused */
+  withdrawConsent(consentId: string): Promise<void>;
   /** The newest first. */
   audit(limit: number): Promise<AuditRecord[]>;
+  /** The audit's alarms about devices, the newest first. */
+  alarms(): Promise<AuditRecord[]>;
   close(): Promise<void>;
 }
 
@@ -76,6 +99,15 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     decision: 'allowed',
     ...more,
   });
+  const revokeIfPossible = async (): Promise<boolean> => {
+    try {
+      await revokeWanted({ registry, ca, clock });
+      return true;
+    } catch (error) {
+      if (error instanceof KiwiError && error.code === 'ca-unavailable') return false;
+      throw error;
+    }
+  };
   return {
     config,
     identity,
@@ -119,14 +151,8 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
         throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}` });
       }
-      try {
-        await revokeWanted({ registry, ca, clock });
-        return { revoked: true };
-      } catch (error) {
-        // Burned all the same: the gateway asks the registry, and revokes when step-ca answers again.
-        if (error instanceof KiwiError && error.code === 'ca-unavailable') return { revoked: false };
-        throw error;
-      }
+      // Burned all the same: the gateway asks the registry, and revokes when step-ca answers again.
+      return { revoked: await revokeIfPossible() };
     },
     findYubikey: (serial) => registry.findYubikey(serial),
     listYubikeys: () => registry.listYubikeys(),
@@ -142,25 +168,52 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       }));
     },
     async listDevices() {
-      const devices = await registry.listDevices();
-      return devices.map(({ presharedKey: _psk, csr: _csr, deviceKey: _key, ...listing }) => listing);
+      return (await registry.listDevices()).map(toListing);
     },
-    async consentToReenrollment(deviceId, hours) {
-      const device = await registry.findDevice(deviceId);
-      if (device === undefined || device.state === 'ended') throw new KiwiError('device-unknown', { detail: deviceId });
-      const consent = {
-        id: randomUUID(),
-        deviceId,
-        createdAt: clock.now(),
-        expiresAt: clock.now() + hours * 3_600_000,
-      };
-      await registry.addConsent(consent, audited('device.consent', { deviceId, why: `${hours} h` }));
-      return { consentId: consent.id, expiresAt: consent.expiresAt };
+    async endDevices(devices, reason) {
+      for (const { id, hostName } of devices) {
+        const entry = audited('device.end', { deviceId: id, why: `${hostName}: ${reason}` });
+        await registry.endDevice(id, reason, clock.now(), entry);
+      }
+      return { revoked: await revokeIfPossible() };
+    },
+    findLiveDevice: async (idOrName) => toListing(await findLiveDevice(registry, idOrName)),
+    async consentToReenrollment(idOrName, wish) {
+      const device = await findLiveDevice(registry, idOrName);
+      const key = await readPart(paths.operator.consentKey, true);
+      const now = clock.now();
+      const { consent, jws } = await signConsent(config, key, device, wish, now);
+      const { consentId: id, operator, expiresAt } = consent;
+      const why = `${operator}, until ${expiresAt}${wish.newMainboard ? ', new mainboard' : ''}: ${wish.why}`;
+      await registry.addConsent(
+        { id, deviceId: device.id, createdAt: now, expiresAt: Date.parse(expiresAt), jws },
+        audited('device.consent', { deviceId: device.id, why }),
+      );
+      return consent;
+    },
+    async listConsents() {
+      const [consents, devices] = await Promise.all([registry.listConsents(), registry.listDevices()]);
+      const trust = { slug: config.customer.slug, operators: config.operators };
+      return consents.map((consent) => describeConsent(consent, devices, trust, clock.now()));
+    },
+    async withdrawConsent(consentId) {
+      const entry = audited('device.withdraw', { why: `consent ${consentId}` });
+      if (await registry.withdrawConsent(consentId, clock.now(), entry)) return;
+      throw new KiwiError('consent-refused', {
+        detail: `no unused consent ${consentId}`,
+        hint: 'See `device consents`.',
+      });
     },
     audit: (limit) => registry.listAudit(limit),
+    alarms: () => registry.listAlarms(),
     async close() {
       await ca.close();
       registry.close();
     },
   };
+}
+
+function toListing(device: Device): DeviceListing {
+  const { presharedKey: _psk, csr: _csr, deviceKey: _key, ...listing } = device;
+  return listing;
 }

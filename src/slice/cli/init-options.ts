@@ -23,6 +23,7 @@ export interface InitFlags {
   readonly wireguardPort?: string;
   readonly caPort?: string;
   readonly crlPort?: string;
+  readonly operator?: string;
   readonly quota?: string;
   readonly rateLimit?: string;
   readonly confirmSeconds?: string;
@@ -58,6 +59,7 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
     wireguardPort: numberOf('--wireguard-port', flags.wireguardPort),
     caPort: numberOf('--ca-port', flags.caPort),
     crlPort: numberOf('--crl-port', flags.crlPort),
+    operator: flags.operator,
     quota: numberOf('--quota', flags.quota),
     rateLimit: perSecond === undefined ? undefined : { burst: Math.ceil(perSecond * 6), perSecond },
     confirmSeconds: numberOf('--confirm-seconds', flags.confirmSeconds),

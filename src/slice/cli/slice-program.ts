@@ -55,6 +55,7 @@ export async function sliceProgram(argv: readonly string[], context: CommandCont
     .option('--wireguard-port <port>', 'UDP port (default 51820)')
     .option('--ca-port <port>', 'port of step-ca, inside (default 9443)')
     .option('--crl-port <port>', 'port of the CRL, inside (default 9080)')
+    .option('--operator <name>', 'who consents to re-enrollments, as it stands in what is signed (default "operator")')
     .option('--quota <devices>', 'how many laptops the customer may have (default 200)')
     .option('--rate-limit <per-second>', 'requests a second from one address (default 20, in bursts of 120)')
     .option('--confirm-seconds <seconds>', 'time a laptop has to confirm (default 900)')

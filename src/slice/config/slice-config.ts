@@ -4,7 +4,7 @@ import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { policy } from '../../protocol/challenge.ts';
-import { base64urlOf, digestText, ipv4, ipv4Cidr, slug, text, wireguardKey } from '../../protocol/common.ts';
+import { base64urlOf, digestText, ipv4, ipv4Cidr, p256Jwk, slug, text, wireguardKey } from '../../protocol/common.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
@@ -39,6 +39,11 @@ export const sliceConfig = z.strictObject({
     keepaliveSeconds: z.int().min(5).max(120),
   }),
   ca: z.strictObject({ port, crlPort: port, gatewayKid: digestText, yubikeyKid: digestText }),
+  /** Who may consent to re-enrollments: the private key is the operator's, and the gateway never has it. */
+  operators: z
+    .array(z.strictObject({ name: text(100), key: p256Jwk }))
+    .min(1)
+    .max(32),
   policy,
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),

@@ -25,8 +25,8 @@ export interface SlicePaths {
     readonly tlsKey: string;
     readonly provisionerKey: string;
   };
-  /** What only the operator needs: the key of step-ca's provisioner `yubikey`. The gateway never opens it. */
-  readonly operator: { readonly dir: string; readonly provisionerKey: string };
+  /** What only the operator needs: the key of step-ca's provisioner `yubikey`, and the one that signs consents. The gateway never opens them. */
+  readonly operator: { readonly dir: string; readonly provisionerKey: string; readonly consentKey: string };
   /** Stands in for the public web PKI when no TLS certificate is given. */
   readonly webCa: { readonly dir: string; readonly certificate: string; readonly key: string };
   readonly wireguard: { readonly dir: string; readonly privateKey: string };
@@ -64,7 +64,11 @@ export function slicePaths(dir: string): SlicePaths {
       tlsKey: at('gateway', 'tls.key'),
       provisionerKey: at('gateway', 'provisioner.key'),
     },
-    operator: { dir: at('operator'), provisionerKey: at('operator', 'provisioner.key') },
+    operator: {
+      dir: at('operator'),
+      provisionerKey: at('operator', 'provisioner.key'),
+      consentKey: at('operator', 'consent.key'),
+    },
     webCa: { dir: at('web-ca'), certificate: at('web-ca', 'root.crt'), key: at('web-ca', 'root.key') },
     wireguard: { dir: at('wireguard'), privateKey: at('wireguard', 'private.key') },
     fleet: at('fleet.json'),

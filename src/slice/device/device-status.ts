@@ -16,5 +16,7 @@ export async function readDeviceStatus(
     { deviceId, body, typ: TYP.status, schema: statusRequest, maxBytes: LIMITS.status },
     request,
   );
-  return answerDevice(slice, body, device, { askFleet: true });
+  const answer = await answerDevice(slice, body, device, { askFleet: true });
+  if (device.state === 'ended' && device.toldAt === null) await slice.registry.markTold(device.id, slice.clock.now());
+  return answer;
 }

@@ -127,6 +127,7 @@ async function reserve(
     host: statement.host,
     ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),
     ...(statement.consentId === undefined ? {} : { consentId: statement.consentId }),
+    consentTrust: { slug: slice.config.customer.slug, operators: slice.config.operators },
     network: networkOf(slice.config.inside),
     quota: slice.config.quota.devices,
     now: slice.clock.now(),

@@ -1,4 +1,5 @@
 import { toKiwiError } from '../../core/errors.ts';
+import type { Device } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { syncPeer } from './sync-peer.ts';
 
@@ -9,11 +10,20 @@ import { syncPeer } from './sync-peer.ts';
 export async function settleEnded(slice: SliceContext, deviceId: string): Promise<void> {
   try {
     const device = await slice.registry.findDevice(deviceId);
-    if (device !== undefined) await syncPeer(slice, device.wireguardPublicKey);
+    if (device !== undefined) await removePeer(slice, device);
     await revokeWanted(slice);
   } catch (error) {
     slice.log.warn({ deviceId, code: toKiwiError(error).code }, 'an ended device is not settled yet');
   }
+}
+
+/** Once more what another process has ended, or an endpoint that was away. @throws KiwiError `endpoint-unavailable` */
+export async function removePeer(
+  slice: Pick<SliceContext, 'registry' | 'endpoint'>,
+  device: Pick<Device, 'id' | 'wireguardPublicKey'>,
+): Promise<void> {
+  await syncPeer(slice, device.wireguardPublicKey);
+  await slice.registry.markDone(device.id, 'peer');
 }
 
 /**

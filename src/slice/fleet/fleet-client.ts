@@ -18,11 +18,17 @@ export interface FleetQuestion {
 export interface FleetClient {
   /** Never rejects: a Fleet that does not answer is an answer. */
   look(question: FleetQuestion): Promise<FleetView>;
+  /**
+   * Deletes the host of a laptop, unless it enrolled in Fleet since then. Not there is fine.
+   * @throws Error when Fleet does not answer or does not let us
+   */
+  forget(question: FleetQuestion): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 const host = z.object({
+  id: z.int().nonnegative(),
   status: z.string().max(50),
   uuid: z.string().max(200),
   hardware_serial: z.string().max(200).optional(),
@@ -51,19 +57,20 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
     connections: 4,
   });
   const cache = new Map<string, { at: number; view: Promise<FleetView> }>();
-  const get = async (path: string): Promise<{ status: number; value: unknown }> => {
+  const ask = async (path: string, method: 'GET' | 'DELETE' = 'GET'): Promise<{ status: number; value: unknown }> => {
     const response = await request(`${config.url}${path}`, {
+      method,
       dispatcher: agent,
       headers: { authorization: `Bearer ${config.apiToken}`, accept: 'application/json' },
     });
     const text = await response.body.text();
     return { status: response.statusCode, value: response.statusCode === 200 ? JSON.parse(text) : undefined };
   };
-  const ask = async (question: FleetQuestion): Promise<FleetView> => {
+  const view = async (question: FleetQuestion): Promise<FleetView> => {
     try {
       const identifier = question.uuid ?? question.serial;
       if (identifier === undefined) return { ...UNREACHABLE, reachable: true };
-      const { status, value } = await get(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+      const { status, value } = await ask(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
       if (status === 404) return { ...UNREACHABLE, reachable: true };
       if (status !== 200) return UNREACHABLE;
       const parsed = z.object({ host }).safeParse(value);
@@ -72,19 +79,32 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
       return UNREACHABLE;
     }
   };
+  const forget = async (question: FleetQuestion): Promise<void> => {
+    const identifier = question.uuid ?? question.serial;
+    if (identifier === undefined) return;
+    const { status, value } = await ask(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+    if (status === 404) return;
+    const found = z.object({ host }).safeParse(value);
+    if (!found.success) throw new Error(`Fleet answered ${status}`);
+    const { id, last_enrolled_at: enrolled } = found.data.host;
+    if (!isIt(found.data.host, question) || Date.parse(enrolled ?? '') > question.since) return;
+    const deleted = await ask(`/api/v1/fleet/hosts/${id}`, 'DELETE');
+    if (deleted.status !== 200 && deleted.status !== 404) throw new Error(`Fleet answered ${deleted.status}`);
+  };
   return {
+    forget,
     look(question) {
       const now = clock.monotonic();
       for (const [key, entry] of cache) if (now - entry.at >= CACHE_MS) cache.delete(key);
       const key = JSON.stringify([question.uuid, question.serial, question.since]);
-      const entry = cache.get(key) ?? { at: now, view: ask(question) };
+      const entry = cache.get(key) ?? { at: now, view: view(question) };
       cache.set(key, entry);
       return entry.view;
     },
     async reachable() {
       try {
         // One host is asked for; without the right token Fleet answers 401.
-        return (await get('/api/v1/fleet/hosts?per_page=1')).status === 200;
+        return (await ask('/api/v1/fleet/hosts?per_page=1')).status === 200;
       } catch {
         return false;
       }
@@ -93,14 +113,16 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
   };
 }
 
+/** The lookup takes names, UUIDs and serials alike and answers with any one of several: it must be this laptop. */
+function isIt(found: z.infer<typeof host>, { uuid, serial }: FleetQuestion): boolean {
+  return (
+    (uuid === undefined || sameText(found.uuid, uuid)) &&
+    (serial === undefined || found.hardware_serial === undefined || sameText(found.hardware_serial, serial))
+  );
+}
+
 function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView {
-  // The lookup takes names, UUIDs and serials alike and answers with any one of several: it must be this laptop.
-  const isIt =
-    (question.uuid === undefined || sameText(found.uuid, question.uuid)) &&
-    (question.serial === undefined ||
-      found.hardware_serial === undefined ||
-      sameText(found.hardware_serial, question.serial));
-  if (!isIt) return { ...UNREACHABLE, reachable: true };
+  if (!isIt(found, question)) return { ...UNREACHABLE, reachable: true };
   const online = found.status === 'online';
   const orbitVersion = found.orbit_version ?? null;
   const osqueryVersion = found.osquery_version === '' ? null : (found.osquery_version ?? null);

@@ -12,6 +12,7 @@ import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { EKU } from '../../pki/roles.ts';
+import type { P256Jwk } from '../../protocol/common.ts';
 import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
@@ -43,6 +44,8 @@ export interface InitOptions {
   readonly caPort?: number;
   readonly crlPort?: number;
   readonly quota?: number;
+  /** Who consents to re-enrollments, as it stands in what is signed. */
+  readonly operator?: string;
   readonly rateLimit?: SliceConfig['rateLimit'];
   readonly confirmSeconds?: number;
   readonly sessionSeconds?: number;
@@ -98,9 +101,11 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
   }
   const gatewayProvisioner = generateP256();
   const yubikeyProvisioner = generateP256();
+  const operatorKey = generateP256();
   const wireguard = generateWireguardKey();
   const config = configOf(options, {
     wireguardPublicKey: wireguard.publicKey,
+    operatorKey: publicJwk(operatorKey),
     gatewayKid: jwkThumbprint(publicJwk(gatewayProvisioner)),
     yubikeyKid: jwkThumbprint(publicJwk(yubikeyProvisioner)),
   });
@@ -120,6 +125,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
   );
   await writeKey(paths.gateway.provisionerKey, gatewayProvisioner);
   await writeKey(paths.operator.provisionerKey, yubikeyProvisioner);
+  await writeKey(paths.operator.consentKey, operatorKey);
   await writeDurableFile(paths.wireguard.privateKey, `${wireguard.privateKey}\n`, 0o600);
   await writeDurableFile(paths.yubicoRoots, await yubicoRoots(options.yubicoRootFile), 0o600);
   if (options.fleet !== undefined) await writeFleetConfig(draft, options.fleet);
@@ -130,7 +136,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
 
 function configOf(
   options: InitOptions,
-  made: { wireguardPublicKey: string; gatewayKid: string; yubikeyKid: string },
+  made: { wireguardPublicKey: string; operatorKey: P256Jwk; gatewayKid: string; yubikeyKid: string },
 ): SliceConfig {
   const url = parseUrl(options.gatewayUrl);
   const listenPort = url.port === '' ? 443 : Number(url.port);
@@ -161,6 +167,7 @@ function configOf(
       gatewayKid: made.gatewayKid,
       yubikeyKid: made.yubikeyKid,
     },
+    operators: [{ name: options.operator ?? 'operator', key: made.operatorKey }],
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     windows: { sessionSeconds: options.sessionSeconds ?? 300, confirmSeconds: options.confirmSeconds ?? 900 },
     quota: { devices: options.quota ?? 200 },

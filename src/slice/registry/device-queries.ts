@@ -3,6 +3,7 @@ import { endDevice, isBurned } from './end-device.ts';
 import type {
   AuditEntry,
   Device,
+  DutyKind,
   Millis,
   ReservationRefusal,
   GrantRefusal,
@@ -119,6 +120,30 @@ export function deviceQueries(db: SqliteDatabase) {
       if (!end(deviceId, reason, now)) return 'unchanged';
       insertAudit(db, audit, now);
       return 'ended';
+    },
+    markTold(deviceId: string, now: Millis): undefined {
+      db.run("UPDATE device SET told_at = ? WHERE id = ? AND state = 'ended' AND told_at IS NULL", now, deviceId);
+    },
+    listDuties(kind: DutyKind, limit: number): Device[] {
+      return db
+        .all(
+          'SELECT device.* FROM duty JOIN device ON device.id = duty.device_id WHERE kind = ? ORDER BY since LIMIT ?',
+          kind,
+          limit,
+        )
+        .map(toDevice);
+    },
+    markDone(deviceId: string, kind: DutyKind): undefined {
+      db.run('DELETE FROM duty WHERE kind = ? AND device_id = ?', kind, deviceId);
+    },
+    findLiveTwin({ uuid, serial }: Pick<Device['host'], 'uuid' | 'serial'>): { id: string } | undefined {
+      const row = db.get(
+        `SELECT id FROM device WHERE state <> 'ended'
+         AND (lower(json_extract(host, '$.uuid')) = lower(?) OR lower(json_extract(host, '$.serial')) = lower(?)) LIMIT 1`,
+        uuid ?? null,
+        serial ?? null,
+      );
+      return row === undefined ? undefined : { id: String(row['id']) };
     },
     unconfirmedDevices(now: Millis): Device[] {
       return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);

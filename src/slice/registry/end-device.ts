@@ -13,6 +13,11 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   );
   if (changed === 0) return false;
   forgetFingerprint(db, deviceId);
+  db.run("INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, 'peer', ?)", deviceId, now);
+  // Fleet can still lock and wipe a lost laptop, as long as it knows it.
+  if (reason !== 'lost') {
+    db.run("INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, 'fleet-host', ?)", deviceId, now);
+  }
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
   db.run(
     'UPDATE certificate SET revoke_why = ? WHERE device_id = ? AND revoke_why IS NULL AND not_after > ?',

@@ -94,5 +94,10 @@ export function keyQueries(db: SqliteDatabase) {
     listAudit(limit: number): AuditRecord[] {
       return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
     },
+    listAlarms(): AuditRecord[] {
+      return db
+        .all("SELECT * FROM audit WHERE decision = 'alarm' AND device_id IS NOT NULL ORDER BY id DESC LIMIT 1000")
+        .map(toAudit);
+    },
   };
 }

@@ -69,6 +69,17 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
   CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
   `,
+  // What is still to be done elsewhere for a device that has ended, by whichever process; when its laptop heard of it. Consents are
+  // worth what their signature is. Alarms are listed, and raised once each.
+  `
+  CREATE TABLE duty (
+    device_id TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('peer', 'fleet-host')), since INTEGER NOT NULL,
+    PRIMARY KEY (kind, device_id)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE device ADD COLUMN told_at INTEGER;
+  ALTER TABLE consent ADD COLUMN jws TEXT NOT NULL DEFAULT '';
+  CREATE INDEX audit_alarm ON audit (device_id) WHERE decision = 'alarm';
+  `,
 ];
 
 /** Brings a database to the newest form. Safe to repeat, and with several processes at once. */

@@ -2,6 +2,7 @@ import type { P256Jwk } from '../../protocol/common.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
+import type { ConsentTrust } from '../consent/open-consent.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;
@@ -90,7 +91,12 @@ export interface Device {
   readonly endReason: EndReason | null;
   /** The device that this one takes the place of, once it is granted. */
   readonly supersedes: string | null;
+  /** When the laptop was first told that it has ended. */
+  readonly toldAt: Millis | null;
 }
+
+/** What is left to do for a device that has ended: its peer, its host in Fleet. */
+export type DutyKind = 'peer' | 'fleet-host';
 
 /** What became of a statement: stored under its attempt, with the hash of the bytes that were sent. */
 export interface Outcome {
@@ -109,6 +115,8 @@ export interface Consent {
   readonly createdAt: Millis;
   readonly expiresAt: Millis;
   readonly usedAt: Millis | null;
+  /** What the operator signed: what else stands here is for finding it. */
+  readonly jws: string;
 }
 
 export interface AuditEntry {
@@ -145,6 +153,8 @@ export interface ReservationRequest {
   readonly host: Statement['host'];
   readonly priorDeviceId?: string;
   readonly consentId?: string;
+  /** Whose consents count. */
+  readonly consentTrust: ConsentTrust;
   readonly network: { readonly first: number; readonly last: number; readonly reserved: readonly number[] };
   readonly quota: number;
   readonly now: Millis;
@@ -233,12 +243,25 @@ export interface Registry {
   /** Ends a device: fingerprint, address and host name are free at once, its certificates are to be revoked. Safe to repeat. */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;
+  /** The laptop of an ended device was told so. The first time counts. */
+  markTold(deviceId: string, now: Millis): Promise<void>;
+  /** Ended devices for which something is left to do, the oldest first. */
+  listDuties(kind: DutyKind, limit: number): Promise<Device[]>;
+  markDone(deviceId: string, kind: DutyKind): Promise<void>;
+  /** A live device on the same machine, by what Fleet knows machines by. */
+  findLiveTwin(host: Pick<Statement['host'], 'uuid' | 'serial'>): Promise<Pick<Device, 'id'> | undefined>;
 
   addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): Promise<void>;
+  /** The newest first. */
+  listConsents(): Promise<Consent[]>;
+  /** From now on nobody can use it. @returns false when there is no such consent that is unused */
+  withdrawConsent(id: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   audit(entry: AuditEntry, now: Millis): Promise<void>;
   /** The newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
+  /** Alarms that name a device, the newest first. */
+  listAlarms(): Promise<AuditRecord[]>;
 
   /** Upkeep for quiet moments: what was deleted is gone from the disk afterwards. */
   tidy(): Promise<void>;

@@ -1,8 +1,12 @@
-import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import { digest } from '../../core/bytes.ts';
+import type { Consent } from '../../protocol/consent.ts';
+import { fingerprintDigestInput, type Fingerprint } from '../../protocol/fingerprint.ts';
+import { openConsent } from '../consent/open-consent.ts';
 import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
+import { toConsent } from './consent-queries.ts';
 import type { Device, ReservationRefusal, ReservationRequest } from './registry.ts';
 import { fingerprintOf, toDevice, toSession, toYubikey } from './rows.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 /**
  * The transaction of protocol.md, to be run under the write lock: everything that depends on what others do at the same time is
@@ -79,24 +83,21 @@ interface Place {
  * (crash, reinstall), and nobody else could have sent this.
  */
 function placeOf(db: SqliteDatabase, request: ReservationRequest): Place | ReservationRefusal {
-  const candidates = liveDevicesLike(db, request);
-  let same: (typeof candidates)[number] | undefined;
-  for (const candidate of candidates) {
+  let same: (Candidate & { onNewMainboard: boolean }) | undefined;
+  let strangers: { candidate: Candidate; why: string } | undefined;
+  for (const candidate of liveDevicesLike(db, request)) {
     const match = matchFingerprints(candidate.components, request.fingerprint.components);
-    if (match === 'clone') {
-      return { refused: 'fingerprint-clone', with: candidate.id, why: 'equal UUID, other components differ' };
-    }
-    if (match === 'same') {
+    const clone = match === 'clone' ? 'equal UUID, other components differ' : 'another laptop with the same device key';
+    const isClone = match === 'clone' || (match === 'different' && candidate.sharesKey);
+    if (match === 'same' || (isClone && typeof findConsent(db, request, candidate, true) === 'object')) {
       if (same !== undefined) {
         return { refused: 'fingerprint-clone', with: candidate.id, why: `matches ${same.id} as well` };
       }
-      same = candidate;
-    }
+      same = { ...candidate, onNewMainboard: isClone };
+    } else if (isClone) strangers ??= { candidate, why: clone };
   }
-  for (const candidate of candidates) {
-    if (candidate.id !== same?.id && candidate.sharesKey) {
-      return { refused: 'fingerprint-clone', with: candidate.id, why: 'another laptop with the same device key' };
-    }
+  if (strangers !== undefined) {
+    return { refused: 'fingerprint-clone', with: strangers.candidate.id, why: strangers.why };
   }
   const named = request.consentId !== undefined || request.priorDeviceId !== undefined;
   if (same === undefined) {
@@ -105,36 +106,60 @@ function placeOf(db: SqliteDatabase, request: ReservationRequest): Place | Reser
   if (request.priorDeviceId !== undefined && request.priorDeviceId !== same.id) {
     return { refused: 'consent-refused', why: `the laptop is ${same.id}` };
   }
-  const consent =
-    request.consentId === undefined
-      ? db.get(
-          'SELECT * FROM consent WHERE device_id = ? AND used_at IS NULL AND expires_at > ? ORDER BY created_at LIMIT 1',
-          same.id,
-          request.now,
-        )
-      : db.get('SELECT * FROM consent WHERE id = ?', request.consentId);
-  if (consent !== undefined) {
-    const flaw = consentFlaw(consent, same.id, request.now);
-    return flaw === undefined
-      ? { supersedes: same.id, consentId: String(consent['id']) }
-      : { refused: 'consent-refused', why: flaw };
-  }
-  if (request.consentId !== undefined) return { refused: 'consent-refused', why: 'no such consent' };
+  const consent = findConsent(db, request, same, same.onNewMainboard);
+  if (typeof consent === 'string') return { refused: 'consent-refused', why: consent };
+  if (consent !== undefined) return { supersedes: same.id, consentId: consent.consentId };
   if (same.state === 'pending' && same.yubikeySerial === request.yubikeySerial) return { supersedes: same.id };
   return { refused: 'fingerprint-known', with: same.id, why: `${same.state}, without consent` };
 }
 
-function consentFlaw(consent: Row, deviceId: string, now: number): string | undefined {
-  if (consent['device_id'] !== deviceId) return 'it is for another laptop';
-  if (consent['used_at'] !== null) return 'it was used';
-  return Number(consent['expires_at']) <= now ? 'it is out of date' : undefined;
+/**
+ * The consent that may be spent on a device: the one that the statement names, or an unused one for the device. Its signature is checked
+ * here, where it is spent.
+ *
+ * @param onNewMainboard what looks like a copy is the same laptop on other hardware: the operator must have said that he knows
+ * @returns why, when there are consents but none that counts; undefined when there is none
+ */
+function findConsent(
+  db: SqliteDatabase,
+  request: ReservationRequest,
+  { id: deviceId, components }: Candidate,
+  onNewMainboard: boolean,
+): Consent | string | undefined {
+  const { consentId, consentTrust, now } = request;
+  const rows =
+    consentId === undefined
+      ? db.all(
+          'SELECT * FROM consent WHERE device_id = ? AND used_at IS NULL AND expires_at > ? ORDER BY created_at',
+          deviceId,
+          now,
+        )
+      : db.all('SELECT * FROM consent WHERE id = ?', consentId);
+  // From the components and not from the row's digest, as the match is.
+  const fingerprint = digest(fingerprintDigestInput(components));
+  let flaw = consentId === undefined ? undefined : 'no such consent';
+  for (const { id, usedAt, jws } of rows.map(toConsent)) {
+    const consent = openConsent(jws, consentTrust, { deviceId, fingerprint, now });
+    if (usedAt !== null) flaw = 'used already';
+    else if (typeof consent === 'string') flaw = consent;
+    else if (consent.consentId !== id) flaw = 'not the one that was signed';
+    else if (onNewMainboard && !consent.newMainboard) flaw = 'for the same hardware';
+    else return consent;
+  }
+  return flaw;
+}
+
+interface Candidate {
+  readonly id: string;
+  readonly state: string;
+  readonly yubikeySerial: number;
+  /** Its device key or tunnel key is the laptop's. */
+  readonly sharesKey: boolean;
+  readonly components: Fingerprint['components'];
 }
 
 /** Live devices that have a component, the device key or the tunnel key in common with the laptop. */
-function liveDevicesLike(
-  db: SqliteDatabase,
-  request: ReservationRequest,
-): { id: string; state: string; yubikeySerial: number; sharesKey: boolean; components: Fingerprint['components'] }[] {
+function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): Candidate[] {
   const ids = new Set<string>();
   for (const { kind, hmac } of findable(request.fingerprint)) {
     for (const row of db.all('SELECT device_id FROM fingerprint WHERE hmac = ? AND kind = ?', hmac, kind)) {

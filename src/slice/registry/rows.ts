@@ -94,6 +94,7 @@ export function toDevice(row: Row): Device {
     endedAt: numberOrNull(row, 'ended_at'),
     endReason: textOrNull(row, 'end_reason') as EndReason | null,
     supersedes: textOrNull(row, 'supersedes'),
+    toldAt: numberOrNull(row, 'told_at'),
   };
 }
 

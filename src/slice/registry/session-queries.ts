@@ -1,4 +1,4 @@
-import type { AuditEntry, Consent, Millis, Outcome, Session, SessionLimits, SessionRefusal } from './registry.ts';
+import type { AuditEntry, Millis, Outcome, Session, SessionLimits, SessionRefusal } from './registry.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -83,16 +83,6 @@ export function sessionQueries(db: SqliteDatabase) {
     findOutcome(attemptId: string): Outcome | undefined {
       const row = db.get('SELECT * FROM outcome WHERE attempt_id = ?', attemptId);
       return row === undefined ? undefined : toOutcome(row);
-    },
-    addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): undefined {
-      db.run(
-        'INSERT INTO consent (id, device_id, created_at, expires_at) VALUES (?, ?, ?, ?)',
-        consent.id,
-        consent.deviceId,
-        consent.createdAt,
-        consent.expiresAt,
-      );
-      insertAudit(db, audit, consent.createdAt);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { sessionQueries } from './session-queries.ts';
+import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
 import type { Registry } from './registry.ts';
@@ -20,7 +21,7 @@ const READS = /^(find|list|live|revocationsWanted|abandoned|unconfirmed)/;
 /** The registry in one SQLite file (WAL, 0600). Opens it or makes it. */
 export function createSqliteRegistry(file: string): Registry {
   const db = openSqliteDatabase(file);
-  const sync: Sync = { ...keyQueries(db), ...sessionQueries(db), ...deviceQueries(db) };
+  const sync: Sync = { ...keyQueries(db), ...sessionQueries(db), ...deviceQueries(db), ...consentQueries(db) };
   const entries = Object.entries(sync).map(([name, method]) => {
     const reads = READS.test(name);
     const run = method as (...values: unknown[]) => unknown;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { toKiwiError } from '../../core/errors.ts';
-import { revokeWanted, settleEnded } from '../enrollment/settle-ended.ts';
+import { forgetFleetHosts } from '../enrollment/forget-fleet-hosts.ts';
+import { removePeer, revokeWanted, settleEnded } from '../enrollment/settle-ended.ts';
 import type { AuditEntry } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 
@@ -9,6 +10,8 @@ const INTERVAL_MS = 2000;
 
 /** How often the endpoint is compared with the registry, in rounds. */
 const RECONCILE_EVERY = 15;
+/** How often Fleet is asked to forget hosts, in rounds. */
+const FLEET_EVERY = 3;
 
 /**
  * One round of what nobody asks for: takes back devices that were never confirmed and reservations that a crash left, forgets keys
@@ -32,6 +35,9 @@ export async function reap(slice: SliceContext): Promise<void> {
       await settleEnded(slice, device.id);
     }
   });
+  await attempt(slice, 'peers of ended devices', async () => {
+    for (const device of await registry.listDuties('peer', 100)) await removePeer(slice, device);
+  });
   await attempt(slice, 'sessions', () => registry.forgetSessions(now));
   await attempt(slice, 'revocations', () => revokeWanted(slice));
 }
@@ -46,6 +52,7 @@ export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promi
       throw error;
     }
     await reap(slice);
+    if (round % FLEET_EVERY === 0) await attempt(slice, 'hosts in Fleet', () => forgetFleetHosts(slice));
     if (round % RECONCILE_EVERY === 0) {
       await attempt(slice, 'peers', () => reconcilePeers(slice));
       await attempt(slice, 'the registry', () => slice.registry.tidy());

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
+import type { Consent } from '../../../src/protocol/consent.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
+import { openSlice, type ConsentWish, type OperatorSlice } from '../../../src/slice/open-slice.ts';
 import {
   newHello,
   newLaptop,
@@ -67,3 +69,18 @@ export async function livingDevices(slice: TestSlice): Promise<string[]> {
 }
 
 export const readText = (file: string): string => readFileSync(file, 'utf8');
+
+/** What an operator does at the slice's folder. */
+export async function asOperator<T>(slice: TestSlice, work: (operator: OperatorSlice) => Promise<T>): Promise<T> {
+  const operator = await openSlice(slice.dir, slice.clock);
+  try {
+    return await work(operator);
+  } finally {
+    await operator.close();
+  }
+}
+
+export const consentTo = (slice: TestSlice, device: string, wish: Partial<ConsentWish> = {}): Promise<Consent> =>
+  asOperator(slice, (operator) =>
+    operator.consentToReenrollment(device, { hours: 1, why: 'new disk', newMainboard: false, ...wish }),
+  );

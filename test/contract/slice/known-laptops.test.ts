@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { parseCertificate } from '../../../src/pki/certificate.ts';
@@ -7,7 +5,7 @@ import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import { newLaptop, newMachine, sendConfirm, sendStatement } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { codeOf, enroll, seal, start } from './enrolling.ts';
+import { codeOf, consentTo, enroll, seal, start } from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -35,16 +33,10 @@ describe('a laptop that is known', () => {
     const first = await enroll(slice, key, laptop);
     const { registry } = slice.running.context;
     await registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
-    const consent = {
-      id: randomUUID(),
-      deviceId: first.grant.deviceId,
-      createdAt: Date.now(),
-      expiresAt: Date.now() + 3_600_000,
-    };
-    await registry.addConsent(consent, audit);
+    const { consentId } = await consentTo(slice, first.grant.deviceId);
     const again = newLaptop({ machine: laptop.machine, hostName: laptop.hostName });
     const second = await start(slice, key, again);
-    second.statement.consentId = consent.id;
+    second.statement.consentId = consentId;
     second.statement.priorDeviceId = first.grant.deviceId;
     const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
     expect(codeOf(answer), answer.body).toBe('ok');
@@ -54,7 +46,7 @@ describe('a laptop that is known', () => {
     expect(slice.endpoint.peers.has(again.wireguardPublicKey)).toBe(true);
     // A consent is good once.
     const third = await start(slice, key, newLaptop({ machine: laptop.machine }));
-    third.statement.consentId = consent.id;
+    third.statement.consentId = consentId;
     const refused = await sendStatement(slice.gateway, third.sessionId, await seal(third, key));
     expect(codeOf(refused)).toBe('consent-refused');
   });

@@ -1,10 +1,14 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 import { base64url, digest, sha256 } from '../../../../src/core/bytes.ts';
 import { makeCsr } from '../../../../src/pki/csr.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import { fingerprintDigestInput, type Fingerprint } from '../../../../src/protocol/fingerprint.ts';
 import type { Statement } from '../../../../src/protocol/statement.ts';
+import { readSliceConfig } from '../../../../src/slice/config/slice-config.ts';
+import { slicePaths } from '../../../../src/slice/config/slice-paths.ts';
+import { signConsent } from '../../../../src/slice/consent/sign-consent.ts';
 import { fingerprintOf } from '../../../world/protocol-client.ts';
 import type { Attack, Siege } from '../siege.ts';
 
@@ -176,20 +180,30 @@ const consent: readonly Claim[] = [
   },
   ...(
     [
-      ['a consent for another laptop', 'unconfirmed', 3_600_000, null, /another laptop/],
-      ['a consent that was used', 'victim', 3_600_000, 1, /used/],
-      ['a consent that is out of date', 'victim', -1000, null, /out of date/],
+      ['a consent that nobody signed', 'victim', undefined, null, /not signed/],
+      ['a consent for another laptop', 'unconfirmed', 1, null, /another laptop/],
+      ['a consent that was used', 'victim', 1, 1, /used/],
+      ['a consent that is out of date', 'victim', -1, null, /out of date/],
     ] as const
-  ).map(([name, whose, forMs, usedAt, why]): Claim => {
-    const id = randomUUID();
+  ).map(([name, whose, hours, usedAt, why]): Claim => {
+    let id = '';
     return {
       name,
       code: 'consent-refused',
       why,
-      prepare: (siege) => {
-        const values = [id, siege[whose].deviceId, Date.now(), Date.now() + forMs, usedAt];
-        siege.change('INSERT INTO consent VALUES (?, ?, ?, ?, ?)', ...values);
-        return Promise.resolve();
+      prepare: async (siege) => {
+        const { deviceId, statement } = siege[whose];
+        const device = { id: deviceId, fingerprintDigest: statement.fingerprint.digest };
+        const wish = { hours: hours ?? 1, why: 'x', newMainboard: false };
+        const { operator } = slicePaths(siege.world.sliceDir);
+        const config = await readSliceConfig(siege.world.sliceDir);
+        const { consent, jws } = await signConsent(config, readFileSync(operator.consentKey), device, wish, Date.now());
+        id = consent.consentId;
+        const values = [id, deviceId, Date.now(), 9e15, usedAt, hours === undefined ? 'x' : jws];
+        siege.change(
+          'INSERT INTO consent (id, device_id, created_at, expires_at, used_at, jws) VALUES (?, ?, ?, ?, ?, ?)',
+          ...values,
+        );
       },
       machine: ({ victim }) => victim.machine,
       claim: (s) => ({ ...s, consentId: id }),

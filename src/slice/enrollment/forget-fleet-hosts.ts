@@ -1,0 +1,27 @@
+import { toKiwiError } from '../../core/errors.ts';
+import type { SliceContext } from '../slice-context.ts';
+
+/** A Fleet that refuses for so long refuses for good: its token may not delete. */
+const GIVE_UP_MS = 7 * 86_400_000;
+const AT_ONCE = 20;
+
+/**
+ * Takes the hosts of ended devices out of Fleet, so that a laptop that enrolls again is there once. Not while a live device is the same
+ * machine: Fleet knows it by the same record. A failure is tried again in the next round.
+ */
+export async function forgetFleetHosts({ registry, fleet, clock, log }: SliceContext): Promise<void> {
+  if (fleet === undefined) return;
+  for (const device of await registry.listDuties('fleet-host', AT_ONCE)) {
+    const { host, endedAt } = device;
+    const since = endedAt ?? device.createdAt;
+    if ((await registry.findLiveTwin(host)) === undefined) {
+      try {
+        await fleet.client.forget({ uuid: host.uuid, serial: host.serial, since });
+      } catch (error) {
+        if (clock.now() - since < GIVE_UP_MS) throw error;
+        log.warn({ deviceId: device.id, detail: toKiwiError(error).detail }, 'its host stays in Fleet');
+      }
+    }
+    await registry.markDone(device.id, 'fleet-host');
+  }
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { reap } from '../../../src/slice/run/reap.ts';
+import { newLaptop, readStatus, sendConfirm, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
+import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
+import { asOperator, codeOf, enroll, livingDevices, seal, start, type Enrolled } from './enrolling.ts';
+
+let slice: TestSlice;
+let key: ProvisionedKey;
+beforeAll(async () => {
+  slice = await startTestSlice();
+  key = await slice.provision({ serial: 20_000_501 });
+});
+afterAll(() => slice.remove());
+
+async function active(): Promise<Enrolled> {
+  const enrolled = await enroll(slice, key);
+  await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
+  return enrolled;
+}
+
+describe('a device that an operator ends', () => {
+  test.each(['lost', 'offboarded'] as const)('as %s is gone, and its laptop is told so', async (why) => {
+    const { laptop, grant } = await active();
+    await asOperator(slice, async (operator) => {
+      const ended = await operator.endDevices([await operator.findLiveDevice(grant.hostName)], why);
+      expect(ended).toEqual({ revoked: true });
+      await expect(operator.findLiveDevice(grant.hostName)).rejects.toMatchObject({ code: 'device-unknown' });
+    });
+    // The peer is the gateway's to take away.
+    await reap(slice.running.context);
+    expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
+    const { registry } = slice.running.context;
+    expect(await registry.listDuties('peer', 10)).toEqual([]);
+    expect((await registry.findDevice(grant.deviceId))?.toldAt).toBeNull();
+    const answer = readStatus(await sendStatus(slice.gateway, laptop, grant.deviceId));
+    expect(answer).toMatchObject({ state: 'ended', endReason: why, fleet: null });
+    expect((await registry.findDevice(grant.deviceId))?.toldAt).toBeGreaterThan(0);
+    const again = await start(slice, key, newLaptop({ machine: laptop.machine }));
+    expect(codeOf(await sendStatement(slice.gateway, again.sessionId, await seal(again, key)))).toBe('ok');
+  });
+
+  test('has its host forgotten in Fleet, but for a lost one', async () => {
+    const [lost, gone] = [await active(), await active()];
+    await asOperator(slice, async (operator) => {
+      await operator.endDevices([await operator.findLiveDevice(lost.grant.deviceId)], 'lost');
+      await operator.endDevices([await operator.findLiveDevice(gone.grant.deviceId)], 'offboarded');
+    });
+    const duties = (await slice.running.context.registry.listDuties('fleet-host', 100)).map(({ id }) => id);
+    expect([duties.includes(lost.grant.deviceId), duties.includes(gone.grant.deviceId)]).toEqual([false, true]);
+  });
+
+  test('with all others: the customer leaves', async () => {
+    await active();
+    await asOperator(slice, async (operator) => {
+      const live = (await operator.listDevices()).filter(({ state }) => state !== 'ended');
+      await operator.endDevices(live, 'churn');
+    });
+    expect(await livingDevices(slice)).toEqual([]);
+  });
+});
