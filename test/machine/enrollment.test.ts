@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildDeb } from '../contract/linux-package/build.ts';
 import { Customer } from '../e2e/01-enrollment/customer.ts';
 import { INTRANET_URL } from '../world/world.ts';
+import { liveCertificates } from '../e2e/03-interruption/live-devices.ts';
 import { difference, type Digest } from './digest.ts';
 import { enrollMachine } from './enroll-machine.ts';
 import { installPackage, sh } from './install-package.ts';
 import { addMachine } from './join-world.ts';
 import type { Machine } from './machine.ts';
 import { plugInYubiKey, type PluggedYubiKey } from './plug-in-yubikey.ts';
+import { POWER_CUTS } from './power-cuts.ts';
 import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
 
 const TUNNEL = 'kiwi-acme';
@@ -29,9 +31,9 @@ beforeAll(async () => {
   customer = await Customer.create();
   machine = await addMachine(customer.world, { dir: path.join(dir, 'ada'), name: 'ada' });
   serial = await customer.key();
-  yubikey = await plugInYubiKey(machine, customer.world.keyFile(serial));
 }, 600_000);
 afterAll(async (_context, suite) => {
+  console.log(`machine: ${POWER_CUTS.length} power cuts`);
   await removeSuiteFolder(dir, suite);
   await customer.destroy();
 });
@@ -53,14 +55,32 @@ describe('an enrollment on a real machine', () => {
 
   test('installed', async () => {
     const roots = path.join(customer.world.sliceDir, 'msp', 'root.crt');
-    await installPackage(machine, await buildDeb(dir, ['--msp-roots', roots]));
+    await installPackage(machine, await buildDeb(dir, ['--kind', 'test', '--msp-roots', roots]));
     installed = await machine.digest();
+    await inside('sync');
   });
 
-  test('enrolled, green: one device, one peer, one host, a tunnel in the kernel', async () => {
+  test.for(POWER_CUTS)('the power is cut at $point', async ({ point, signed }) => {
+    if (!signed) yubikey = await plugInYubiKey(machine, customer.world.keyFile(serial));
+    const run = await enrollMachine(machine, { env: { KIWISTACK_FAULT: `${point}=power` } });
+    await machine.ended();
+    expect(run.code, run.output).toBeUndefined();
+    expect(
+      run.events.some(({ type }) => type === 'touch-expected'),
+      run.output,
+    ).toBe(point === 'statement:after-act');
+    await machine.boot();
+  });
+
+  test('run again, green: one device, one certificate, one peer, one host, a tunnel in the kernel', async () => {
     const run = await enrollMachine(machine);
     expect(run.code, run.output).toBe(0);
     expect(run.result).toMatchObject({ result: 'green' });
+    expect(
+      run.events.some(({ type }) => type === 'touch-expected'),
+      run.output,
+    ).toBe(false);
+    expect(liveCertificates(customer, serial)).toHaveLength(1);
     await expectGreen();
     expect(await customer.liveDevicesOf(serial)).toHaveLength(1);
     expect(await customer.peers()).toHaveLength(1);
@@ -92,7 +112,6 @@ describe('an enrollment on a real machine', () => {
   test('purged: nothing of the package is left', async () => {
     await inside('apt-get -q -y purge kiwistack-enroll 2>&1');
     expect(difference(delivered, await machine.digest())).toEqual([]);
-    // Restarted meanwhile: the key has to be plugged in again to be pulled; it went with the power.
     expect(yubikey.key.apdus()).toBeGreaterThan(0);
   });
 });

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
 
 import { addKernel } from './add-kernel.ts';
-import { packages, SUITE } from './packages.ts';
+import { forgetOthers, provideDebian } from './provide-debian.ts';
 import { settleRoot } from './settle-root.ts';
 import { MachineError, requireTools, runTool, tools } from './tools.ts';
 import { writeManifest } from './write-manifest.ts';
@@ -15,7 +15,6 @@ const FILES = path.join(HERE, 'files');
 /** Room for what the tests install, and little enough to be filled up by one that wants a full disk. */
 const DISK_SIZE = '4G';
 const NEEDED_MB = 3_000;
-const DAY_MS = 86_400_000;
 
 /** What a machine is started from. */
 export interface Image {
@@ -53,28 +52,21 @@ async function imageKey(): Promise<string> {
 async function build(folder: string, progress: (what: string) => void): Promise<void> {
   const started = performance.now();
   const say = (what: string): void => progress(`${((performance.now() - started) / 1000).toFixed(0)} s  ${what}`);
+  if (process.getuid?.() !== 0) throw new MachineError('the machine is built by root', 'run it again as root');
   await mkdir(CACHE, { recursive: true });
   const { bavail, bsize } = await statfs(CACHE);
   const free = Math.floor((bavail * bsize) / 1_000_000);
   if (free < NEEDED_MB) {
     throw new MachineError(`${NEEDED_MB} MB are needed for the machine's disk, ${free} MB are free`, 'make room');
   }
-  if (process.getuid?.() !== 0) throw new MachineError('the machine is built by root', 'run it again as root');
-  // Beside each other, whoever is first wins; what a killed build left is taken away by the next that ends well.
+  // Two may build at once: whoever is first wins.
   const work = path.join(CACHE, `building-${process.pid}`);
   const root = path.join(work, 'root');
   const out = path.join(work, 'out');
   try {
-    for (const dir of [root, out, path.join(work, 'kernel')]) await mkdir(dir, { recursive: true, mode: 0o755 });
-    say(`installs ${Object.keys(packages).length} Debian packages and what they need (mmdebstrap)`);
-    await runTool(tools.mmdebstrap[0], [
-      '--variant=minbase',
-      '--skip=output/dev',
-      `--include=${Object.keys(packages).join(',')}`,
-      `--customize-hook=${path.join(FILES, 'kernel-hook.sh')}`,
-      SUITE,
-      root,
-    ]);
+    await mkdir(out, { recursive: true, mode: 0o755 });
+    const debian = await provideDebian(CACHE, say);
+    await runTool('/bin/cp', ['-a', '--reflink=auto', `${debian}/.`, work]);
     say('its kernel and initramfs');
     await addKernel({ packageFolder: path.join(work, 'kernel'), root, out, initScript: path.join(FILES, 'init.sh') });
     say('its settings and the hand of the tests');
@@ -90,16 +82,6 @@ async function build(folder: string, progress: (what: string) => void): Promise<
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  await forgetOthers(path.basename(folder));
+  await forgetOthers(CACHE, path.basename(folder));
   say('the machine is ready to boot');
-}
-
-/** Images of older scripts that nobody used for a day, and builds that were killed. */
-async function forgetOthers(key: string): Promise<void> {
-  for (const name of await readdir(CACHE)) {
-    const folder = path.join(CACHE, name);
-    const pid = /^building-(\d+)$/u.exec(name)?.[1];
-    const used = pid === undefined ? Date.now() - (await stat(folder)).mtimeMs < DAY_MS : existsSync(`/proc/${pid}`);
-    if (name !== key && !used) await rm(folder, { recursive: true, force: true });
-  }
 }

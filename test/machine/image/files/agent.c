@@ -210,7 +210,10 @@ static void handle(uint32_t id, char kind, char *payload, uint32_t length) {
     if (t->is_connection) {
       release(t);
       say_end(id, 0);
-    } else if (t->pid > 0) kill(-t->pid, payload[0]);
+    } else if (t->pid > 0 && kill(-t->pid, payload[0])) {
+      /* It has not got so far as to have a group. */
+      kill(t->pid, payload[0]);
+    }
   }
 }
 

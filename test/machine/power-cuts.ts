@@ -1,0 +1,22 @@
+/**
+ * Where the power is cut, one after the other, while one enrollment comes forward: edges of docs/reliability.md that each run passes
+ * that has come so far. Ten, spread over the plan.
+ */
+export const POWER_CUTS = [
+  { point: 'key:after-act', signed: false },
+  { point: 'file:acme.key:written', signed: false },
+  { point: 'slice:after-intent', signed: false },
+  { point: 'statement:after-act', signed: false },
+  { point: 'grant:after-intent', signed: true },
+  { point: 'file:acme.crt:renamed', signed: true },
+  { point: 'trust:after-act', signed: true },
+  { point: 'file:kiwi-acme.conf:written', signed: true },
+  { point: 'agent:after-act', signed: true },
+  { point: 'confirm:after-act', signed: true },
+] as const satisfies readonly PowerCut[];
+
+export interface PowerCut {
+  readonly point: string;
+  /** The signature is on the disk already: the key is not needed any more, and is not plugged in. */
+  readonly signed: boolean;
+}
