@@ -43,13 +43,17 @@ export async function plugInYubiKey(
   try {
     const before = await slotState(pcscd, 0);
     const { port } = servers[0].address() as AddressInfo;
-    const key = await insertKey(port, stateFile, { touch: sensor, faults, pulled: () => undefined });
+    let pulling = false;
+    // With the machine's power it goes by itself.
+    const pulled = (): void => void (pulling ? undefined : close());
+    const key = await insertKey(port, stateFile, { touch: sensor, faults, pulled });
     const { events } = await untilSlotChanged(pcscd, 0, before.events, true);
     return {
       touch: sensor,
       faults,
       key,
       pull: async () => {
+        pulling = true;
         await key.pull();
         if (machine.on) await untilSlotChanged(pcscd, 0, events, false);
         await close();
