@@ -4,6 +4,7 @@ import path from 'node:path';
 import { KiwiError } from '../core/errors.ts';
 import { Journal, undoWasBegun } from '../pipeline/journal.ts';
 import { runPlan, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { askSlice } from './ask-slice.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
@@ -45,6 +46,7 @@ export async function enroll(
       record = undefined;
     }
     if (record?.state === 'active') {
+      await refuseElsewhere(options, record);
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
     // Else the slice may take this laptop for one that is enrolled already.
@@ -83,6 +85,21 @@ export async function enroll(
     await lock.release();
     await removeIfEmpty(stateFolder);
   }
+}
+
+/**
+ * An enrollment that the slice, if it can be asked, does not take for this laptop's own is worse than none.
+ * @throws KiwiError `hardware-changed`, `device-ended`
+ */
+async function refuseElsewhere(
+  { platform, clock, pinnedRoots }: EnrollmentOptions,
+  record: EnrollmentRecord,
+): Promise<void> {
+  const slice = await askSlice(platform, clock, record, pinnedRoots).catch(() => undefined);
+  if (slice?.hardware === 'changed') throw new KiwiError('hardware-changed', { detail: record.device?.hostName ?? '' });
+  if (slice?.state !== 'ended') return;
+  const hint = 'Run `kiwistack-enroll uninstall`, then enroll again.';
+  throw new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know it', hint });
 }
 
 /** @throws KiwiError why the first of the steps that are left could not be undone */

@@ -15,7 +15,7 @@ export async function answerDevice(
   slice: SliceContext,
   body: string,
   device: Pick<Device, 'id' | 'state' | 'endReason'> & Partial<Device>,
-  options: { askFleet?: boolean } = {},
+  options: { askFleet?: boolean; hardware?: DeviceStatus['hardware'] } = {},
 ): Promise<string> {
   const { identity, fleet, clock } = slice;
   const alive = device.state === 'pending' || device.state === 'active';
@@ -25,7 +25,7 @@ export async function answerDevice(
     requestHash: digest(body),
     state: device.state === 'reserved' ? 'pending' : device.state,
     endReason: device.endReason,
-    hardware: null,
+    hardware: options.hardware ?? null,
     serverTime: timestampOf(clock.now()),
     fleet:
       options.askFleet === true && alive && fleet !== undefined

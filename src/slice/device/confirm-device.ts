@@ -3,6 +3,7 @@ import { LIMITS, TYP } from '../../protocol/common.ts';
 import { confirm } from '../../protocol/device-messages.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { answerDevice } from './answer-device.ts';
+import { compareHardware } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage` */
@@ -28,5 +29,6 @@ export async function confirmDevice(
   );
   if (state === 'yubikey-burned') throw new KiwiError(state, { detail: 'before it confirmed' });
   if (state === 'ended') throw new KiwiError('device-ended', { detail: 'its time to confirm is over' });
-  return answerDevice(slice, body, { ...device, state });
+  const hardware = await compareHardware(slice, device, message.fingerprint, request);
+  return answerDevice(slice, body, { ...device, state }, { hardware });
 }

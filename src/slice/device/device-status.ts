@@ -2,6 +2,7 @@ import { LIMITS, TYP } from '../../protocol/common.ts';
 import { statusRequest } from '../../protocol/device-messages.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
 import { answerDevice } from './answer-device.ts';
+import { compareHardware } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /** How the device stands here and in Fleet. Changes nothing. */
@@ -11,12 +12,13 @@ export async function readDeviceStatus(
   body: string,
   request: RequestContext,
 ): Promise<string> {
-  const { device } = await openDeviceMessage(
+  const { device, message } = await openDeviceMessage(
     slice,
     { deviceId, body, typ: TYP.status, schema: statusRequest, maxBytes: LIMITS.status },
     request,
   );
-  const answer = await answerDevice(slice, body, device, { askFleet: true });
+  const hardware = await compareHardware(slice, device, message.fingerprint, request);
+  const answer = await answerDevice(slice, body, device, { askFleet: true, hardware });
   if (device.state === 'ended' && device.toldAt === null) await slice.registry.markTold(device.id, slice.clock.now());
   return answer;
 }

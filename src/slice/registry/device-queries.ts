@@ -1,4 +1,5 @@
 import type { EndReason } from '../../protocol/device-messages.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import type {
   AuditEntry,
@@ -11,7 +12,7 @@ import type {
   StoredGrant,
 } from './registry.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
-import { addressText, insertAudit, toDevice } from './rows.ts';
+import { addressText, fingerprintOf, insertAudit, toDevice } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
 /** Devices, from reservation to end: see `Registry`. */
@@ -120,6 +121,17 @@ export function deviceQueries(db: SqliteDatabase) {
       if (!end(deviceId, reason, now)) return 'unchanged';
       insertAudit(db, audit, now);
       return 'ended';
+    },
+    findFingerprint(deviceId: string): Fingerprint | undefined {
+      const row = db.get('SELECT fingerprint FROM device WHERE id = ?', deviceId);
+      return row === undefined ? undefined : fingerprintOf(row);
+    },
+    findLiveDeviceOn(fingerprintDigest: string): Pick<Device, 'id' | 'hostName'> | undefined {
+      const row = db.get(
+        "SELECT id, host_name FROM device WHERE state <> 'ended' AND json_extract(fingerprint, '$.digest') = ? LIMIT 1",
+        fingerprintDigest,
+      );
+      return row === undefined ? undefined : { id: String(row['id']), hostName: String(row['host_name']) };
     },
     markTold(deviceId: string, now: Millis): undefined {
       db.run("UPDATE device SET told_at = ? WHERE id = ? AND state = 'ended' AND told_at IS NULL", now, deviceId);

@@ -94,6 +94,15 @@ export function keyQueries(db: SqliteDatabase) {
     listAudit(limit: number): AuditRecord[] {
       return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
     },
+    findAlarm(deviceId: string, action: string, naming = ''): boolean {
+      const row = db.get(
+        "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",
+        deviceId,
+        action,
+        naming,
+      );
+      return row !== undefined;
+    },
     listAlarms(): AuditRecord[] {
       return db
         .all("SELECT * FROM audit WHERE decision = 'alarm' AND device_id IS NOT NULL ORDER BY id DESC LIMIT 1000")

@@ -243,6 +243,10 @@ export interface Registry {
   /** Ends a device: fingerprint, address and host name are free at once, its certificates are to be revoked. Safe to repeat. */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;
+  /** What a device said of its hardware when it enrolled. */
+  findFingerprint(deviceId: string): Promise<Fingerprint | undefined>;
+  /** The live device that enrolled on hardware with this digest. */
+  findLiveDeviceOn(fingerprintDigest: string): Promise<Pick<Device, 'id' | 'hostName'> | undefined>;
   /** The laptop of an ended device was told so. The first time counts. */
   markTold(deviceId: string, now: Millis): Promise<void>;
   /** Ended devices for which something is left to do, the oldest first. */
@@ -260,6 +264,8 @@ export interface Registry {
   audit(entry: AuditEntry, now: Millis): Promise<void>;
   /** The newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
+  /** True when there is an alarm of this action about the device, and `naming` stands in its reason. */
+  findAlarm(deviceId: string, action: string, naming?: string): Promise<boolean>;
   /** Alarms that name a device, the newest first. */
   listAlarms(): Promise<AuditRecord[]>;
 

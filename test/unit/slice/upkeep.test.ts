@@ -38,9 +38,9 @@ test('every duty of upkeep is tried, also when each one before it failed', async
     },
   } as unknown as SliceContext;
   await reapUntil(slice, stop.signal);
-  const each = ['unconfirmedDevices', 'abandonedReservations', 'forgetSessions', 'revocationsWanted'];
-  expect(done.slice(0, 4)).toEqual(each);
-  expect(done.slice(-6)).toEqual([...each, 'livePeers', 'tidy']);
+  const each = ['unconfirmedDevices', 'abandonedReservations', 'listDuties', 'forgetSessions', 'revocationsWanted'];
+  expect(done.slice(0, 5)).toEqual(each);
+  expect(done.slice(-7)).toEqual([...each, 'livePeers', 'tidy']);
 });
 
 test.each([

@@ -1,0 +1,51 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import { fingerprintFlaw, matchFingerprints } from '../fingerprint/match-fingerprints.ts';
+import type { Device } from '../registry/registry.ts';
+import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+
+const ACTION = 'device.hardware';
+
+/**
+ * Holds the hardware that a device message comes from against that of the enrollment. A key that is used on another machine was copied
+ * with its disk, or the mainboard was replaced: an alarm, once for each other machine, that names both; neither is stopped.
+ *
+ * @throws KiwiError `fingerprint-refused`
+ */
+export async function compareHardware(
+  slice: SliceContext,
+  device: Pick<Device, 'id' | 'hostName' | 'fingerprintDigest'>,
+  seen: Fingerprint | undefined,
+  request: RequestContext,
+): Promise<DeviceStatus['hardware']> {
+  if (seen === undefined) return null;
+  const flaw = fingerprintFlaw(seen);
+  if (flaw !== undefined) throw new KiwiError('fingerprint-refused', { detail: flaw });
+  const { registry, clock, log } = slice;
+  const enrolled = await registry.findFingerprint(device.id);
+  if (enrolled === undefined || matchFingerprints(enrolled.components, seen.components) === 'same') {
+    return (await registry.findAlarm(device.id, ACTION)) ? 'seen-elsewhere' : 'same';
+  }
+  if (!(await registry.findAlarm(device.id, ACTION, seen.digest))) {
+    const other = await registry.findLiveDeviceOn(seen.digest);
+    const where =
+      other === undefined ? 'a machine that is not enrolled' : `the machine of ${other.hostName} (${other.id})`;
+    const why =
+      `${device.hostName} (${device.id}), enrolled on hardware ${device.fingerprintDigest}, ` +
+      `is in use on hardware ${seen.digest}: ${where}. Other: ${differences(enrolled, seen)}`;
+    await registry.audit(auditOf(request, 'alarm', { action: ACTION, code: 'hardware-changed', why }), clock.now());
+    log.error({ requestId: request.requestId, deviceId: device.id, why }, 'clone alarm');
+  }
+  return 'changed';
+}
+
+/** The kinds of component that both have, with nothing in common. */
+function differences(a: Fingerprint, b: Fingerprint): string {
+  const kinds = new Set(a.components.map(({ kind }) => kind));
+  const values = ({ components }: Fingerprint, kind: string): string[] =>
+    components.filter((component) => component.kind === kind).map(({ hmac }) => hmac);
+  return [...kinds]
+    .filter((kind) => values(b, kind).length > 0 && !values(b, kind).some((value) => values(a, kind).includes(value)))
+    .join(', ');
+}

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { PROTOCOL, TYP, MEDIA } from '../../../src/protocol/common.ts';
+import type { DeviceStatus } from '../../../src/protocol/device-messages.ts';
+import {
+  fingerprintOf,
+  newMachine,
+  PATHS,
+  readStatus,
+  sendConfirm,
+  sendStatus,
+  signDeviceMessage,
+  type Answer,
+  type Machine,
+} from '../../fakes/slice/test-laptop.ts';
+import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
+import { asOperator, codeOf, enroll, type Enrolled } from './enrolling.ts';
+
+let slice: TestSlice;
+let key: ProvisionedKey;
+beforeAll(async () => {
+  slice = await startTestSlice();
+  key = await slice.provision({ serial: 20_000_601 });
+});
+afterAll(() => slice.remove());
+
+async function active(): Promise<Enrolled> {
+  const enrolled = await enroll(slice, key);
+  await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
+  return enrolled;
+}
+
+/** The laptop's key asks for the status, on some machine. */
+async function ask({ laptop, grant, challenge }: Enrolled, machine: Machine, change: object = {}): Promise<Answer> {
+  const { deviceId } = grant;
+  const message = {
+    ...{ protocol: PROTOCOL, deviceId, nonce: Buffer.alloc(16).toString('base64url') },
+    fingerprint: { ...fingerprintOf(machine, challenge.content.fingerprintSalt), ...change },
+    timestamp: new Date().toISOString(),
+  };
+  const jws = await signDeviceMessage(laptop, TYP.status, message);
+  return slice.gateway.send('POST', PATHS.device(deviceId, 'status'), MEDIA.jose, jws);
+}
+const hardware = async (enrolled: Enrolled, machine: Machine): Promise<DeviceStatus['hardware']> =>
+  readStatus(await ask(enrolled, machine)).hardware;
+
+const alarmsOf = async ({ grant }: Enrolled) =>
+  (await asOperator(slice, (operator) => operator.alarms())).filter(({ deviceId }) => deviceId === grant.deviceId);
+
+describe('a device key', () => {
+  test('on its own laptop is the same, also with another disk and adapter', async () => {
+    const enrolled = await active();
+    const { machine } = enrolled.laptop;
+    expect(await hardware(enrolled, machine)).toBe('same');
+    expect(await hardware(enrolled, { ...machine, disk: ['new-disk'], mac: ['new-mac'] })).toBe('same');
+    expect(readStatus(await sendStatus(slice.gateway, enrolled.laptop, enrolled.grant.deviceId)).hardware).toBeNull();
+    expect(await alarmsOf(enrolled)).toEqual([]);
+  });
+
+  test('on another machine raises an alarm that names both, once, and stops neither', async () => {
+    const [original, other] = [await active(), await active()];
+    const elsewhere = newMachine();
+    for (let round = 0; round < 3; round++) {
+      expect(readStatus(await ask(original, elsewhere))).toMatchObject({ state: 'active', hardware: 'changed' });
+    }
+    expect(readStatus(await ask(original, original.laptop.machine))).toMatchObject({
+      state: 'active',
+      hardware: 'seen-elsewhere',
+    });
+    expect(await hardware(original, other.laptop.machine)).toBe('changed');
+
+    const alarms = await alarmsOf(original);
+    const digestOf = (machine: Machine): string =>
+      fingerprintOf(machine, original.challenge.content.fingerprintSalt).digest;
+    expect(alarms).toHaveLength(2);
+    expect(alarms[1]?.why).toContain(`enrolled on hardware ${digestOf(original.laptop.machine)}`);
+    expect(alarms[1]?.why).toContain(`in use on hardware ${digestOf(elsewhere)}`);
+    expect(alarms[1]?.why).toContain('uuid, system-serial');
+    expect(alarms[0]?.why).toContain(other.grant.deviceId);
+    expect(await hardware(other, other.laptop.machine)).toBe('same');
+  });
+
+  test('does not say of its hardware what is no fingerprint', async () => {
+    const enrolled = await active();
+    const flawed = await ask(enrolled, enrolled.laptop.machine, { digest: Buffer.alloc(32).toString('base64url') });
+    expect(codeOf(flawed)).toBe('fingerprint-refused');
+    expect(codeOf(await ask(enrolled, { disk: ['a'] }))).toBe('fingerprint-refused');
+  });
+});
