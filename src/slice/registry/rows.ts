@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 
+import { KiwiError } from '../../core/errors.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { AuditRecord, Device, IssuedCertificate, Outcome, Session, Yubikey } from './registry.ts';
@@ -12,10 +13,27 @@ import type { AuditEntry, DeviceState } from './registry.ts';
  */
 
 const isNull = (row: Row, name: string): boolean => row[name] === null || row[name] === undefined;
-const text = (row: Row, name: string): string => String(row[name]);
-const number = (row: Row, name: string): number => Number(row[name]);
+const text = (row: Row, name: string): string => String(present(row, name));
+const number = (row: Row, name: string): number => Number(present(row, name));
 const textOrNull = (row: Row, name: string): string | null => (isNull(row, name) ? null : String(row[name]));
 const numberOrNull = (row: Row, name: string): number | null => (isNull(row, name) ? null : Number(row[name]));
+
+/** A row that lacks a column was read for something else: `undefined` must not become a text. */
+function present(row: Row, name: string): Row[string] {
+  const value = row[name];
+  if (value === undefined) throw new TypeError(`the row has no column ${name}`);
+  return value;
+}
+
+/** @throws KiwiError `slice-damaged`, naming row and column: somebody else wrote it */
+function json(row: Row, name: string): unknown {
+  try {
+    return JSON.parse(text(row, name));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new KiwiError('slice-damaged', { detail: `registry: ${name} of device ${String(row['id'])}`, cause: error });
+  }
+}
 
 export function toYubikey(row: Row): Yubikey {
   return {
@@ -78,13 +96,13 @@ export function toDevice(row: Row): Device {
     address: addressText(number(row, 'address')),
     wireguardPublicKey: text(row, 'wireguard_key'),
     presharedKey: text(row, 'preshared_key'),
-    deviceKey: JSON.parse(text(row, 'device_key')) as Device['deviceKey'],
+    deviceKey: json(row, 'device_key') as Device['deviceKey'],
     deviceKeyThumbprint: text(row, 'thumbprint'),
     csr: text(row, 'csr'),
     role: text(row, 'role'),
     yubikeySerial: number(row, 'yubikey_serial'),
     fingerprintDigest: fingerprintOf(row).digest,
-    host: JSON.parse(text(row, 'host')) as Device['host'],
+    host: json(row, 'host') as Device['host'],
     createdAt: number(row, 'created_at'),
     grantedAt: numberOrNull(row, 'granted_at'),
     confirmBy: numberOrNull(row, 'confirm_by'),
@@ -100,7 +118,7 @@ export function toDevice(row: Row): Device {
 
 /** Checked by the schema of the statement before it was stored. */
 export function fingerprintOf(row: Row): Fingerprint {
-  return JSON.parse(text(row, 'fingerprint')) as Fingerprint;
+  return json(row, 'fingerprint') as Fingerprint;
 }
 
 export function toAudit(row: Row): AuditRecord {

@@ -71,3 +71,17 @@ test('audit records are kept as they are', async () => {
   ]);
   registry.close();
 });
+
+test('a device whose row somebody else has written is named, and is no "undefined"', async () => {
+  const registry = createSqliteRegistry(path.join(dir, 'r.sqlite'));
+  db.run(
+    `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,
+                         yubikey_serial, fingerprint, host, created_at)
+     VALUES ('d-1', 'active', 'a', 'h', 1, 'w', 'p', '{}', 't', 'c', 'r', 1, '{"digest":"x"}', 'undefined', 1)`,
+  );
+  await expect(registry.listDevices()).rejects.toMatchObject({
+    code: 'slice-damaged',
+    detail: 'registry: host of device d-1',
+  });
+  registry.close();
+});
