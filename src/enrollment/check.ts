@@ -7,6 +7,7 @@ import type { DeviceStatus, EndReason } from '../protocol/device-messages.ts';
 import { askSlice } from './ask-slice.ts';
 import { removeIfEmpty } from './enroll.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { FarewellFile } from './farewell.ts';
 import { RecordFile, type EnrollmentRecord } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
 import { tellFarewells, type FarewellOutcome } from './tell-farewells.ts';
@@ -41,18 +42,25 @@ export async function check(options: EnrollmentOptions, report: (event: PlanEven
   const { stateFolder } = platform;
   const lock = await takeRunLock(stateFolder);
   try {
-    const farewells = await tellFarewells(platform, clock);
     const file = new RecordFile(stateFolder);
     const record = await file.load();
-    if (record?.device === undefined) return { farewells };
+    const device = record?.device;
+    const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {
+      const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+      const run = new EnrollmentRun(options, file, of);
+      return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
+    };
+    const waiting = await new FarewellFile(stateFolder).load();
+    // An uninstallation that was cut off is finished, before its farewell is told and forgotten.
+    const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
+    if (record !== undefined && leaving) await takeAll(record);
+    const farewells = await tellFarewells(platform, clock);
+    if (record === undefined || device === undefined || leaving) return { farewells };
     const slice = await askSlice(platform, clock, record, pinnedRoots).catch((error: unknown) => toKiwiError(error));
     if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
       return { farewells, enrollment: { record, slice } };
     }
-    const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
-    const run = new EnrollmentRun(options, file, record);
-    const leftBehind = await takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
-    return { farewells, enrollment: { record, slice, removed: { leftBehind } } };
+    return { farewells, enrollment: { record, slice, removed: { leftBehind: await takeAll(record) } } };
   } finally {
     await lock.release();
     await removeIfEmpty(stateFolder);

@@ -42,8 +42,8 @@ export const sliceConfig = z.strictObject({
   /** Who may consent to re-enrollments: the private key is the operator's, and the gateway never has it. */
   operators: z
     .array(z.strictObject({ name: text(100), key: p256Jwk }))
-    .min(1)
-    .max(32),
+    .max(32)
+    .default([]),
   policy,
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),

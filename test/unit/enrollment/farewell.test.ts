@@ -99,6 +99,17 @@ describe('an uninstallation', () => {
     expect(await files()).toEqual([]);
   });
 
+  it('that was cut off is finished by the next check', async () => {
+    const file = path.join(laptop.stateFolder, 'enrollment.json');
+    const record = await readFile(file);
+    laptop.gateway.answer(hangUp);
+    await leaves();
+    await writeFile(file, record, { mode: 0o600 });
+    laptop.gateway.answer(ended());
+    expect((await checks()).farewells).toMatchObject([{ deviceId: examples.ID.device }]);
+    expect(await files()).toEqual([]);
+  });
+
   it('without key and farewell says that the slice was not told', async () => {
     laptop.key = undefined;
     laptop.gateway.answer(ended());
