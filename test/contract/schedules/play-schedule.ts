@@ -1,0 +1,244 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+
+import { KiwiError, toKiwiError } from '../../../src/core/errors.ts';
+import { check } from '../../../src/enrollment/check.ts';
+import { enroll } from '../../../src/enrollment/enroll.ts';
+import { RecordFile } from '../../../src/enrollment/record.ts';
+import { uninstall } from '../../../src/enrollment/uninstall.ts';
+import { Journal, undoWasBegun } from '../../../src/pipeline/journal.ts';
+import { openSlice, type OperatorSlice } from '../../../src/slice/open-slice.ts';
+import { reap } from '../../../src/slice/run/reap.ts';
+import type { FaultyNetwork, Weather } from './faulty-network.ts';
+import type { FaultySlice } from './faulty-slice.ts';
+import { newLaptop, replaceDisk, startLife, type Edge, type Laptop, type Life } from './laptop.ts';
+import { random, type Random } from './random.ts';
+
+export type Kind = 'new' | 'known' | 'uninstalled';
+
+/** A schedule and what came of it. */
+export interface Played {
+  readonly seed: number;
+  readonly kind: Kind;
+  readonly laptop: Laptop;
+  /** What happened, in words. */
+  readonly story: readonly string[];
+  /** What must not happen and did. */
+  readonly wrong: readonly string[];
+  readonly consentId?: string;
+  readonly lives: number;
+  readonly deaths: number;
+}
+
+export interface Stage {
+  readonly slice: FaultySlice;
+  readonly network: FaultyNetwork;
+  readonly operator: OperatorSlice;
+  readonly folder: string;
+}
+
+/** However bad the network was: with a good one it takes no more starts than this. */
+const GOOD_LIVES = 4;
+/** A strike falls on one of as many edges as there are. */
+const EDGES = { enroll: 36, uninstall: 12 };
+
+export const kindOf = (seed: number): Kind => {
+  const rest = seed % 10;
+  return rest === 0 ? 'uninstalled' : rest <= 3 ? 'known' : 'new';
+};
+
+export const openOperator = (slice: FaultySlice): Promise<OperatorSlice> => openSlice(slice.kit.dir, slice.clock);
+
+/**
+ * Plays the schedule of a seed until the laptop is green, or in the end without an enrollment again.
+ * @param judge says what is wrong with the end of it, while everything is still there
+ */
+export async function playSchedule(
+  stage: Stage,
+  seed: number,
+  judge: (end: Played) => Promise<readonly string[]>,
+): Promise<Played> {
+  const player = new Player(stage, seed);
+  try {
+    const end = await player.play();
+    return { ...end, wrong: [...end.wrong, ...(await judge(end))] };
+  } finally {
+    await player.leaveStage();
+  }
+}
+
+class Player {
+  readonly #stage: Stage;
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #laptop: Laptop;
+  readonly #weather: Weather;
+  readonly #story: string[] = [];
+  readonly #wrong: string[] = [];
+  readonly #folder: string;
+  #lives = 0;
+  readonly #dead: { readonly life: Life; readonly end: Promise<unknown> }[] = [];
+  #edges = 0;
+  #strike: { at: number; what: 'dies' | 'is cancelled' | 'fails' } | undefined;
+
+  constructor(stage: Stage, seed: number) {
+    const { slice, network } = stage;
+    this.#stage = stage;
+    this.#seed = seed;
+    this.#folder = path.join(stage.folder, `${seed}`);
+    this.#random = random(seed);
+    slice.clock.restart();
+    this.#laptop = newLaptop(this.#random.next() < 0.2 ? this.#random.between(-540_000, 540_000) : 0);
+    slice.fleet.green = () => this.#laptop.os.agent.installed;
+    this.#weather = {
+      slice,
+      random: this.#random,
+      risk: 0,
+      tell: (line) => this.#story.push(line),
+      edge: this.#edge,
+    };
+    network.begin(this.#weather);
+  }
+
+  async play(): Promise<Played> {
+    const kind = kindOf(this.#seed);
+    let consentId: string | undefined;
+    if (kind === 'known') {
+      await this.#life('enroll', 'an earlier enrollment', 0);
+      consentId = await this.#replaceDisk();
+    }
+    await this.#until('enroll', (outcome) => outcome === 'green' || outcome === 'already-enrolled');
+    if (kind === 'uninstalled')
+      await this.#until('uninstall', (outcome) => outcome === 'gone' || outcome === 'not-enrolled');
+    await this.#stage.network.settle();
+    return {
+      ...{ seed: this.#seed, kind, laptop: this.#laptop, story: this.#story, wrong: this.#wrong },
+      ...{ lives: this.#lives, deaths: this.#dead.length },
+      ...(consentId === undefined ? {} : { consentId }),
+    };
+  }
+
+  async leaveStage(): Promise<void> {
+    const { network, slice } = this.#stage;
+    Object.assign(slice.broken, { ca: false, endpoint: false });
+    await network.settle();
+    network.serve(undefined);
+    network.hangUp();
+    for (const { life } of this.#dead) life.bury();
+    await Promise.all(this.#dead.map(({ end }) => end));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Starts the program again and again: first in bad weather, then in good. */
+  async #until(what: 'enroll' | 'uninstall', isEnd: (outcome: string) => boolean): Promise<void> {
+    const bad = this.#random.pick([1, 1, 1, 2]);
+    const risk = this.#random.pick([0.1, 0.25, 0.5, 0.8]);
+    for (let n = 1; n <= bad + GOOD_LIVES; n++) {
+      const outcome = await this.#life(what, `${what} ${n}`, n <= bad ? risk : 0);
+      if (isEnd(outcome)) return;
+      await this.#pause();
+    }
+    this.#wrong.push(`it took more than ${GOOD_LIVES} starts in good weather to ${what}`);
+  }
+
+  async #life(what: 'enroll' | 'uninstall', title: string, risk: number): Promise<string> {
+    const { slice, network, folder } = this.#stage;
+    this.#weather.risk = risk;
+    this.#edges = 0;
+    this.#strike =
+      risk > 0 && this.#random.next() < 0.5
+        ? {
+            at: this.#random.between(1, EDGES[what]),
+            what: this.#random.pick(['dies', 'dies', 'is cancelled', 'fails']),
+          }
+        : undefined;
+    slice.broken.ca = risk > 0 && this.#random.next() < 0.1;
+    slice.broken.endpoint = risk > 0 && this.#random.next() < 0.1;
+    this.#story.push(
+      `${title}, risk ${risk}${slice.broken.ca ? ', no CA' : ''}${slice.broken.endpoint ? ', no endpoint' : ''}`,
+    );
+    const life = startLife(this.#laptop, slice, path.join(folder, `${this.#seed}`, `${++this.#lives}`), this.#edge);
+    network.serve(life);
+    const signed = await holdsSignature(life);
+    const end = run(what, life);
+    const outcome = await Promise.race([life.death.then(() => 'died'), end]);
+    if (life.dead) this.#dead.push({ life, end });
+    this.#story.push(`  → ${outcome}`);
+    if (outcome.startsWith('internal') || outcome.startsWith('state-damaged')) this.#wrong.push(outcome);
+    if (life.touches > (signed ? 0 : 1)) {
+      this.#wrong.push(`${title}: ${life.touches} touches${signed ? ' with a signature that still counted' : ''}`);
+    }
+    return outcome;
+  }
+
+  /** Time goes by between two starts, and the slice does what nobody asks for. */
+  async #pause(): Promise<void> {
+    const { slice } = this.#stage;
+    const seconds = this.#random.pick([1, 1, 20, 20, 60, 400, 1000]);
+    slice.clock.pass(seconds * 1000);
+    this.#story.push(`${seconds} s later`);
+    if (this.#random.next() < 0.7) await reap(slice.context);
+  }
+
+  async #replaceDisk(): Promise<string> {
+    const { operator } = this.#stage;
+    const record = await recordOf(this.#laptop);
+    if (record?.device === undefined) throw new Error(`no first enrollment: ${this.#story.join('\n')}`);
+    const wish = { hours: 24, why: 'a new disk', newMainboard: false };
+    const { consentId } = await operator.consentToReenrollment(record.device.deviceId, wish);
+    replaceDisk(this.#laptop);
+    this.#story.push(`new disk, consent for ${record.device.deviceId}`);
+    return consentId;
+  }
+
+  readonly #edge: Edge = async (life, name) => {
+    if (life.dead) return life.grave;
+    this.#edges += 1;
+    const strike = this.#strike;
+    if (strike?.at !== this.#edges) return;
+    this.#story.push(`  ${strike.what} at ${name}`);
+    if (strike.what === 'dies') {
+      life.die();
+      await life.grave;
+    }
+    if (strike.what === 'is cancelled') life.cancel.abort();
+    // A network does not fail of itself here: it has its own ways.
+    if (strike.what === 'fails' && !/under way|answered/.test(name))
+      throw new KiwiError('tunnel-tools-failed', { detail: 'on purpose' });
+  };
+}
+
+async function run(what: 'enroll' | 'uninstall', life: Life): Promise<string> {
+  try {
+    if (what === 'enroll') {
+      await enroll(life.options, () => undefined);
+      return 'green';
+    }
+    const { farewell, leftBehind } = await uninstall(life.options, () => undefined);
+    return leftBehind.length > 0 ? `left behind: ${leftBehind.join(', ')}` : farewell === 'told' ? 'gone' : farewell;
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    if (error.code === 'not-enrolled') return afterwards(life);
+    return error.code === 'internal' ? `internal: ${error.detail ?? ''}` : error.code;
+  }
+}
+
+/** The program comes from time to time to tell what could not be told. */
+async function afterwards(life: Life): Promise<string> {
+  const { farewells } = await check(life.options, () => undefined);
+  return farewells.some(({ error }) => error !== undefined) ? 'a farewell waits' : 'not-enrolled';
+}
+
+/** The record holds a statement that counts: whoever goes on with it needs no touch. */
+async function holdsSignature(life: Life): Promise<boolean> {
+  const { stateFolder } = life.options.platform;
+  const record = await new RecordFile(stateFolder).load();
+  const entries = await new Journal(path.join(stateFolder, 'journal.jsonl')).read();
+  return record?.exchange?.statement !== undefined && !undoWasBegun(entries);
+}
+
+export function recordOf(laptop: Laptop): ReturnType<RecordFile['load']> {
+  const { life } = laptop;
+  if (life === undefined) return Promise.resolve(undefined);
+  return new RecordFile(life.options.platform.stateFolder).load();
+}
