@@ -30,6 +30,8 @@ export const exceptions: Readonly<Record<string, string>> = {
   '/var/cache/ldconfig': 'made from the libraries',
   '/var/cache/debconf': 'questions that packages ever asked',
   '/root/.cache': 'caches',
+  '/tmp/systemd-private-*': 'made by systemd for services that run, named by the boot',
+  '/var/tmp/systemd-private-*': 'the same',
 };
 
 /** Everything below / that is on the disk. `%C@` is the time of the last change of the inode, which nobody can set. */
@@ -42,13 +44,15 @@ const commands: Readonly<Record<string, string>> = {
   package: "dpkg-query -W -f '${Package}:${Architecture} ${Version} ${db:Status-Abbrev}\\n'",
   'automatic package': 'apt-mark showauto',
   'enabled unit': "systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }'",
-  // Units of one moment (scopes, timers' services, devices) come and go.
-  'running unit':
-    "systemctl list-units --no-legend --no-pager --plain --state=active --type=service,socket,timer,path | awk '{ print $1 }' | grep -v '^user@\\|^user-runtime-dir@\\|^systemd-\\(hostnamed\\|timedated\\|localed\\)'",
+  // But for those of one moment: sessions, and what the bus starts for a question and stops again.
+  'running unit': `systemctl list-units --no-legend --no-pager --plain --state=active --type=service,socket,timer,path |
+    awk '$1 !~ /^(user@|user-runtime-dir@|polkit|NetworkManager-dispatcher|systemd-(hostnamed|timedated|localed|rfkill))/ { print $1 }'`,
   'failed unit': "systemctl list-units --no-legend --no-pager --plain --state=failed | awk '{ print $1 }'",
-  address: "ip -o addr show | sed 's/ *\\\\.*//; s/^[0-9]*: //'",
+  // The machine's own link-local addresses are made anew at every boot.
+  address: `ip -o addr show | sed 's/ *\\\\.*//; s/^[0-9]*: //; s/fe80::[^/]*/fe80::/'`,
   link: "ip -o link show | sed 's/^[0-9]*: //; s/ .*//'",
-  route: "{ ip route show table all; ip -6 route show table all; ip rule; } | sed 's/ expires [0-9]*sec//'",
+  route:
+    "{ ip route show table all; ip -6 route show table all; ip rule; } | sed 's/ expires [0-9]*sec//; s/local fe80::[^ /]*/local fe80::/'",
   resolver: 'resolvectl status --no-pager | sed "s/^Link [0-9]*/Link/; /Current DNS Server/d"',
   rule: 'nft list ruleset',
   wireguard: 'wg show all peers',

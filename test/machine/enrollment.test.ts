@@ -13,11 +13,11 @@ import { addMachine } from './join-world.ts';
 import type { Machine } from './machine.ts';
 import { plugInYubiKey, type PluggedYubiKey } from './plug-in-yubikey.ts';
 import { POWER_CUTS } from './power-cuts.ts';
-import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
+import { useSuiteFolder } from './suite-folder.ts';
 
 const TUNNEL = 'kiwi-acme';
 
-let dir: string;
+const folder = useSuiteFolder('enrollment');
 let customer: Customer;
 let machine: Machine;
 let serial: number;
@@ -27,14 +27,12 @@ let installed: Digest;
 const inside = (script: string): Promise<string> => sh(machine, script);
 
 beforeAll(async () => {
-  dir = await makeSuiteFolder();
   customer = await Customer.create();
-  machine = await addMachine(customer.world, { dir: path.join(dir, 'ada'), name: 'ada' });
+  machine = await addMachine(customer.world, { dir: path.join(folder.path, 'ada'), name: 'ada' });
   serial = await customer.key();
 }, 600_000);
-afterAll(async (_context, suite) => {
+afterAll(async () => {
   console.log(`machine: ${POWER_CUTS.length} power cuts`);
-  await removeSuiteFolder(dir, suite);
   await customer.destroy();
 });
 
@@ -55,7 +53,7 @@ describe('an enrollment on a real machine', () => {
 
   test('installed', async () => {
     const roots = path.join(customer.world.sliceDir, 'msp', 'root.crt');
-    await installPackage(machine, await buildDeb(dir, ['--kind', 'test', '--msp-roots', roots]));
+    await installPackage(machine, await buildDeb(folder.path, ['--kind', 'test', '--msp-roots', roots]));
     installed = await machine.digest();
     await inside('sync');
   });

@@ -1,28 +1,36 @@
 import path from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { buildDeb } from '../contract/linux-package/build.ts';
+import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
 import { difference, type Digest } from './digest.ts';
 import { installPackage, sh } from './install-package.ts';
 import { Machine } from './machine.ts';
-import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
+import { useSuiteFolder } from './suite-folder.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
+/** What dpkg keeps of a package that is removed and not purged: its settings, and what its last script is needed for. */
+const KEPT_UNTIL_PURGE =
+  /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/kiwistack-enroll-check\.timer\S*|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
 
-let dir: string;
+const folder = useSuiteFolder('install');
 let machine: Machine;
 let delivered: Digest;
 const inside = (script: string): Promise<string> => sh(machine, script);
 
 beforeAll(async () => {
-  dir = await makeSuiteFolder();
-  const [booted, deb] = await Promise.all([Machine.boot({ dir: path.join(dir, 'ada'), name: 'ada' }), buildDeb(dir)]);
+  // Some certificate: nobody is enrolled here.
+  makeRoot(path.join(folder.path, 'roots'));
+  const roots = path.join(folder.path, 'roots', 'root.crt');
+  const [booted, deb] = await Promise.all([
+    Machine.boot({ dir: path.join(folder.path, 'ada'), name: 'ada' }),
+    buildDeb(folder.path, ['--msp-roots', roots]),
+  ]);
   machine = booted;
   delivered = await machine.digest();
   await installPackage(machine, deb);
 }, 600_000);
-afterAll((_context, suite) => removeSuiteFolder(dir, suite));
 
 describe('the package on a machine with systemd', () => {
   test('its units are known, right, and the timer waits', async () => {
@@ -48,9 +56,11 @@ describe('the package on a machine with systemd', () => {
   });
 
   test('the man page is there, without a complaint of the formatter', async () => {
-    const page = await inside('MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings -E UTF-8 8 kiwistack-enroll 2>&1');
+    const page = await inside(
+      'MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings -E UTF-8 8 kiwistack-enroll 2>/tmp/complaints',
+    );
     expect(page).toMatch(/^KIWISTACK-ENROLL\(8\)/u);
-    expect(page).not.toMatch(/warning|error:/u);
+    expect(await inside('cat /tmp/complaints; rm /tmp/complaints')).toBe('');
     expect(await inside('apropos kiwistack 2>/dev/null || man -f kiwistack-enroll')).toContain('kiwistack-enroll (8)');
   });
 
@@ -68,12 +78,13 @@ describe('the package on a machine with systemd', () => {
     expect((await machine.run(['/usr/bin/kiwistack-enroll', 'status'])).code).toBe(3);
     const other = await machine.run(['/usr/sbin/runuser', '-u', 'ada', '--', 'kiwistack-enroll', 'enroll']);
     expect(other.code).not.toBe(0);
-    expect(other.stderr).toMatch(/^error: .*\nhint: /mu);
+    expect(other.stderr).toMatch(/^error: .*\[not-root\]$/mu);
   });
 
   test('removed and purged, nothing of it is left', async () => {
     await inside('apt-get -q -y remove kiwistack-enroll 2>&1');
-    expect(difference(delivered, await machine.digest())).toEqual([]);
+    const kept = difference(delivered, await machine.digest());
+    expect(kept.filter((line) => !KEPT_UNTIL_PURGE.test(line))).toEqual([]);
     await inside('apt-get -q -y purge kiwistack-enroll 2>&1');
     expect(difference(delivered, await machine.digest())).toEqual([]);
   });

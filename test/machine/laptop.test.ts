@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { makeKey } from '../virtual-yubikey/key/make-key.ts';
 import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
 import { difference } from './digest.ts';
 import { Machine } from './machine.ts';
 import { plugInYubiKey } from './plug-in-yubikey.ts';
-import { makeSuiteFolder, removeSuiteFolder } from './suite-folder.ts';
+import { useSuiteFolder } from './suite-folder.ts';
 
 const IDENTITY = {
   manufacturer: 'LENOVO',
@@ -17,14 +17,12 @@ const IDENTITY = {
   uuid: '2f1f5a1e-8d0b-4c5e-9a57-0c2f4a7d1b11',
 };
 
-let dir: string;
+const folder = useSuiteFolder('laptop');
 let machine: Machine;
 
 beforeAll(async () => {
-  dir = await makeSuiteFolder();
-  machine = await Machine.boot({ dir: path.join(dir, 'ada'), name: 'ada', smbios: IDENTITY });
+  machine = await Machine.boot({ dir: path.join(folder.path, 'ada'), name: 'ada', smbios: IDENTITY });
 }, 600_000);
-afterAll((_context, suite) => removeSuiteFolder(dir, suite));
 
 /** Runs a script in the machine; what it said. */
 async function sh(script: string, input = ''): Promise<string> {
@@ -66,7 +64,7 @@ describe('a virtual laptop', () => {
   });
 
   test('takes and gives files', async () => {
-    const file = path.join(dir, 'file');
+    const file = path.join(folder.path, 'file');
     await writeFile(file, 'the content');
     await machine.copyIn(file, '/tmp/new/file', '640');
     expect(await sh('stat -c %a /tmp/new/file')).toBe('640');
@@ -116,10 +114,10 @@ describe('a virtual laptop', () => {
   });
 
   test('has a port for a YubiKey', async () => {
-    makeRoot(path.join(dir, 'yubico'));
-    const statePath = path.join(dir, 'key.json');
+    makeRoot(path.join(folder.path, 'yubico'));
+    const statePath = path.join(folder.path, 'key.json');
     const key = { serial: 20_123_456, firmware: '5.4.3', formFactor: 1, fips: false };
-    makeKey({ statePath, rootDirectory: path.join(dir, 'yubico'), ...key });
+    makeKey({ statePath, rootDirectory: path.join(folder.path, 'yubico'), ...key });
     const yubikey = await plugInYubiKey(machine, statePath);
     expect(await sh('yubico-piv-tool -a status')).toMatch(/^Serial Number:\t20123456$/mu);
     await yubikey.pull();

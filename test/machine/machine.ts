@@ -108,7 +108,7 @@ export class Machine {
     return this.#qemu !== undefined;
   }
 
-  /** Switches it on, and resolves when systemd has started all that belongs to it. */
+  /** Switches it on, and resolves when systemd and NetworkManager have started all that belongs to it. */
   async boot(): Promise<void> {
     if (this.#qemu !== undefined) throw new TypeError(`${this.name} is on`);
     const { tpm = true, network, extraDisks = [], terminal = false } = this.#settings;
@@ -138,6 +138,7 @@ export class Machine {
       ]);
       // "degraded" is for the suites to judge; they have better words for it.
       await this.run(['/usr/bin/systemctl', 'is-system-running', '--wait'], { timeoutMs: BOOT_MS });
+      await this.run(['/usr/bin/nm-online', '--wait-for-startup', '--quiet', '--timeout=30']);
     } catch (error) {
       await this.powerCut();
       throw new Error(`${this.name} does not boot; its console is in ${this.consoleFile}\n${await this.console(30)}`, {

@@ -55,7 +55,7 @@ export function qemuArguments(hardware: Hardware): string[] {
       : ['-chardev', `socket,id=tpm,path=${tpmSocket}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm']),
     ...(tpmSocket === undefined ? [] : ['-device', 'tpm-tis,tpmdev=tpm0']),
     ...(tap === undefined
-      ? ['-netdev', 'user,id=net,restrict=on']
+      ? ['-netdev', 'user,id=net,restrict=on,ipv6=off']
       : ['-netdev', `tap,id=net,ifname=${tap.device},script=no,downscript=no`]),
     ...['-device', `virtio-net-pci,netdev=net,romfile=${tap === undefined ? '' : `,mac=${tap.mac}`}`],
     ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci'],

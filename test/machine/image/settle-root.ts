@@ -21,6 +21,8 @@ export async function settleRoot(root: string, files: string): Promise<void> {
   await writeFile(path.join(root, 'etc', 'fstab'), '/dev/vda / ext4 defaults 0 0\n');
   await writeFile(path.join(root, 'etc', 'hostname'), 'laptop\n');
   await writeFile(path.join(root, 'etc', 'hosts'), '127.0.0.1 localhost\n::1 localhost\n');
+  // mmdebstrap took some of them over from the host, with its modes.
+  for (const file of ['fstab', 'hostname', 'hosts']) await chmod(path.join(root, 'etc', file), 0o644);
   // Empty, not missing: every machine gets its own, and none thinks that it boots for the first time.
   await writeFile(path.join(root, 'etc', 'machine-id'), '');
   await runTool('/usr/sbin/chroot', [root, '/usr/sbin/useradd', '-m', '-s', '/bin/bash', '-G', 'sudo', 'ada']);
