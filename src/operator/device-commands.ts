@@ -10,8 +10,8 @@ type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolea
 
 const LAPTOP = {
   lost: 'It keeps what it has, so that Fleet can still lock it, and has no tunnel any more.',
-  offboarded: 'It takes certificate, tunnel and Fleet agent away by itself, within the hour in which it is online.',
-  churn: 'It takes certificate, tunnel and Fleet agent away by itself, within the hour in which it is online.',
+  offboarded: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
+  churn: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
 } as const satisfies Record<OperatorEndReason, string>;
 
 /** `device` and `customer`: the laptops, one or all. */
@@ -107,9 +107,11 @@ async function end(slice: OperatorSlice, devices: readonly DeviceListing[], flag
     printJson({ type: 'result', result: 'ended', why: flags.why, devices: ended, revoked });
     return 0;
   }
-  process.stdout.write(
-    `Ended: ${devices.map(({ hostName }) => hostName).join(', ') || 'none'}. ${LAPTOP[flags.why]}\n`,
-  );
+  if (devices.length === 0) {
+    process.stdout.write('No laptop is enrolled; nothing to do.\n');
+    return 0;
+  }
+  process.stdout.write(`Ended: ${devices.map(({ hostName }) => hostName).join(', ')}. ${LAPTOP[flags.why]}\n`);
   if (!revoked) process.stdout.write('Certificates and peers go as soon as the slice is up again.\n');
   return 0;
 }
