@@ -17,7 +17,8 @@ export const confirm: Step<EnrollmentRun> = {
     const { device } = run.record;
     if (device === undefined) throw new TypeError('no grant was checked');
     await run.save({ device: { ...device, confirmed: true } });
-    const fingerprint = await currentHardware(run.platform, device.fingerprintSalt);
+    // In one run the statement has said it a moment ago; between two the disk may have come into another laptop.
+    const fingerprint = run.resumed ? await currentHardware(run.platform, device.fingerprintSalt) : undefined;
     const stepsDigest = digest(APPLIED.join('\n'));
     const message = { grantHash: hash, stepsDigest, ...(fingerprint === undefined ? {} : { fingerprint }) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
