@@ -146,7 +146,7 @@ describe('a virtual laptop', () => {
       expect.stringMatching(/^\/etc\/hostname \+ f 0600 /u),
       expect.stringMatching(/^\/etc\/hostname - f 0644 /u),
     ]);
-    expect(named('/etc/link')).toEqual(['/etc/link + l 0777 root:root nowhere']);
+    expect(named('/etc/link')).toEqual(['/etc/link + l 0777 0:0 nowhere']);
     expect(named('/etc/hosts')).toHaveLength(2);
     expect(named('/etc/motd')).toEqual([expect.stringMatching(/^\/etc\/motd - f /u)]);
     expect(named('link')).toEqual(['link d0: + 1']);
