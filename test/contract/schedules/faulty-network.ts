@@ -19,6 +19,7 @@ export const FAULTS = [
   'doubled, first reply',
   'doubled, second reply',
   'doubled at once',
+  'doubled, once late',
   'older reply',
   'error page',
 ] as const;
@@ -45,6 +46,8 @@ export interface Weather {
   /** How likely a request is to suffer; 0 is a network as it should be. */
   risk: number;
   readonly tell: (line: string) => void;
+  /** Why this start of the program may fail: what happens to it is more than trying again can mend. */
+  readonly excuse: (why: string) => void;
   readonly edge: Edge;
 }
 
@@ -55,7 +58,9 @@ export interface FaultyNetwork {
   begin(weather: Weather): void;
   /** Whose connections are those that come from now on; undefined: nobody's. */
   serve(life: Life | undefined): void;
-  /** Everything that is held back arrives, and all that was under way is done. */
+  /** All that is under way is done. */
+  quiet(): Promise<void>;
+  /** What is held back arrives too. */
   settle(): Promise<void>;
   /** Ends every connection, those of the dead too. */
   hangUp(): void;
@@ -63,6 +68,9 @@ export interface FaultyNetwork {
 }
 
 const LATE_MS = 30_000;
+/** So often a client sends a request; a download is not sent again. */
+const TRIES: Readonly<Record<string, number>> = { package: 1 };
+const USUAL_TRIES = 4;
 
 export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetwork> {
   const pool = new Pool(`https://127.0.0.1:${slice.gatewayPort}`, { connections: 4, connect: { ca: slice.webCa } });
@@ -71,10 +79,12 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
   const lives = new WeakMap<object, Life>();
   const sockets = new Set<TLSSocket>();
   const underWay = new Set<Promise<unknown>>();
-  let held: { message: Message; after: number }[] = [];
+  let held: { message: Message; after: number; of: Life }[] = [];
   let seen: { message: Message; reply: Reply }[] = [];
   let weather: Weather | undefined;
   let serving: Life | undefined;
+  /** How many tries of a request of this start have failed one after the other. */
+  const failing = new Map<string, number>();
 
   const forward = async (message: Message): Promise<Reply> => {
     const { method, path, type, body } = message;
@@ -97,14 +107,28 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
     const sent: Promise<unknown> = forward(message).finally(() => underWay.delete(sent));
     underWay.add(sent);
   };
-  const releaseDue = (): void => {
+  const quiet = async (): Promise<void> => {
+    await Promise.allSettled(underWay);
+  };
+  const hold = (message: Message, of: Life, { random }: Weather): void =>
+    void held.push({ message, of, after: random.pick([1, 1, 2, 3, 5, 8, 13, 100]) });
+  const releaseDue = (now: Weather, life: Life): void => {
     held = held.map((entry) => ({ ...entry, after: entry.after - 1 }));
-    for (const { message, after } of held) {
+    for (const { message, after, of } of held) {
       if (after > 0) continue;
-      weather?.tell(`  (the late ${message.kind} arrives)`);
+      now.tell(`  (the late ${message.kind} arrives)`);
+      if (of !== life) now.excuse('something of an earlier start arrives');
       inBackground(message);
     }
     held = held.filter(({ after }) => after > 0);
+  };
+  /** Keeps count of what trying again can mend, and says when it is more. */
+  const weigh = (kind: string, fault: Fault | undefined, reply: Reply | undefined, now: Weather): void => {
+    const failed = reply === undefined || reply.status >= 500 || fault === 'reply cut off' || fault === 'error page';
+    const count = failed ? (failing.get(kind) ?? 0) + 1 : 0;
+    failing.set(kind, count);
+    if (count >= (TRIES[kind] ?? USUAL_TRIES)) now.excuse(`${kind}: no try succeeds`);
+    if (fault === 'reply clipped' || (fault === 'older reply' && reply !== undefined)) now.excuse(`${kind}: ${fault}`);
   };
 
   const handle = async (
@@ -117,19 +141,25 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
     const { kind } = message;
     requests.set(kind, (requests.get(kind) ?? 0) + 1);
     slice.clock.pass(1);
-    releaseDue();
+    releaseDue(now, life);
     await now.edge(life, `${kind} under way`);
     const fault = now.random.next() < now.risk ? now.random.pick(FAULTS) : undefined;
     if (fault !== undefined) faults.set(fault, (faults.get(fault) ?? 0) + 1);
     now.tell(`  ${kind}: ${fault ?? 'passes'}`);
-    const reply = await suffer(message, fault, now);
+    const reply = await suffer(message, fault, life, now);
+    weigh(kind, fault, reply, now);
     await now.edge(life, `${kind} answered`);
     if (reply === undefined) request.socket.destroy();
     else await answer(response, reply, fault === 'reply cut off' ? now.random.pick([0, 0.5, 0.99]) : 1);
   };
 
   /** @returns what the laptop gets; undefined when its connection breaks */
-  const suffer = async (message: Message, fault: Fault | undefined, now: Weather): Promise<Reply | undefined> => {
+  const suffer = async (
+    message: Message,
+    fault: Fault | undefined,
+    life: Life,
+    now: Weather,
+  ): Promise<Reply | undefined> => {
     switch (fault) {
       case undefined:
       case 'reply cut off':
@@ -138,7 +168,7 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
         return undefined;
       case 'request late':
         slice.clock.pass(LATE_MS);
-        held.push({ message, after: now.random.pick([1, 1, 2, 3, 5, 8, 13, 100]) });
+        hold(message, life, now);
         return undefined;
       case 'reply lost':
         await forward(message);
@@ -161,6 +191,9 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
         return forward(message);
       case 'doubled at once':
         return Promise.race([forward(message), forward(message)]);
+      case 'doubled, once late':
+        hold(message, life, now);
+        return forward(message);
       case 'older reply': {
         const older = seen.filter(
           (entry) => entry.message.kind === message.kind && !entry.message.body.equals(message.body),
@@ -200,14 +233,18 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
       held = [];
       seen = [];
     },
-    serve: (life) => void (serving = life),
+    serve(life) {
+      serving = life;
+      failing.clear();
+    },
+    quiet,
     async settle() {
       for (const { message } of held) {
         weather?.tell(`  (the late ${message.kind} arrives)`);
         inBackground(message);
       }
       held = [];
-      await Promise.allSettled(underWay);
+      await quiet();
     },
     hangUp() {
       for (const socket of sockets) socket.destroy();

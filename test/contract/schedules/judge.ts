@@ -26,7 +26,7 @@ export function openJudge(slice: FaultySlice): Judge {
   const newest = (sql: string): number => Number(all(sql)[0]?.['n'] ?? 0);
   const mark = { device: 0, audit: 0 };
   const devices = (): Row[] => all('SELECT * FROM device WHERE rowid > ? ORDER BY rowid', mark.device);
-  const certificates = (): Row[] =>
+  const allCertificates = (): Row[] =>
     all('SELECT * FROM certificate WHERE device_id IN (SELECT id FROM device WHERE rowid > ?)', mark.device);
 
   /** What has to hold at any moment when nothing is under way. */
@@ -56,9 +56,10 @@ export function openJudge(slice: FaultySlice): Judge {
     const same = (what: string, given: unknown, wanted: unknown): void => {
       if (given !== wanted) wrong.push(`${what}: ${String(given)} instead of ${String(wanted)}`);
     };
-    const good = certificates().filter(({ revoke_why: why }) => why === null);
+    const good = allCertificates().filter(({ revoke_why: why }) => why === null);
     const record = await recordOf(laptop);
-    const stored = await laptop.life?.options.platform.certificates.load(record?.slug ?? '');
+    const store = laptop.life?.options.platform.certificates;
+    const stored = record === undefined ? undefined : await store?.load(record.slug);
     same('good certificates', good.length, 1);
     same('device of the good certificate', good[0]?.['device_id'], live['id']);
     same('certificate of the laptop', stored?.leaf.serialHex, good[0]?.['serial']);
@@ -77,7 +78,7 @@ export function openJudge(slice: FaultySlice): Judge {
 
   const gone = (laptop: Laptop): string[] => {
     const wrong = devices().flatMap((device) => (device['state'] === 'ended' ? [] : [`lives: ${describe(device)}`]));
-    for (const { serial, revoke_why: why } of certificates())
+    for (const { serial, revoke_why: why } of allCertificates())
       if (why === null) wrong.push(`good certificate ${serial}`);
     const keys = new Set(devices().map((device) => device['wireguard_key']));
     for (const key of keys) if (slice.kit.endpoint.peers.has(String(key))) wrong.push('a peer is left');
@@ -114,7 +115,7 @@ export function openJudge(slice: FaultySlice): Judge {
       slice.clock.pass(CONFIRM_MS);
       await reap(slice.context);
       wrong.push(...(kind === 'uninstalled' ? [...atRest(), ...gone(laptop)] : await end()));
-      const late = certificates().filter(({ revoke_why: why, revoked_at: at }) => why !== null && at === null);
+      const late = allCertificates().filter(({ revoke_why: why, revoked_at: at }) => why !== null && at === null);
       if (late.length > 0) wrong.push(`${late.length} certificates are not revoked yet`);
       return [...new Set(wrong)];
     },

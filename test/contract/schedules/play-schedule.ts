@@ -39,6 +39,9 @@ export interface Stage {
 
 /** However bad the network was: with a good one it takes no more starts than this. */
 const GOOD_LIVES = 4;
+/** As long as this, whatever was begun can be gone on with. */
+const FRESH_MS = 120_000;
+const ENDS: ReadonlySet<string> = new Set(['green', 'already-enrolled', 'died']);
 /** A strike falls on one of as many edges as there are. */
 const EDGES = { enroll: 36, uninstall: 12 };
 
@@ -76,6 +79,8 @@ class Player {
   readonly #story: string[] = [];
   readonly #wrong: string[] = [];
   readonly #folder: string;
+  /** Why the present start of the program may fail. */
+  #excuses: string[] = [];
   #lives = 0;
   readonly #dead: { readonly life: Life; readonly end: Promise<unknown> }[] = [];
   #edges = 0;
@@ -88,13 +93,14 @@ class Player {
     this.#folder = path.join(stage.folder, `${seed}`);
     this.#random = random(seed);
     slice.clock.restart();
-    this.#laptop = newLaptop(this.#random.next() < 0.2 ? this.#random.between(-540_000, 540_000) : 0);
+    this.#laptop = newLaptop(this.#random.next() < 0.2 ? this.#random.between(-400_000, 400_000) : 0);
     slice.fleet.green = () => this.#laptop.os.agent.installed;
     this.#weather = {
       slice,
       random: this.#random,
       risk: 0,
       tell: (line) => this.#story.push(line),
+      excuse: (why) => this.#excuses.push(why),
       edge: this.#edge,
     };
     network.begin(this.#weather);
@@ -145,6 +151,7 @@ class Player {
     const { slice, network, folder } = this.#stage;
     this.#weather.risk = risk;
     this.#edges = 0;
+    this.#excuses = [];
     this.#strike =
       risk > 0 && this.#random.next() < 0.5
         ? {
@@ -159,11 +166,16 @@ class Player {
     );
     const life = startLife(this.#laptop, slice, path.join(folder, `${this.#seed}`, `${++this.#lives}`), this.#edge);
     network.serve(life);
-    const signed = await holdsSignature(life);
+    const { signed, age } = await leftOver(life);
+    // The session or the time to confirm may be over.
+    if (age > FRESH_MS) this.#excuses.push('goes on after a long time');
     const end = run(what, life);
     const outcome = await Promise.race([life.death.then(() => 'died'), end]);
     if (life.dead) this.#dead.push({ life, end });
     this.#story.push(`  → ${outcome}`);
+    if (what === 'enroll' && !ENDS.has(outcome) && this.#excuses.length === 0) {
+      this.#wrong.push(`${title}: ${outcome}, though trying again would have been enough`);
+    }
     if (outcome.startsWith('internal') || outcome.startsWith('state-damaged')) this.#wrong.push(outcome);
     if (life.touches > (signed ? 0 : 1)) {
       this.#wrong.push(`${title}: ${life.touches} touches${signed ? ' with a signature that still counted' : ''}`);
@@ -173,7 +185,8 @@ class Player {
 
   /** Time goes by between two starts, and the slice does what nobody asks for. */
   async #pause(): Promise<void> {
-    const { slice } = this.#stage;
+    const { slice, network } = this.#stage;
+    await network.quiet();
     const seconds = this.#random.pick([1, 1, 20, 20, 60, 400, 1000]);
     slice.clock.pass(seconds * 1000);
     this.#story.push(`${seconds} s later`);
@@ -197,6 +210,7 @@ class Player {
     const strike = this.#strike;
     if (strike?.at !== this.#edges) return;
     this.#story.push(`  ${strike.what} at ${name}`);
+    this.#excuses.push(strike.what);
     if (strike.what === 'dies') {
       life.die();
       await life.grave;
@@ -229,12 +243,13 @@ async function afterwards(life: Life): Promise<string> {
   return farewells.some(({ error }) => error !== undefined) ? 'a farewell waits' : 'not-enrolled';
 }
 
-/** The record holds a statement that counts: whoever goes on with it needs no touch. */
-async function holdsSignature(life: Life): Promise<boolean> {
-  const { stateFolder } = life.options.platform;
-  const record = await new RecordFile(stateFolder).load();
-  const entries = await new Journal(path.join(stateFolder, 'journal.jsonl')).read();
-  return record?.exchange?.statement !== undefined && !undoWasBegun(entries);
+/** What an earlier start left: a statement that counts needs no touch any more; and how long ago it began, milliseconds. */
+async function leftOver(life: Life): Promise<{ signed: boolean; age: number }> {
+  const { platform, clock } = life.options;
+  const record = await new RecordFile(platform.stateFolder).load();
+  const entries = await new Journal(path.join(platform.stateFolder, 'journal.jsonl')).read();
+  if (record === undefined || undoWasBegun(entries)) return { signed: false, age: 0 };
+  return { signed: record.exchange?.statement !== undefined, age: clock.now() - Date.parse(record.startedAt) };
 }
 
 export function recordOf(laptop: Laptop): ReturnType<RecordFile['load']> {
