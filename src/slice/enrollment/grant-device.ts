@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { digest } from '../../core/bytes.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { readCsr } from '../../pki/csr.ts';
+import { readIssuedCertificate, type CertificateHead } from '../../pki/issued-certificate.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { deviceUri } from '../../pki/roles.ts';
@@ -171,7 +171,7 @@ async function complete(
   request: RequestContext,
 ): Promise<string> {
   const { config, identity, fleet, registry } = slice;
-  let unused: Certificate | undefined;
+  let unused: CertificateHead | undefined;
   try {
     if (fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
     const [certified, peered] = await Promise.allSettled([
@@ -224,7 +224,7 @@ async function complete(
   }
 }
 
-async function issue(slice: SliceContext, device: Device, requestedName: string | undefined): Promise<Certificate> {
+async function issue(slice: SliceContext, device: Device, requestedName: string | undefined): Promise<CertificateHead> {
   const { customer } = slice.config;
   const pem = await slice.ca.sign({
     csr: Buffer.from(device.csr, 'base64url'),
@@ -239,15 +239,15 @@ async function issue(slice: SliceContext, device: Device, requestedName: string 
       },
     },
   });
-  return parseCertificate(pem);
+  return readIssuedCertificate(pem);
 }
 
-const noteOf = (certificate: Certificate): { serial: string; notAfter: number } => ({
+const noteOf = (certificate: CertificateHead): { serial: string; notAfter: number } => ({
   serial: certificate.serialHex,
   notAfter: certificate.notAfter.getTime(),
 });
 
-async function undo(slice: SliceContext, device: Device, unused: Certificate | undefined): Promise<void> {
+async function undo(slice: SliceContext, device: Device, unused: CertificateHead | undefined): Promise<void> {
   if (unused !== undefined) {
     // Nobody got it, but it exists: it is revoked with the next round.
     await slice.registry.addUnusedCertificate({ ...noteOf(unused), deviceId: device.id });

@@ -1,5 +1,5 @@
 import { base64url } from '../../core/bytes.ts';
-import type { Certificate } from '../../pki/certificate.ts';
+import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { PROTOCOL } from '../../protocol/common.ts';
 import type { Grant } from '../../protocol/grant.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
@@ -14,7 +14,7 @@ export function renderGrant(input: {
   fleet: FleetConfig;
   device: Device;
   outcome: Pick<Outcome, 'sessionId' | 'statementHash'>;
-  certificate: Certificate;
+  certificate: CertificateHead;
   now: number;
   confirmBy: number;
 }): Grant {
