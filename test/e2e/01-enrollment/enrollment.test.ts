@@ -4,6 +4,7 @@ import { atATerminal } from './at-a-terminal.ts';
 import { cancelledAtEveryMoment } from './cancelled.ts';
 import { Customer } from './customer.ts';
 import { Failures } from './failures.ts';
+import { leavingInEveryWay } from './leaving.ts';
 import { lifeOfALaptop } from './life.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
 import { secretsStayHidden } from './secrets.ts';
@@ -18,6 +19,7 @@ const get = (): Customer => customer;
 const failures = new Failures(get);
 
 lifeOfALaptop(get);
+leavingInEveryWay(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
