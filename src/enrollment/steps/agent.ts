@@ -14,7 +14,7 @@ const NODE_KEY_MS = 60_000;
 
 /**
  * The Fleet agent: asks first whether it could enroll, then configuration, then package, then waits for its first plane.
- * A crash leaves at most a package half installed and its configuration; both are repeated or purged.
+ * A crash leaves at most the download, a package half installed and its configuration; they are repeated or purged.
  */
 export const agent: Step<EnrollmentRun> = {
   name: 'agent',
@@ -28,7 +28,7 @@ export const agent: Step<EnrollmentRun> = {
     const { platform, options, signal, record } = run;
     const { grant } = await run.granted();
     await checkFleetReachable(grant.fleet, signal);
-    const folder = path.join(platform.stateFolder, 'download');
+    const folder = downloadFolder(run);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -58,14 +58,19 @@ export const agent: Step<EnrollmentRun> = {
     }
   },
 
-  async verify({ platform }) {
-    const status = await platform.agent.status();
+  async verify(run) {
+    const status = await run.platform.agent.status();
     if (!status.running) throw new KiwiError('agent-not-running');
+    // Of a run that was cut off when the agent was there already.
+    await rm(downloadFolder(run), { recursive: true, force: true });
   },
-  async undo({ platform }) {
-    await platform.agent.uninstall();
+  async undo(run) {
+    await run.platform.agent.uninstall();
+    await rm(downloadFolder(run), { recursive: true, force: true });
   },
 };
+
+const downloadFolder = ({ platform }: EnrollmentRun): string => path.join(platform.stateFolder, 'download');
 
 async function packageFor(
   run: EnrollmentRun,

@@ -34,6 +34,8 @@ export interface FaultySlice {
   readonly proxyPort: number;
   /** What fails when it is asked next; once each. */
   readonly broken: { ca: boolean; endpoint: boolean };
+  /** PEM: every certificate that step-ca made for a laptop, whether anybody got it or not. */
+  readonly issued: string[];
   /** What Fleet says of every laptop. */
   readonly fleet: { green: () => boolean };
   close(): Promise<void>;
@@ -54,13 +56,14 @@ export async function startFaultySlice(): Promise<FaultySlice> {
   const clock = virtualClock();
   const broken = { ca: false, endpoint: false };
   const fleet = { green: () => true };
-  const context = contextOf(kit, { clock, broken, fleet });
+  const issued: string[] = [];
+  const context = contextOf(kit, { clock, broken, fleet, issued });
   const { paths } = kit;
   const tls = { certificate: await readFile(paths.gateway.tlsCertificate), key: await readFile(paths.gateway.tlsKey) };
   const gateway: FastifyInstance = await buildGateway(context, tls);
   await gateway.listen({ host: '127.0.0.1', port: 0 });
   return {
-    ...{ kit, context, clock, broken, fleet, tls, proxyPort },
+    ...{ kit, context, clock, broken, fleet, issued, tls, proxyPort },
     gatewayPort: (gateway.server.address() as AddressInfo).port,
     key: await kit.provision({ serial: 20_000_001 }),
     root: parseCertificate(await readFile(paths.msp.certificate, 'utf8')),
@@ -75,7 +78,7 @@ export async function startFaultySlice(): Promise<FaultySlice> {
 
 function contextOf(
   kit: TestSlice,
-  { clock, broken, fleet }: Pick<FaultySlice, 'clock' | 'broken' | 'fleet'>,
+  { clock, broken, fleet, issued }: Pick<FaultySlice, 'clock' | 'broken' | 'fleet' | 'issued'>,
 ): SliceContext {
   const { running, endpoint } = kit;
   const { ca, fleet: configured } = running.context;
@@ -100,7 +103,12 @@ function contextOf(
     clock,
     ca: {
       ...ca,
-      sign: (input) => (once('ca') ? Promise.reject(new KiwiError('ca-unavailable')) : ca.sign(input)),
+      async sign(input) {
+        if (once('ca')) throw new KiwiError('ca-unavailable');
+        const pem = await ca.sign(input);
+        issued.push(pem);
+        return pem;
+      },
     },
     endpoint: {
       ...endpoint,

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
+import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { reap } from '../../../src/slice/run/reap.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 import type { Laptop } from './laptop.ts';
@@ -26,8 +27,13 @@ export function openJudge(slice: FaultySlice): Judge {
   const newest = (sql: string): number => Number(all(sql)[0]?.['n'] ?? 0);
   const mark = { device: 0, audit: 0 };
   const devices = (): Row[] => all('SELECT * FROM device WHERE rowid > ? ORDER BY rowid', mark.device);
-  const allCertificates = (): Row[] =>
-    all('SELECT * FROM certificate WHERE device_id IN (SELECT id FROM device WHERE rowid > ?)', mark.device);
+  /** Every certificate that step-ca made for the laptop, and what the registry knows of it. */
+  const certificates = (): Row[] =>
+    slice.issued.map((pem) => {
+      const { serialHex } = parseCertificate(pem);
+      const [row] = all('SELECT * FROM certificate WHERE serial = ?', serialHex);
+      return row ?? { serial: serialHex, device_id: 'nobody knows of', revoke_why: null, revoked_at: null };
+    });
 
   /** What has to hold at any moment when nothing is under way. */
   const atRest = (): string[] => {
@@ -56,12 +62,11 @@ export function openJudge(slice: FaultySlice): Judge {
     const same = (what: string, given: unknown, wanted: unknown): void => {
       if (given !== wanted) wrong.push(`${what}: ${String(given)} instead of ${String(wanted)}`);
     };
-    const good = allCertificates().filter(({ revoke_why: why }) => why === null);
+    const good = certificates().filter(({ revoke_why: why }) => why === null);
     const record = await recordOf(laptop);
     const store = laptop.life?.options.platform.certificates;
     const stored = record === undefined ? undefined : await store?.load(record.slug);
-    same('good certificates', good.length, 1);
-    same('device of the good certificate', good[0]?.['device_id'], live['id']);
+    same('good certificates', good.map((certificate) => certificate['device_id']).join(', '), live['id']);
     same('certificate of the laptop', stored?.leaf.serialHex, good[0]?.['serial']);
     same('record', record?.state, 'active');
     same('device of the record', record?.device?.deviceId, live['id']);
@@ -78,7 +83,7 @@ export function openJudge(slice: FaultySlice): Judge {
 
   const gone = (laptop: Laptop): string[] => {
     const wrong = devices().flatMap((device) => (device['state'] === 'ended' ? [] : [`lives: ${describe(device)}`]));
-    for (const { serial, revoke_why: why } of allCertificates())
+    for (const { serial, revoke_why: why } of certificates())
       if (why === null) wrong.push(`good certificate ${serial}`);
     const keys = new Set(devices().map((device) => device['wireguard_key']));
     for (const key of keys) if (slice.kit.endpoint.peers.has(String(key))) wrong.push('a peer is left');
@@ -103,6 +108,7 @@ export function openJudge(slice: FaultySlice): Judge {
 
   return {
     begin() {
+      slice.issued.length = 0;
       mark.device = newest('SELECT max(rowid) AS n FROM device');
       mark.audit = newest('SELECT max(id) AS n FROM audit');
     },
@@ -115,7 +121,7 @@ export function openJudge(slice: FaultySlice): Judge {
       slice.clock.pass(CONFIRM_MS);
       await reap(slice.context);
       wrong.push(...(kind === 'uninstalled' ? [...atRest(), ...gone(laptop)] : await end()));
-      const late = allCertificates().filter(({ revoke_why: why, revoked_at: at }) => why !== null && at === null);
+      const late = certificates().filter(({ revoke_why: why, revoked_at: at }) => why !== null && at === null);
       if (late.length > 0) wrong.push(`${late.length} certificates are not revoked yet`);
       return [...new Set(wrong)];
     },

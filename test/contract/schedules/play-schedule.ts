@@ -39,6 +39,7 @@ export interface Stage {
 
 /** However bad the network was: with a good one it takes no more starts than this. */
 const GOOD_LIVES = 4;
+const RISKS = { enroll: [0.1, 0.25, 0.5, 0.8], uninstall: [0.25, 0.5, 0.8, 0.95] } as const;
 /** As long as this, whatever was begun can be gone on with. */
 const FRESH_MS = 120_000;
 const ENDS: ReadonlySet<string> = new Set(['green', 'already-enrolled', 'died']);
@@ -137,8 +138,8 @@ class Player {
 
   /** Starts the program again and again: first in bad weather, then in good. */
   async #until(what: 'enroll' | 'uninstall', isEnd: (outcome: string) => boolean): Promise<void> {
-    const bad = this.#random.pick([1, 1, 1, 2]);
-    const risk = this.#random.pick([0.1, 0.25, 0.5, 0.8]);
+    const bad = this.#random.pick([1, 1, 1, 1, 1, 2]);
+    const risk = this.#random.pick(RISKS[what]);
     for (let n = 1; n <= bad + GOOD_LIVES; n++) {
       const outcome = await this.#life(what, `${what} ${n}`, n <= bad ? risk : 0);
       if (isEnd(outcome)) return;
@@ -190,7 +191,7 @@ class Player {
     const seconds = this.#random.pick([1, 1, 20, 20, 60, 400, 1000]);
     slice.clock.pass(seconds * 1000);
     this.#story.push(`${seconds} s later`);
-    if (this.#random.next() < 0.7) await reap(slice.context);
+    if (this.#random.next() < 0.5) await reap(slice.context);
   }
 
   async #replaceDisk(): Promise<string> {

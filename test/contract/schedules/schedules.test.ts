@@ -9,7 +9,7 @@ import { startFaultySlice } from './faulty-slice.ts';
 import { openJudge, type Judge } from './judge.ts';
 import { kindOf, openOperator, playSchedule, type Kind, type Stage } from './play-schedule.ts';
 
-const SCHEDULES = 60;
+const SCHEDULES = 1000;
 /** One schedule alone, told in words: SEED=17 npx vitest run --project contract test/contract/schedules */
 const only = process.env['SEED'];
 const seeds = only === undefined ? Array.from({ length: SCHEDULES }, (_, index) => index + 1) : [Number(only)];
