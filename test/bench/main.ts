@@ -24,9 +24,9 @@ const SERIAL = 12345678;
 /** A tunnel network for more laptops than a /24 has. */
 const INIT = [
   '--rate-limit',
-  '10000',
+  '100000',
   '--quota',
-  '5000',
+  '20000',
   '--inside-network',
   '10.76.0.0/16',
   '--inside-address',

@@ -134,9 +134,7 @@ export class World {
 
   /** A laptop as a person has it: it trusts the public web PKI and has the provider's package, but for the programs. */
   async addLaptop(settings: LaptopSettings): Promise<Laptop> {
-    // Once: laptops that are made side by side must not read what another one is writing.
-    this.#publicDir ??= this.#publishRoots();
-    const [laptop, here] = await Promise.all([this.lab.addLaptop(settings), this.#publicDir]);
+    const [laptop, here] = await Promise.all([this.lab.addLaptop(settings), this.publicRoots()]);
     const setUp = await laptop.run([
       '/bin/sh',
       '-ec',
@@ -218,6 +216,12 @@ export class World {
   async destroy(): Promise<void> {
     await Promise.allSettled([this.#intranet?.stop(), this.stopSlice(), this.stopFleet()]);
     await this.lab.destroy();
+  }
+
+  /** The folder with what everybody may have: `web-ca.crt` and `msp-roots.pem`. */
+  publicRoots(): Promise<string> {
+    // Once: laptops that are made side by side must not read what another one is writing.
+    return (this.#publicDir ??= this.#publishRoots());
   }
 
   async #publishRoots(): Promise<string> {
