@@ -19,6 +19,9 @@ export interface Judge {
 /** Longer than a device may go without confirming. */
 const CONFIRM_MS = 1_000_000;
 
+/** What an enrolled laptop keeps; a farewell that was told, and whose answer was lost, is told again. */
+const STATE_FILES: ReadonlySet<string> = new Set(['enrollment.json', 'journal.jsonl', 'farewell.json']);
+
 type Row = Record<string, string | number | null>;
 
 export function openJudge(slice: FaultySlice): Judge {
@@ -77,6 +80,8 @@ export function openJudge(slice: FaultySlice): Judge {
     same('address of the peer', peers[0]?.address, laptop.os.tunnel?.address);
     same('secret of the peer', peers[0]?.presharedKey, laptop.os.tunnel?.presharedKey);
     same('roots of the laptop', laptop.os.roots.size, 1);
+    const files = filesIn(laptop.life?.options.platform.stateFolder ?? '').filter((name) => !STATE_FILES.has(name));
+    same('further files in the state folder', files.join(', '), '');
     same('agent of the laptop', laptop.os.agent.installed && laptop.os.agent.secretForgotten, true);
     return wrong;
   };
@@ -89,9 +94,8 @@ export function openJudge(slice: FaultySlice): Judge {
     for (const key of keys) if (slice.kit.endpoint.peers.has(String(key))) wrong.push('a peer is left');
     const { os, life } = laptop;
     if (os.roots.size > 0 || os.tunnel !== undefined || os.agent.installed) wrong.push('the laptop is not as before');
-    const folder = life?.folder ?? '';
-    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
-    if (files.length > 0) wrong.push(`left on the disk: ${files.map(({ name }) => name).join(', ')}`);
+    const files = filesIn(life?.folder ?? '');
+    if (files.length > 0) wrong.push(`left on the disk: ${files.join(', ')}`);
     return wrong;
   };
 
@@ -131,3 +135,8 @@ export function openJudge(slice: FaultySlice): Judge {
 
 const describe = ({ id, state, end_reason: reason }: Row): string =>
   `${id} ${state}${reason === null ? '' : ` (${reason})`}`;
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [] : [entry.name],
+  );
