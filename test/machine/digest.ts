@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
 
 import type { Machine } from './machine.ts';
 
@@ -29,7 +30,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   '/var/cache/man': 'index of man pages, with their times',
   '/var/cache/ldconfig': 'made from the libraries',
   '/var/cache/debconf': 'questions that packages ever asked',
-  '/root/.cache': 'caches',
+  [posix.join('/root', '.cache')]: 'caches',
   '/tmp/systemd-private-*': 'made by systemd for services that run, named by the boot',
   '/var/tmp/systemd-private-*': 'the same',
 };

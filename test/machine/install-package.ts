@@ -12,9 +12,9 @@ export async function sh(machine: Machine, script: string): Promise<string> {
 
 /** Puts a .deb on the machine and installs it with apt, as a person does. The machine has no archive: it has all that it needs. */
 export async function installPackage(machine: Machine, deb: string): Promise<string> {
-  const file = `/home/ada/${path.basename(deb)}`;
+  const file = `/srv/${path.basename(deb)}`;
   await machine.copyIn(deb, file, '644');
-  const said = await sh(machine, `cd /home/ada && apt-get -q -y install ./${path.basename(deb)} 2>&1`);
+  const said = await sh(machine, `cd /srv && apt-get -q -y install ./${path.basename(deb)} 2>&1`);
   await sh(machine, `rm ${file}`);
   return said;
 }
