@@ -10,7 +10,7 @@ import { deviceUri } from '../../pki/roles.ts';
 import { TYP } from '../../protocol/common.ts';
 import type { ValidStatement } from '../attestation/validate-statement.ts';
 import { networkOf } from '../endpoint/network.ts';
-import type { Device, Outcome, ReservationRefusal, Session } from '../registry/registry.ts';
+import type { Device, KnownSession, Outcome, ReservationRefusal } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { renderGrant } from './render-grant.ts';
 import { settleEnded } from './settle-ended.ts';
@@ -57,7 +57,7 @@ export async function grantDevice(
 
 async function answer(
   slice: SliceContext,
-  session: Session,
+  session: KnownSession,
   body: string,
   hash: string,
   request: RequestContext,
@@ -103,7 +103,7 @@ async function noteSkew(slice: SliceContext, valid: ValidStatement, request: Req
 
 async function reserve(
   slice: SliceContext,
-  session: Session,
+  session: KnownSession,
   valid: ValidStatement,
   statementHash: string,
   request: RequestContext,

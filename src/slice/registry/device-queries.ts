@@ -84,13 +84,13 @@ export function deviceQueries(db: SqliteDatabase) {
     },
     livePeers() {
       return db
-        .all("SELECT id, address, wireguard_key, preshared_key FROM device WHERE state <> 'ended' ORDER BY created_at")
+        .all('SELECT id, address, wireguard_key, preshared_key FROM device WHERE ended_at IS NULL ORDER BY created_at')
         .map(peer);
     },
     findLivePeer(wireguardPublicKey: string) {
       const row = db.get(
         `SELECT id, address, wireguard_key, preshared_key FROM device
-         WHERE wireguard_key = ? AND state <> 'ended' ORDER BY created_at DESC LIMIT 1`,
+         WHERE wireguard_key = ? AND ended_at IS NULL ORDER BY created_at DESC LIMIT 1`,
         wireguardPublicKey,
       );
       return row === undefined ? undefined : peer(row);
@@ -128,7 +128,7 @@ export function deviceQueries(db: SqliteDatabase) {
     },
     findLiveDeviceOn(fingerprintDigest: string): Pick<Device, 'id' | 'hostName'> | undefined {
       const row = db.get(
-        "SELECT id, host_name FROM device WHERE state <> 'ended' AND json_extract(fingerprint, '$.digest') = ? LIMIT 1",
+        "SELECT id, host_name FROM device WHERE ended_at IS NULL AND json_extract(fingerprint, '$.digest') = ? LIMIT 1",
         fingerprintDigest,
       );
       return row === undefined ? undefined : { id: String(row['id']), hostName: String(row['host_name']) };
@@ -150,7 +150,7 @@ export function deviceQueries(db: SqliteDatabase) {
     },
     findLiveTwin({ uuid, serial }: Pick<Device['host'], 'uuid' | 'serial'>): { id: string } | undefined {
       const row = db.get(
-        `SELECT id FROM device WHERE state <> 'ended'
+        `SELECT id FROM device WHERE ended_at IS NULL
          AND (lower(json_extract(host, '$.uuid')) = lower(?) OR lower(json_extract(host, '$.serial')) = lower(?)) LIMIT 1`,
         uuid ?? null,
         serial ?? null,

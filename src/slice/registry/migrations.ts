@@ -80,6 +80,31 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE consent ADD COLUMN jws TEXT NOT NULL DEFAULT '';
   CREATE INDEX audit_alarm ON audit (device_id) WHERE decision = 'alarm';
   `,
+  // An enrollment writes fewer pages: what finds live devices is not written again with each change of their state, and a session's
+  // longest text, which never changes, not with each change of the session.
+  `
+  DROP INDEX device_live_address; DROP INDEX device_live_host; DROP INDEX device_live_wireguard; DROP INDEX device_live_thumbprint;
+  CREATE UNIQUE INDEX device_live_address ON device (address) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_host ON device (host_name) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_wireguard ON device (wireguard_key) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_thumbprint ON device (thumbprint) WHERE ended_at IS NULL;
+  CREATE TABLE new_session (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, attempt_id TEXT NOT NULL UNIQUE, hello_hash TEXT NOT NULL,
+    thumbprint TEXT NOT NULL, challenge_hash TEXT NOT NULL, code TEXT NOT NULL, private_key TEXT, remote TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
+  ) STRICT;
+  CREATE TABLE challenge (session INTEGER PRIMARY KEY, jws TEXT NOT NULL) STRICT;
+  INSERT INTO challenge SELECT rowid, challenge FROM session;
+  INSERT INTO new_session SELECT rowid, id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
+    expires_at, used_at FROM session;
+  DROP TABLE session;
+  ALTER TABLE new_session RENAME TO session;
+  CREATE TRIGGER challenge_gone AFTER DELETE ON session BEGIN DELETE FROM challenge WHERE session = old.number; END;
+  CREATE INDEX session_expiry ON session (expires_at);
+  CREATE INDEX session_unused ON session (expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
+  `,
 ];
 
 /** Brings a database to the newest form. Safe to repeat, and with several processes at once. */

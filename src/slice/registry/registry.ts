@@ -50,6 +50,9 @@ export interface Session {
   readonly usedAt: Millis | null;
 }
 
+/** A session without its longest text, for whoever needs not send it. */
+export type KnownSession = Omit<Session, 'challenge'>;
+
 /** How many sessions may be open that nobody has proven anything for. */
 export interface SessionLimits {
   readonly total: number;
@@ -212,9 +215,9 @@ export interface Registry {
 
   /** Keeps the first session of an attempt. @returns the one that is kept */
   addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
-  findSession(id: string): Promise<Session | undefined>;
+  findSession(id: string): Promise<KnownSession | undefined>;
   findSessionByAttempt(attemptId: string): Promise<Session | undefined>;
-  listSessions(now: Millis): Promise<Session[]>;
+  listSessions(now: Millis): Promise<KnownSession[]>;
   /** Forgets the keys of sessions that are over, soon after sessions that came to nothing, and later those that nothing refers to. */
   forgetSessions(now: Millis): Promise<number>;
 

@@ -5,7 +5,7 @@ import { openConsent } from '../consent/open-consent.ts';
 import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
 import { toConsent } from './consent-queries.ts';
 import type { Device, ReservationRefusal, ReservationRequest } from './registry.ts';
-import { fingerprintOf, toDevice, toSession, toYubikey } from './rows.ts';
+import { addressText, fingerprintOf } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /**
@@ -13,17 +13,17 @@ import type { SqliteDatabase } from './sqlite-database.ts';
  * checked here again, so that of two statements for one session, key, fingerprint or name only one wins.
  */
 export function reserve(db: SqliteDatabase, request: ReservationRequest): Device | ReservationRefusal {
-  const row = db.get('SELECT * FROM session WHERE id = ?', request.sessionId);
-  if (row === undefined) return { refused: 'session-unknown' };
-  const session = toSession(row);
-  if (session.usedAt !== null) return { refused: 'session-used' };
-  if (session.expiresAt <= request.now) return { refused: 'session-expired' };
-  if (db.get('SELECT 1 FROM outcome WHERE attempt_id = ?', session.attemptId) !== undefined) {
+  const session = db.get('SELECT attempt_id, used_at, expires_at FROM session WHERE id = ?', request.sessionId);
+  if (session === undefined) return { refused: 'session-unknown' };
+  const attemptId = String(session['attempt_id']);
+  if (session['used_at'] !== null) return { refused: 'session-used' };
+  if (Number(session['expires_at']) <= request.now) return { refused: 'session-expired' };
+  if (db.get('SELECT 1 FROM outcome WHERE attempt_id = ?', attemptId) !== undefined) {
     return { refused: 'attempt-conflict' };
   }
-  const key = db.get('SELECT * FROM yubikey WHERE serial = ?', request.yubikeySerial);
+  const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
   if (key === undefined) return { refused: 'yubikey-unregistered' };
-  if (toYubikey(key).burnedAt !== null) return { refused: 'yubikey-burned' };
+  if (key['burned_at'] !== null) return { refused: 'yubikey-burned' };
 
   const place = placeOf(db, request);
   if ('refused' in place) return place;
@@ -35,27 +35,25 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
   const address = freeAddress(db, request.network);
   if (address === undefined) return { refused: 'quota-exceeded', why: 'the tunnel network has no free address' };
 
-  insertDevice(db, request, {
-    attemptId: session.attemptId,
+  const device = insertDevice(db, request, {
+    attemptId,
     address,
     hostName: freeHostName(db, request, place.supersedes),
     supersedes: place.supersedes ?? null,
     consentId: place.consentId ?? null,
   });
-  db.run('UPDATE session SET used_at = ? WHERE id = ?', request.now, session.id);
+  db.run('UPDATE session SET used_at = ? WHERE id = ?', request.now, request.sessionId);
   if (place.consentId !== undefined) {
     db.run('UPDATE consent SET used_at = ? WHERE id = ?', request.now, place.consentId);
   }
   db.run(
     "INSERT INTO outcome (attempt_id, session_id, statement_hash, device_id, state) VALUES (?, ?, ?, ?, 'in-progress')",
-    session.attemptId,
-    session.id,
+    attemptId,
+    request.sessionId,
     request.statementHash,
     request.deviceId,
   );
-  const made = db.get('SELECT * FROM device WHERE id = ?', request.deviceId);
-  if (made === undefined) throw new TypeError('a reserved device is in the registry');
-  return toDevice(made);
+  return device;
 }
 
 /** Undoes `reserve`; a device that went further stays. */
@@ -169,8 +167,8 @@ function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): Candi
   const holders = new Set(
     db
       .all(
-        `SELECT id FROM device WHERE state <> 'ended' AND wireguard_key = ?
-         UNION SELECT id FROM device WHERE state <> 'ended' AND thumbprint = ?`,
+        `SELECT id FROM device WHERE ended_at IS NULL AND wireguard_key = ?
+         UNION SELECT id FROM device WHERE ended_at IS NULL AND thumbprint = ?`,
         request.wireguardPublicKey,
         request.deviceKeyThumbprint,
       )
@@ -178,7 +176,7 @@ function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): Candi
   );
   return [...new Set([...ids, ...holders])].flatMap((id) => {
     const device = db.get(
-      "SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND state <> 'ended'",
+      'SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND ended_at IS NULL',
       id,
     );
     if (device === undefined) return [];
@@ -196,7 +194,7 @@ function freeAddress(db: SqliteDatabase, network: ReservationRequest['network'])
   for (let step = 0; step < size; step++) {
     const address = network.first + ((start + step) % size);
     if (network.reserved.includes(address)) continue;
-    if (db.get("SELECT 1 FROM device WHERE address = ? AND state <> 'ended'", address) !== undefined) continue;
+    if (db.get('SELECT 1 FROM device WHERE address = ? AND ended_at IS NULL', address) !== undefined) continue;
     db.run("UPDATE counter SET value = ? WHERE name = 'last-address'", address);
     return address;
   }
@@ -206,7 +204,7 @@ function freeAddress(db: SqliteDatabase, network: ReservationRequest['network'])
 function freeHostName(db: SqliteDatabase, request: ReservationRequest, supersedes: string | undefined): string {
   const taken = (name: string): boolean =>
     db.get(
-      "SELECT 1 FROM device WHERE host_name = ? AND state <> 'ended' AND id <> ?",
+      'SELECT 1 FROM device WHERE host_name = ? AND ended_at IS NULL AND id <> ?',
       name,
       supersedes ?? request.deviceId,
     ) !== undefined;
@@ -228,7 +226,7 @@ function insertDevice(
     supersedes: string | null;
     consentId: string | null;
   },
-): void {
+): Device {
   db.run(
     `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,
                          yubikey_serial, fingerprint, host, created_at, supersedes, consent_id)
@@ -253,6 +251,33 @@ function insertDevice(
   for (const { kind, hmac } of findable(request.fingerprint)) {
     db.run('INSERT INTO fingerprint (hmac, kind, device_id) VALUES (?, ?, ?)', hmac, kind, request.deviceId);
   }
+  // As it would be read back.
+  return {
+    id: request.deviceId,
+    state: 'reserved',
+    attemptId: place.attemptId,
+    hostName: place.hostName,
+    address: addressText(place.address),
+    wireguardPublicKey: request.wireguardPublicKey,
+    presharedKey: request.presharedKey,
+    deviceKey: request.deviceKey,
+    deviceKeyThumbprint: request.deviceKeyThumbprint,
+    csr: request.csr,
+    role: request.role,
+    yubikeySerial: request.yubikeySerial,
+    fingerprintDigest: request.fingerprint.digest,
+    host: request.host,
+    createdAt: request.now,
+    grantedAt: null,
+    confirmBy: null,
+    confirmedAt: null,
+    grantHash: null,
+    stepsDigest: null,
+    endedAt: null,
+    endReason: null,
+    supersedes: place.supersedes,
+    toldAt: null,
+  };
 }
 
 /** Takes a device's fingerprint out of what new ones are compared with. Safe to repeat. */

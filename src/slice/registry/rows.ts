@@ -3,7 +3,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import { KiwiError } from '../../core/errors.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
-import type { AuditRecord, Device, IssuedCertificate, Outcome, Session, Yubikey } from './registry.ts';
+import type { AuditRecord, Device, IssuedCertificate, KnownSession, Outcome, Yubikey } from './registry.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import type { AuditEntry, DeviceState } from './registry.ts';
 
@@ -59,13 +59,12 @@ export function toCertificate(row: Row): IssuedCertificate {
   };
 }
 
-export function toSession(row: Row): Session {
+export function toSession(row: Row): KnownSession {
   return {
     id: text(row, 'id'),
     attemptId: text(row, 'attempt_id'),
     helloHash: text(row, 'hello_hash'),
     deviceKeyThumbprint: text(row, 'thumbprint'),
-    challenge: text(row, 'challenge'),
     challengeHash: text(row, 'challenge_hash'),
     code: text(row, 'code'),
     privateKey: textOrNull(row, 'private_key'),

@@ -1,4 +1,4 @@
-import type { AuditEntry, Millis, Outcome, Session, SessionLimits, SessionRefusal } from './registry.ts';
+import type { AuditEntry, KnownSession, Millis, Outcome, Session, SessionLimits, SessionRefusal } from './registry.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -14,8 +14,8 @@ const KEEP_MS = 24 * 3600 * 1000;
 /** Sessions, outcomes and consents: see `Registry`. */
 export function sessionQueries(db: SqliteDatabase) {
   const findByAttempt = (attemptId: string): Session | undefined => {
-    const row = db.get('SELECT * FROM session WHERE attempt_id = ?', attemptId);
-    return row === undefined ? undefined : toSession(row);
+    const row = db.get('SELECT * FROM session JOIN challenge ON session = number WHERE attempt_id = ?', attemptId);
+    return row === undefined ? undefined : { ...toSession(row), challenge: String(row['jws']) };
   };
   return {
     addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
@@ -35,14 +35,13 @@ export function sessionQueries(db: SqliteDatabase) {
         return { refused: 'too-many-requests', why: 'live sessions of this address' };
       }
       db.run(
-        `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge, challenge_hash, code, private_key, remote,
-                              created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
+                              expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         session.id,
         session.attemptId,
         session.helloHash,
         session.deviceKeyThumbprint,
-        session.challenge,
         session.challengeHash,
         session.code,
         session.privateKey,
@@ -50,15 +49,16 @@ export function sessionQueries(db: SqliteDatabase) {
         session.createdAt,
         session.expiresAt,
       );
+      db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
       if (audit !== undefined) insertAudit(db, audit, session.createdAt);
       return session;
     },
-    findSession(id: string): Session | undefined {
+    findSession(id: string): KnownSession | undefined {
       const row = db.get('SELECT * FROM session WHERE id = ?', id);
       return row === undefined ? undefined : toSession(row);
     },
     findSessionByAttempt: findByAttempt,
-    listSessions(now: Millis): Session[] {
+    listSessions(now: Millis): KnownSession[] {
       return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
     },
     forgetSessions(now: Millis): number {
