@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 
 import { outliveReader } from '../../core/outlive-reader.ts';
 import { runSlice } from '../run/run-slice.ts';
@@ -13,7 +13,7 @@ export async function upCommand(
 ): Promise<void> {
   const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
   // stdout is for events; what happens is logged on stderr, as JSON lines with request ids.
-  const log = pino({ level, base: null }, logDestination());
+  const log = openLog(level);
   // The terminal may be closed, the disk behind a redirection full: no reason to stop, and none to leave without stopping.
   outliveReader();
   const ended = new Promise<string>((resolve) => {
@@ -54,8 +54,39 @@ export async function upCommand(
 /** How much of the log waits for a disk or a reader that takes nothing; what comes after that is dropped. */
 const MAX_WAITING = 1 << 20;
 
+/** So much, or so long, lines are gathered, as each write costs as much as the line. What is killed loses them; an error waits for nothing. */
+const GATHER = { bytes: 4096, ms: 200 } as const;
+
+/** pino's number for the level `error`. */
+const ERROR = 50;
+
+function openLog(level: string): Logger {
+  const destination = logDestination();
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    destination.flush();
+  };
+  return pino(
+    {
+      level,
+      base: null,
+      hooks: {
+        logMethod(args, method, severity) {
+          method.apply(this, args);
+          if (severity >= ERROR) flush();
+          else timer ??= setTimeout(flush, GATHER.ms).unref();
+        },
+      },
+    },
+    destination,
+  );
+}
+
+/** Is written out at the end of the process. */
 function logDestination(): ReturnType<typeof pino.destination> {
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING });
+  const destination = pino.destination({ dest: 2, sync: false, minLength: GATHER.bytes, maxLength: MAX_WAITING });
   const flush = destination.flushSync.bind(destination);
   destination.on('error', () => {
     // At the end of the process it would try for ever to write what the disk does not take.
