@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { aDiskThatWasCopied } from './copied.ts';
 import { atATerminal } from './at-a-terminal.ts';
 import { cancelledAtEveryMoment } from './cancelled.ts';
 import { Customer } from './customer.ts';
@@ -20,6 +21,7 @@ const failures = new Failures(get);
 
 lifeOfALaptop(get);
 leavingInEveryWay(get);
+aDiskThatWasCopied(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
