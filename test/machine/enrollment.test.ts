@@ -21,6 +21,7 @@ const folder = useSuiteFolder('enrollment');
 let customer: Customer;
 let machine: Machine;
 let serial: number;
+let deb: string;
 let yubikey: PluggedYubiKey;
 let delivered: Digest;
 let installed: Digest;
@@ -28,8 +29,12 @@ const inside = (script: string): Promise<string> => sh(machine, script);
 
 beforeAll(async () => {
   customer = await Customer.create();
-  machine = await addMachine(customer.world, { dir: path.join(folder.path, 'ada'), name: 'ada' });
-  serial = await customer.key();
+  const roots = path.join(customer.world.sliceDir, 'msp', 'root.crt');
+  [machine, serial, deb] = await Promise.all([
+    addMachine(customer.world, { dir: path.join(folder.path, 'ada'), name: 'ada' }),
+    customer.key(),
+    buildDeb(folder.path, ['--kind', 'test', '--msp-roots', roots]),
+  ]);
 }, 600_000);
 afterAll(async () => {
   console.log(`machine: ${POWER_CUTS.length} power cuts`);
@@ -52,8 +57,7 @@ describe('an enrollment on a real machine', () => {
   });
 
   test('installed', async () => {
-    const roots = path.join(customer.world.sliceDir, 'msp', 'root.crt');
-    await installPackage(machine, await buildDeb(folder.path, ['--kind', 'test', '--msp-roots', roots]));
+    await installPackage(machine, deb);
     installed = await machine.digest();
     await inside('sync');
   });
