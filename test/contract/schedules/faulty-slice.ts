@@ -14,6 +14,7 @@ import { hashFile, type FleetConfig } from '../../../src/slice/config/fleet-conf
 import type { FleetClient } from '../../../src/slice/fleet/fleet-client.ts';
 import { buildGateway } from '../../../src/slice/gateway/build-gateway.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
+import { gatewayHand, type GatewayHand } from '../../fakes/slice/test-laptop.ts';
 import { freePorts, startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { virtualClock, type VirtualClock } from './virtual-clock.ts';
 
@@ -31,6 +32,8 @@ export interface FaultySlice {
   readonly webCa: string;
   readonly tls: { readonly certificate: Buffer; readonly key: Buffer };
   readonly gatewayPort: number;
+  /** Past the network, for what is no part of a schedule. */
+  readonly hand: GatewayHand;
   readonly proxyPort: number;
   /** What fails when it is asked next; once each. */
   readonly broken: { ca: boolean; endpoint: boolean };
@@ -62,13 +65,15 @@ export async function startFaultySlice(): Promise<FaultySlice> {
   const tls = { certificate: await readFile(paths.gateway.tlsCertificate), key: await readFile(paths.gateway.tlsKey) };
   const gateway: FastifyInstance = await buildGateway(context, tls);
   await gateway.listen({ host: '127.0.0.1', port: 0 });
+  const gatewayPort = (gateway.server.address() as AddressInfo).port;
+  const webCa = await readFile(paths.webCa.certificate, 'utf8');
+  const hand = gatewayHand({ port: gatewayPort, hostName: '', ca: webCa });
   return {
-    ...{ kit, context, clock, broken, fleet, issued, tls, proxyPort },
-    gatewayPort: (gateway.server.address() as AddressInfo).port,
+    ...{ hand, gatewayPort, webCa, kit, context, clock, broken, fleet, issued, tls, proxyPort },
     key: await kit.provision({ serial: 20_000_001 }),
     root: parseCertificate(await readFile(paths.msp.certificate, 'utf8')),
-    webCa: await readFile(paths.webCa.certificate, 'utf8'),
     async close() {
+      await hand.close();
       await gateway.close();
       await kit.remove();
       await new Promise((resolve) => fleetServer.server.close(resolve));

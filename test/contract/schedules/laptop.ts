@@ -27,7 +27,7 @@ export interface OperatingSystem {
 export interface Laptop {
   readonly hardware: HardwareFacts;
   readonly hostName: string;
-  os: OperatingSystem;
+  readonly os: OperatingSystem;
   /** How often the YubiKey was touched. */
   touches: number;
   /** The newest: what earlier lives write goes nowhere. */
@@ -53,12 +53,6 @@ export interface Life {
   bury(): void;
 }
 
-const newOs = (): OperatingSystem => ({
-  roots: new Set(),
-  tunnel: undefined,
-  agent: { installed: false, secretForgotten: false },
-});
-
 export function newLaptop(skewMs: number): Laptop {
   return {
     hardware: {
@@ -71,17 +65,11 @@ export function newLaptop(skewMs: number): Laptop {
       cpu: 'Processor 1',
     },
     hostName: `laptop-${randomBytes(4).toString('hex')}`,
-    os: newOs(),
+    os: { roots: new Set(), tunnel: undefined, agent: { installed: false, secretForgotten: false } },
     touches: 0,
     life: undefined,
     skewMs,
   };
-}
-
-/** A new disk: nothing is left of what was. */
-export function replaceDisk(laptop: Laptop): void {
-  laptop.os = newOs();
-  laptop.life = undefined;
 }
 
 /** Starts the program once more. After a death it finds what was on the disk at that moment. */

@@ -9,9 +9,10 @@ import { uninstall } from '../../../src/enrollment/uninstall.ts';
 import { Journal, undoWasBegun } from '../../../src/pipeline/journal.ts';
 import { openSlice, type OperatorSlice } from '../../../src/slice/open-slice.ts';
 import { reap } from '../../../src/slice/run/reap.ts';
+import { enrollEarlier } from './earlier-enrollment.ts';
 import type { FaultyNetwork, Weather } from './faulty-network.ts';
 import type { FaultySlice } from './faulty-slice.ts';
-import { newLaptop, replaceDisk, startLife, type Edge, type Laptop, type Life } from './laptop.ts';
+import { newLaptop, startLife, type Edge, type Laptop, type Life } from './laptop.ts';
 import { random, type Random } from './random.ts';
 
 export type Kind = 'new' | 'known' | 'uninstalled';
@@ -110,10 +111,7 @@ class Player {
   async play(): Promise<Played> {
     const kind = kindOf(this.#seed);
     let consentId: string | undefined;
-    if (kind === 'known') {
-      await this.#life('enroll', 'an earlier enrollment', 0);
-      consentId = await this.#replaceDisk();
-    }
+    if (kind === 'known') consentId = await this.#knownBefore();
     await this.#until('enroll', (outcome) => outcome === 'green' || outcome === 'already-enrolled');
     if (kind === 'uninstalled')
       await this.#until('uninstall', (outcome) => outcome === 'gone' || outcome === 'not-enrolled');
@@ -194,14 +192,13 @@ class Player {
     if (this.#random.next() < 0.5) await reap(slice.context);
   }
 
-  async #replaceDisk(): Promise<string> {
-    const { operator } = this.#stage;
-    const record = await recordOf(this.#laptop);
-    if (record?.device === undefined) throw new Error(`no first enrollment: ${this.#story.join('\n')}`);
+  /** The laptop was enrolled; its disk was replaced, and an operator has consented to another enrollment. */
+  async #knownBefore(): Promise<string> {
+    const { slice, operator } = this.#stage;
+    const deviceId = await enrollEarlier(slice, this.#laptop);
     const wish = { hours: 24, why: 'a new disk', newMainboard: false };
-    const { consentId } = await operator.consentToReenrollment(record.device.deviceId, wish);
-    replaceDisk(this.#laptop);
-    this.#story.push(`new disk, consent for ${record.device.deviceId}`);
+    const { consentId } = await operator.consentToReenrollment(deviceId, wish);
+    this.#story.push(`enrolled before as ${deviceId}; new disk, consent`);
     return consentId;
   }
 
