@@ -1,6 +1,7 @@
 import { mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 
 import { isMissing } from '../core/durable-file.ts';
 import { KiwiError } from '../core/errors.ts';
@@ -17,7 +18,7 @@ export interface RunLock {
  */
 export async function takeRunLock(stateFolder: string): Promise<RunLock> {
   const file = path.join(stateFolder, 'lock');
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const handle = await openLockFile(stateFolder, file);
     let db: DatabaseSync | undefined;
     try {
@@ -27,6 +28,8 @@ export async function takeRunLock(stateFolder: string): Promise<RunLock> {
       if (await isSameFile(handle, file)) return { release: () => release(file, handle, db) };
     } catch (error) {
       await end(db, handle);
+      // It went between the two: there is nothing to be opened any more.
+      if (tries < 10 && error instanceof Error && /unable to open/u.test(error.message)) continue;
       throw error;
     }
     await end(db, handle);
@@ -45,7 +48,10 @@ async function openLockFile(stateFolder: string, file: string): Promise<FileHand
 }
 
 function lock(file: string): DatabaseSync {
-  const db = new DatabaseSync(file, { timeout: 0 });
+  // Not to be made here, where it would be for everybody to read.
+  const url = pathToFileURL(file);
+  url.searchParams.set('mode', 'rw');
+  const db = new DatabaseSync(url, { timeout: 0 });
   try {
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return db;
