@@ -3,6 +3,7 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import forge from 'node-forge';
 
 import { readName } from './certificate-fields.ts';
+import { DerError, readElement } from './der-element.ts';
 import { ecdsaToDer } from './ecdsa-signature.ts';
 import { spkiDer, spkiToKey } from './keys.ts';
 import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer } from './signer.ts';
@@ -55,8 +56,9 @@ export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: 
   try {
     return Promise.resolve(read(Buffer.from(der)));
   } catch (error) {
-    const own = error instanceof CsrError;
-    return Promise.reject(own ? error : new CsrError('not a certificate request', { cause: error }));
+    if (error instanceof CsrError) return Promise.reject(error);
+    const message = error instanceof DerError ? error.message : 'not a certificate request';
+    return Promise.reject(new CsrError(message, { cause: error }));
   }
 }
 
@@ -94,19 +96,6 @@ function signatureAlgorithmDer(alg: SignatureAlgorithm): Buffer {
       ? sequence(oid(SIGNATURE_OID.RS256), asn1.create(Class.UNIVERSAL, Type.NULL, false, ''))
       : sequence(oid(SIGNATURE_OID[alg])),
   );
-}
-
-/** One element of DER (ITU-T X.690, section 10.1: definite length in the fewest octets) and what stands behind it. */
-function readElement(der: Buffer): { tag: number; bytes: Buffer; content: Buffer; rest: Buffer } {
-  const [tag = 0, first = 0xff] = der;
-  const octets = first < 0x80 ? 0 : first - 0x80;
-  if (octets > 2 || der.length < 2 + octets) throw new CsrError('not DER');
-  const length = octets === 0 ? first : der.readUIntBE(2, octets);
-  if (octets > 0 && length < (octets === 1 ? 0x80 : 0x100)) throw new CsrError('not DER');
-  const start = 2 + octets;
-  if (der.length < start + length) throw new CsrError('not DER');
-  const end = start + length;
-  return { tag, bytes: der.subarray(0, end), content: der.subarray(start, end), rest: der.subarray(end) };
 }
 
 function sequence(...children: forge.asn1.Asn1[]): forge.asn1.Asn1 {
