@@ -54,7 +54,9 @@ function refuseDuplicateNames(text: string): void {
         const end = endOfString(text, at);
         const names = open.at(-1);
         if (expectName && names !== undefined) {
-          const name = JSON.parse(text.slice(at, end + 1)) as string;
+          const written = text.slice(at + 1, end);
+          // One name can be written in several ways with escapes, and in one without.
+          const name = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
           if (names.has(name)) throw new SyntaxError('duplicate member name');
           names.add(name);
           expectName = false;

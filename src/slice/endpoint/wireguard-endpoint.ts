@@ -34,7 +34,7 @@ const MTU = '1420';
  * How long a burst is gathered. Starting `wg` costs the gateway as much as the rest of an enrollment; wireguard-go's socket only a
  * fraction, and step-ca, which signs meanwhile, takes as long as this when there is a burst.
  */
-const GATHER_MS = { wg: 10, userspace: 4 } as const;
+const GATHER_MS = { wg: 10, userspace: 8 } as const;
 
 /** Real WireGuard, of the kernel or, where that has none, wireguard-go. Replaces whatever a killed run left under its name. */
 export async function startWireguard(options: WireguardOptions): Promise<Endpoint> {

@@ -7,7 +7,7 @@ import { signCompact } from '../../pki/jws.ts';
 import { generateP256, publicJwk } from '../../pki/keys.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
-import { hello } from '../../protocol/hello.ts';
+import { hello, type Hello } from '../../protocol/hello.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
 import { RateLimit } from '../gateway/rate-limit.ts';
@@ -27,8 +27,7 @@ const audited = new WeakMap<SliceContext, RateLimit>();
  * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`, `session-expired`, `too-many-requests`
  */
 export async function openSession(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
-  refuseOtherProtocol(body);
-  const message = parseMessage(hello, body, LIMITS.hello, 'request-malformed');
+  const message = parseHello(body);
   const { policy, customer, fingerprintSalt, windows } = slice.config;
   if (isOlder(message.agentVersion, policy.minimumAgentVersion)) throw new KiwiError('agent-too-old');
   const helloDigest = sha256(body);
@@ -101,16 +100,23 @@ function sameChallenge(
   return session.challenge;
 }
 
-/** Said before the schema is applied: a later version may have other fields. */
-function refuseOtherProtocol(body: Buffer): void {
-  let value: unknown;
+function parseHello(body: Buffer): Hello {
   try {
-    value = parseStrictJson(body, LIMITS.hello);
-  } catch {
-    return; // the schema says it better
+    return parseMessage(hello, body, LIMITS.hello, 'request-malformed');
+  } catch (error) {
+    // A later version may have other fields: that counts before what is wrong with them.
+    throw isOtherProtocol(body) ? new KiwiError('protocol-unsupported', { cause: error }) : error;
   }
-  if (typeof value !== 'object' || value === null || !('protocol' in value)) return;
-  if (typeof value.protocol === 'string' && value.protocol !== PROTOCOL) throw new KiwiError('protocol-unsupported');
+}
+
+function isOtherProtocol(body: Buffer): boolean {
+  try {
+    const value = parseStrictJson(body, LIMITS.hello);
+    if (typeof value !== 'object' || value === null || !('protocol' in value)) return false;
+    return typeof value.protocol === 'string' && value.protocol !== PROTOCOL;
+  } catch {
+    return false;
+  }
 }
 
 function isOlder(version: string, minimum: string): boolean {
