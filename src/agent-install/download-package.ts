@@ -65,7 +65,8 @@ async function start({ url, dispatcher, signal }: DownloadRequest): Promise<Asyn
     ...(signal === undefined ? {} : { signal }),
   });
   if (answer.statusCode === 200) return answer.body as AsyncIterable<Buffer>;
-  answer.body.destroy();
+  // Destroyed without a listener it would end the program: undici tells an abort as an error of the body.
+  answer.body.on('error', () => undefined).destroy();
   throw new KiwiError('gateway-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
 }
 

@@ -42,9 +42,8 @@ export function cancelledAtEveryMoment(getCustomer: () => Customer): void {
         await reached(run);
         run.kill(signal);
         const code = await run.ended;
-        if (code === 0) {
-          // It was over already: then it is whole, and says so.
-          expect(run.result).toMatchObject({ type: 'result', result: 'green' });
+        if (run.result['result'] === 'green') {
+          // It was over already: then it is whole. The signal may still have met who waited for its end.
           expect((await customer.world.cli(seat.laptop, ['uninstall', '--json'])).code).toBe(0);
         } else {
           expect(code, run.output).toBe(130);

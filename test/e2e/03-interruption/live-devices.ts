@@ -18,7 +18,7 @@ export async function expectOneOfEach(customer: Customer, seat: Seat): Promise<v
 }
 
 /** The devices of a key, once for each of their certificates that is valid and not to be revoked. */
-function liveCertificates(customer: Customer, serial: number): unknown[] {
+export function liveCertificates(customer: Customer, serial: number): unknown[] {
   const db = new DatabaseSync(slicePaths(customer.world.sliceDir).registry, { readOnly: true });
   try {
     const sql = `SELECT certificate.device_id FROM certificate JOIN device ON device.id = certificate.device_id

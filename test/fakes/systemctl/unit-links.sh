@@ -17,6 +17,8 @@ make_link() {
 }
 
 enable_unit() {
+  # As with systemd, whose manager does it: a client that is ended meanwhile does not leave half of it.
+  trap '' INT TERM HUP
   local target made='' also
   full_name "$1"
   read_unit "$REPLY"
