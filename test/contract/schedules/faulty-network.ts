@@ -204,7 +204,6 @@ export async function startFaultyNetwork(slice: FaultySlice): Promise<FaultyNetw
       }
       case 'error page':
         await forward(message);
-        // downloadPackage ends the program at an error page (an AbortError of the body that nobody listens for).
         return { status: 502, type: 'text/html', body: Buffer.from('<h1>Bad gateway</h1>') };
     }
   };
