@@ -88,7 +88,6 @@ machine_packages=(
   'kmod|puts its kernel modules in order (depmod)'
   'busybox-static|the first programs it runs, before its disk is there'
   'cpio|packs them for its kernel'
-  'xz-utils|unpacks that kernel'
 )
 if [[ $purpose == test || $purpose == all ]]; then packages+=("${test_packages[@]}"); fi
 if [[ $purpose == test || $purpose == machine || $purpose == all ]]; then packages+=("${machine_packages[@]}"); fi

@@ -1,4 +1,4 @@
-import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { earlyModules, keptModules } from './packages.ts';
@@ -9,7 +9,7 @@ export interface KernelPlace {
   readonly packageFolder: string;
   /** Gets its modules. */
   readonly root: string;
-  /** Gets vmlinux and initramfs. */
+  /** Gets vmlinuz and initramfs. */
   readonly out: string;
   readonly initScript: string;
 }
@@ -22,7 +22,7 @@ export async function addKernel({ packageFolder, root, out, initScript }: Kernel
   await runTool(tools.dpkgDeb[0], ['-x', path.join(packageFolder, file), unpacked]);
   const [version] = await readdir(path.join(unpacked, 'lib', 'modules'));
   if (version === undefined) throw new Error(`no modules in ${file}`);
-  await unpackKernel(path.join(unpacked, 'boot', `vmlinuz-${version}`), path.join(out, 'vmlinux'));
+  await copyFile(path.join(unpacked, 'boot', `vmlinuz-${version}`), path.join(out, 'vmlinuz'));
   const from = path.join(unpacked, 'lib', 'modules', version);
   const to = path.join(root, 'usr', 'lib', 'modules', version);
   await mkdir(to, { recursive: true, mode: 0o755 });
@@ -37,16 +37,6 @@ export async function addKernel({ packageFolder, root, out, initScript }: Kernel
   await runTool(tools.depmod[0], ['-b', root, version]);
   await makeInitramfs({ root, version, out, initScript, work: path.join(packageFolder, 'initramfs') });
   await rm(unpacked, { recursive: true });
-}
-
-/** Debian's kernel unpacks itself (xz), which takes the emulated processor three seconds at each boot; qemu also starts it unpacked. */
-async function unpackKernel(packed: string, to: string): Promise<void> {
-  const image = await readFile(packed);
-  const start = image.indexOf(Buffer.from('fd377a585a00', 'hex'));
-  if (start === -1) throw new Error(`no xz in ${packed}`);
-  await writeFile(`${to}.xz`, image.subarray(start));
-  // What follows the packed kernel is not for xz.
-  await runTool(tools.xz[0], ['--decompress', '--single-stream', `${to}.xz`]);
 }
 
 /** The kernel's first root: busybox and what leads to the disk, not compressed because unpacking costs more than reading. */

@@ -34,7 +34,7 @@ export async function provideImage(progress: (what: string) => void = () => unde
   await utimes(folder, new Date(), new Date());
   return {
     disk: path.join(folder, 'disk.ext4'),
-    kernel: path.join(folder, 'vmlinux'),
+    kernel: path.join(folder, 'vmlinuz'),
     initramfs: path.join(folder, 'initramfs'),
     manifest: path.join(folder, 'manifest'),
   };

@@ -7,7 +7,6 @@ export const tools = {
   dpkgDeb: ['/usr/bin/dpkg-deb', 'dpkg'],
   depmod: ['/sbin/depmod', 'kmod'],
   modprobe: ['/sbin/modprobe', 'kmod'],
-  xz: ['/usr/bin/xz', 'xz-utils'],
   cpio: ['/usr/bin/cpio', 'cpio'],
   busybox: ['/bin/busybox', 'busybox-static'],
   mke2fs: ['/sbin/mke2fs', 'e2fsprogs'],
