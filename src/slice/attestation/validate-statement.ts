@@ -15,7 +15,7 @@ import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
 import { fingerprintFlaw } from '../fingerprint/match-fingerprints.ts';
-import type { Registry, Session } from '../registry/registry.ts';
+import type { IssuedCertificate, Registry, Session } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 
 /** What a statement is held against. `now`: milliseconds since 1970. */
@@ -57,9 +57,9 @@ export async function validateStatement(
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
   if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
 
-  await checkKeyCertificate(slice, certificate);
+  const issued = await checkKeyCertificate(slice, certificate);
   const attestation = checkAttestation(slice, statement, certificate);
-  const role = await checkRegistered(slice, attestation, certificate);
+  const role = await checkRegistered(slice, attestation, issued);
   const { policy } = slice.config;
   if (!policy.pinPolicies.includes(attestation.pinPolicy)) refuse('policy-refused', `PIN ${attestation.pinPolicy}`);
   if (!policy.touchPolicies.includes(attestation.touchPolicy)) {
@@ -131,8 +131,14 @@ function publicKeyOf(jwk: P256Jwk): KeyObject {
   }
 }
 
-/** Issued by this customer's intermediate for an enrollment key, in date, not revoked. What `x5c` says of issuers is not looked at. */
-async function checkKeyCertificate(slice: ValidationContext, certificate: Certificate): Promise<void> {
+/**
+ * Issued by this customer's intermediate for an enrollment key, in date, not revoked. What `x5c` says of issuers is not looked at.
+ * @returns what the registry knows of it
+ */
+async function checkKeyCertificate(
+  slice: ValidationContext,
+  certificate: Certificate,
+): Promise<IssuedCertificate | undefined> {
   const { intermediate, mspRoot } = slice.identity;
   try {
     verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.now) });
@@ -148,6 +154,7 @@ async function checkKeyCertificate(slice: ValidationContext, certificate: Certif
   // The certificate of a burned key is revoked as well; the person is told the cause.
   if (revokedFor === 'burned') refuse('yubikey-burned', 'its certificate is revoked');
   if (revokedFor !== undefined) refuse('key-certificate-revoked', revokedFor);
+  return issued;
 }
 
 function checkAttestation(
@@ -176,7 +183,7 @@ function checkAttestation(
 async function checkRegistered(
   slice: ValidationContext,
   attestation: YubikeyAttestation,
-  certificate: Certificate,
+  issued: IssuedCertificate | undefined,
 ): Promise<string> {
   const registered = await slice.registry.findYubikey(attestation.serial);
   if (registered === undefined) return refuse('yubikey-unregistered', `serial ${attestation.serial}`);
@@ -184,9 +191,7 @@ async function checkRegistered(
   if (registered.slot !== attestation.slot) refuse('attestation-slot-refused', `registered is ${registered.slot}`);
   if (registered.spki !== base64url(attestation.spki)) refuse('yubikey-unregistered', 'another key of this YubiKey');
   // Every enrollment certificate is noted before it is handed out: one that is not came from a stolen provisioner key.
-  if ((await slice.registry.findCertificate(certificate.serialHex)) === undefined) {
-    refuse('yubikey-unregistered', 'a certificate that was never registered');
-  }
+  if (issued === undefined) refuse('yubikey-unregistered', 'a certificate that was never registered');
   return registered.role;
 }
 
