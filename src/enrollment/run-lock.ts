@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -39,7 +40,7 @@ export async function takeRunLock(stateFolder: string): Promise<RunLock> {
 async function openLockFile(stateFolder: string, file: string): Promise<FileHandle> {
   try {
     await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    return await open(file, 'a', 0o600);
+    return await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   } catch (error) {
     if (isMissing(error)) return openLockFile(stateFolder, file); // the folder went with another run's last file
     const denied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
