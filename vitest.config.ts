@@ -29,9 +29,11 @@ export default defineConfig({
         test: {
           name: 'machine',
           include: ['test/machine/**/*.test.ts'],
+          globalSetup: ['test/machine/provide-image-once.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // While a machine boots it uses little more than one core.
+          maxWorkers: 2,
         },
       },
     ],
