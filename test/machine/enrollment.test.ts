@@ -65,8 +65,8 @@ describe('an enrollment on a real machine', () => {
   test.for(POWER_CUTS)('the power is cut at $point', async ({ point, signed }) => {
     if (!signed) yubikey = await plugInYubiKey(machine, customer.world.keyFile(serial));
     const run = await enrollMachine(machine, { env: { KIWISTACK_FAULT: `${point}=power` } });
-    await machine.ended();
     expect(run.code, run.output).toBeUndefined();
+    await machine.ended();
     expect(
       run.events.some(({ type }) => type === 'touch-expected'),
       run.output,

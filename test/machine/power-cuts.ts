@@ -1,6 +1,6 @@
 /**
  * Where the power is cut, one after the other, while one enrollment comes forward: edges of docs/reliability.md that each run passes
- * that has come so far. Ten, spread over the plan.
+ * that has come so far, whatever a lane beside it had done already. Ten, spread over the plan.
  */
 export const POWER_CUTS = [
   { point: 'key:after-act', signed: false },
@@ -10,7 +10,7 @@ export const POWER_CUTS = [
   { point: 'grant:after-intent', signed: true },
   { point: 'file:acme.crt:renamed', signed: true },
   { point: 'trust:after-act', signed: true },
-  { point: 'file:kiwi-acme.conf:written', signed: true },
+  { point: 'tunnel:after-act', signed: true },
   { point: 'agent:after-act', signed: true },
   { point: 'confirm:after-act', signed: true },
 ] as const satisfies readonly PowerCut[];

@@ -96,7 +96,9 @@ export class Customer {
   }
 
   /** Fleet's rows for a laptop, from its REST API. */
-  async fleetHosts(laptop: { readonly dmi: Pick<Laptop['dmi'], 'product_serial'> }): Promise<Record<string, unknown>[]> {
+  async fleetHosts(laptop: {
+    readonly dmi: Pick<Laptop['dmi'], 'product_serial'>;
+  }): Promise<Record<string, unknown>[]> {
     const token = (await readFile(path.join(this.world.fleetDir, 'api-token'), 'utf8')).trim();
     const url = `https://10.77.1.20:8412/api/v1/fleet/hosts?query=${laptop.dmi.product_serial}`;
     const ca = path.join(this.world.fleetDir, 'ca.crt');
