@@ -162,9 +162,14 @@ export const REFUSAL_CODES = {
   'device-unknown': entry('refused', 'The slice does not know this device.', 'Run `kiwistack-enroll enroll`.', {
     http: 404,
   }),
-  'device-ended': entry('refused', 'This device was removed from the slice.', 'Ask your operator, then enroll again.', {
-    http: 410,
-  }),
+  'device-ended': entry(
+    'refused',
+    'This device was removed from the slice.',
+    'Ask your operator. To enroll again, run `kiwistack-enroll uninstall` first.',
+    {
+      http: 410,
+    },
+  ),
   'confirm-mismatch': entry('refused', 'The confirmation does not fit the grant.', 'Run it again from the start.', {
     http: 403,
   }),
