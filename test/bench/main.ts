@@ -15,8 +15,17 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     laptops: { type: 'string', default: '3' },
     only: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (flags.help) {
+  process.stdout.write(`usage: npm run bench [-- --json] [--only enrollment|gateway] [--laptops N]
+
+A whole enrollment beside its bare parts, and the gateway beside step-ca's bare /sign; see docs/performance.md. About two minutes;
+wants a quiet machine.
+`);
+  process.exit(0);
+}
 if (flags.only !== undefined && !['enrollment', 'gateway'].includes(flags.only)) {
   throw new Error('--only is enrollment or gateway');
 }

@@ -10,8 +10,22 @@ import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
 
 const { values: flags } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
+if (flags.help) {
+  process.stdout.write(`usage: npm run demo [-- --json|--keep]
+
+From nothing to a laptop that is green in Fleet, in namespaces that are gone afterwards.
+
+  --json  one event a line; the last one is the result
+  --keep  leave everything running, and say how to use it (\`npm run lab\`)
+`);
+  process.exit(0);
+}
 
 const SERIAL = 12345678;
 const began = performance.now();
