@@ -1,4 +1,5 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
 
 import type { AgentPackage, AgentSettings, AgentStatus } from '../../src/agent-install/agent-package.ts';
 import {
@@ -81,6 +82,8 @@ export class DebianAgentPackage implements AgentPackage {
     if (state !== undefined) {
       // Also one that demands to be installed again, because dpkg was killed in the middle.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
+      // dpkg takes /opt away with the last that was in it; a Debian system is delivered with one.
+      await mkdir(at(this.#system, path.dirname(PATHS.orbit)), { recursive: true, mode: 0o755 });
     }
     // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
