@@ -1,5 +1,4 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
-import path from 'node:path';
 
 import type { AgentPackage, AgentSettings, AgentStatus } from '../../src/agent-install/agent-package.ts';
 import {
@@ -20,6 +19,9 @@ const DROP_IN = `${DROP_IN_FOLDER}/10-fleet-enroll.conf`;
 const ENVIRONMENT = `${PATHS.fleet}/enroll.env`;
 const CERTIFICATE = `${PATHS.fleet}/fleet.pem`;
 const NODE_KEY = `${PATHS.orbit}/secret-orbit-node-key.txt`;
+
+/** A Debian system is delivered with these, but no package owns them: dpkg takes them away with the last that was in them. */
+const DELIVERED = ['/opt', '/usr/local/bin'] as const;
 
 const INSTALL_MS = 180_000;
 /** Unattended upgrades may hold dpkg's lock for minutes; that long we wait, asking every two seconds. */
@@ -82,8 +84,7 @@ export class DebianAgentPackage implements AgentPackage {
     if (state !== undefined) {
       // Also one that demands to be installed again, because dpkg was killed in the middle.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
-      // dpkg takes /opt away with the last that was in it; a Debian system is delivered with one.
-      await mkdir(at(this.#system, path.dirname(PATHS.orbit)), { recursive: true, mode: 0o755 });
+      for (const folder of DELIVERED) await mkdir(at(this.#system, folder), { recursive: true, mode: 0o755 });
     }
     // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
