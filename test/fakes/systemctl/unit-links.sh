@@ -11,14 +11,16 @@ install_words() {
 
 make_link() {
   if [[ $(readlink "$1") == "$2" ]]; then return; fi
+  # As with systemd, whose manager does it: a client that is ended meanwhile does not leave half of it. What is started
+  # afterwards must hear the signals again.
+  trap '' INT TERM HUP
   mkdir -p "${1%/*}"
   ln -sfn "$2" "$1"
+  trap - INT TERM HUP
   say "Created symlink $1 → $2."
 }
 
 enable_unit() {
-  # As with systemd, whose manager does it: a client that is ended meanwhile does not leave half of it.
-  trap '' INT TERM HUP
   local target made='' also
   full_name "$1"
   read_unit "$REPLY"
