@@ -2,8 +2,7 @@ import { sha256 } from '../core/bytes.ts';
 import { KiwiError } from '../core/errors.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { ChainError, verifyChain } from '../pki/chain.ts';
-import { JoseError, openCompact, type OpenedCompact } from '../pki/jws.ts';
-import { EKU } from '../pki/roles.ts';
+import { checkGateway, openGatewaySigned } from '../pki/gateway-signed.ts';
 import { challenge as schema, type Challenge } from '../protocol/challenge.ts';
 import { CLOCK_WINDOW_MS, LIMITS, TYP } from '../protocol/common.ts';
 import { parseMessage } from '../protocol/parse.ts';
@@ -41,15 +40,11 @@ export function openChallenge(input: {
   roots: readonly Certificate[];
   now: number;
 }): OpenedChallenge {
-  const opened = open(input.jws);
-  const [gateway, intermediate] = opened.x5c;
-  if (gateway === undefined || intermediate === undefined || opened.x5c.length !== 2) refuse('x5c');
-  if (!opened.verify(gateway.publicKey)) refuse('signature');
-  const challenge = parseMessage(schema, opened.payload, LIMITS.challenge, 'slice-not-proven');
+  const { payload, gateway, intermediate } = openGatewaySigned(input.jws, TYP.challenge);
+  const challenge = parseMessage(schema, payload, LIMITS.challenge, 'slice-not-proven');
 
   const serverTime = new Date(challenge.serverTime);
-  const root = checkChain(gateway, intermediate, input.roots, serverTime);
-  if (!gateway.extendedKeyUsages.includes(EKU.gateway)) refuse('role of the signer');
+  const root = checkGateway({ gateway, intermediate, roots: input.roots, at: serverTime });
   const { keyCertificate } = input;
   if (!keyCertificate.issuerDer.equals(intermediate.subjectDer) || !keyCertificate.isSignedBy(intermediate)) {
     refuse('another issuer than that of the key');
@@ -74,30 +69,6 @@ export function openChallenge(input: {
   if (new Date(challenge.expiresAt) <= serverTime) refuse('expired when it was made');
   const hash = sha256(input.jws);
   return { challenge, hash, intermediate, root, gateway, code: sessionCode(helloHash, hash), skewMs };
-}
-
-function open(jws: string): OpenedCompact {
-  try {
-    return openCompact(jws, TYP.challenge);
-  } catch (error) {
-    if (!(error instanceof JoseError)) throw error;
-    throw new KiwiError('slice-not-proven', { detail: error.message, cause: error });
-  }
-}
-
-function checkChain(
-  gateway: Certificate,
-  intermediate: Certificate,
-  roots: readonly Certificate[],
-  at: Date,
-): Certificate {
-  try {
-    return verifyChain({ leaf: gateway, intermediate, roots, at }).root;
-  } catch (error) {
-    if (!(error instanceof ChainError)) throw error;
-    const code = error.reason === 'unknown-root' ? 'slice-root-unknown' : 'slice-not-proven';
-    throw new KiwiError(code, { detail: error.message, cause: error });
-  }
 }
 
 function refuse(detail: string): never {
