@@ -1,15 +1,11 @@
-import path from 'node:path';
-
 import { KiwiError, toKiwiError } from '../core/errors.ts';
-import { Journal } from '../pipeline/journal.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import type { DeviceStatus, EndReason } from '../protocol/device-messages.ts';
 import { askSlice } from './ask-slice.ts';
-import { removeIfEmpty } from './enroll.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { FarewellFile } from './farewell.ts';
-import { RecordFile, type EnrollmentRecord } from './record.ts';
-import { takeRunLock } from './run-lock.ts';
+import { inStateFolder } from './in-state-folder.ts';
+import type { EnrollmentRecord } from './record.ts';
 import { tellFarewells, type FarewellOutcome } from './tell-farewells.ts';
 import { takeAway } from './uninstall.ts';
 
@@ -39,18 +35,14 @@ export interface CheckResult {
  */
 export async function check(options: EnrollmentOptions, report: (event: PlanEvent) => void): Promise<CheckResult> {
   const { platform, clock, pinnedRoots } = options;
-  const { stateFolder } = platform;
-  const lock = await takeRunLock(stateFolder);
-  try {
-    const file = new RecordFile(stateFolder);
+  return inStateFolder(platform.stateFolder, async ({ file, journal }) => {
     const record = await file.load();
     const device = record?.device;
     const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {
-      const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
       const run = new EnrollmentRun(options, file, of);
       return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
     };
-    const waiting = await new FarewellFile(stateFolder).load();
+    const waiting = await new FarewellFile(platform.stateFolder).load();
     // An uninstallation that was cut off is finished, before its farewell is told and forgotten.
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
     if (record !== undefined && leaving) await takeAll(record);
@@ -61,8 +53,5 @@ export async function check(options: EnrollmentOptions, report: (event: PlanEven
       return { farewells, enrollment: { record, slice } };
     }
     return { farewells, enrollment: { record, slice, removed: { leftBehind: await takeAll(record) } } };
-  } finally {
-    await lock.release();
-    await removeIfEmpty(stateFolder);
-  }
+  });
 }

@@ -1,14 +1,11 @@
-import { rmdir } from 'node:fs/promises';
-import path from 'node:path';
-
 import { KiwiError } from '../core/errors.ts';
-import { Journal, undoWasBegun } from '../pipeline/journal.ts';
+import { undoWasBegun, type Journal } from '../pipeline/journal.ts';
 import { runPlan, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from './ask-slice.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { inStateFolder, type RunState } from './in-state-folder.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
-import { RecordFile, type EnrollmentRecord } from './record.ts';
-import { takeRunLock } from './run-lock.ts';
+import type { EnrollmentRecord } from './record.ts';
 import { tellFarewells, type FarewellOutcome } from './tell-farewells.ts';
 
 export type EnrollEvent =
@@ -31,10 +28,14 @@ export async function enroll(
   options: EnrollmentOptions,
   report: (event: EnrollEvent) => void,
 ): Promise<EnrollmentRecord> {
-  const { stateFolder } = options.platform;
-  const lock = await takeRunLock(stateFolder);
-  const file = new RecordFile(stateFolder);
-  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+  return inStateFolder(options.platform.stateFolder, (state) => enrollIn(state, options, report));
+}
+
+async function enrollIn(
+  { file, journal }: RunState,
+  options: EnrollmentOptions,
+  report: (event: EnrollEvent) => void,
+): Promise<EnrollmentRecord> {
   let run: EnrollmentRun | undefined;
   try {
     let record = await file.load();
@@ -82,8 +83,6 @@ export async function enroll(
     return run.record;
   } finally {
     await run?.close();
-    await lock.release();
-    await removeIfEmpty(stateFolder);
   }
 }
 
@@ -120,13 +119,4 @@ async function finishUndo(run: EnrollmentRun, journal: Journal, report: (event: 
     await run.close();
   }
   if (errors[0] !== undefined) throw errors[0];
-}
-
-const STAYS: ReadonlySet<unknown> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY', 'EROFS']);
-
-/** The folder goes with the last file in it; not one that an administrator has mounted there. */
-export async function removeIfEmpty(folder: string): Promise<void> {
-  await rmdir(folder).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && STAYS.has(error.code))) throw error;
-  });
 }

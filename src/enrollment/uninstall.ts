@@ -1,13 +1,10 @@
-import path from 'node:path';
-
 import { KiwiError } from '../core/errors.ts';
-import { Journal } from '../pipeline/journal.ts';
+import type { Journal } from '../pipeline/journal.ts';
 import { stepsIn, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
-import { removeIfEmpty } from './enroll.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { inStateFolder, type RunState } from './in-state-folder.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
-import { RecordFile, type EnrollmentRecord } from './record.ts';
-import { takeRunLock } from './run-lock.ts';
+import type { EnrollmentRecord, RecordFile } from './record.ts';
 import { forgetFarewell, takeLeave } from './take-leave.ts';
 import { tellFarewells } from './tell-farewells.ts';
 
@@ -31,10 +28,14 @@ export async function uninstall(
   options: EnrollmentOptions,
   report: (event: PlanEvent) => void,
 ): Promise<UninstallResult> {
-  const { stateFolder } = options.platform;
-  const lock = await takeRunLock(stateFolder);
-  const file = new RecordFile(stateFolder);
-  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+  return inStateFolder(options.platform.stateFolder, (state) => uninstallIn(state, options, report));
+}
+
+async function uninstallIn(
+  { file, journal }: RunState,
+  options: EnrollmentOptions,
+  report: (event: PlanEvent) => void,
+): Promise<UninstallResult> {
   let run: EnrollmentRun | undefined;
   try {
     const loaded = await loadOrSalvage(file);
@@ -52,8 +53,6 @@ export async function uninstall(
     return { record, farewell, leftBehind };
   } finally {
     await run?.close();
-    await lock.release();
-    await removeIfEmpty(stateFolder);
   }
 }
 

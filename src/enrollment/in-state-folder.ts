@@ -1,0 +1,41 @@
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Journal } from '../pipeline/journal.ts';
+import { RecordFile } from './record.ts';
+import { takeRunLock } from './run-lock.ts';
+
+/** What a run works on: what this laptop knows of its enrollment, and what was begun of it. */
+export interface RunState {
+  readonly file: RecordFile;
+  readonly journal: Journal;
+}
+
+/**
+ * Works on the state of this laptop's enrollment, as the only run that does. The folder goes with the last file in it.
+ * @throws KiwiError `already-running`, `not-root`, and whatever `use` throws
+ */
+export async function inStateFolder<Result>(
+  stateFolder: string,
+  use: (state: RunState) => Promise<Result>,
+): Promise<Result> {
+  const lock = await takeRunLock(stateFolder);
+  try {
+    return await use({
+      file: new RecordFile(stateFolder),
+      journal: new Journal(path.join(stateFolder, 'journal.jsonl')),
+    });
+  } finally {
+    await lock.release();
+    await removeIfEmpty(stateFolder);
+  }
+}
+
+const STAYS: ReadonlySet<unknown> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY', 'EROFS']);
+
+/** Not a folder that an administrator has mounted there. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && STAYS.has(error.code))) throw error;
+  });
+}
