@@ -89,7 +89,7 @@ export class DebianAgentPackage implements AgentPackage {
     // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
     // Also without a package: a run that was cut off may have left a part of them.
-    for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeLeft(at(this.#system, file));
+    for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeDurableFile(at(this.#system, file));
     for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
     await this.#systemctl(['daemon-reload']);
     await this.#systemctl(['reset-failed', UNIT]);
@@ -152,11 +152,4 @@ export class DebianAgentPackage implements AgentPackage {
       throw error;
     });
   }
-}
-
-/** Also when its folder is not there. */
-async function removeLeft(file: string): Promise<void> {
-  await removeDurableFile(file).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
-  });
 }

@@ -106,12 +106,11 @@ export class StepCertificateStore implements CertificateStore {
     const kept = await read(files.roots + KEPT, false);
     const ours = await this.#rootsAreOurs(name);
     const folder = path.dirname(files.key);
-    const drop = async (file: string): Promise<void> => removeDurableFile(file).catch(ignoreMissing);
     if (ours && kept !== undefined) await writeDurableFile(files.roots, kept, 0o644);
-    else if (ours) await drop(files.roots);
-    await drop(files.roots + KEPT);
-    await drop(files.certificate);
-    await drop(files.key);
+    else if (ours) await removeDurableFile(files.roots);
+    await removeDurableFile(files.roots + KEPT);
+    await removeDurableFile(files.certificate);
+    await removeDurableFile(files.key);
     for (const empty of [folder, path.dirname(folder)]) await rmdir(empty).catch(() => undefined);
   }
 

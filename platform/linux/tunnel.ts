@@ -66,7 +66,7 @@ export class WgQuickTunnel implements Tunnel {
     // Whatever state the unit is in, disabling and stopping are tried; what counts is checked below.
     await runTool(this.#system, { name: 'systemctl', args: ['disable', unitOf(name)], timeoutMs: 30_000 });
     await this.#stop(name);
-    await removeDurableFile(this.#configFile(name)).catch(ignoreMissing);
+    await removeDurableFile(this.#configFile(name));
     const dropInFolder = this.#dropInFolder(name);
     const hadDropIn = await exists(dropInFolder);
     await rm(path.join(dropInFolder, DROP_IN), { force: true });
