@@ -11,7 +11,7 @@ export interface DiskView {
   readonly except: readonly string[];
 }
 
-/** Compares a disk with how it was delivered; see `Laptop.changes` for the lines. */
+/** Compares a disk with how it was delivered; see `Laptop.changes` for the lines. It may be in use: what goes meanwhile is gone. */
 export async function diskChanges(view: DiskView): Promise<string[]> {
   const lines: string[] = [];
   await compareFolder(view, '', lines);
@@ -29,10 +29,10 @@ async function compareFolder(view: DiskView, folder: string, lines: string[]): P
   for (const name of written) {
     const path = `${folder}/${name}`;
     if (!seen.has(name) || excepted(view, path)) continue;
-    const now = await describe(join(view.merged, path));
+    const now = await describeIfThere(join(view.merged, path));
     const before = await delivered(view, path);
-    if (now !== before) lines.push(`${path} ${now}`);
-    if (now.startsWith('dir ')) await compareFolder(view, path, lines);
+    if (now !== before) lines.push(`${path} ${now ?? 'gone'}`);
+    if (now?.startsWith('dir ') === true) await compareFolder(view, path, lines);
   }
 }
 
@@ -68,6 +68,15 @@ async function delivered(view: DiskView, path: string): Promise<string | undefin
     }
   }
   return undefined;
+}
+
+async function describeIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await describe(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 async function describe(path: string): Promise<string> {

@@ -166,7 +166,9 @@ async function holders(laptop: Laptop, secrets: Secrets, worldDir: string): Prom
     const seen = laptop.path(file);
     const names = namesIn(await readFile(seen, 'latin1').catch(() => ''), secrets);
     if (names.length === 0) continue;
-    const mode = ((await lstat(seen)).mode & 0o7777).toString(8).padStart(4, '0');
+    const stat = await lstat(seen).catch(() => undefined); // dpkg and the agent are at work
+    if (stat === undefined) continue;
+    const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0');
     found.push(`${file} ${mode}: ${names.join(', ')}`);
   }
   return found.sort();
