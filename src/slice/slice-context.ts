@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { Signer } from '../pki/signer.ts';
-import type { StatementValidator } from './attestation/validation-thread.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { FleetConfig } from './config/fleet-config.ts';
 import type { SliceConfig } from './config/slice-config.ts';
@@ -26,7 +25,6 @@ export interface SliceContext {
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
   readonly registry: Registry;
-  readonly validator: StatementValidator;
   readonly ca: CertificateAuthority;
   readonly endpoint: Endpoint;
   /** Absent while Fleet is not configured: then nobody is enrolled. */

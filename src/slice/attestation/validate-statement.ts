@@ -15,21 +15,12 @@ import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
 import { fingerprintFlaw } from '../fingerprint/match-fingerprints.ts';
-import type { IssuedCertificate, Registry, Session } from '../registry/registry.ts';
+import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
-
-/** What a statement is held against. `now`: milliseconds since 1970. */
-export type ValidationContext = Pick<SliceContext, 'config' | 'identity'> & {
-  readonly registry: Pick<Registry, 'findCertificate' | 'findYubikey'>;
-  readonly now: number;
-};
-
-/** What of a session a statement is held against. */
-export type OpenedSession = Pick<Session, 'id' | 'privateKey' | 'challengeHash' | 'deviceKeyThumbprint'>;
 
 /** A statement all of whose claims are proven. */
 export interface ValidStatement {
-  readonly statement: Omit<Statement, 'yubikey'>;
+  readonly statement: Statement;
   readonly deviceKey: P256Jwk;
   readonly yubikeySerial: number;
   readonly role: string;
@@ -46,8 +37,8 @@ export interface ValidStatement {
  * @throws KiwiError with the code of the first check that fails
  */
 export async function validateStatement(
-  slice: ValidationContext,
-  session: OpenedSession,
+  slice: SliceContext,
+  session: KnownSession,
   body: string,
   claims: { yubikeySerial?: number },
 ): Promise<ValidStatement> {
@@ -68,16 +59,14 @@ export async function validateStatement(
   const csrName = await checkCsr(statement, devicePublicKey);
   const flaw = fingerprintFlaw(statement.fingerprint);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  // What was proven and is needed no more stays behind: it would be copied from thread to thread.
-  const { yubikey, ...proven } = statement;
-  return { statement: proven, deviceKey, yubikeySerial: yubikey.serial, role, csrName };
+  return { statement, deviceKey, yubikeySerial: attestation.serial, role, csrName };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
   throw new KiwiError(code, { detail, cause });
 }
 
-async function open(session: OpenedSession, body: string): Promise<OpenedGeneral> {
+async function open(session: KnownSession, body: string): Promise<OpenedGeneral> {
   if (session.privateKey === null) throw new KiwiError('session-expired');
   const privateKey: KeyObject = createPrivateKey(session.privateKey);
   try {
@@ -95,7 +84,7 @@ async function open(session: OpenedSession, body: string): Promise<OpenedGeneral
 
 /** The YubiKey's signature first, the device key's second, over the same bytes: with fewer, neither consented to the other. */
 function verifySignatures(
-  session: OpenedSession,
+  session: KnownSession,
   opened: OpenedGeneral,
   claims: { yubikeySerial?: number },
 ): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk; devicePublicKey: KeyObject } {
@@ -136,12 +125,12 @@ function publicKeyOf(jwk: P256Jwk): KeyObject {
  * @returns what the registry knows of it
  */
 async function checkKeyCertificate(
-  slice: ValidationContext,
+  slice: SliceContext,
   certificate: Certificate,
 ): Promise<IssuedCertificate | undefined> {
   const { intermediate, mspRoot } = slice.identity;
   try {
-    verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.now) });
+    verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.clock.now()) });
   } catch (error) {
     if (!(error instanceof ChainError)) throw error;
     const late = error.which === 'leaf' && (error.reason === 'expired' || error.reason === 'not-yet-valid');
@@ -157,11 +146,7 @@ async function checkKeyCertificate(
   return issued;
 }
 
-function checkAttestation(
-  slice: ValidationContext,
-  statement: Statement,
-  certificate: Certificate,
-): YubikeyAttestation {
+function checkAttestation(slice: SliceContext, statement: Statement, certificate: Certificate): YubikeyAttestation {
   const { yubikey } = statement;
   let attestation: YubikeyAttestation;
   try {
@@ -181,7 +166,7 @@ function checkAttestation(
 }
 
 async function checkRegistered(
-  slice: ValidationContext,
+  slice: SliceContext,
   attestation: YubikeyAttestation,
   issued: IssuedCertificate | undefined,
 ): Promise<string> {

@@ -8,7 +8,7 @@ import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { deviceUri } from '../../pki/roles.ts';
 import { TYP } from '../../protocol/common.ts';
-import type { ValidStatement } from '../attestation/validate-statement.ts';
+import { validateStatement, type ValidStatement } from '../attestation/validate-statement.ts';
 import { networkOf } from '../endpoint/network.ts';
 import type { Device, KnownSession, Outcome, ReservationRefusal } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
@@ -79,7 +79,7 @@ async function answer(
   }
   if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
   if (slice.fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
-  const valid = await slice.validator.validate(session, body, request);
+  const valid = await validateStatement(slice, session, body, request);
   await noteSkew(slice, valid, request);
   const device = await reserve(slice, session, valid, hash, request);
   return complete(
@@ -115,7 +115,6 @@ async function reserve(
     statementHash,
     deviceId,
     hostName: statement.host.name,
-    hostSuffixes: randomBytes(32).toString('hex').match(/.{4}/g) ?? [],
     wireguardPublicKey: statement.wireguardPublicKey,
     presharedKey: randomBytes(32).toString('base64'),
     deviceKey,

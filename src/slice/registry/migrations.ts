@@ -105,6 +105,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
   CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
   `,
+  // Sessions are counted once a second and no more for each hello. Laptops are looked up by their identity components alone.
+  `
+  DROP INDEX session_unused_remote;
+  DELETE FROM fingerprint WHERE kind NOT IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
+  `,
 ];
 
 /** Brings a database to the newest form. Safe to repeat, and with several processes at once. */

@@ -142,9 +142,8 @@ export interface ReservationRequest {
   readonly sessionId: string;
   readonly statementHash: string;
   readonly deviceId: string;
+  /** When it is taken, four hex digits of the device's id are added. */
   readonly hostName: string;
-  /** Four random hex digits, tried in turn when the name is taken. */
-  readonly hostSuffixes: readonly string[];
   readonly wireguardPublicKey: string;
   readonly presharedKey: string;
   readonly deviceKey: P256Jwk;

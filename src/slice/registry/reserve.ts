@@ -1,6 +1,6 @@
 import { digest } from '../../core/bytes.ts';
 import type { Consent } from '../../protocol/consent.ts';
-import { fingerprintDigestInput, type Fingerprint } from '../../protocol/fingerprint.ts';
+import { fingerprintDigestInput, IDENTITY_KINDS, type Fingerprint } from '../../protocol/fingerprint.ts';
 import { openConsent } from '../consent/open-consent.ts';
 import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
 import { toConsent } from './consent-queries.ts';
@@ -158,12 +158,13 @@ interface Candidate {
 
 /** Live devices that have a component, the device key or the tunnel key in common with the laptop. */
 function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): Candidate[] {
-  const ids = new Set<string>();
-  for (const { kind, hmac } of findable(request.fingerprint)) {
-    for (const row of db.all('SELECT device_id FROM fingerprint WHERE hmac = ? AND kind = ?', hmac, kind)) {
-      ids.add(String(row['device_id']));
-    }
-  }
+  const looked = findable(request.fingerprint);
+  const ids = db
+    .all(
+      `SELECT device_id FROM fingerprint WHERE (hmac, kind) IN (VALUES ${looked.map(() => '(?, ?)').join()})`,
+      ...looked.flatMap(({ hmac, kind }) => [hmac, kind]),
+    )
+    .map((row) => String(row['device_id']));
   const holders = new Set(
     db
       .all(
@@ -211,7 +212,8 @@ function freeHostName(db: SqliteDatabase, request: ReservationRequest, supersede
   if (!taken(request.hostName)) return request.hostName;
   // A DNS label has at most 63 characters; the suffix takes five.
   const stem = request.hostName.slice(0, 58).replace(/-+$/, '');
-  const free = request.hostSuffixes.map((suffix) => `${stem}-${suffix}`).find((name) => !taken(name));
+  const suffixes = request.deviceId.replaceAll('-', '').match(/.{4}/g) ?? [];
+  const free = suffixes.map((suffix) => `${stem}-${suffix}`).find((name) => !taken(name));
   if (free === undefined) throw new TypeError('every suffix is taken');
   return free;
 }
@@ -289,6 +291,9 @@ export function forgetFingerprint(db: SqliteDatabase, deviceId: string): void {
   }
 }
 
-/** Thousands of laptops share a processor: it never decides, so nobody is looked up by it. */
+/**
+ * By what a laptop is looked up. Whatever `matchFingerprints` calls the same or a clone has one of these in common: the only rule without
+ * them asks for three equal kinds, and beside these there are two that count, disk and adapter.
+ */
 const findable = (print: Fingerprint): Fingerprint['components'] =>
-  print.components.filter((component) => component.kind !== 'cpu');
+  print.components.filter(({ kind }) => (IDENTITY_KINDS as readonly string[]).includes(kind));

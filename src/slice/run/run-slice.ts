@@ -8,7 +8,6 @@ import type { Logger } from 'pino';
 
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import { startValidationThread } from '../attestation/validation-thread.ts';
 import { createCaClient } from '../ca/ca-client.ts';
 import { checkCaConfig } from '../ca/check-ca-config.ts';
 import { findStepCa } from '../ca/step-ca-binary.ts';
@@ -76,8 +75,6 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       registry.close();
       return Promise.resolve();
     });
-    const validator = await startValidationThread(dir, clock);
-    undo.push(() => validator.stop());
     const ca = createCaClient({
       url: `https://${config.inside.address}:${config.ca.port}`,
       root: identity.mspRoot.pem,
@@ -103,7 +100,6 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       config,
       identity,
       registry,
-      validator,
       ca,
       endpoint,
       fleet: fleetConfig === undefined || client === undefined ? undefined : { config: fleetConfig, client },

@@ -1,7 +1,13 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { digest } from '../../../src/core/bytes.ts';
-import { fingerprintDigestInput, type ComponentKind, type Fingerprint } from '../../../src/protocol/fingerprint.ts';
+import {
+  fingerprintDigestInput,
+  IDENTITY_KINDS,
+  type ComponentKind,
+  type Fingerprint,
+} from '../../../src/protocol/fingerprint.ts';
 import { fingerprintFlaw, matchFingerprints } from '../../../src/slice/fingerprint/match-fingerprints.ts';
 
 const components = (values: Partial<Record<ComponentKind, string | string[]>>): Fingerprint['components'] =>
@@ -42,6 +48,30 @@ describe('two fingerprints', () => {
     expect(matchFingerprints(few, few)).toBe('same');
   });
 });
+
+test('whatever is the same or a clone has an identity component in common: laptops are looked up by those alone', () => {
+  const few = fc.constantFrom('1', '2', '3');
+  const some = fc.record(
+    {
+      ...Object.fromEntries(IDENTITY_KINDS.map((kind) => [kind, few])),
+      disk: fc.array(few),
+      mac: fc.array(few),
+      cpu: few,
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(some, some, (left, right) => {
+      const [a, b] = [components(left), components(right)];
+      fc.pre(identity(a).length > 0 && matchFingerprints(a, b) !== 'different');
+      expect(identity(a).some((one) => identity(b).includes(one))).toBe(true);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const identity = (list: Fingerprint['components']): string[] =>
+  fingerprintDigestInput(list).split('\n').filter(Boolean);
 
 function sibling() {
   return {
