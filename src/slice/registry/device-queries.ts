@@ -44,17 +44,24 @@ export function deviceQueries(db: SqliteDatabase) {
         .map(toDevice);
     },
     storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
-      const device = find(grant.deviceId);
-      if (device !== undefined && (device.endReason === 'yubikey-burned' || isBurned(db, device.yubikeySerial))) {
+      const row = db.get(
+        'SELECT state, end_reason, yubikey_serial, supersedes, consent_id FROM device WHERE id = ?',
+        grant.deviceId,
+      );
+      if (row?.['end_reason'] === 'yubikey-burned' || (row && isBurned(db, Number(row['yubikey_serial'])))) {
         return { refused: 'yubikey-burned' };
       }
-      if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
-      const taken = takenPlace(db, device);
-      if (taken !== undefined) return taken;
-      if (device.supersedes !== null && end(device.supersedes, 'superseded', grant.grantedAt)) {
+      if (row?.['state'] !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+      // Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed, which it may
+      // have been since the reservation.
+      const supersedes = row['supersedes'] === null ? undefined : String(row['supersedes']);
+      if (supersedes !== undefined && row['consent_id'] === null && isConfirmed(db, supersedes)) {
+        return { refused: 'fingerprint-known', with: supersedes, why: 'confirmed meanwhile, without consent' };
+      }
+      if (supersedes !== undefined && end(supersedes, 'superseded', grant.grantedAt)) {
         insertAudit(
           db,
-          { ...audit, action: 'device.end', deviceId: device.supersedes, why: `superseded by ${device.id}` },
+          { ...audit, action: 'device.end', deviceId: supersedes, why: `superseded by ${grant.deviceId}` },
           grant.grantedAt,
         );
       }
@@ -163,15 +170,6 @@ export function deviceQueries(db: SqliteDatabase) {
   };
 }
 
-/**
- * Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed. It may have been
- * between the reservation and now.
- */
-function takenPlace(db: SqliteDatabase, device: Device): GrantRefusal | undefined {
-  if (device.supersedes === null) return undefined;
-  const unconsented = db.get('SELECT 1 FROM device WHERE id = ? AND consent_id IS NULL', device.id) !== undefined;
-  const confirmed = db.get("SELECT 1 FROM device WHERE id = ? AND state = 'active'", device.supersedes) !== undefined;
-  return unconsented && confirmed
-    ? { refused: 'fingerprint-known', with: device.supersedes, why: 'confirmed meanwhile, without consent' }
-    : undefined;
+function isConfirmed(db: SqliteDatabase, deviceId: string): boolean {
+  return db.get("SELECT 1 FROM device WHERE id = ? AND state = 'active'", deviceId) !== undefined;
 }

@@ -11,8 +11,12 @@ const FORGET_AT_ONCE = 5000;
 /** How long a finished session stays in the registry: long enough for an operator to look it up. */
 const KEEP_MS = 24 * 3600 * 1000;
 
+/** To count the live sessions is to walk over all of them, which a flood would have us do for each of its hellos. */
+const RECOUNT_MS = 1000;
+
 /** Sessions, outcomes and consents: see `Registry`. */
 export function sessionQueries(db: SqliteDatabase) {
+  const live = liveSessions(db);
   const findByAttempt = (attemptId: string): Session | undefined => {
     const row = db.get('SELECT * FROM session JOIN challenge ON session = number WHERE attempt_id = ?', attemptId);
     return row === undefined ? undefined : { ...toSession(row), challenge: String(row['jws']) };
@@ -21,19 +25,12 @@ export function sessionQueries(db: SqliteDatabase) {
     addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
       const before = findByAttempt(session.attemptId);
       if (before !== undefined) return before;
-      const live = db.get(
-        'SELECT count(*) AS n FROM session WHERE used_at IS NULL AND expires_at > ?',
-        session.createdAt,
-      );
-      if (Number(live?.['n']) >= limits.total) return { refused: 'too-many-requests', why: 'live sessions in all' };
-      const own = db.get(
-        'SELECT count(*) AS n FROM session WHERE used_at IS NULL AND remote = ? AND expires_at > ?',
-        session.remote,
-        session.createdAt,
-      );
-      if (Number(own?.['n']) >= limits.perRemote) {
+      const { inAll, ofRemote } = live.count(session.remote, session.createdAt);
+      if (inAll >= limits.total) return { refused: 'too-many-requests', why: 'live sessions in all' };
+      if (ofRemote >= limits.perRemote) {
         return { refused: 'too-many-requests', why: 'live sessions of this address' };
       }
+      live.add(session.remote);
       db.run(
         `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
                               expires_at)
@@ -83,6 +80,33 @@ export function sessionQueries(db: SqliteDatabase) {
     findOutcome(attemptId: string): Outcome | undefined {
       const row = db.get('SELECT * FROM outcome WHERE attempt_id = ?', attemptId);
       return row === undefined ? undefined : toOutcome(row);
+    },
+  };
+}
+
+/** How many unused sessions live: as counted lately, and those that were added since. */
+function liveSessions(db: SqliteDatabase) {
+  let countedAt = Number.NEGATIVE_INFINITY;
+  let inAll = 0;
+  let byRemote = new Map<string, number>();
+  const recount = (now: Millis): void => {
+    const rows = db.all(
+      'SELECT remote, count(*) AS n FROM session WHERE used_at IS NULL AND expires_at > ? GROUP BY remote',
+      now,
+    );
+    byRemote = new Map(rows.map((row) => [String(row['remote']), Number(row['n'])]));
+    inAll = [...byRemote.values()].reduce((sum, n) => sum + n, 0);
+    countedAt = now;
+  };
+  return {
+    count(remote: string, now: Millis): { inAll: number; ofRemote: number } {
+      // The clock may have been set back.
+      if (Math.abs(now - countedAt) >= RECOUNT_MS) recount(now);
+      return { inAll, ofRemote: byRemote.get(remote) ?? 0 };
+    },
+    add(remote: string): void {
+      inAll++;
+      byRemote.set(remote, (byRemote.get(remote) ?? 0) + 1);
     },
   };
 }

@@ -31,10 +31,12 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const db = new DatabaseSync(file, { timeout: 5000 });
-  // A checkpoint keeps everybody waiting for the disk: every 16 MB, in which the same pages were often written again, instead of 4.
+  // A checkpoint keeps everybody waiting for the disk: every 64 MB or half minute (`tidy`), in which the same pages were
+  // often written again, instead of 4.
+  // What a statement may have to take back is kept in memory: SQLite makes a file for it otherwise, and writes as much again as the log.
   db.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
-     PRAGMA wal_autocheckpoint = 4000`,
+     PRAGMA wal_autocheckpoint = 16000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000`,
   );
   migrate(db);
   // In WAL mode, a commit is in the -wal file, which lives as long as this connection; SQLite itself syncs it before a checkpoint.
@@ -89,51 +91,60 @@ function groupedSync(fd: number): () => Promise<void> {
 }
 
 interface Job {
-  /** Never throws: tells how it went to be called after the commit. */
-  readonly attempt: () => () => void;
+  /** Tells whoever waits; to be called after the commit. */
+  readonly work: () => () => void;
   readonly fail: (error: unknown) => void;
 }
 
-/** A commit writes every page it touched, and the same few pages are touched by all: one commit for many is most of the saving. */
+/**
+ * A commit writes every page it touched, and the same few pages are touched by all: one commit for many is most of the saving. A work
+ * does nothing but ask and change the database, so when one of a group fails, nothing of the group has happened, and each is done again alone.
+ */
 function groupedWrites(db: {
   run: (sql: string) => void;
   inTransaction: () => boolean;
 }): <T>(work: () => T) => Promise<T> {
-  let jobs: Job[] = [];
-  const flush = (): void => {
-    const group = jobs;
-    jobs = [];
+  let waiting: Job[] = [];
+  const failAll = (jobs: readonly Job[], error: unknown): void => {
+    for (const { fail } of jobs) fail(error);
+  };
+  const commit = (jobs: readonly Job[]): void => {
     try {
       db.run('BEGIN IMMEDIATE');
-      const outcomes = group.map(({ attempt }) => attempt());
-      db.run('COMMIT');
-      for (const tell of outcomes) tell();
     } catch (error) {
+      // Another process has held the lock for too long: nobody waits for it once more.
+      failAll(jobs, error);
+      return;
+    }
+    try {
+      const tell = jobs.map(({ work }) => work());
+      db.run('COMMIT');
+      for (const resolve of tell) resolve();
+    } catch (error) {
+      // The database may have given up the whole transaction by itself (disk full).
       if (db.inTransaction()) db.run('ROLLBACK');
-      for (const { fail } of group) fail(error);
+      if (jobs.length === 1) failAll(jobs, error);
+      else for (const job of jobs) commit([job]);
     }
   };
   return <T>(work: () => T) =>
     new Promise<T>((resolve, reject) => {
-      if (jobs.length === 0) setImmediate(flush);
-      const attempt = (): (() => void) => {
-        db.run('SAVEPOINT job');
-        try {
-          const result = work();
-          db.run('RELEASE job');
-          return () => {
-            resolve(result);
-          };
-        } catch (error) {
-          // The database may have given up the whole transaction (disk full): then all fail.
-          if (!db.inTransaction()) throw error;
-          db.run('ROLLBACK TO job');
-          db.run('RELEASE job');
-          return () => {
-            reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
-          };
-        }
+      if (waiting.length === 0) {
+        setImmediate(() => {
+          const jobs = waiting;
+          waiting = [];
+          commit(jobs);
+        });
+      }
+      const fail = (error: unknown): void => {
+        reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
       };
-      jobs.push({ attempt, fail: reject });
+      waiting.push({
+        work: () => {
+          const result = work();
+          return () => resolve(result);
+        },
+        fail,
+      });
     });
 }
