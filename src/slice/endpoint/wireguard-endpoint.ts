@@ -31,10 +31,10 @@ const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 const MTU = '1420';
 
 /**
- * How long a burst is gathered. Starting `wg` costs the gateway as much as the rest of an enrollment; wireguard-go's socket only a
- * fraction, and step-ca, which signs meanwhile, takes as long as this when there is a burst.
+ * How long a burst is gathered. Starting `wg` costs the gateway as much as the rest of an enrollment; a round with wireguard-go's socket a
+ * tenth of it. step-ca, which signs meanwhile, takes as long as this when there is a burst.
  */
-const GATHER_MS = { wg: 10, userspace: 8 } as const;
+const REST_MS = 40;
 
 /** Real WireGuard, of the kernel or, where that has none, wireguard-go. Replaces whatever a killed run left under its name. */
 export async function startWireguard(options: WireguardOptions): Promise<Endpoint> {
@@ -169,10 +169,7 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
       throw unavailable(error);
     }
   };
-  const changes = new PeerChanges(
-    apply,
-    userspaceSocket(options.interface) === undefined ? GATHER_MS.wg : GATHER_MS.userspace,
-  );
+  const changes = new PeerChanges(apply, REST_MS);
   let stopped = false;
   return {
     setPeer: (peer: Peer) => changes.add({ publicKey: peer.publicKey, peer }),

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { describe, expect, test } from 'vitest';
 
 import { KiwiError } from '../../../src/core/errors.ts';
@@ -78,6 +80,23 @@ test('peers that change while others are applied are applied together, the last 
       ['b', false],
     ],
   ]);
+});
+
+test('a peer that changes alone waits for nothing; a burst rests, until enough are together', async () => {
+  const applied: number[] = [];
+  const changes = new PeerChanges((batch) => {
+    applied.push(batch.length);
+    return Promise.resolve();
+  }, 60_000);
+  const add = (count: number): Promise<void>[] =>
+    Array.from({ length: count }, () => changes.add({ publicKey: randomUUID() }));
+  await Promise.all(add(1));
+  expect(applied).toEqual([1]);
+  const rest = add(7);
+  await new Promise(setImmediate);
+  expect(applied).toEqual([1]);
+  await Promise.all([...rest, ...add(1)]);
+  expect(applied).toEqual([1, 8]);
 });
 
 test('a failing change fails its callers and nobody after them', async () => {
