@@ -53,10 +53,10 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:process': [],
   // A built program starts from bytecode.
   'node:vm': ['installers/build'],
-  'node:v8': [],
+  // The slice's garbage collector.
+  'node:v8': ['src/slice/cli'],
   'node:inspector': [],
   'node:cluster': [],
-  'node:worker_threads': ['src/slice/attestation'],
   'node:repl': [],
 };
 
