@@ -1,18 +1,18 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** SHA-256 of bytes, or of a string's UTF-8 bytes. */
 export function sha256(data: Uint8Array | string): Buffer {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }
 
 /** Base64url without padding (RFC 4648, section 5). */
 export function base64url(data: Uint8Array): string {
-  return Buffer.from(data).toString('base64url');
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64url');
 }
 
 /** base64url(SHA-256(data)): the form in which every digest of kiwi/1 is written. */
 export function digest(data: Uint8Array | string): string {
-  return base64url(sha256(data));
+  return hash('sha256', data, 'base64url');
 }
 
 /** Compares without telling by its duration where the first difference is. */

@@ -5,6 +5,8 @@
 
 const MAX_DEPTH = 16;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** @throws SyntaxError when the text is not strict JSON; the message never quotes the text. */
 export function parseStrictJson(data: Uint8Array | string, maxBytes: number): unknown {
   const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
@@ -22,7 +24,7 @@ export function parseStrictJson(data: Uint8Array | string, maxBytes: number): un
 
 function decodeUtf8(data: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+    return utf8.decode(data);
   } catch {
     throw new SyntaxError('not UTF-8');
   }

@@ -3,7 +3,6 @@ import {
   createDecipheriv,
   createSecretKey,
   diffieHellman,
-  generateKeyPairSync,
   randomBytes,
   type KeyObject,
 } from 'node:crypto';
@@ -14,7 +13,7 @@ import { base64url, sha256 } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { JoseError } from './jws.ts';
-import { jwkToKey, publicJwk } from './keys.ts';
+import { generateP256Pair, jwkToKey, publicJwk } from './keys.ts';
 
 /** The only header of an encrypted message of kiwi/1 (RFC 7516; ECDH-ES direct, RFC 7518 section 4.6; no compression). */
 const header = z.strictObject({
@@ -36,7 +35,7 @@ const TAG_BYTES = 16;
 export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, typ: string): Promise<string> {
   // A promise, because a recipient that is no point of the curve throws.
   return Promise.resolve().then(() => {
-    const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const ephemeral = generateP256Pair();
     const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
     const protectedHeader = base64url(Buffer.from(JSON.stringify(content)));
     const iv = randomBytes(IV_BYTES);

@@ -5,7 +5,12 @@ import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 
 /** A new P-256 private key from the system's random source. */
 export function generateP256(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  return generateP256Pair().privateKey;
+}
+
+/** With the public key beside it, which would cost as much again to find from the private one. */
+export function generateP256Pair(): { privateKey: KeyObject; publicKey: KeyObject } {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
 /** The public half of a P-256 key (private or public) as a JWK (RFC 7518, section 6.2). @throws when it is not a P-256 key */

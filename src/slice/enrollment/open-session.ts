@@ -4,7 +4,7 @@ import { base64url, sha256 } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
-import { generateP256, publicJwk } from '../../pki/keys.ts';
+import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
@@ -36,7 +36,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
   const now = slice.clock.now();
   if (before !== undefined) return sameChallenge(before, helloHash, now, request);
 
-  const key = generateP256();
+  const key = generateP256Pair();
   const session = { id: randomUUID(), expiresAt: now + windows.sessionSeconds * 1000 };
   request.sessionId = session.id;
   const content: Challenge = {
@@ -51,7 +51,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     purpose: 'enroll',
     fingerprintSalt,
     policy,
-    encryptionKey: publicJwk(key),
+    encryptionKey: publicJwk(key.publicKey),
   };
   const challenge = await signCompact({
     typ: TYP.challenge,
@@ -70,7 +70,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
       challengeHash: base64url(challengeDigest),
       code: sessionCode(helloDigest, challengeDigest),
       // In the registry and not in memory, so that any replica can take the statement; forgotten with its session.
-      privateKey: key.export({ type: 'pkcs8', format: 'pem' }) as string,
+      privateKey: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       remote: request.remote,
       createdAt: now,
       usedAt: null,

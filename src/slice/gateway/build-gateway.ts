@@ -82,16 +82,16 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
   for (const type of [MEDIA.json, MEDIA.jose]) {
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   }
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(HEADERS).header('x-request-id', request.id);
-    if (!limit.take(clientAddress(request.socket.remoteAddress), slice.clock.monotonic())) {
-      throw new KiwiError('too-many-requests');
+    const remote = clientAddress(request.socket.remoteAddress);
+    if (!limit.take(remote, slice.clock.monotonic())) {
+      done(new KiwiError('too-many-requests'));
+      return;
     }
     const { action } = request.routeOptions.config;
-    if (action !== undefined) {
-      request.kiwi = { requestId: request.id, remote: clientAddress(request.socket.remoteAddress), action };
-    }
-    await Promise.resolve();
+    if (action !== undefined) request.kiwi = { requestId: request.id, remote, action };
+    done();
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { kiwi } = request;
