@@ -7,7 +7,11 @@ import { median } from './parts.ts';
 const BATCH = 400;
 /** After some 2000 enrollments the gateway does not get faster any more: V8 has compiled what is used. */
 const WARM_ROUNDS = 4;
-export const CONCURRENCY = 16;
+/** Of each turn: the crowd is a new process, whose own code is compiled in the first of them. */
+const ROUNDS = 3;
+const TURNS = 5;
+/** Enough that there is always work: with 16, who waits for the disk or a tunnel leaves the cores idle. */
+export const CONCURRENCY = 32;
 
 export interface GatewayFigures {
   readonly gatewayRatio: number;
@@ -54,7 +58,7 @@ export async function measureGateway(world: World, serial: number): Promise<Gate
   await bare(world);
   await gateway(WARM_ROUNDS);
   const rounds = [];
-  for (let round = 0; round < 3; round++) rounds.push({ bare: await bare(world), gatewayMs: await gateway(1) });
+  for (let turn = 0; turn < TURNS; turn++) rounds.push({ bare: await bare(world), gatewayMs: await gateway(ROUNDS) });
   return {
     gatewayRatio: median(rounds.map((round) => round.bare.concurrentMs / round.gatewayMs)),
     signsPerSecond: median(rounds.map((round) => (BATCH / round.bare.concurrentMs) * 1000)),
