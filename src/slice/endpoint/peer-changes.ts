@@ -4,7 +4,7 @@ import type { Peer } from './endpoint.ts';
 export type PeerChange = { readonly publicKey: string; readonly peer?: Peer };
 
 /** So many changes are worth a run: more together cost hardly less each. */
-const ENOUGH = 8;
+const ENOUGH = 16;
 
 /**
  * Gathers changes while others are being applied, so that a burst of enrollments costs a few programs and not one each. Every
