@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 
-import { Agent, request } from 'undici';
+import { Pool } from 'undici';
 import { z } from 'zod';
 
 import { digest } from '../../core/bytes.ts';
@@ -51,7 +51,7 @@ const refused = z.object({ message: z.string().max(2000) });
 /** A client of step-ca's HTTP API with kept connections and a pinned root. */
 export function createCaClient(options: CaClientOptions): CertificateAuthority {
   const timeout = options.timeoutMs ?? 10_000;
-  const agent = new Agent({
+  const pool = new Pool(options.url, {
     connect: { ca: options.root, timeout },
     connections: 16,
     keepAliveTimeout: 30_000,
@@ -70,9 +70,9 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
     });
   const post = async (path: string, body: object): Promise<{ status: number; value: unknown }> => {
     try {
-      const response = await request(`${options.url}${path}`, {
+      const response = await pool.request({
+        path,
         method: 'POST',
-        dispatcher: agent,
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
@@ -120,14 +120,14 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
     },
     async healthy() {
       try {
-        const response = await request(`${options.url}/health`, { dispatcher: agent, headersTimeout: 2000 });
+        const response = await pool.request({ path: '/health', method: 'GET', headersTimeout: 2000 });
         await response.body.dump();
         return response.statusCode === 200;
       } catch {
         return false;
       }
     },
-    close: () => agent.destroy(),
+    close: () => pool.destroy(),
   };
 }
 

@@ -32,10 +32,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
   if (isOlder(message.agentVersion, policy.minimumAgentVersion)) throw new KiwiError('agent-too-old');
   const helloDigest = sha256(body);
   const helloHash = base64url(helloDigest);
-  const before = await slice.registry.findSessionByAttempt(message.attemptId);
   const now = slice.clock.now();
-  if (before !== undefined) return sameChallenge(before, helloHash, now, request);
-
   const key = generateP256Pair();
   const session = { id: randomUUID(), expiresAt: now + windows.sessionSeconds * 1000 };
   request.sessionId = session.id;

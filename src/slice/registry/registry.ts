@@ -215,7 +215,6 @@ export interface Registry {
   /** Keeps the first session of an attempt. @returns the one that is kept */
   addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<KnownSession | undefined>;
-  findSessionByAttempt(attemptId: string): Promise<Session | undefined>;
   listSessions(now: Millis): Promise<KnownSession[]>;
   /** Forgets the keys of sessions that are over, soon after sessions that came to nothing, and later those that nothing refers to. */
   forgetSessions(now: Millis): Promise<number>;

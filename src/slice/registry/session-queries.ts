@@ -54,7 +54,6 @@ export function sessionQueries(db: SqliteDatabase) {
       const row = db.get('SELECT * FROM session WHERE id = ?', id);
       return row === undefined ? undefined : toSession(row);
     },
-    findSessionByAttempt: findByAttempt,
     listSessions(now: Millis): KnownSession[] {
       return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
     },
