@@ -6,7 +6,7 @@ import {
   renderAgentEnvironment,
   withoutSecret,
 } from '../../src/agent-install/render-agent-settings.ts';
-import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
 import { PATHS } from './paths.ts';
@@ -147,9 +147,6 @@ export class DebianAgentPackage implements AgentPackage {
   }
 
   async #read(file: string, maxBytes: number): Promise<Buffer | undefined> {
-    return readCappedFile(at(this.#system, file), { maxBytes }).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    });
+    return readCappedFile(at(this.#system, file), { maxBytes }).catch(ignoreMissing);
   }
 }

@@ -3,7 +3,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { CertificateStore, DeviceCertificate } from '../../src/certificate/certificate-store.ts';
-import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
 import { CertificateError, parsePemBundle } from '../../src/pki/certificate.ts';
@@ -154,9 +154,4 @@ function rootsText({ roots }: DeviceCertificate): string {
 
 async function read(file: string, isPrivate: boolean): Promise<Buffer | undefined> {
   return readCappedFile(file, { maxBytes: MAX_FILE, private: isPrivate }).catch(ignoreMissing);
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (isMissing(error)) return undefined;
-  throw error;
 }

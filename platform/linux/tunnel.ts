@@ -3,7 +3,7 @@ import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { systemClock } from '../../src/core/clock.ts';
-import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/tunnel/interface-name.ts';
@@ -248,9 +248,4 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (isMissing(error)) return undefined;
-  throw error;
 }

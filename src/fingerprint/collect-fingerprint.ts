@@ -7,6 +7,7 @@ import {
   FINGERPRINT_ALGORITHM,
   fingerprintDigestInput,
   IDENTITY_KINDS,
+  identityComponents,
   MINIMUM_IDENTITY_COMPONENTS,
   type ComponentKind,
   type Fingerprint,
@@ -34,8 +35,7 @@ export function fingerprintOf(facts: HardwareFacts, salt: Uint8Array): Fingerpri
       .slice(0, MAX_PER_KIND)
       .map((hmac) => ({ kind, hmac })),
   );
-  const identity: readonly string[] = IDENTITY_KINDS;
-  const present = components.map(({ kind }) => kind).filter((kind) => identity.includes(kind));
+  const present = identityComponents(components).map(({ kind }) => kind);
   if (present.length < MINIMUM_IDENTITY_COMPONENTS) throw tooWeak(facts, present);
   return { algorithm: FINGERPRINT_ALGORITHM, digest: digest(fingerprintDigestInput(components)), components };
 }

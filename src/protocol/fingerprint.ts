@@ -35,11 +35,15 @@ export const fingerprint = z.strictObject({
 });
 export type Fingerprint = z.infer<typeof fingerprint>;
 
+/** Those of a kind that identifies a machine. */
+export function identityComponents(components: Fingerprint['components']): Fingerprint['components'] {
+  const identity: readonly string[] = IDENTITY_KINDS;
+  return components.filter(({ kind }) => identity.includes(kind));
+}
+
 /** The bytes whose SHA-256 is `digest`: each identity component as `kind:hmac`, sorted by code unit, joined by LF. */
 export function fingerprintDigestInput(components: Fingerprint['components']): string {
-  const identity: readonly string[] = IDENTITY_KINDS;
-  return components
-    .filter((component) => identity.includes(component.kind))
+  return identityComponents(components)
     .map((component) => `${component.kind}:${component.hmac}`)
     .sort()
     .join('\n');

@@ -22,7 +22,6 @@ import type { SliceContext } from '../slice-context.ts';
 export interface ValidStatement {
   readonly statement: Statement;
   readonly deviceKey: P256Jwk;
-  readonly yubikeySerial: number;
   readonly role: string;
   /** CN in the CSR; of no meaning, but step-ca wants its token to name it. */
   readonly csrName: string | undefined;
@@ -59,7 +58,7 @@ export async function validateStatement(
   const csrName = await checkCsr(statement, devicePublicKey);
   const flaw = fingerprintFlaw(statement.fingerprint);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, yubikeySerial: attestation.serial, role, csrName };
+  return { statement, deviceKey, role, csrName };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {

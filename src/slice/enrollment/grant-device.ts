@@ -108,7 +108,7 @@ async function reserve(
   statementHash: string,
   request: RequestContext,
 ): Promise<Device> {
-  const { statement, yubikeySerial, deviceKey, role } = valid;
+  const { statement, deviceKey, role } = valid;
   const deviceId = randomUUID();
   const result = await slice.registry.reserve({
     sessionId: session.id,
@@ -121,7 +121,7 @@ async function reserve(
     deviceKeyThumbprint: session.deviceKeyThumbprint,
     csr: statement.csr,
     role,
-    yubikeySerial,
+    yubikeySerial: statement.yubikey.serial,
     fingerprint: statement.fingerprint,
     host: statement.host,
     ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),

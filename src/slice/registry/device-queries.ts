@@ -21,6 +21,22 @@ export function deviceQueries(db: SqliteDatabase) {
     const row = db.get('SELECT * FROM device WHERE id = ?', id);
     return row === undefined ? undefined : toDevice(row);
   };
+  /** What decides whether a device may go a step further; the rest of its row is long. */
+  const standing = (id: string) => {
+    const row = db.get(
+      'SELECT state, end_reason, yubikey_serial, supersedes, consent_id, confirm_by FROM device WHERE id = ?',
+      id,
+    );
+    if (row === undefined) return undefined;
+    return {
+      state: String(row['state']),
+      burned: row['end_reason'] === 'yubikey-burned' || isBurned(db, Number(row['yubikey_serial'])),
+      supersedes: row['supersedes'] === null ? undefined : String(row['supersedes']),
+      consented: row['consent_id'] !== null,
+      /** 0 before the grant. */
+      confirmBy: Number(row['confirm_by']),
+    };
+  };
   const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
   const peer = (row: Row): Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> => ({
     id: String(row['id']),
@@ -44,18 +60,13 @@ export function deviceQueries(db: SqliteDatabase) {
         .map(toDevice);
     },
     storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
-      const row = db.get(
-        'SELECT state, end_reason, yubikey_serial, supersedes, consent_id FROM device WHERE id = ?',
-        grant.deviceId,
-      );
-      if (row?.['end_reason'] === 'yubikey-burned' || (row && isBurned(db, Number(row['yubikey_serial'])))) {
-        return { refused: 'yubikey-burned' };
-      }
-      if (row?.['state'] !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+      const device = standing(grant.deviceId);
+      if (device?.burned === true) return { refused: 'yubikey-burned' };
+      if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
       // Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed, which it may
       // have been since the reservation.
-      const supersedes = row['supersedes'] === null ? undefined : String(row['supersedes']);
-      if (supersedes !== undefined && row['consent_id'] === null && isConfirmed(db, supersedes)) {
+      const { supersedes } = device;
+      if (supersedes !== undefined && !device.consented && standing(supersedes)?.state === 'active') {
         return { refused: 'fingerprint-known', with: supersedes, why: 'confirmed meanwhile, without consent' };
       }
       if (supersedes !== undefined && end(supersedes, 'superseded', grant.grantedAt)) {
@@ -108,12 +119,10 @@ export function deviceQueries(db: SqliteDatabase) {
       now: Millis,
       audit: AuditEntry,
     ): 'active' | 'ended' | 'yubikey-burned' {
-      const device = find(deviceId);
+      const device = standing(deviceId);
       if (device?.state === 'active') return 'active';
-      if (device !== undefined && (device.endReason === 'yubikey-burned' || isBurned(db, device.yubikeySerial))) {
-        return 'yubikey-burned';
-      }
-      if (device?.state !== 'pending' || (device.confirmBy ?? 0) <= now) return 'ended';
+      if (device?.burned === true) return 'yubikey-burned';
+      if (device?.state !== 'pending' || device.confirmBy <= now) return 'ended';
       db.run(
         `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
         now,
@@ -168,8 +177,4 @@ export function deviceQueries(db: SqliteDatabase) {
       return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);
     },
   };
-}
-
-function isConfirmed(db: SqliteDatabase, deviceId: string): boolean {
-  return db.get("SELECT 1 FROM device WHERE id = ? AND state = 'active'", deviceId) !== undefined;
 }

@@ -1,6 +1,6 @@
 import { digest } from '../../core/bytes.ts';
 import type { Consent } from '../../protocol/consent.ts';
-import { fingerprintDigestInput, IDENTITY_KINDS, type Fingerprint } from '../../protocol/fingerprint.ts';
+import { fingerprintDigestInput, identityComponents, type Fingerprint } from '../../protocol/fingerprint.ts';
 import { openConsent } from '../consent/open-consent.ts';
 import { matchFingerprints } from '../fingerprint/match-fingerprints.ts';
 import { toConsent } from './consent-queries.ts';
@@ -156,7 +156,7 @@ interface Candidate {
   readonly components: Fingerprint['components'];
 }
 
-/** Live devices that have a component, the device key or the tunnel key in common with the laptop. */
+/** Live devices that have an identity component, the device key or the tunnel key in common with the laptop. */
 function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): Candidate[] {
   const looked = findable(request.fingerprint);
   const ids = db
@@ -295,5 +295,4 @@ export function forgetFingerprint(db: SqliteDatabase, deviceId: string): void {
  * By what a laptop is looked up. Whatever `matchFingerprints` calls the same or a clone has one of these in common: the only rule without
  * them asks for three equal kinds, and beside these there are two that count, disk and adapter.
  */
-const findable = (print: Fingerprint): Fingerprint['components'] =>
-  print.components.filter(({ kind }) => (IDENTITY_KINDS as readonly string[]).includes(kind));
+const findable = (print: Fingerprint): Fingerprint['components'] => identityComponents(print.components);

@@ -83,7 +83,10 @@ export function sessionQueries(db: SqliteDatabase) {
   };
 }
 
-/** How many unused sessions live: as counted lately, and those that were added since. */
+/**
+ * How many unused sessions live: as counted lately, and those that this process added since. What was added and then rolled back counts
+ * until the next count as well.
+ */
 function liveSessions(db: SqliteDatabase) {
   let countedAt = Number.NEGATIVE_INFINITY;
   let inAll = 0;
