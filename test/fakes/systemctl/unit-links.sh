@@ -9,15 +9,33 @@ install_words() {
   read -rd '' -a words <<<"$text"
 }
 
+# change_each FUNCTION: for the units of this call. As with systemd, whose manager does it, one client's changes come after the other's.
+change_each() {
+  local code
+  mkdir -p "$state_dir"
+  exec 8>"$state_dir/links.lock"
+  flock 8
+  each "$1"
+  code=$?
+  exec 8>&-
+  return "$code"
+}
+
+# change_links SCRIPT ARG…: in a session of its own, so that a client that is killed leaves a change whole; it holds the lock as well
+change_links() { setsid --wait /bin/sh -c "$1" sh "${@:2}" </dev/null; }
+
+# shellcheck disable=SC2016
 make_link() {
   if [[ $(readlink "$1") == "$2" ]]; then return; fi
-  # As with systemd, whose manager does it: a client that is ended meanwhile does not leave half of it. What is started
-  # afterwards must hear the signals again.
-  trap '' INT TERM HUP
-  mkdir -p "${1%/*}"
-  ln -sfn "$2" "$1"
-  trap - INT TERM HUP
+  change_links 'mkdir -p "${1%/*}" && ln -sfn "$2" "$1"' "$1" "$2" || return
   say "Created symlink $1 → $2."
+}
+
+# shellcheck disable=SC2016
+remove_link() {
+  # As systemd does, a folder goes with its last link.
+  change_links 'rm -f "$1"; case $1 in *.wants/*|*.requires/*) rmdir "${1%/*}" 2>/dev/null ;; esac; true' "$1"
+  say "Removed \"$1\"."
 }
 
 enable_unit() {
@@ -62,9 +80,7 @@ disable_unit() {
     return 1
   fi
   for link in "${links[@]}"; do
-    if [[ -L $link ]]; then rm -f "$link" && say "Removed \"$link\"."; fi
-    # As systemd does, a folder goes with its last link.
-    if [[ $link == *.@(wants|requires)/* ]]; then rmdir "${link%/*}" 2>/dev/null || true; fi
+    if [[ -L $link ]]; then remove_link "$link"; fi
   done
   return 0
 }
@@ -81,7 +97,7 @@ mask_unit() {
 unmask_unit() {
   full_name "$1"
   if [[ $(readlink "$links_dir/$REPLY") == /dev/null ]]; then
-    rm -f "$links_dir/$REPLY" && say "Removed \"$links_dir/$REPLY\"."
+    remove_link "$links_dir/$REPLY"
   fi
   return 0
 }
