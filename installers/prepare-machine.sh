@@ -5,12 +5,14 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh]
 
 Brings a Debian 12 or Ubuntu 24.04 machine that has Node 20 or newer, npm, Go 1.25 or newer and root to where `npm run demo`
 or `npm test` can do its job: Debian packages, node_modules, step-ca. Changes nothing else: no service is started, the
-network and /etc/resolv.conf stay as they are. `--for machine` brings what the virtual laptop of `npm run test:machine` needs;
-it is part of `--for test`. Without --for it prepares for everything.
+network and /etc/resolv.conf stay as they are. `--for machine` brings what the virtual laptop of `npm run test:machine` needs,
+`--for fresh` what `npm run test:fresh` needs; both are part of `--for test`. Without --for it prepares for everything.
+
+Everything that the machine lacks is named at once, with how to get it, before anything is changed.
 
 exit codes
   0  the machine is ready
@@ -18,10 +20,11 @@ exit codes
   3  not root
   4  this machine does not fit (distribution, namespaces)
   5  Node, npm or Go is missing or too old
-  6  a package registry cannot be reached
+  6  there is no network, or a package registry cannot be reached
   7  not enough disk
   8  a step failed; its last lines are shown, all of them are in .cache/prepare.log
   9  another installation holds a lock for too long
+Of several things that are missing, the first decides.
 TEXT
 }
 
@@ -49,7 +52,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | all) ;; *) usage >&2 && exit 2 ;; esac
+case $purpose in demo | test | bench | machine | fresh | all) ;; *) usage >&2 && exit 2 ;; esac
 
 # name, and why it is needed
 packages=(
@@ -58,6 +61,7 @@ packages=(
   'pcscd|the smart card service the YubiKey is reached through'
   'vsmartcard-vpcd|the reader in which the virtual YubiKey sits'
   'ykcs11|the PKCS#11 module of the YubiKey'
+  'yubikey-manager|ykman, with which the operator provisions a YubiKey'
   'iproute2|network namespaces: laptops, slice and internet'
   'iputils-ping|proves that the tunnel carries packets'
   'util-linux|enters the rooms of the lab'
@@ -74,7 +78,6 @@ packages=(
 )
 test_packages=(
   'yubico-piv-tool|drives the virtual YubiKey from outside'
-  'yubikey-manager|drives the virtual YubiKey from outside (ykman)'
   'opensc|drives the virtual YubiKey from outside (pkcs11-tool, pkcs15-tool)'
   'faketime|gives a laptop a wrong clock'
   'strace|shows that no secret is in an argument list or an open file'
@@ -83,14 +86,17 @@ machine_packages=(
   'qemu-system-x86|runs the virtual laptop'
   'qemu-utils|makes its disks (qemu-img)'
   'swtpm|its TPM'
-  'mmdebstrap|makes its file system of Debian packages'
   'e2fsprogs|makes its disk of that file system (mke2fs)'
   'kmod|puts its kernel modules in order (depmod)'
   'busybox-static|the first programs it runs, before its disk is there'
   'cpio|packs them for its kernel'
 )
-if [[ $purpose == test || $purpose == all ]]; then packages+=("${test_packages[@]}"); fi
-if [[ $purpose == test || $purpose == machine || $purpose == all ]]; then packages+=("${machine_packages[@]}"); fi
+tree_package='mmdebstrap|makes the virtual laptop and the bare machine of test/fresh of Debian packages'
+case $purpose in
+  test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
+  machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
+  fresh) packages+=("$tree_package") ;;
+esac
 
 missing_packages() {
   local installed entry
@@ -112,21 +118,18 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
-if ((EUID != 0)); then
-  fail 3 'root is needed: the laptops of the demo and the tests are made of namespaces' 'run it again as root, or with sudo'
-fi
-
-command -v dpkg-query >/dev/null || fail 4 'this is not a Debian or Ubuntu machine' 'supported are Debian 12 and Ubuntu 24.04'
 missing_packages
 # A run that was killed while apt was at work leaves its ban on starting services: then there is something to do.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
-if ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
+if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
 
 # --- From here on there is something to do. -------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
 . "$repository/installers/prepare-steps.sh"
-mkdir -p "$cache/bin" || fail 7 "$cache cannot be written" 'clone the repository to a place that can be written'
-exec 8>"$cache/prepare.lock"
+check_prerequisites
+if ! mkdir -p "$cache/bin" || ! exec 8>"$cache/prepare.lock"; then
+  fail 7 "$cache cannot be written" 'clone the repository to a place that can be written'
+fi
 if ! flock -n 8; then
   say 'another preparation of this clone is running; waiting for it'
   flock -w 1200 8 || fail 9 'the other preparation did not end within 20 minutes' "see $log"
@@ -135,11 +138,6 @@ fi
 : >"$log"
 started=$EPOCHSECONDS
 if left_ban; then restore_policy; fi
-
-check_distribution
-check_tools
-check_namespaces
-check_disk
 
 if ((${#missing[@]} > 0)); then
   say "installs ${#missing[@]} Debian packages:"

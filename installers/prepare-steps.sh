@@ -7,35 +7,79 @@ lock_trouble='Could not get lock|Unable to lock|Unable to acquire the dpkg front
 # at_least VERSION MINIMUM
 at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
 
+# What the machine lacks: told together, before anything is changed.
+problem_codes=() problems=()
+# problem CODE MESSAGE HINT
+problem() {
+  problem_codes+=("$1")
+  problems+=("error: $2"$'\n'"hint: $3")
+}
+
+check_prerequisites() {
+  check_root
+  check_distribution
+  check_tools
+  if ((EUID == 0)); then check_namespaces; fi
+  check_network
+  check_disk
+  if ((${#problems[@]} == 0)); then return; fi
+  printf '%s\n' "${problems[@]}" >&2
+  exit "${problem_codes[0]}"
+}
+
+check_root() {
+  if ((EUID == 0)); then return; fi
+  problem 3 'root is needed: the laptops of the demo and the tests are made of namespaces' 'run it again as root, or with sudo'
+}
+
 check_distribution() {
   local ID='' VERSION_ID='' PRETTY_NAME='this system'
   # shellcheck source=/dev/null
   . /etc/os-release 2>/dev/null
   case $ID:$VERSION_ID in
     debian:12 | ubuntu:24.04) ;;
-    *) fail 4 "$PRETTY_NAME is not supported" 'supported are Debian 12 and Ubuntu 24.04' ;;
+    *) problem 4 "$PRETTY_NAME is not supported" 'use Debian 12 or Ubuntu 24.04' ;;
   esac
 }
 
 check_tools() {
   local version
-  version=$(node --version 2>/dev/null) || fail 5 'Node is missing' 'install Node 20 or newer (Node 24 itself then comes from npm)'
-  at_least "${version#v}" 20 || fail 5 "Node ${version#v} is too old" 'install Node 20 or newer'
-  npm --version >/dev/null 2>&1 || fail 5 'npm is missing' 'install the npm that belongs to your Node'
+  if ! version=$(node --version 2>/dev/null); then
+    problem 5 'Node is missing' 'install Node 20 or newer (Node 24 itself then comes from npm)'
+  elif ! at_least "${version#v}" 20; then problem 5 "Node ${version#v} is too old" 'install Node 20 or newer'
+  elif ! npm --version >/dev/null 2>&1; then problem 5 'npm is missing' 'install the npm that belongs to your Node'; fi
   if ! command -v go >/dev/null && [[ -x /usr/local/go/bin/go ]]; then PATH=$PATH:/usr/local/go/bin; fi
   # GOTOOLCHAIN=local: what is installed counts, not what Go would fetch.
-  version=$(GOTOOLCHAIN=local go version 2>/dev/null) || fail 5 'Go is missing' 'install Go 1.25 or newer, and see that `go` is in PATH'
+  if ! version=$(GOTOOLCHAIN=local go version 2>/dev/null); then
+    problem 5 'Go is missing' 'install Go 1.25 or newer, and see that `go` is in PATH'
+    return
+  fi
   version=${version#go version go}
-  at_least "${version%% *}" 1.25 || fail 5 "Go ${version%% *} is too old" 'install Go 1.25 or newer'
+  version=${version%% *}
+  at_least "$version" 1.25 || problem 5 "Go $version is too old" 'install Go 1.25 or newer'
 }
 
 check_namespaces() {
   local hint='an unprivileged container cannot run it; use a machine, a virtual machine or a privileged container'
-  unshare -m -n -p -u -i --fork true 2>>"$log" || fail 4 'root may not make namespaces here' "$hint"
-  if [[ ! -c /dev/net/tun ]]; then modprobe tun 2>>"$log"; fi
+  if ! unshare -m -n -p -u -i --fork true 2>/dev/null; then
+    problem 4 'root may not make namespaces here' "$hint"
+    return
+  fi
+  if [[ ! -c /dev/net/tun ]]; then modprobe tun 2>/dev/null; fi
   # shellcheck disable=SC2016
-  unshare -m -n bash -c 'mount -t tmpfs t /mnt && mknod /mnt/tun c 10 200 && exec 3<>/mnt/tun' 2>>"$log" ||
-    fail 4 'there is no /dev/net/tun: the kernel module tun is missing or not allowed' "$hint"
+  unshare -m -n bash -c 'mount -t tmpfs t /mnt && mknod /mnt/tun c 10 200 && exec 3<>/mnt/tun' 2>/dev/null ||
+    problem 4 'there is no /dev/net/tun: the kernel module tun is missing or not allowed' "$hint"
+}
+
+check_network() {
+  if has_route || nothing_to_fetch; then return; fi
+  problem 6 'this machine has no network' 'connect it to a network that reaches the package registries'
+}
+
+nothing_to_fetch() {
+  if ((${#missing[@]} > 0)) || ! resolved_ready; then return 1; fi
+  if ! modules_ready && ! modules_match; then return 1; fi
+  step_ca_ready || find_step_ca
 }
 
 # existing FOLDER -> REPLY: the nearest folder above that is there
@@ -45,28 +89,31 @@ existing() {
 }
 
 check_disk() {
-  local folder need device free
+  local need folder device free
   local -A needed=() available=() where=()
   local -a wants=()
   if ((${#missing[@]} > 0)); then wants+=("$((40 * ${#missing[@]})) /usr"); fi
   if ! modules_ready && ! modules_match; then wants+=("700 $repository"); fi
   if ! step_ca_ready && ! find_step_ca; then
-    wants+=("100 $cache" "700 $(go env GOCACHE)" "900 $(go env GOMODCACHE)")
+    wants+=("100 $repository" "700 $(go_folder GOCACHE .cache/go-build)" "900 $(go_folder GOMODCACHE go/pkg/mod)")
   fi
   for need in "${wants[@]}"; do
     existing "${need#* }"
     folder=$REPLY need=${need%% *}
     read -r device free < <(df --output=source,avail -m "$folder" | tail -n 1)
     needed[$device]=$((${needed[$device]:-0} + need))
-    available[$device]=$free where[$device]=$folder
+    available[$device]=$free where[$device]=${where[$device]:-$folder}
   done
   for device in "${!needed[@]}"; do
     if ((available[$device] < needed[$device])); then
-      fail 7 "not enough disk: about ${needed[$device]} MB are needed at ${where[$device]}, ${available[$device]} MB are free" \
+      problem 7 "not enough disk: about ${needed[$device]} MB are needed at ${where[$device]}, ${available[$device]} MB are free" \
         'make room, or clone the repository to a larger disk'
     fi
   done
 }
+
+# go_folder VARIABLE DEFAULT: where Go keeps something; below the home folder, when there is no Go yet
+go_folder() { go env "$1" 2>/dev/null || printf '%s\n' "${HOME:-/root}/$2"; }
 
 # run_step TITLE COMMAND…: its output goes to the log; shows that it goes on; keeps its own part of the log in step_log
 run_step() {
@@ -107,7 +154,6 @@ has_route() {
 try_step() {
   local title=$1 hint=$2 tries=0 waited=0
   shift 2
-  has_route || fail 6 "$title: this machine has no network" 'connect it to a network that reaches the package registries, then run this again'
   while ! run_step "$title" "$@"; do
     if grep -qE "$lock_trouble" "$step_log"; then
       if ((waited == 0)); then say 'another apt or dpkg is at work; waiting for it'; fi
@@ -178,14 +224,18 @@ provide_resolved() {
 
 # What somebody installed by hand is kept if it is the same: nothing is downloaded twice.
 modules_match() {
-  [[ -x $repository/node_modules/node/bin/node && -f $repository/node_modules/pkcs11js/build/Release/pkcs11.node ]] || return 1
+  [[ -x $repository/node_modules/node/bin/node ]] || return 1
+  local addon
+  for addon in node_modules/pkcs11js/build/Release/pkcs11.node native/locked-memory/build/Release/locked_memory.node; do
+    [[ -f $repository/$addon ]] || return 1
+  done
   node -e '
     const read = (path) => JSON.parse(require("node:fs").readFileSync(path, "utf8")).packages;
     const [wanted, found] = [read(process.argv[1]), read(process.argv[2])];
     const wrong = Object.entries(wanted).filter(([path, { version, optional, link }]) =>
       path !== "" && !link && !(optional && !found[path]) && found[path]?.version !== version);
     process.exit(wrong.length === 0 ? 0 : 1);
-  ' "$repository/package-lock.json" "$repository/node_modules/.package-lock.json" 2>>"$log"
+  ' "$repository/package-lock.json" "$repository/node_modules/.package-lock.json" 2>/dev/null
 }
 
 install_modules() {
@@ -196,7 +246,7 @@ install_modules() {
   cd "$repository" || exit 8
   try_step 'npm ci' 'see what npm said' npm ci --no-audit --no-fund --include=dev
   cd - >/dev/null || exit 8
-  modules_match || fail 8 'npm ci ended, but node_modules is not complete (was the addon pkcs11js or Node 24 not installed?)' \
+  modules_match || fail 8 'npm ci ended, but node_modules is not complete (Node 24, or the addon pkcs11js or locked-memory, is missing)' \
     "see $log; install scripts must be allowed: npm config get ignore-scripts"
   modules_stamp >"$repository/node_modules/.prepared"
 }
@@ -223,7 +273,7 @@ is_step_ca() {
 
 # find_step_ca -> found
 find_step_ca() {
-  for found in "$(command -v step-ca)" "$(go env GOBIN)/step-ca" "$(go env GOPATH)/bin/step-ca" "$step_ca"; do
+  for found in "$(command -v step-ca)" "$(go_folder GOBIN go/bin)/step-ca" "$(go_folder GOPATH go)/bin/step-ca" "$step_ca"; do
     if is_step_ca "$found"; then return 0; fi
   done
   return 1
