@@ -1,40 +1,64 @@
+import { randomInt } from 'node:crypto';
+
 import { defineConfig } from 'vitest/config';
 
-// Four suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time.
-// `e2e`: whole enrollments in laptops made of namespaces. `machine`: in a virtual laptop with a kernel of its own.
+// Which sample of what is exhaustive is played; see test/sample.ts.
+process.env['SAMPLE'] ??= String(randomInt(1, 1_000_000));
+if (!/^(?:\d{1,9}|all)$/u.test(process.env['SAMPLE'])) throw new Error('SAMPLE is a number, or "all"');
+
+// A test waits until what it waits for has come, however slow the machine is; only one that would wait for ever fails.
+const patient = { expect: { poll: { timeout: 60_000, interval: 50 } } };
+
+// Five suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time. `e2e`: whole
+// enrollments in laptops made of namespaces. `machine`: in a virtual laptop with a kernel of its own. `fresh`: the README's commands on a
+// machine that has only what the README asks for.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node' } },
       {
         test: {
+          ...patient,
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...patient,
           name: 'contract',
           include: ['test/contract/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },
       {
         test: {
+          ...patient,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/world/build-test-program.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },
       {
         test: {
+          ...patient,
           name: 'machine',
           include: ['test/machine/**/*.test.ts'],
           globalSetup: ['test/machine/provide-image-once.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           // While a machine boots it uses little more than one core.
           maxWorkers: 2,
         },
+      },
+      {
+        test: { ...patient, name: 'fresh', include: ['test/fresh/**/*.test.ts'], testTimeout: 900_000 },
       },
     ],
   },

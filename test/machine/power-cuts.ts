@@ -1,19 +1,22 @@
+/** Here PIN and touch are given. */
+export const SIGNING_CUT: PowerCut = { point: 'statement:after-act', signed: false };
+
 /**
  * Where the power is cut, one after the other, while one enrollment comes forward: edges of docs/reliability.md that each run passes
  * that has come so far, whatever a lane beside it had done already. Ten, spread over the plan.
  */
-export const POWER_CUTS = [
+export const POWER_CUTS: readonly PowerCut[] = [
   { point: 'key:after-act', signed: false },
   { point: 'file:acme.key:written', signed: false },
   { point: 'slice:after-intent', signed: false },
-  { point: 'statement:after-act', signed: false },
+  SIGNING_CUT,
   { point: 'grant:after-intent', signed: true },
   { point: 'file:acme.crt:renamed', signed: true },
   { point: 'trust:after-act', signed: true },
   { point: 'tunnel:after-act', signed: true },
   { point: 'agent:after-act', signed: true },
   { point: 'confirm:after-act', signed: true },
-] as const satisfies readonly PowerCut[];
+];
 
 export interface PowerCut {
   readonly point: string;

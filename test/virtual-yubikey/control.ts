@@ -53,7 +53,7 @@ export class VirtualYubiKeyControl {
   }
 
   /** Resolves with the serials when a key blinks for a touch. */
-  async untilBlinking(timeoutMs = 10_000): Promise<number[]> {
+  async untilBlinking(timeoutMs = 60_000): Promise<number[]> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const { blinking } = await this.show();

@@ -28,7 +28,7 @@ beforeAll(async () => {
     const lab = await Lab.create({ dir: ${JSON.stringify(dir)} });
     await lab.addLaptop({ name: 'ada' });
     await lab.keep();`;
-  await execute(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 });
+  await execute(process.execPath, ['--input-type=module', '-e', program], { timeout: 120_000 });
 });
 afterAll(async () => {
   await command('down', '--dir', dir);

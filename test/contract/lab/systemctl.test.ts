@@ -190,7 +190,10 @@ ExecStop=/bin/sh -c 'echo stopped >/run/once'
 
   test('leaves a link whole or none when its client is killed, and one client waits for another', async () => {
     const unit = (name: string): Promise<void> =>
-      write(`/etc/systemd/system/${name}.service`, '[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=sweep.target\n');
+      write(
+        `/etc/systemd/system/${name}.service`,
+        '[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=sweep.target\n',
+      );
     await Promise.all([unit('killed'), unit('beside')]);
     const sweep = `
       for ms in $(seq 0 2 60); do

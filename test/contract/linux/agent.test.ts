@@ -56,7 +56,7 @@ async function hosts(): Promise<{ status: string; osquery_version: string; orbit
 }
 
 async function until<Value>(what: () => Promise<Value>, holds: (value: Value) => boolean): Promise<Value> {
-  for (const end = Date.now() + 20_000; ;) {
+  for (const end = Date.now() + 60_000; ;) {
     const value = await what();
     if (holds(value) || Date.now() > end) return value;
     await new Promise((resolve) => setTimeout(resolve, 200));

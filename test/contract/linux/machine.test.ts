@@ -32,10 +32,8 @@ describe('a laptop with its own SMBIOS', () => {
     });
   });
 
-  it('has a fingerprint of its own, the same every time, and soon', async () => {
+  it('has a fingerprint of its own, the same every time', async () => {
     const first = await drive(anna, 'machine', { verb: 'fingerprint', salt });
-    console.info(`fingerprint: ${first.ms} ms`);
-    expect(first.ms).toBeLessThan(1_000); // 40 to 180 ms when nothing else runs
     const { components, digest } = fingerprint.parse(first.ok);
     expect(components.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['uuid', 'system-serial', 'board-serial', 'chassis-serial']),

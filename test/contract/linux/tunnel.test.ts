@@ -160,7 +160,6 @@ describe('the tunnel', () => {
     const done = await drive(laptop, 'tunnel', up(endpoints, { serverPublicKey: device.publicKey }));
     expect(done.error).toEqual({ code: 'tunnel-no-handshake', detail: `tried ${endpoints.join(', ')}` });
     expect(done.ms).toBeGreaterThan(19_000);
-    expect(done.ms).toBeLessThan(25_000);
     await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
     expect(await leftovers(laptop)).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { Pool } from 'undici';
 import { MEDIA } from '../../../src/protocol/common.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 import type { Edge, Life } from './laptop.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../random.ts';
 
 export const FAULTS = [
   'request lost',

@@ -13,7 +13,7 @@ import { enrollEarlier } from './earlier-enrollment.ts';
 import type { FaultyNetwork, Weather } from './faulty-network.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 import { newLaptop, startLife, type Edge, type Laptop, type Life } from './laptop.ts';
-import { random, type Random } from './random.ts';
+import { random, type Random } from '../../random.ts';
 
 export type Kind = 'new' | 'known' | 'uninstalled';
 

@@ -28,7 +28,7 @@ interface Ended {
 }
 
 const inside = async (...argv: string[]): Promise<Ended> => {
-  return run('/usr/bin/nsenter', ['-t', `${holder.pid}`, '-n', ...argv], { timeout: 60_000 }).then(
+  return run('/usr/bin/nsenter', ['-t', `${holder.pid}`, '-n', ...argv], { timeout: 240_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: unknown) => {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -169,7 +169,7 @@ describe('kiwistack-slice up, status, down', () => {
     const argv = ['-t', `${holder.pid}`, '-n', process.execPath, MAIN, 'up', '--dir', dir];
     const child = spawn('/bin/sh', ['-c', script, 'sh', '/usr/bin/nsenter', ...argv], { stdio: 'ignore' });
     ups.push(child);
-    await expect.poll(async () => (await status()).state, { timeout: 30_000 }).toBe('running');
+    await expect.poll(async () => (await status()).state).toBe('running');
     await inside('/usr/bin/curl', '--silent', '--insecure', 'https://127.0.0.1/healthz');
     expect(await status()).toMatchObject({ state: 'running' });
     expect((await slice('down', '--dir', dir)).code).toBe(0);

@@ -128,7 +128,7 @@ describe('while a part is down', () => {
         await expect.poll(() => context().ca.healthy()).toBe(false);
       },
       async () => {
-        await expect.poll(() => context().ca.healthy(), { timeout: 10_000 }).toBe(true);
+        await expect.poll(() => context().ca.healthy()).toBe(true);
       },
     );
     expect(slice.running.stepCaPid()).not.toBe(pid);

@@ -100,5 +100,5 @@ describe('the laptop refuses,', () => {
 
 test(`the gateway has closed ${slow.count} connections of clients that never finished`, async () => {
   ran++;
-  expect(await slow.closed()).toBeLessThan(65_000);
+  expect(await slow.closed()).toBeLessThan(120_000);
 });

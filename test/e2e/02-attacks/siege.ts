@@ -215,7 +215,7 @@ export class Siege {
   /** Waits until the slice's upkeep has revoked what is to be revoked. */
   async settled(): Promise<void> {
     const open = 'SELECT 1 FROM certificate WHERE revoke_why IS NOT NULL AND revoked_at IS NULL';
-    const end = Date.now() + 15_000;
+    const end = Date.now() + 120_000;
     while (this.rows(open).length > 0) {
       if (Date.now() > end) throw new Error('certificates are not revoked');
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -250,7 +250,7 @@ export class Siege {
     );
     if (pending === undefined) throw new Error(`${hostName} is not pending`);
     this.change('UPDATE device SET confirm_by = ? WHERE id = ?', Date.now() - 1, String(pending['id']));
-    const end = Date.now() + 10_000;
+    const end = Date.now() + 120_000;
     const isThere = async (): Promise<boolean> =>
       (await this.peers()).join().includes(String(pending['wireguard_key']));
     while (await isThere()) {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { CliRun, runEnroll } from '../01-enrollment/cli-run.ts';
 import { Customer, Seats, type Seat } from '../01-enrollment/customer.ts';
-import { withoutTraces } from '../01-enrollment/traces.ts';
+import { sampleOf } from '../../sample.ts';
 import { CLI } from '../../world/world.ts';
 import { expectAsBefore, systemState } from './as-before.ts';
 import { EDGES, UNDO_EDGES, type Edge } from './edges.ts';
@@ -14,13 +14,22 @@ import { meanwhile } from './meanwhile.ts';
 // itself killed at one of its edges.
 let customer: Customer;
 const before = new Map<Seat, string>();
-const seats = new Seats(3, async (n) => {
-  const seat = await customer.seat(`interrupted${n}`);
-  before.set(seat, await systemState(seat));
-  return seat;
-});
+const seats = new Seats(
+  3,
+  () => customer,
+  async (n) => {
+    const seat = await customer.seat(`interrupted${n}`);
+    before.set(seat, await systemState(seat));
+    return seat;
+  },
+);
 const points = EDGES.map(({ point }) => point);
-const cases = EDGES.map((edge): [string, Edge] => [edge.point, edge]);
+const killed = sampleOf('edges killed', EDGES, 26);
+const failed = sampleOf('edges failed', EDGES, 26);
+const cases = (edges: readonly Edge[]): [string, Edge][] => edges.map((edge) => [edge.point, edge]);
+// Each in its turn, from another one on each time.
+const first = sampleOf('the first uninstall killed', [...UNDO_EDGES.keys()], 1)[0] ?? 0;
+const uninstallEdges = [...UNDO_EDGES.slice(first), ...UNDO_EDGES.slice(0, first)];
 let undone = 0;
 
 beforeAll(async () => {
@@ -28,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await customer.destroy();
-  console.log(`interruption: ${EDGES.length} edges killed, ${EDGES.length} failed; ${undone} uninstalls killed`);
+  console.log(`interruption: ${killed.length} edges killed, ${failed.length} failed; ${undone} uninstalls killed`);
 });
 
 test('an enrollment passes the edges of the list, and an uninstall those of its own', async () => {
@@ -44,8 +53,8 @@ test('an enrollment passes the edges of the list, and an uninstall those of its 
 });
 
 describe('killed at every edge, then run again: one of each, green', { concurrent: true }, () => {
-  test.for(cases)('%s', async ([point]) => {
-    await atASeat(async (seat) => {
+  test.for(cases(killed))('%s', async ([point]) => {
+    await seats.with(async (seat) => {
       const cut = await runEnroll(seat.laptop, { env: cutAt(customer, point, 'kill') });
       expect(cut.code, cut.output).toBe(137);
       const signed = points.indexOf(point) >= points.indexOf('file:enrollment.json:renamed#3');
@@ -64,8 +73,8 @@ describe('killed at every edge, then run again: one of each, green', { concurren
 });
 
 describe('failed at every edge: undone', { concurrent: true }, () => {
-  test.for(cases)('%s', async ([point]) => {
-    await atASeat(async (seat) => {
+  test.for(cases(failed))('%s', async ([point]) => {
+    await seats.with(async (seat) => {
       const run: CliRun & { code: number } = await runEnroll(seat.laptop, { env: cutAt(customer, point, 'fail') });
       expect(run.code, run.output).toBe(7);
       expect(run.undoFailures).toEqual([]);
@@ -74,26 +83,15 @@ describe('failed at every edge: undone', { concurrent: true }, () => {
   });
 });
 
-meanwhile(() => customer, atASeat, uninstall);
-
-/** What one case leaves behind is not held against the next one. */
-async function atASeat(play: (seat: Seat) => Promise<void>): Promise<void> {
-  await seats.with(async (seat) => {
-    try {
-      await play(seat);
-    } catch (error) {
-      await uninstall(seat);
-      await seat.reader.control.insert(customer.world.keyFile(seat.serial)).catch(() => undefined);
-      Object.assign(seat, { before: withoutTraces(await seat.laptop.changes()) });
-      before.set(seat, await systemState(seat));
-      throw error;
-    }
-  });
-}
+meanwhile(
+  () => customer,
+  (play) => seats.with(play),
+  uninstall,
+);
 
 /** Killed at one of its edges, each in its turn; then carried to its end. */
 async function uninstallTwice(seat: Seat): Promise<void> {
-  const { point } = UNDO_EDGES[undone++ % UNDO_EDGES.length] as Edge;
+  const { point } = uninstallEdges[undone++ % uninstallEdges.length] as Edge;
   expect(await uninstall(seat, cutAt(customer, point, 'kill')), point).toBe(137);
   // Nothing to do any more when all was done but for the goodbye.
   expect([0, 3], point).toContain(await uninstall(seat));

@@ -69,7 +69,7 @@ describe('running a program to its end', () => {
       code: 'program-failed',
       detail: 'sh: not done after 100 ms',
     });
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(25_000);
   });
 
   it('kills it when aborted', async () => {
@@ -88,9 +88,9 @@ describe('running a program to its end', () => {
 
   it('does not wait for a daemon that keeps the pipe open', async () => {
     const started = performance.now();
-    const result = await runProgram(sh('sleep 3 & echo done'));
+    const result = await runProgram(sh('sleep 30 & echo done'));
     expect(result.stdout.toString()).toBe('done\n');
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(performance.now() - started).toBeLessThan(25_000);
   });
 });
 

@@ -62,7 +62,7 @@ async function away(siege: Siege, files: readonly string[], code: string, begin?
   expect(session).toEqual({ used_at: null });
   let answer: Answer | undefined;
   await expect
-    .poll(async () => (answer = (await siege.send(exchange, jwe)).answer).status, { timeout: 15_000, interval: 100 })
+    .poll(async () => (answer = (await siege.send(exchange, jwe)).answer).status, { interval: 100 })
     .toBe(200);
   await siege.settled();
   if (answer !== undefined) await leave(siege, exchange, answer);

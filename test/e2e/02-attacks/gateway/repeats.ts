@@ -77,9 +77,9 @@ export function describeRepeats(siege: () => Siege): void {
     expect((await siege().peers()).join()).toContain(key);
     siege().change('UPDATE device SET confirm_by = ? WHERE id = ?', Date.now() - 1, device.deviceId);
     await expect
-      .poll(() => siege().rows('SELECT state FROM device WHERE id = ?', device.deviceId), { timeout: 8000 })
+      .poll(() => siege().rows('SELECT state FROM device WHERE id = ?', device.deviceId))
       .toEqual([{ state: 'ended' }]);
-    await expect.poll(() => siege().peers(), { timeout: 4000 }).not.toContain(key);
+    await expect.poll(() => siege().peers()).not.toContain(key);
     await siege().settled();
     expect(siege().rows('SELECT * FROM fingerprint WHERE device_id = ?', device.deviceId)).toEqual([]);
     const { exchange, deviceId } = device;
