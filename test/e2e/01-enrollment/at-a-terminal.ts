@@ -1,15 +1,15 @@
-import { describe, expect, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import { PIN } from '../../world/world.ts';
 import { expectNothingLeft, traces, type Customer, type Seat } from './customer.ts';
-import { step } from './step.ts';
+import { story } from './step.ts';
 import { Terminal } from './terminal.ts';
 
 const PIN_PROMPT = /PIN of YubiKey \d+ \([^)]*\): $/u;
 
 /** What a person sees and types. */
 export function atATerminal(getCustomer: () => Customer): void {
-  describe('a person at a terminal', { concurrent: true }, () => {
+  story('a person at a terminal', getCustomer, (step, seat) => {
     let customer: Customer;
     let bob: Seat;
 
@@ -23,7 +23,7 @@ export function atATerminal(getCustomer: () => Customer): void {
 
     step('Ctrl-C while the PIN is asked for: as before, and the terminal echoes again', async () => {
       customer = getCustomer();
-      bob = await customer.seat('bob', { touch: { mode: 'manual' } });
+      bob = await seat('bob', { touch: { mode: 'manual' } });
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
       terminal.type('12');
@@ -76,7 +76,7 @@ export function atATerminal(getCustomer: () => Customer): void {
       await terminal.until(/TOUCH your YubiKey now/u);
       terminal.close();
       await terminal.ended;
-      await vi.waitFor(async () => expect(await traces(bob)).toEqual([]), { timeout: 20_000, interval: 200 });
+      await vi.waitFor(async () => expect(await traces(bob)).toEqual([]), { timeout: 60_000, interval: 200 });
       await expectNothingLeft(customer, bob);
     });
 

@@ -33,7 +33,9 @@ const MOMENTS: readonly Moment[] = [
 /** An enrollment that somebody stops, at every moment: exit code 130, and nothing is left. */
 export function cancelledAtEveryMoment(getCustomer: () => Customer): void {
   describe('cancelled', { concurrent: true }, () => {
-    const seats = new Seats(2, (n) => getCustomer().seat(`carol${n}`, { touch: { mode: 'auto', delayMs: 100 } }));
+    const seats = new Seats(2, getCustomer, (n) =>
+      getCustomer().seat(`carol${n}`, { touch: { mode: 'auto', delayMs: 100 } }),
+    );
 
     test.for(MOMENTS.map((moment) => [moment.name, moment] as const))('%s', async ([, { signal, reached }]) => {
       const customer = getCustomer();

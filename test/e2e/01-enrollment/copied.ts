@@ -1,12 +1,12 @@
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 
 import { runEnroll } from './cli-run.ts';
 import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
-import { step } from './step.ts';
+import { story } from './step.ts';
 
 /** A disk that was copied into another laptop. */
 export function aDiskThatWasCopied(getCustomer: () => Customer): void {
-  describe('a disk that was copied', { concurrent: true }, () => {
+  story('a disk that was copied', getCustomer, (step, seat) => {
     let customer: Customer;
     let kim: Seat;
     let thief: Seat;
@@ -16,8 +16,8 @@ export function aDiskThatWasCopied(getCustomer: () => Customer): void {
 
     step('says on the other laptop that it was made elsewhere, and runs on', async () => {
       customer = getCustomer();
-      kim = await customer.seat('kim');
-      thief = await customer.seat('thief');
+      kim = await seat('kim');
+      thief = await seat('thief');
       const run = await runEnroll(kim.laptop);
       expect(run.code, run.output).toBe(0);
       deviceId = String(run.result['deviceId']);

@@ -122,6 +122,12 @@ export class Customer {
     return { url: `http://${room.address}:3128`, asked: () => asked, stop: () => running.stop() };
   }
 
+  /** After a failure: the laptop is switched off and its devices are ended, so that no other case hears of them. */
+  async abandon(seat: Seat): Promise<void> {
+    await seat.laptop.powerOff();
+    await this.operator.endDevices(await this.liveDevicesOf(seat.serial), 'lost');
+  }
+
   async destroy(): Promise<void> {
     await this.operator.close();
     await this.world.destroy();
@@ -150,36 +156,50 @@ function startNameServer(world: World): void {
   world.lab.inside.spawn(['/usr/sbin/dnsmasq', ...alone, ...listen, ...names], { stdio: 'ignore' });
 }
 
-/** A few seats, handed to whoever asks next: for many short cases that leave a laptop as they found it. */
+/**
+ * A few seats, handed to whoever asks next: for many short cases that leave a laptop as they found it. One on which a case failed is
+ * abandoned, and a new one made.
+ */
 export class Seats {
+  readonly #customer: () => Customer;
   readonly #make: (n: number) => Promise<Seat>;
   readonly #free: Seat[] = [];
-  readonly #waiting: ((seat: Seat) => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #left: number;
   #made = 0;
 
-  constructor(count: number, make: (n: number) => Promise<Seat>) {
+  constructor(count: number, customer: () => Customer, make: (n: number) => Promise<Seat>) {
     this.#left = count;
+    this.#customer = customer;
     this.#make = make;
   }
 
   async with<T>(use: (seat: Seat) => Promise<T>): Promise<T> {
-    const seat = await this.#take();
+    while (this.#free.length === 0 && this.#left === 0) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    const seat = this.#free.pop() ?? (await this.#another());
     try {
-      return await use(seat);
+      const result = await use(seat);
+      this.#free.push(seat);
+      return result;
+    } catch (error) {
+      this.#left++;
+      await this.#customer().abandon(seat);
+      throw error;
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(seat);
-      else next(seat);
+      this.#waiting.shift()?.();
     }
   }
 
-  #take(): Seat | Promise<Seat> {
-    const seat = this.#free.pop();
-    if (seat !== undefined) return seat;
-    if (this.#left === 0) return new Promise((resolve) => this.#waiting.push(resolve));
+  async #another(): Promise<Seat> {
     this.#left--;
-    return this.#make(++this.#made);
+    try {
+      return await this.#make(++this.#made);
+    } catch (error) {
+      this.#left++;
+      throw error;
+    }
   }
 }
 

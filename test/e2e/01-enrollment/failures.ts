@@ -25,8 +25,8 @@ export class Failures {
 
   constructor(customer: () => Customer) {
     this.#customer = customer;
-    this.#dave = new Seats(1, () => customer().seat('dave'));
-    this.#others = new Seats(3, (n) => customer().seat(`heidi${n}`));
+    this.#dave = new Seats(1, customer, (n) => customer().seat(`dave${n}`));
+    this.#others = new Seats(3, customer, (n) => customer().seat(`heidi${n}`));
   }
 
   /** On one laptop, while Fleet is well. */
@@ -54,24 +54,16 @@ export class Failures {
   #play(failure: Failure, seats: Seats): Promise<void> {
     const customer = this.#customer();
     const otherKey = (): Promise<number> => (this.#otherKey ??= customer.key());
-    return seats.with(async (seat) => {
-      try {
-        await playFailure(failure, { customer, seat, otherKey });
-      } catch (error) {
-        // So that the next case on this laptop tells of itself.
-        await customer.world.cli(seat.laptop, ['uninstall', '--json']);
-        throw error;
-      }
-    });
+    return seats.with((seat) => playFailure(failure, { customer, seat, otherKey }));
   }
 }
 
 async function playFailure(failure: Failure, stage: Stage): Promise<void> {
   const { arrange, restore, meanwhile, cli } = failure;
-  await arrange?.(stage);
   let run: CliRun;
   let code: number;
   try {
+    await arrange?.(stage);
     run = new CliRun(stage.seat.laptop, cli);
     await meanwhile?.(run, stage);
     code = await run.ended;

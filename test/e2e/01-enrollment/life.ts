@@ -2,13 +2,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { describe, expect, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
 import { traces, type Customer, type Seat } from './customer.ts';
-import { step } from './step.ts';
+import { story } from './step.ts';
 
 const STEPS = [
   'preflight',
@@ -29,7 +29,7 @@ const TUNNEL = 'kiwi-acme';
 
 /** The life of a laptop: nothing inside, enrolled, green, restarted, uninstalled, enrolled again. */
 export function lifeOfALaptop(getCustomer: () => Customer): void {
-  describe('the life of a laptop', { concurrent: true }, () => {
+  story('the life of a laptop', getCustomer, (step, seat) => {
     let customer: Customer;
     let ada: Seat;
     let routesBefore: string;
@@ -43,7 +43,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
 
     step('before: nothing inside answers', async () => {
       customer = getCustomer();
-      ada = await customer.seat('ada', { resolved: true, slim: false });
+      ada = await seat('ada', { resolved: true, slim: false });
       for (const url of [INTRANET_URL, STEP_CA, FLEET_URL]) expect(await get(url, '-k'), url).not.toBe(0);
       routesBefore = (await sh('ip route show')).out;
       const status = await customer.world.cli(ada.laptop, ['status', '--json']);
@@ -184,7 +184,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
             code: 0,
             result: { result: 'healthy' },
           }),
-        { timeout: 30_000, interval: 500 },
+        { timeout: 60_000, interval: 500 },
       );
       expect(await get(INTRANET_URL)).toBe(0);
     });

@@ -1,18 +1,18 @@
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 
 import { CliRun, runEnroll } from './cli-run.ts';
 import { expectNothingLeft, traces, type Customer, type Seat } from './customer.ts';
-import { step } from './step.ts';
+import { story } from './step.ts';
 
 /** An enrollment that is cut off and goes on, waits, or has to go around something. */
 export function cutOffAndGoingOn(getCustomer: () => Customer): void {
-  describe('cut off, and going on', { concurrent: true }, () => {
+  story('cut off, and going on', getCustomer, (step, seat) => {
     let customer: Customer;
     let erin: Seat;
 
     step('killed after the statement was sent: the next run needs no key, no PIN and no touch', async () => {
       customer = getCustomer();
-      erin = await customer.seat('erin');
+      erin = await seat('erin');
       const first = new CliRun(erin.laptop);
       await first.untilStep('certificate');
       first.kill('SIGKILL');
@@ -61,13 +61,13 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
     });
   });
 
-  describe('something in the way', { concurrent: true }, () => {
+  story('something in the way', getCustomer, (step, seat) => {
     let customer: Customer;
     let frank: Seat;
 
     step('whoever reads --json may go away', async () => {
       customer = getCustomer();
-      frank = await customer.seat('frank');
+      frank = await seat('frank');
       const run = new CliRun(frank.laptop);
       await run.untilType('key-found');
       run.stopReading();
@@ -78,15 +78,14 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
     step(
       'the slice goes away after the grant: nothing stays on the laptop, and the next run replaces what is there',
       async () => {
-        const barred = 'ipproto tcp to 203.0.113.10 unreachable';
         const run = new CliRun(frank.laptop);
         await run.untilStep('tunnel');
-        await shell(frank, `ip rule add ${barred}`);
-        run.kill('SIGINT');
-        expect(await run.ended, run.output).toBe(130);
-        expect(run.undoFailures).toEqual([]);
-        expect(await traces(frank)).toEqual([]);
-        await shell(frank, `ip rule del ${barred}`);
+        await barred(frank, async () => {
+          run.kill('SIGINT');
+          expect(await run.ended, run.output).toBe(130);
+          expect(run.undoFailures).toEqual([]);
+          expect(await traces(frank)).toEqual([]);
+        });
         expect((await customer.liveDevicesOf(frank.serial)).map(({ state }) => state)).toEqual(['pending']);
         const next = await runEnroll(frank.laptop);
         expect(next.code, next.output).toBe(0);
@@ -97,16 +96,17 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
 
     step('a busy package manager is waited for; an HTTP proxy is used where the direct way is barred', async () => {
       const proxy = await customer.proxy();
-      await shell(frank, 'ip rule add ipproto tcp to 203.0.113.10 unreachable');
-      const lock = frank.laptop.spawn(['/usr/bin/perl', '-e', HOLD_DPKG_LOCK], { stdio: ['pipe', 'pipe', 'inherit'] });
-      await new Promise((resolve) => lock.stdout?.once('data', resolve));
-      const run = new CliRun(frank.laptop, { env: { HTTPS_PROXY: proxy.url } });
-      await run.untilStep('agent');
-      setTimeout(() => lock.stdin?.end(), 1000);
-      expect(await run.ended, run.output).toBe(0);
-      expect(new Set(proxy.asked())).toEqual(new Set(['enroll.acme.example:443']));
-      await shell(frank, 'ip rule del ipproto tcp to 203.0.113.10 unreachable');
-      await proxy.stop();
+      await barred(frank, async () => {
+        const lock = frank.laptop.spawn(['/usr/bin/perl', '-e', HOLD_DPKG_LOCK], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        });
+        await new Promise((resolve) => lock.stdout?.once('data', resolve));
+        const run = new CliRun(frank.laptop, { env: { HTTPS_PROXY: proxy.url } });
+        await run.untilStep('agent');
+        setTimeout(() => lock.stdin?.end(), 1000);
+        expect(await run.ended, run.output).toBe(0);
+        expect(new Set(proxy.asked())).toEqual(new Set(['enroll.acme.example:443']));
+      }).finally(() => proxy.stop());
       await uninstall(customer, frank);
     });
   });
@@ -122,6 +122,13 @@ async function uninstall(customer: Customer, seat: Seat): Promise<void> {
   const result = await customer.world.cli(seat.laptop, ['uninstall', '--json']);
   expect(result.code, result.stdout).toBe(0);
   await expectNothingLeft(customer, seat);
+}
+
+/** While the slice cannot be reached directly. */
+async function barred(seat: Seat, play: () => Promise<void>): Promise<void> {
+  const rule = 'ipproto tcp to 203.0.113.10 unreachable';
+  await shell(seat, `ip rule add ${rule}`);
+  await play().finally(() => shell(seat, `ip rule del ${rule}`));
 }
 
 async function shell({ laptop }: Seat, script: string): Promise<void> {

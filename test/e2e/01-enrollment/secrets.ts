@@ -2,13 +2,13 @@ import { createPrivateKey } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { describe, expect, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import type { Laptop } from '../../lab/lab.ts';
 import { CliRun } from './cli-run.ts';
 import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
 import { changeKey } from './failures/failure.ts';
-import { step } from './step.ts';
+import { story } from './step.ts';
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..', '..');
 const TRACE = '/tmp/kiwistack.trace';
@@ -21,7 +21,7 @@ type Secrets = Readonly<Record<string, readonly string[]>>;
 
 /** Where every secret of an enrollment goes: nowhere but into files that only root can read. */
 export function secretsStayHidden(getCustomer: () => Customer): void {
-  describe('secrets', { concurrent: true }, () => {
+  story('secrets', getCustomer, (step, seat) => {
     let customer: Customer;
     let grace: Seat;
     let run: CliRun;
@@ -32,7 +32,7 @@ export function secretsStayHidden(getCustomer: () => Customer): void {
 
     step('a whole enrollment under strace ends green', async () => {
       customer = getCustomer();
-      grace = await customer.seat('grace');
+      grace = await seat('grace');
       const value = Buffer.from(PIN).toString('hex');
       const otherKey = (): Promise<number> => customer.key();
       await changeKey({ customer, seat: grace, otherKey }, (state) => ({ ...state, pin: { ...state.pin, value } }));
