@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
-// `npm test`: every check in order of its price, each with its time; the first that fails ends the run. Without the virtual
-// machine's suite, which `npm run test:machine` runs; `npm test -- all` is both.
+// `npm test`: every check in order of its price. Those that cost seconds come first and alone, and end the run when they fail; then the
+// suites, on two cores side by side where they do not disturb one another. Without the virtual machine's suite and the bare machine's,
+// which have commands of their own; `npm test -- all` has them as well, `npm test -- NAME` is one stage.
 
 const repository = join(import.meta.dirname, '..');
 const reports = join(repository, '.cache', 'test-reports');
 const bin = join(repository, 'node_modules', '.bin');
+const sample = process.env['SAMPLE'] ?? String(randomInt(1, 1_000_000));
 // Also when it was not npm that started us: the tools run on the Node that the project brings.
-const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}`, SAMPLE: sample };
 
 interface Stage {
   readonly name: string;
@@ -24,20 +28,34 @@ interface Counts {
   readonly skipped: number;
 }
 
-const everything: readonly Stage[] = [
+interface Result {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly counts: Counts | undefined;
+}
+
+const quick: readonly Stage[] = [
   { name: 'format', argv: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'lint', argv: ['eslint', '.'] },
   { name: 'typecheck', argv: ['tsc', '-p', 'tsconfig.json'] },
-  suite('unit'),
-  suite('contract'),
-  suite('e2e'),
-  suite('machine'),
 ];
+/** One lane has what uses the processor, the other what waits for real time-outs. */
+const lanes: readonly (readonly Stage[])[] = [
+  [suite('unit'), suite('fresh'), suite('machine')],
+  [suite('contract'), suite('e2e')],
+];
+const ONLY_IN_ALL = ['fresh', 'machine'];
+
 const [wanted = 'most'] = process.argv.slice(2);
-const stages = everything.filter(
-  ({ name }) => wanted === 'all' || name === wanted || (wanted === 'most' && name !== 'machine'),
-);
-if (stages.length === 0) throw new Error(`there is no suite ${wanted}`);
+const isWanted = ({ name }: Stage): boolean =>
+  wanted === 'all' || name === wanted || (wanted === 'most' && !ONLY_IN_ALL.includes(name));
+const stages = [...quick, ...lanes.flat()].filter(isWanted);
+if (stages.length === 0) {
+  console.error(
+    `error: there is no stage "${wanted}"\nhint: all, ${[...quick, ...lanes.flat()].map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(2);
+}
 
 function suite(name: string): Stage {
   const report = join(reports, `${name}.json`);
@@ -45,15 +63,22 @@ function suite(name: string): Stage {
   return { name, argv: ['vitest', 'run', '--project', name, ...reporters], report };
 }
 
-function run([program, ...args]: Stage['argv']): Promise<boolean> {
+/** A stage's program: alone as it is; beside another, each line with the stage's name. */
+function run({ name, argv: [program, ...args] }: Stage): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(bin, program), args, { cwd: repository, stdio: ['ignore', 'inherit', 'inherit'], env });
+    const alone = stages.length === 1;
+    const output = alone ? 'inherit' : 'pipe';
+    const child = spawn(join(bin, program), args, { cwd: repository, stdio: ['ignore', output, output], env });
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => console.log(`${name.padEnd(9)}│ ${line}`));
+    }
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code === 0));
+    child.once('close', (code) => resolve(code === 0));
   });
 }
 
-/** The numbers of a report; a suite that ended without one failed, and one that ran nothing did not pass. */
+/** The numbers of a report; a suite that ended without one failed. */
 async function countsOf(report: string): Promise<Counts> {
   const text = await readFile(report, 'utf8').catch(() => undefined);
   if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
@@ -62,39 +87,57 @@ async function countsOf(report: string): Promise<Counts> {
 }
 
 const rows: string[] = [];
-const total = { passed: 0, failed: 0, skipped: 0 };
-let failure: string | undefined;
+
+async function play(stage: Stage): Promise<Result> {
+  const started = performance.now();
+  const succeeded = await run(stage);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const counts = stage.report === undefined ? undefined : await countsOf(stage.report);
+  // A suite that ran nothing did not pass.
+  const passed = succeeded && counts?.passed !== 0;
+  rows.push(
+    `${stage.name.padEnd(10)} ${passed ? 'passed' : 'FAILED'} ${seconds.padStart(7)} s  ${describe(counts)}`.trimEnd(),
+  );
+  return { name: stage.name, passed, counts };
+}
+
+function describe(counts: Counts | undefined): string {
+  if (counts === undefined) return '';
+  const { passed, failed, skipped } = counts;
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+async function inTurn(lane: readonly Stage[]): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const stage of lane) results.push(await play(stage));
+  return results;
+}
 
 await rm(reports, { recursive: true, force: true });
 await mkdir(reports, { recursive: true });
-for (const stage of stages) {
-  console.log(`\n== ${stage.name}`);
-  const started = performance.now();
-  let passed = await run(stage.argv);
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  let detail = '';
-  if (stage.report !== undefined) {
-    const counts = await countsOf(stage.report);
-    if (passed && counts.passed === 0) passed = false;
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    total.skipped += counts.skipped;
-    detail = `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`;
-  }
-  // A suite can fail outside its tests (a file that does not load): that is a failure too.
-  if (!passed && total.failed === 0) total.failed = 1;
-  rows.push(`${stage.name.padEnd(10)} ${passed ? 'passed' : 'FAILED'} ${seconds.padStart(7)} s  ${detail}`.trimEnd());
-  if (!passed) {
-    failure = stage.name;
-    break;
-  }
-}
+const started = performance.now();
+console.log(`sample ${sample} of what is exhaustive; again: SAMPLE=${sample}, all of it: npm run test:nightly`);
+const results = await inTurn(quick.filter(isWanted));
+const stopped = results.some(({ passed }) => !passed);
+if (!stopped) results.push(...(await Promise.all(lanes.map((lane) => inTurn(lane.filter(isWanted))))).flat());
 
-console.log(`\n${rows.join('\n')}`);
-if (failure !== undefined) {
-  const left = stages.slice(stages.findIndex(({ name }) => name === failure) + 1).map(({ name }) => name);
-  console.log(`stopped: ${failure} failed${left.length > 0 ? `; not run: ${left.join(', ')}` : ''}`);
-  process.exitCode = 1;
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const { passed, counts } of results) {
+  total.passed += counts?.passed ?? 0;
+  // A stage can fail outside its tests (a file that does not load): that is a failure too.
+  total.failed += passed ? 0 : Math.max(counts?.failed ?? 0, 1);
+  total.skipped += counts?.skipped ?? 0;
 }
+console.log(
+  `\n${rows.join('\n')}\nin ${((performance.now() - started) / 60_000).toFixed(1)} minutes, sample ${sample}`,
+);
+if (stopped)
+  console.log(
+    `not run: ${stages
+      .slice(results.length)
+      .map(({ name }) => name)
+      .join(', ')}`,
+  );
+if (total.failed > 0) process.exitCode = 1;
 // The plain closing line that tells whoever reads the output whether tests ran.
-console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+console.log(describe(total));
