@@ -1,33 +1,12 @@
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-// The main directions of imports, while one types; test/unit/architecture asserts all of them.
-const DOMAIN = [
-  'agent-install',
-  'attestation',
-  'certificate',
-  'fingerprint',
-  'gateway-client',
-  'token',
-  'trust',
-  'tunnel',
-];
-const zone = (target, except, message) => ({
-  target: `./${target}`,
-  from: '.',
-  except: except.map((at) => `./${at}`),
-  message,
-});
-const BELOW_DOMAIN = ['src/core', 'src/protocol', 'src/pki', 'src/programs', 'native', 'node_modules'];
-const DIRECTIONS = [
-  zone('src/core', ['src/core', 'node_modules'], 'src/core imports nothing of the project.'),
-  zone('src/protocol', ['src/protocol', 'src/core', 'node_modules'], 'src/protocol imports src/core only.'),
-  zone('src/pki', ['src/pki', 'src/protocol', 'src/core', 'node_modules'], 'src/pki imports what is below it only.'),
-  zone('src/slice', [...BELOW_DOMAIN, 'src/slice', 'package.json'], 'The slice shares no code with its clients.'),
-  ...DOMAIN.map((name) =>
-    zone(`src/${name}`, [...BELOW_DOMAIN, `src/${name}`], 'A domain folder imports only what is below it.'),
-  ),
-  ...['src', 'platform', 'native'].map((folder) => ({
+import { LINT_ZONES } from './test/unit/architecture/directions.js';
+
+// The directions of imports, while one types; the test beside the table asserts them too.
+const ZONES = [
+  ...LINT_ZONES,
+  ...['src', 'platform', 'native', 'installers'].map((folder) => ({
     target: `./${folder}`,
     from: './test',
     message: 'Production imports no test.',
@@ -58,7 +37,7 @@ export default tseslint.config(
   },
   {
     plugins: { 'import-x': importX },
-    rules: { 'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: DIRECTIONS }] },
+    rules: { 'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: ZONES }] },
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
 );

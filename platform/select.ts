@@ -1,4 +1,4 @@
-import type { Platform } from '../src/enrollment/platform.ts';
+import type { Platform } from '../src/laptop/system/platform.ts';
 import { linuxPlatform } from './linux/index.ts';
 import { unsupportedPlatform } from './unsupported/index.ts';
 

@@ -14,7 +14,7 @@ import { trimPackages } from './trim-packages.ts';
 const PROJECT = path.join(import.meta.dirname, '../..');
 /** Name in the folder, entry, and a command line that loads everything and ends at once. */
 const PROGRAMS = [
-  { name: 'kiwistack-enroll', entry: 'src/cli/main.ts', dryRun: ['--version'] },
+  { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
   // The channel that it serves is at its end at once.
   { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
 ];

@@ -2,10 +2,10 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { CertificateStore, DeviceCertificate } from '../../src/certificate/certificate-store.ts';
 import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
+import type { CertificateStore, DeviceCertificate } from '../../src/laptop/system/certificate-store.ts';
 import { CertificateError, parsePemBundle } from '../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../src/pki/keys.ts';
 import { hostName } from '../../src/protocol/common.ts';

@@ -3,8 +3,8 @@ import os from 'node:os';
 
 import si from 'systeminformation';
 
-import type { HardwareFacts, HardwareReader, SystemFacts } from '../../src/fingerprint/hardware-reader.ts';
-import { readPermanentAddresses } from '../../src/fingerprint/read-permanent-addresses.ts';
+import { readPermanentAddresses } from '../../src/laptop/fingerprint/read-permanent-addresses.ts';
+import type { HardwareFacts, HardwareReader, SystemFacts } from '../../src/laptop/system/hardware-reader.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 
 const DMI = '/sys/class/dmi/id';

@@ -1,7 +1,7 @@
-import type { Platform } from '../../src/enrollment/platform.ts';
-import { tunnelInterfaceName } from '../../src/tunnel/interface-name.ts';
-import { DebianAgentPackage } from './agent-package.ts';
+import type { Platform } from '../../src/laptop/system/platform.ts';
+import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { StepCertificateStore } from './certificate-store.ts';
+import { DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
@@ -17,7 +17,7 @@ export function linuxPlatform(system: LinuxSystem = linuxSystem): Platform {
     certificates: new StepCertificateStore(system),
     trust: new LinuxTrustStore(system),
     tunnel: new WgQuickTunnel(system),
-    agent: new DebianAgentPackage(system),
+    agent: new DebianFleetAgent(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     tunnelUnit: (slug) => `wg-quick@${tunnelInterfaceName(slug)}.service`,

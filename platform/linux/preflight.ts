@@ -3,7 +3,7 @@ import { access, stat, statfs } from 'node:fs/promises';
 
 import { isMissing } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
-import type { Preflight } from '../../src/enrollment/preflight.ts';
+import type { Preflight } from '../../src/laptop/system/preflight.ts';
 import { at, findProgram, type LinuxSystem } from './system.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 

@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
+import type { TrustStore } from '../../src/laptop/system/trust-store.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
-import { rootFileName } from '../../src/trust/root-file-name.ts';
-import type { TrustStore } from '../../src/trust/trust-store.ts';
 import { addToDebianBundle } from './debian-bundle.ts';
+import { rootFileName } from './root-file-name.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runToolChecked, type LinuxSystem } from './system.ts';
 

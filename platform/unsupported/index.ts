@@ -1,5 +1,5 @@
 import { KiwiError } from '../../src/core/errors.ts';
-import type { Platform } from '../../src/enrollment/platform.ts';
+import type { Platform } from '../../src/laptop/system/platform.ts';
 
 /** A system that we do not know: every operation is refused with `unsupported-system`, at the time it is asked for. */
 export function unsupportedPlatform(name: string): Platform {

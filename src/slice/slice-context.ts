@@ -1,24 +1,13 @@
 import type { Logger } from 'pino';
 
 import type { Clock } from '../core/clock.ts';
-import type { Certificate } from '../pki/certificate.ts';
-import type { Signer } from '../pki/signer.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { FleetConfig } from './config/fleet-config.ts';
 import type { SliceConfig } from './config/slice-config.ts';
+import type { SliceIdentity } from './config/slice-identity.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import type { FleetClient } from './fleet/fleet-client.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
-
-/** What a slice is and whom it trusts; nothing of it changes while it runs. */
-export interface SliceIdentity {
-  readonly mspRoot: Certificate;
-  readonly intermediate: Certificate;
-  readonly grantCertificate: Certificate;
-  /** Signs challenges and grants. */
-  readonly signer: Signer;
-  readonly yubicoRoots: readonly Certificate[];
-}
 
 /** Everything the operations of the gateway work with, passed inward. */
 export interface SliceContext {

@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 
-import type { Machine } from './machine.ts';
+/** What is asked of a machine for it. */
+export interface DigestedMachine {
+  run(argv: readonly string[], options?: { readonly input: string }): Promise<{ readonly stdout: string }>;
+  /** The sums of the files as they were delivered. */
+  manifest(): Promise<ReadonlyMap<string, string>>;
+}
 
 /** What a machine is like: `difference` compares two of them. */
 export type Digest = ReadonlyMap<string, string>;
@@ -61,7 +66,7 @@ const commands: Readonly<Record<string, string>> = {
 };
 
 /** Looks at the whole machine: every file on its disk, packages, units, addresses, routes, resolver, users. */
-export async function digest(machine: Machine): Promise<Digest> {
+export async function digest(machine: DigestedMachine): Promise<Digest> {
   const facts = new Map<string, string>();
   const [files] = await Promise.all([
     listFiles(machine),
@@ -86,7 +91,7 @@ export function difference(before: Digest, now: Digest): string[] {
   return lines.sort();
 }
 
-async function listFiles(machine: Machine): Promise<Map<string, string>> {
+async function listFiles(machine: DigestedMachine): Promise<Map<string, string>> {
   const skipped = Object.keys(exceptions).flatMap((path) => ['-path', path, '-prune', '-o']);
   const [delivered, found, manifest] = await Promise.all([
     machine.run(['/usr/bin/stat', '-c', '%.Z', DELIVERED]),
@@ -114,7 +119,7 @@ async function listFiles(machine: Machine): Promise<Map<string, string>> {
   return files;
 }
 
-async function hash(machine: Machine, paths: readonly string[]): Promise<Map<string, string>> {
+async function hash(machine: DigestedMachine, paths: readonly string[]): Promise<Map<string, string>> {
   const { stdout } = await machine.run(['/usr/bin/xargs', '-0', '-r', '/usr/bin/sha256sum', '-z', '--'], {
     input: paths.map((path) => `${path}\0`).join(''),
   });

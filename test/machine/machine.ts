@@ -10,7 +10,7 @@ import { AgentChannel, type GuestProcess } from './agent-channel.ts';
 import { digest, readManifest, type Digest } from './digest.ts';
 import { provideImage, type Image } from './image/build-image.ts';
 import { runTool, tools } from './image/tools.ts';
-import type { ExtraDisk, Smbios } from './qemu-arguments.ts';
+import type { ExtraDisk, NetworkPlug, Smbios } from './qemu-arguments.ts';
 import { startQemu, type RunningQemu } from './start-qemu.ts';
 
 export interface MachineSettings {
@@ -26,13 +26,6 @@ export interface MachineSettings {
   readonly extraDisks?: readonly ExtraDisk[];
   /** For the console of a person; the machine can be used all the same. */
   readonly terminal?: boolean;
-}
-
-/** A tap that lies in the network namespace of a process. */
-export interface NetworkPlug {
-  readonly namespacePid: number;
-  readonly device: string;
-  readonly mac: string;
 }
 
 export interface GuestRunOptions {

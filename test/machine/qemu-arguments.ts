@@ -14,6 +14,13 @@ export interface ExtraDisk {
   readonly format: 'raw' | 'qcow2';
 }
 
+/** A tap that lies in the network namespace of a process. */
+export interface NetworkPlug {
+  readonly namespacePid: number;
+  readonly device: string;
+  readonly mac: string;
+}
+
 export interface Hardware {
   readonly image: Image;
   /** qcow2. */

@@ -7,8 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Image } from './image/build-image.ts';
 import { tools } from './image/tools.ts';
-import type { NetworkPlug } from './machine.ts';
-import { AGENT_FD, MONITOR_FD, qemuArguments, type ExtraDisk, type Smbios } from './qemu-arguments.ts';
+import {
+  AGENT_FD,
+  MONITOR_FD,
+  qemuArguments,
+  type ExtraDisk,
+  type NetworkPlug,
+  type Smbios,
+} from './qemu-arguments.ts';
 
 export interface RunningQemu {
   /** The virtio port of the agent. */

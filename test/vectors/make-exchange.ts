@@ -1,4 +1,5 @@
 import { base64url, digest, sha256 } from '../../src/core/bytes.ts';
+import { deriveWireguardKey } from '../../src/laptop/tunnel/wireguard-key.ts';
 import { signCompact, signGeneral } from '../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
 import { challenge as challengeSchema, type Challenge } from '../../src/protocol/challenge.ts';
@@ -13,7 +14,6 @@ import { grant as grantSchema, type Grant } from '../../src/protocol/grant.ts';
 import { hello as helloSchema, type Hello } from '../../src/protocol/hello.ts';
 import { sessionCode } from '../../src/protocol/session-code.ts';
 import { statement as statementSchema, type Statement } from '../../src/protocol/statement.ts';
-import { deriveWireguardKey } from '../../src/tunnel/wireguard-key.ts';
 import { keepCsr, keepingSigner, keepJwe, signatureOf, textAt } from './keep.ts';
 import { DEVICE_ID, NOW, SLUG, YUBIKEY_SERIAL, type Certificates } from './make-certificates.ts';
 import { exampleFingerprint, FINGERPRINT_SALT } from './make-fingerprint.ts';

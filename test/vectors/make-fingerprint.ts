@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 
 import { sha256 } from '../../src/core/bytes.ts';
-import { fingerprintOf } from '../../src/fingerprint/collect-fingerprint.ts';
-import type { HardwareFacts } from '../../src/fingerprint/hardware-reader.ts';
-import { normaliseComponent } from '../../src/fingerprint/normalise.ts';
+import { fingerprintOf } from '../../src/laptop/fingerprint/collect-fingerprint.ts';
+import { normaliseComponent } from '../../src/laptop/fingerprint/normalise.ts';
+import type { HardwareFacts } from '../../src/laptop/system/hardware-reader.ts';
 import { fingerprintDigestInput, type ComponentKind, type Fingerprint } from '../../src/protocol/fingerprint.ts';
 
 export const FINGERPRINT_SALT = sha256('KiwiStack test vector: fingerprint salt');

@@ -3,14 +3,14 @@ import { createPublicKey, diffieHellman, hkdfSync } from 'node:crypto';
 import { p256_hasher } from '@noble/curves/nist.js';
 
 import { sha256 } from '../../src/core/bytes.ts';
-import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
-import { p256Jwk } from '../../src/protocol/common.ts';
 import {
   deriveWireguardKey,
   hashToCurvePoint,
   WIREGUARD_KEY_DST,
   WIREGUARD_KEY_LABEL,
-} from '../../src/tunnel/wireguard-key.ts';
+} from '../../src/laptop/tunnel/wireguard-key.ts';
+import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
+import { p256Jwk } from '../../src/protocol/common.ts';
 import { SLUG } from './make-certificates.ts';
 import { testKey } from './test-keys.ts';
 

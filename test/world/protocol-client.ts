@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 
 import { Agent, request } from 'undici';
 
-import { openChallenge, type OpenedChallenge } from '../../src/attestation/open-challenge.ts';
 import { base64url, digest, sha256 } from '../../src/core/bytes.ts';
+import { openChallenge, type OpenedChallenge } from '../../src/laptop/exchange/open-challenge.ts';
 import { parseCertificate, type Certificate } from '../../src/pki/certificate.ts';
 import { makeCsr } from '../../src/pki/csr.ts';
 import { decryptWith, encryptTo } from '../../src/pki/jwe.ts';

@@ -17,9 +17,10 @@ const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
 
 /** As built for the tests, where a suite has built it (build-test-program.ts); else from source. */
 const built = process.env['KIWISTACK_TEST_PROGRAM'];
-export const CLI = built === undefined ? script('src/cli/main.ts') : [NODE, path.join(built, 'kiwistack-enroll.js')];
-export const SLICE = script('src/slice/main.ts');
-export const OPERATOR = script('src/operator/main.ts');
+export const CLI =
+  built === undefined ? script('src/apps/enroll/main.ts') : [NODE, path.join(built, 'kiwistack-enroll.js')];
+export const SLICE = script('src/apps/slice/main.ts');
+export const OPERATOR = script('src/apps/operator/main.ts');
 
 /** Factory PIN of the virtual keys. */
 export const PIN = '123456';

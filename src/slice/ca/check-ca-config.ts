@@ -4,8 +4,8 @@ import { KiwiError } from '../../core/errors.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { EKU } from '../../pki/roles.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
-import { PROVISIONER_EXTENSION, provisionerName } from '../init/provisioner-extension.ts';
-import { crlDistributionPoint, PROVISIONER } from '../init/render-ca-config.ts';
+import { PROVISIONER_EXTENSION, provisionerName } from './provisioner-extension.ts';
+import { crlDistributionPoint, PROVISIONER } from './render-ca-config.ts';
 
 const claims = z.object({
   disableRenewal: z.literal(true),

@@ -1,7 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
-import { fingerprintFlaw, matchFingerprints } from '../fingerprint/match-fingerprints.ts';
+import { fingerprintFlaw, matchFingerprints } from '../decisions/match-fingerprints.ts';
 import type { Device } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 

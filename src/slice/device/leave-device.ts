@@ -1,8 +1,8 @@
 import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { leave } from '../../protocol/device-messages.ts';
-import { settleEnded } from '../enrollment/settle-ended.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { settleEnded } from '../upkeep/settle-ended.ts';
 import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 

@@ -5,9 +5,9 @@ import path from 'node:path';
 
 import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { bootId } from '../../programs/process-mark.ts';
 import { runChecked, runProgram } from '../../programs/run-program.ts';
 import type { Endpoint, Peer } from './endpoint.ts';
-import { bootId } from '../run/process-lock.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
 import { renderPeers } from './render-peers.ts';
 import { applyUserspacePeers, userspaceSocket } from './userspace-peers.ts';

@@ -8,13 +8,13 @@ import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { deviceUri } from '../../pki/roles.ts';
 import { TYP } from '../../protocol/common.ts';
-import { validateStatement, type ValidStatement } from '../attestation/validate-statement.ts';
-import { networkOf } from '../endpoint/network.ts';
+import { networkOf } from '../config/tunnel-network.ts';
 import type { Device, KnownSession, Outcome, ReservationRefusal } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { settleEnded } from '../upkeep/settle-ended.ts';
+import { syncPeer } from '../upkeep/sync-peer.ts';
 import { renderGrant } from './render-grant.ts';
-import { settleEnded } from './settle-ended.ts';
-import { syncPeer } from './sync-peer.ts';
+import { validateStatement, type ValidStatement } from './validate-statement.ts';
 
 /** Further off than this, a laptop's clock is worth a word in the audit. Its time is never a proof of freshness. */
 const NOTABLE_SKEW_MS = 10 * 60 * 1000;

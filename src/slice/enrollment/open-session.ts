@@ -10,7 +10,7 @@ import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
-import { RateLimit } from '../gateway/rate-limit.ts';
+import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 
 /** Nobody has proven anything for a hello: what it costs the slice is bounded. A whole office may sit behind one address. */

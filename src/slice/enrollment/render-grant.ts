@@ -4,8 +4,9 @@ import { PROTOCOL } from '../../protocol/common.ts';
 import type { Grant } from '../../protocol/grant.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
+import type { SliceIdentity } from '../config/slice-identity.ts';
 import type { Device, Outcome } from '../registry/registry.ts';
-import { timestampOf, type SliceIdentity } from '../slice-context.ts';
+import { timestampOf } from '../slice-context.ts';
 
 /** The content of a grant: nothing in it but what the registry and the configuration say. */
 export function renderGrant(input: {

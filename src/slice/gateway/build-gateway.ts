@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 
 import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, MEDIA, uuid } from '../../protocol/common.ts';
+import { RateLimit } from '../decisions/rate-limit.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
 import { leaveDevice } from '../device/leave-device.ts';
@@ -15,7 +16,6 @@ import { answerClientError } from './answer-client-error.ts';
 import { answerError } from './answer-error.ts';
 import { clientAddress } from './client-address.ts';
 import { packageRoute } from './package-route.ts';
-import { RateLimit } from './rate-limit.ts';
 
 /** A request that comes too slowly is closed. */
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -13,12 +13,12 @@ import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { EKU } from '../../pki/roles.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
+import { provisionerExtension, PROVISIONER_EXTENSION } from '../ca/provisioner-extension.ts';
+import { crlDistributionPoint, PROVISIONER, renderCaConfig } from '../ca/render-ca-config.ts';
 import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
-import { createSqliteRegistry } from '../registry/sqlite-registry.ts';
-import { provisionerExtension, PROVISIONER_EXTENSION } from './provisioner-extension.ts';
-import { crlDistributionPoint, PROVISIONER, renderCaConfig } from './render-ca-config.ts';
+import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { YUBICO_ROOTS } from './yubico-roots.ts';
 
 export interface InitOptions {

@@ -2,7 +2,7 @@ import type { P256Jwk } from '../../protocol/common.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
-import type { ConsentTrust } from '../consent/open-consent.ts';
+import type { ConsentTrust } from '../decisions/open-consent.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;

@@ -2,18 +2,11 @@ import { rm } from 'node:fs/promises';
 
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { isAlive, markOf, type ProcessMark } from '../../programs/process-mark.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
 import type { SlicePaths } from '../config/slice-paths.ts';
 import { removeLeftover } from '../endpoint/wireguard-endpoint.ts';
-import {
-  createRunRecord,
-  isAlive,
-  markOf,
-  readRunRecord,
-  removeRunRecord,
-  updateRunRecord,
-  type ProcessMark,
-} from './process-lock.ts';
+import { createRunRecord, readRunRecord, removeRunRecord, updateRunRecord } from './run-record.ts';
 
 /**
  * Makes this process the one that has the slice's folder, then cleans up behind a slice that was killed: its step-ca, interface

@@ -8,26 +8,27 @@ import type { Logger } from 'pino';
 
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { markOf, type ProcessMark } from '../../programs/process-mark.ts';
 import { createCaClient } from '../ca/ca-client.ts';
 import { checkCaConfig } from '../ca/check-ca-config.ts';
+import { PROVISIONER } from '../ca/render-ca-config.ts';
 import { findStepCa } from '../ca/step-ca-binary.ts';
 import { startStepCa } from '../ca/step-ca-process.ts';
 import { hashFile, readFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { loadIdentity, readPart } from '../config/slice-identity.ts';
 import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
+import { prefixLengthOf } from '../config/tunnel-network.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
-import { prefixLengthOf } from '../endpoint/network.ts';
 import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
 import { createFleetClient } from '../fleet/fleet-client.ts';
 import { buildGateway } from '../gateway/build-gateway.ts';
-import { PROVISIONER } from '../init/render-ca-config.ts';
-import { createSqliteRegistry } from '../registry/sqlite-registry.ts';
+import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import type { SliceContext } from '../slice-context.ts';
+import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
 import { serveStatus, type PartsStatus } from './control-socket.ts';
 import { takePlace } from './end-leftover.ts';
-import { loadIdentity, readPart } from './load-identity.ts';
-import { markOf, removeRunRecord, updateRunRecord, type ProcessMark } from './process-lock.ts';
-import { reapUntil, reconcilePeers } from './reap.ts';
+import { removeRunRecord, updateRunRecord } from './run-record.ts';
 
 export interface RunOptions {
   readonly dir: string;

@@ -8,9 +8,9 @@ import { makeCsr } from '../../../src/pki/csr.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { deviceUri } from '../../../src/pki/roles.ts';
 import { createCaClient, type SignInput } from '../../../src/slice/ca/ca-client.ts';
+import { PROVISIONER } from '../../../src/slice/ca/render-ca-config.ts';
 import { readSliceConfig } from '../../../src/slice/config/slice-config.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import { PROVISIONER } from '../../../src/slice/init/render-ca-config.ts';
 import { inParallel } from './in-parallel.ts';
 
 const [, , dir = '', count = '0', concurrency = '1'] = process.argv;

@@ -4,11 +4,11 @@ import path from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { DUMMY_SECRET } from '../../../src/agent-install/render-agent-settings.ts';
+import { DUMMY_SECRET } from '../../../src/laptop/fleet-agent/render-agent-settings.ts';
 import { buildFleetPackage } from '../../fakes/fleet/build-package.ts';
 import { setBehaviour } from '../../fakes/fleet/server/behaviour.ts';
 import type { Lab, Laptop } from '../../lab/lab.ts';
-import { makeTestRoot } from '../../unit/platform/test-certificates.ts';
+import { makeTestRoot } from '../../unit/platform/linux/test-certificates.ts';
 import type { AgentCall } from './drivers/agent.ts';
 import { drive, leftovers, makeLab, must, type Driven } from './drive.ts';
 

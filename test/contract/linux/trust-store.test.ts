@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Laptop } from '../../lab/lab.ts';
-import { rootFileName } from '../../../src/trust/root-file-name.ts';
+import { rootFileName } from '../../../platform/linux/root-file-name.ts';
 import type { Certificate } from '../../../src/pki/certificate.ts';
-import { makeTestRoot } from '../../unit/platform/test-certificates.ts';
+import { makeTestRoot } from '../../unit/platform/linux/test-certificates.ts';
 import { drive, makeLab, must } from './drive.ts';
 
 let laptop: Laptop;

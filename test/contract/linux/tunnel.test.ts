@@ -3,8 +3,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { generateP256 } from '../../../src/pki/keys.ts';
-import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
-import type { TunnelStatus } from '../../../src/tunnel/tunnel.ts';
+import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
+import type { TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
 import type { Lab, Laptop } from '../../lab/lab.ts';
 import type { TunnelCall } from './drivers/tunnel.ts';
 import { drive, leftovers, makeLab, must } from './drive.ts';

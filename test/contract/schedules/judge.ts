@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 import { parseCertificate } from '../../../src/pki/certificate.ts';
-import { reap } from '../../../src/slice/run/reap.ts';
+import { reap } from '../../../src/slice/upkeep/reap.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 import type { Laptop } from './laptop.ts';
 import { recordOf, type Kind, type Played } from './play-schedule.ts';

@@ -3,14 +3,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import path from 'node:path';
 
 import { StepCertificateStore } from '../../../platform/linux/certificate-store.ts';
-import type { AgentSettings } from '../../../src/agent-install/agent-package.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
-import type { EnrollmentOptions } from '../../../src/enrollment/enrollment-run.ts';
-import type { Platform } from '../../../src/enrollment/platform.ts';
-import type { HardwareFacts } from '../../../src/fingerprint/hardware-reader.ts';
+import type { EnrollmentOptions } from '../../../src/laptop/enrollment/enrollment-run.ts';
+import type { AgentSettings } from '../../../src/laptop/system/fleet-agent.ts';
+import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
+import type { Platform } from '../../../src/laptop/system/platform.ts';
+import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
 import type { EnrollmentKey, Token } from '../../../src/token/token.ts';
-import type { TunnelConfig } from '../../../src/tunnel/tunnel.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 
 /** What a laptop is told of by each life of it: an edge between two things that it does. */

@@ -12,7 +12,7 @@ import { ERROR_CODES, EXIT } from '../../../src/core/error-codes.ts';
  * The true program in a network namespace of its own: real step-ca, real WireGuard. The namespace lives as long as the holder
  * process; every command is run in it with nsenter.
  */
-const MAIN = path.resolve(import.meta.dirname, '../../../src/slice/main.ts');
+const MAIN = path.resolve(import.meta.dirname, '../../../src/apps/slice/main.ts');
 const run = promisify(execFile);
 const INTERFACE = `kiwi-t${process.pid % 100_000}`;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { reap } from '../../../src/slice/run/reap.ts';
+import { reap } from '../../../src/slice/upkeep/reap.ts';
 import { newLaptop, readStatus, sendConfirm, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { asOperator, codeOf, enroll, livingDevices, seal, start, type Enrolled } from './enrolling.ts';

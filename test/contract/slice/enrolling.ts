@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Consent } from '../../../src/protocol/consent.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
-import { openSlice, type ConsentWish, type OperatorSlice } from '../../../src/slice/open-slice.ts';
+import { openSlice, type ConsentWish, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
 import {
   newHello,
   newLaptop,

@@ -15,8 +15,8 @@ import { issueCertificate } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
-import { provisionerExtension, PROVISIONER_EXTENSION } from '../../../src/slice/init/provisioner-extension.ts';
-import { reap, reconcilePeers } from '../../../src/slice/run/reap.ts';
+import { provisionerExtension, PROVISIONER_EXTENSION } from '../../../src/slice/ca/provisioner-extension.ts';
+import { reap, reconcilePeers } from '../../../src/slice/upkeep/reap.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { ENROLLMENT_PLAN } from '../../../src/enrollment/plan.ts';
-import { stepsIn } from '../../../src/pipeline/run-plan.ts';
+import { ENROLLMENT_PLAN } from '../../../src/laptop/enrollment/plan.ts';
+import { stepsIn } from '../../../src/laptop/pipeline/run-plan.ts';
 import { CliRun } from './cli-run.ts';
 import { expectNothingLeft, Seats, type Customer } from './customer.ts';
 

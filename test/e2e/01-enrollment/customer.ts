@@ -5,9 +5,9 @@ import path from 'node:path';
 import { expect } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
-import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/open-slice.ts';
+import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
 import type { Laptop, LaptopSettings } from '../../lab/lab.ts';
-import { readWgDump } from '../../../src/tunnel/read-wg-dump.ts';
+import { readWgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { startInRoom } from '../../world/long-running.ts';
 import { World, type Reader } from '../../world/world.ts';
 import type { TouchMode } from '../../virtual-yubikey/control.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { expect, vi } from 'vitest';
 
-import { deriveWireguardKey } from '../../../src/tunnel/wireguard-key.ts';
+import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
 import { traces, type Customer, type Seat } from './customer.ts';

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import { base64url, digest } from '../../../src/core/bytes.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import { openSlice, type OperatorSlice } from '../../../src/slice/open-slice.ts';
+import { openSlice, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
 import type { Room } from '../../lab/lab.ts';

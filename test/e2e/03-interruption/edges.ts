@@ -1,5 +1,5 @@
-import { stepsIn } from '../../../src/pipeline/run-plan.ts';
-import { ENROLLMENT_PLAN } from '../../../src/enrollment/plan.ts';
+import { stepsIn } from '../../../src/laptop/pipeline/run-plan.ts';
+import { ENROLLMENT_PLAN } from '../../../src/laptop/enrollment/plan.ts';
 
 // The edges of an enrollment: every place where it can be cut off. The tests walk this list, docs/reliability.md is made from
 // it, and a test holds it against what an enrollment really passes.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { rootFileName } from '../../../src/trust/root-file-name.ts';
+import { rootFileName } from '../../../platform/linux/root-file-name.ts';
 import type { Customer, Seat } from '../01-enrollment/customer.ts';
 
 const TRACE = '/run/fault-points';

@@ -12,7 +12,7 @@ import { generateP256 } from '../../../src/pki/keys.ts';
 import type { FleetConfig } from '../../../src/slice/config/fleet-config.ts';
 import { slicePaths, type SlicePaths } from '../../../src/slice/config/slice-paths.ts';
 import { initSlice, type InitOptions } from '../../../src/slice/init/init-slice.ts';
-import { openSlice } from '../../../src/slice/open-slice.ts';
+import { openSlice } from '../../../src/slice/operator/open-slice.ts';
 import { runSlice, type RunningSlice } from '../../../src/slice/run/run-slice.ts';
 import { memoryEndpoint, type MemoryEndpoint } from './memory-endpoint.ts';
 import {

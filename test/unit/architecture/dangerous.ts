@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 
-import { isUnder } from './directions.ts';
+import { isUnder } from './check-directions.ts';
 import { readSyntax } from './read-syntax.ts';
 import { hasImports, type SourceFile } from './source-files.ts';
 
@@ -9,41 +9,41 @@ import { hasImports, type SourceFile } from './source-files.ts';
  * grant, so each is wrapped in one place. A package without a row fails the test. Types may be imported anywhere.
  */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@noble/curves': ['src/tunnel/wireguard-key.ts'],
+  '@noble/curves': ['src/laptop/tunnel/wireguard-key.ts'],
   '@peculiar/x509': ['src/pki'],
-  commander: ['src/cli', 'src/operator', 'src/slice/cli', 'src/terminal'],
-  electron: ['src/desktop'],
+  commander: ['src/apps/enroll', 'src/apps/operator', 'src/apps/slice', 'src/terminal'],
+  electron: ['src/apps/desktop'],
   esbuild: ['installers/build'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
   // What ours is held against in tests.
   jose: [],
   'node-forge': ['src/pki'],
-  pino: ['src/slice'],
+  pino: ['src/slice', 'src/apps/slice'],
   pkcs11js: ['src/token/host'],
   'reflect-metadata': ['src/pki'],
   systeminformation: ['platform/linux/hardware-reader.ts'],
   undici: [
-    'src/agent-install/check-fleet-reachable.ts',
-    'src/agent-install/download-package.ts',
-    'src/gateway-client',
+    'src/laptop/fleet-agent/check-fleet-reachable.ts',
+    'src/laptop/fleet-agent/download-package.ts',
+    'src/laptop/gateway-client',
     'src/slice/ca',
     'src/slice/fleet',
   ],
-  zod: ['src/protocol', 'src/pki', 'src/enrollment', 'src/pipeline', 'src/slice', 'src/token/wire'],
+  zod: ['src/protocol', 'src/pki', 'src/laptop/pipeline', 'src/laptop/state', 'src/slice', 'src/token/wire'],
 };
 
 /** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
 export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   'node:child_process': ['src/programs', 'installers/build/bundle.ts'],
   // The lock is SQLite's.
-  'node:sqlite': ['src/slice/registry', 'src/enrollment/run-lock.ts'],
+  'node:sqlite': ['src/slice/registry/sqlite', 'src/laptop/state/run-lock.ts'],
   'node:net': [
     'src/slice',
     'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',
-    'src/tunnel/endpoint-candidates.ts',
-    'src/tunnel/render-wg-quick.ts',
+    'src/laptop/tunnel/endpoint-candidates.ts',
+    'src/laptop/tunnel/render-wg-quick.ts',
   ],
   'node:http': ['src/slice/gateway'],
   'node:https': [],
@@ -54,7 +54,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   // A built program starts from bytecode.
   'node:vm': ['installers/build'],
   // The slice's garbage collector.
-  'node:v8': ['src/slice/cli'],
+  'node:v8': ['src/apps/slice'],
   'node:inspector': [],
   'node:cluster': [],
   'node:repl': [],
@@ -66,10 +66,10 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   'process.env': [
     'installers/linux/build-deb.ts',
     'src/core/fault-point.ts',
-    'src/cli/main.ts',
-    'src/operator/main.ts',
-    'src/slice/main.ts',
-    'src/gateway-client/gateway-client.ts',
+    'src/apps/enroll/main.ts',
+    'src/apps/operator/main.ts',
+    'src/apps/slice/main.ts',
+    'src/laptop/gateway-client/gateway-client.ts',
     'src/programs/minimal-environment.ts',
   ],
   'process.binding': [],

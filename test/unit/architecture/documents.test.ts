@@ -22,6 +22,14 @@ function deadLinks({ path, text }: SourceFile): readonly string[] {
     .map((target) => `${path} links to ${target}`);
 }
 
+/** Files of ours that a document names in its text, and that are not there; a path may be cut short at its beginning. */
+function unknownFiles({ path, text }: SourceFile): readonly string[] {
+  return [...text.matchAll(/`([\w-]+(?:\/[\w.-]+)+\.(?:ts|js|sh|md))`/g)]
+    .map((found) => found[1] ?? '')
+    .filter((name) => !allFiles.some((file) => `/${file.path}`.endsWith(`/${name}`)))
+    .map((name) => `${path} names ${name}`);
+}
+
 /** Scripts that a document tells the reader to run, and that package.json does not have. */
 function unknownScripts({ path, text }: SourceFile): readonly string[] {
   return [...text.matchAll(/npm run ([a-z][a-z0-9:-]*)/g)]
@@ -39,6 +47,12 @@ describe('the documents', () => {
   test('link to files that exist', () => {
     expect(documents.flatMap(deadLinks)).toEqual([]);
     expect(deadLinks({ path: 'docs/a.md', text: '[b](b.md), [c](../README.md#top)' })).toHaveLength(1);
+  });
+
+  test('name files that exist', () => {
+    expect(documents.filter(({ path }) => path !== 'CHANGELOG.md').flatMap(unknownFiles)).toEqual([]);
+    expect(unknownFiles({ path: 'docs/a.md', text: '`src/core/errors.ts`, `core/errors.ts`' })).toEqual([]);
+    expect(unknownFiles({ path: 'docs/a.md', text: '`core/no-such-file.ts`' })).toHaveLength(1);
   });
 
   test('name scripts that exist', () => {

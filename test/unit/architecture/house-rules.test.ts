@@ -10,6 +10,7 @@ describe('every file of the project', () => {
     expect(tooLong(allFiles)).toEqual([]);
     expect(tooLong(made('src/a.ts', '\n'.repeat(401)))).toEqual(['src/a.ts has 401 lines']);
     expect(tooLong(made('src/a.ts', '\n'.repeat(400)))).toEqual([]);
+    expect(tooLong(made('installers/linux/deb/a', `#!/bin/sh\n${'\n'.repeat(400)}`))).toHaveLength(1);
   });
 
   test('of TypeScript has a kebab-case name', () => {

@@ -8,7 +8,7 @@ const MOST_LINES = 400;
 /** Code files that are too long to have one reason to change. */
 export function tooLong(files: readonly SourceFile[]): readonly string[] {
   return files
-    .filter((file) => isCode(file.path))
+    .filter((file) => isCode(file.path) || file.text.startsWith('#!'))
     .map((file) => ({ path: file.path, lines: file.text.split('\n').length - 1 }))
     .filter(({ lines }) => lines > MOST_LINES)
     .map(({ path, lines }) => `${path} has ${lines.toString()} lines`);

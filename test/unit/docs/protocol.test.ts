@@ -4,11 +4,11 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { ERROR_CODES, type ErrorEntry } from '../../../src/core/error-codes.ts';
-import { isPlaceholderSerial, isPlaceholderUuid } from '../../../src/fingerprint/placeholder.ts';
+import { isPlaceholderSerial, isPlaceholderUuid } from '../../../src/laptop/fingerprint/placeholder.ts';
+import { hashToCurvePoint, WIREGUARD_KEY_DST, WIREGUARD_KEY_LABEL } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { LIMITS, MEDIA, TYP } from '../../../src/protocol/common.ts';
 import { COMPONENT_KINDS } from '../../../src/protocol/fingerprint.ts';
-import { hashToCurvePoint, WIREGUARD_KEY_DST, WIREGUARD_KEY_LABEL } from '../../../src/tunnel/wireguard-key.ts';
 import * as examples from '../protocol/examples.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
@@ -65,7 +65,7 @@ describe('docs/protocol.md', () => {
   it('lists every placeholder of the code and no other', () => {
     const listed = (/```text\n(.*?)```/s.exec(text)?.[1] ?? '').split(/\s*\|\s*/).map((value) => value.trim());
     expect(listed.filter((value) => !isPlaceholderSerial(value))).toEqual([]);
-    const source = readFileSync(path.join(root, 'src/fingerprint/placeholder.ts'), 'utf8');
+    const source = readFileSync(path.join(root, 'src/laptop/fingerprint/placeholder.ts'), 'utf8');
     const [serials = '', uuids = ''] = source.split('SHARED_UUIDS').map((part) => part.split(']);')[0] ?? '');
     const quoted = (part: string): string[] => [...part.matchAll(/^ {2}'(.+)',/gm)].map((match) => match[1] ?? '');
     expect(quoted(serials).toSorted()).toEqual(listed.toSorted());

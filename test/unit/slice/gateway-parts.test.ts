@@ -4,14 +4,13 @@ import { describe, expect, test } from 'vitest';
 
 import { KiwiError } from '../../../src/core/errors.ts';
 import { PeerChanges, type PeerChange } from '../../../src/slice/endpoint/peer-changes.ts';
-import { networkOf } from '../../../src/slice/endpoint/network.ts';
+import { addressNumber, addressText, networkOf } from '../../../src/slice/config/tunnel-network.ts';
 import { renderPeers } from '../../../src/slice/endpoint/render-peers.ts';
 import { renderUserspacePeers } from '../../../src/slice/endpoint/userspace-peers.ts';
 import { answerError } from '../../../src/slice/gateway/answer-error.ts';
 import { clientAddress } from '../../../src/slice/gateway/client-address.ts';
-import { RateLimit } from '../../../src/slice/gateway/rate-limit.ts';
-import { provisionerExtension, provisionerName } from '../../../src/slice/init/provisioner-extension.ts';
-import { addressNumber, addressText } from '../../../src/slice/registry/rows.ts';
+import { RateLimit } from '../../../src/slice/decisions/rate-limit.ts';
+import { provisionerExtension, provisionerName } from '../../../src/slice/ca/provisioner-extension.ts';
 
 describe('the rate limit', () => {
   test('lets a burst through, then as many as come back with time, for each client alone', () => {

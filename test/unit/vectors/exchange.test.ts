@@ -11,8 +11,8 @@ import {
 import { compactDecrypt, compactVerify, generalVerify, type GeneralJWSInput } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { checkGrant } from '../../../src/attestation/check-grant.ts';
-import { openChallenge, type OpenedChallenge } from '../../../src/attestation/open-challenge.ts';
+import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
+import { openChallenge, type OpenedChallenge } from '../../../src/laptop/exchange/open-challenge.ts';
 import { verifyAttestation } from '../../../src/pki/attestation.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { readCsr } from '../../../src/pki/csr.ts';
@@ -20,7 +20,7 @@ import { decryptWith } from '../../../src/pki/jwe.ts';
 import { openCompact, openGeneral } from '../../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
 import { LIMITS, TYP } from '../../../src/protocol/common.ts';
-import { openDeviceStatus } from '../../../src/gateway-client/open-device-status.ts';
+import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
 import { confirm } from '../../../src/protocol/device-messages.ts';
 import { hello } from '../../../src/protocol/hello.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';

@@ -8,9 +8,9 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
 
-import { normaliseComponent } from '../../../src/fingerprint/normalise.ts';
+import { normaliseComponent } from '../../../src/laptop/fingerprint/normalise.ts';
+import { deriveWireguardKey, hashToCurvePoint, WIREGUARD_KEY_DST } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { componentKind, fingerprint, fingerprintDigestInput } from '../../../src/protocol/fingerprint.ts';
-import { deriveWireguardKey, hashToCurvePoint, WIREGUARD_KEY_DST } from '../../../src/tunnel/wireguard-key.ts';
 import * as V from '../../vectors/vector.ts';
 
 /** RFC 9380, appendix J.1.1, copied from the RFC and not from the file. */

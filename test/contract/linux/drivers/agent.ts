@@ -1,9 +1,9 @@
 import { linuxPlatform } from '../../../../platform/linux/index.ts';
-import type { AgentSettings } from '../../../../src/agent-install/agent-package.ts';
-import { checkFleetReachable } from '../../../../src/agent-install/check-fleet-reachable.ts';
-import { classifyAgentLog } from '../../../../src/agent-install/classify-agent-log.ts';
-import { waitForNodeKey } from '../../../../src/agent-install/wait-for-node-key.ts';
 import { systemClock } from '../../../../src/core/clock.ts';
+import { checkFleetReachable } from '../../../../src/laptop/fleet-agent/check-fleet-reachable.ts';
+import { classifyAgentLog } from '../../../../src/laptop/fleet-agent/classify-agent-log.ts';
+import { waitForNodeKey } from '../../../../src/laptop/fleet-agent/wait-for-node-key.ts';
+import type { AgentSettings } from '../../../../src/laptop/system/fleet-agent.ts';
 import { answerCall } from './read-call.ts';
 
 export type AgentCall =

@@ -1,6 +1,6 @@
 import { linuxPlatform } from '../../../../platform/linux/index.ts';
-import { collectFingerprint } from '../../../../src/fingerprint/collect-fingerprint.ts';
-import { describeHost } from '../../../../src/fingerprint/describe-host.ts';
+import { collectFingerprint } from '../../../../src/laptop/fingerprint/collect-fingerprint.ts';
+import { describeHost } from '../../../../src/laptop/fingerprint/describe-host.ts';
 import { answerCall } from './read-call.ts';
 
 const { hardware, preflight } = linuxPlatform();

@@ -1,6 +1,6 @@
 import { linuxPlatform } from '../../../../platform/linux/index.ts';
 import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
-import type { TunnelConfig } from '../../../../src/tunnel/tunnel.ts';
+import type { TunnelConfig } from '../../../../src/laptop/system/tunnel.ts';
 import { answerCall } from './read-call.ts';
 
 export type TunnelCall =

@@ -6,9 +6,9 @@ import { makeCsr } from '../../../../src/pki/csr.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import { fingerprintDigestInput, type Fingerprint } from '../../../../src/protocol/fingerprint.ts';
 import type { Statement } from '../../../../src/protocol/statement.ts';
+import { signConsent } from '../../../../src/slice/approvals/sign-consent.ts';
 import { readSliceConfig } from '../../../../src/slice/config/slice-config.ts';
 import { slicePaths } from '../../../../src/slice/config/slice-paths.ts';
-import { signConsent } from '../../../../src/slice/consent/sign-consent.ts';
 import { fingerprintOf } from '../../../world/protocol-client.ts';
 import type { Attack, Siege } from '../siege.ts';
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 60_000);
 
 async function help(...command: string[]): Promise<string> {
-  const argv = [path.join(PROJECT, 'src/cli/main.ts'), ...command, '--help'];
+  const argv = [path.join(PROJECT, 'src/apps/enroll/main.ts'), ...command, '--help'];
   return (await promisify(execFile)(process.execPath, argv)).stdout;
 }
 

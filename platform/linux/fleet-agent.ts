@@ -1,0 +1,152 @@
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+
+import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { KiwiError } from '../../src/core/errors.ts';
+import { readCappedFile } from '../../src/core/read-capped-file.ts';
+import {
+  renderAgentDropIn,
+  renderAgentEnvironment,
+  withoutSecret,
+} from '../../src/laptop/fleet-agent/render-agent-settings.ts';
+import type { FleetAgent, AgentSettings, AgentStatus } from '../../src/laptop/system/fleet-agent.ts';
+import { PATHS } from './paths.ts';
+import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
+
+const PACKAGE = 'fleet-osquery';
+const UNIT = 'orbit.service';
+const DROP_IN_FOLDER = `${PATHS.systemdUnits}/${UNIT}.d`;
+const DROP_IN = `${DROP_IN_FOLDER}/10-fleet-enroll.conf`;
+const ENVIRONMENT = `${PATHS.fleet}/enroll.env`;
+const CERTIFICATE = `${PATHS.fleet}/fleet.pem`;
+const NODE_KEY = `${PATHS.orbit}/secret-orbit-node-key.txt`;
+
+/** A Debian system is delivered with these, but no package owns them: dpkg takes them away with the last that was in them. */
+const DELIVERED = ['/opt', '/usr/local/bin'] as const;
+
+const INSTALL_MS = 180_000;
+/** Unattended upgrades may hold dpkg's lock for minutes; that long we wait, asking every two seconds. */
+const LOCK_WAIT_MS = 120_000;
+const LOCK_POLL_MS = 2_000;
+const MAX_LOG = 512 * 1024;
+
+/** fleetd's Debian package. */
+export class DebianFleetAgent implements FleetAgent {
+  readonly #system: LinuxSystem;
+
+  constructor(system: LinuxSystem) {
+    this.#system = system;
+  }
+
+  async status(): Promise<AgentStatus> {
+    const [version, configuredByUs, unit, orbitEnrolled] = await Promise.all([
+      this.#version(),
+      this.#hasSettings(),
+      runTool(this.#system, { name: 'systemctl', args: ['is-active', '--quiet', UNIT] }),
+      this.orbitEnrolled(),
+    ]);
+    return { version, configuredByUs, running: unit.code === 0, orbitEnrolled };
+  }
+
+  async orbitEnrolled(): Promise<boolean> {
+    const nodeKey = await this.#read(NODE_KEY, 4096);
+    return nodeKey !== undefined && nodeKey.length > 0;
+  }
+
+  async configure(settings: AgentSettings): Promise<void> {
+    await mkdir(at(this.#system, PATHS.fleet), { recursive: true, mode: 0o700 });
+    await mkdir(at(this.#system, DROP_IN_FOLDER), { recursive: true, mode: 0o755 });
+    await writeDurableFile(at(this.#system, CERTIFICATE), settings.serverCa, 0o644);
+    await writeDurableFile(at(this.#system, ENVIRONMENT), renderAgentEnvironment(settings, CERTIFICATE), 0o600);
+    await writeDurableFile(at(this.#system, DROP_IN), renderAgentDropIn(ENVIRONMENT, settings.startAfter), 0o644);
+    await this.#systemctl(['daemon-reload']);
+  }
+
+  async install(packageFile: string, signal?: AbortSignal): Promise<void> {
+    if ((await findProgram(this.#system, 'dpkg')) === undefined) {
+      throw new KiwiError('unsupported-system', {
+        detail: 'the Fleet agent comes as a Debian package; there is no dpkg',
+      });
+    }
+    // Never a question about changed configuration files: nobody is there to answer it.
+    await this.#dpkg(['--force-confdef', '--force-confold', '--install', packageFile], signal);
+  }
+
+  async forgetSecret(): Promise<void> {
+    const environment = await this.#read(ENVIRONMENT, 64 * 1024);
+    if (environment === undefined) return;
+    await writeDurableFile(at(this.#system, ENVIRONMENT), withoutSecret(environment.toString()), 0o600);
+  }
+
+  async uninstall(): Promise<void> {
+    const state = await this.#packageState();
+    // The settings come before the package and go after it: an agent without them was never ours.
+    if (state !== undefined && !(await this.#hasSettings())) return;
+    if (state !== undefined) {
+      // Also one that demands to be installed again, because dpkg was killed in the middle.
+      await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
+      for (const folder of DELIVERED) await mkdir(at(this.#system, folder), { recursive: true, mode: 0o755 });
+    }
+    // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
+    await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
+    // Also without a package: a run that was cut off may have left a part of them.
+    for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeDurableFile(at(this.#system, file));
+    for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
+    await this.#systemctl(['daemon-reload']);
+    await this.#systemctl(['reset-failed', UNIT]);
+  }
+
+  async log(sinceMs: number): Promise<string> {
+    if ((await findProgram(this.#system, 'journalctl')) === undefined) return '';
+    const since = `@${Math.floor(sinceMs / 1000)}`;
+    const result = await runTool(this.#system, {
+      name: 'journalctl',
+      args: ['--unit', UNIT, '--since', since, '--no-pager', '--output', 'cat', '--lines', '500'],
+      timeoutMs: 15_000,
+      maxOutputBytes: MAX_LOG,
+    });
+    return result.code === 0 ? result.stdout.toString() : '';
+  }
+
+  /** Runs dpkg when nobody else does, to its end: dpkg killed in the middle leaves a package that is neither in nor out. */
+  async #dpkg(args: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#system;
+    const deadline = clock.monotonic() + LOCK_WAIT_MS;
+    for (;;) {
+      signal?.throwIfAborted();
+      const result = await runTool(this.#system, { name: 'dpkg', args, timeoutMs: INSTALL_MS });
+      if (result.code === 0) return;
+      const said = `${result.stderr.toString()}\n${result.stdout.toString()}`.trim();
+      const locked = /lock.*(locked by another process|unable to lock|Resource temporarily unavailable)/i.test(said);
+      if (!locked || clock.monotonic() >= deadline) {
+        throw new KiwiError('package-install-failed', { detail: said.slice(-500) });
+      }
+      await clock.sleep(LOCK_POLL_MS, signal);
+    }
+  }
+
+  async #hasSettings(): Promise<boolean> {
+    return (await this.#read(ENVIRONMENT, 64 * 1024)) !== undefined;
+  }
+
+  async #version(): Promise<string | undefined> {
+    const state = await this.#packageState();
+    return state?.startsWith('install ok installed ') === true ? state.split(' ')[3] : undefined;
+  }
+
+  /** As dpkg-query says it, also for half an installation or left configuration; undefined when dpkg has never heard of it. */
+  async #packageState(): Promise<string | undefined> {
+    if ((await findProgram(this.#system, 'dpkg-query')) === undefined) return undefined;
+    const args = ['--show', '--showformat=${Status} ${Version}', PACKAGE];
+    const result = await runTool(this.#system, { name: 'dpkg-query', args });
+    const state = result.stdout.toString().trim();
+    return result.code === 0 && !state.includes('not-installed') ? state : undefined;
+  }
+
+  async #systemctl(args: readonly string[]): Promise<void> {
+    await runTool(this.#system, { name: 'systemctl', args, timeoutMs: 30_000 });
+  }
+
+  async #read(file: string, maxBytes: number): Promise<Buffer | undefined> {
+    return readCappedFile(at(this.#system, file), { maxBytes }).catch(ignoreMissing);
+  }
+}

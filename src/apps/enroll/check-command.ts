@@ -1,0 +1,81 @@
+import { selectPlatform } from '../../../platform/select.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
+import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
+import { errorFields, printError, printJson } from '../../terminal/report.ts';
+import { enrollmentOptions, readPinnedRoots, type EnrollFlags } from './enroll-command.ts';
+import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
+
+/** `kiwistack-enroll check`: what a timer does every hour. Exit code 0 when nothing is left to do. */
+export async function checkCommand(flags: Pick<EnrollFlags, 'json'>, signal: AbortSignal): Promise<number> {
+  const output = flags.json === true ? jsonOutput() : humanOutput();
+  const platform = selectPlatform();
+  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
+  const result = await check(enrollmentOptions({ platform, pinnedRoots, flags, output, signal }), (event) => {
+    output.event(event);
+  });
+  const fault = faultOf(result);
+  if (flags.json === true) printJson({ type: 'result', ...resultOf(result, fault) });
+  else {
+    for (const line of linesOf(result)) process.stdout.write(`${line}\n`);
+    if (fault !== undefined) printError(fault);
+  }
+  return fault?.exitCode ?? 0;
+}
+
+/** What somebody should know of or do, the gravest first. */
+function faultOf({ farewells, enrollment }: CheckResult): KiwiError | undefined {
+  if (enrollment !== undefined) {
+    const { slice, removed } = enrollment;
+    if (removed !== undefined && removed.leftBehind.length > 0) {
+      return new KiwiError('program-failed', { detail: `still there: ${removed.leftBehind.join(', ')}` });
+    }
+    if (slice instanceof KiwiError) return slice;
+    if (slice.hardware === 'changed') return new KiwiError('hardware-changed');
+    if (slice.state === 'ended' && removed === undefined) {
+      return new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know this laptop' });
+    }
+  }
+  return farewells.find(({ error }) => error !== undefined)?.error;
+}
+
+function resultOf({ farewells, enrollment }: CheckResult, fault: KiwiError | undefined): object {
+  const told = farewells.map(({ error, ...farewell }) => ({
+    ...farewell,
+    told: error === undefined,
+    ...(error === undefined ? {} : { error: errorFields(error) }),
+  }));
+  const slice = enrollment === undefined || enrollment.slice instanceof KiwiError ? undefined : enrollment.slice;
+  return {
+    result: nameOf(enrollment),
+    farewells: told,
+    ...(enrollment === undefined ? {} : { customer: enrollment.record.customer }),
+    ...(slice === undefined ? {} : { slice }),
+    ...(fault === undefined ? {} : { error: errorFields(fault) }),
+  };
+}
+
+/** One word for a program. */
+function nameOf(enrollment: CheckResult['enrollment']): string {
+  if (enrollment === undefined) return 'not-enrolled';
+  if (enrollment.removed !== undefined) return 'removed';
+  return enrollment.slice instanceof KiwiError ? 'not-answered' : enrollment.slice.state;
+}
+
+function linesOf({ farewells, enrollment }: CheckResult): string[] {
+  const lines = farewells.map((farewell: FarewellOutcome) => farewellLine(farewell));
+  if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
+  const { record, slice, removed } = enrollment;
+  if (removed !== undefined) {
+    const left = removed.leftBehind.length > 0 ? '' : ' The enrollment was taken away from here.';
+    return [...lines, `${record.customer} has let this laptop go.${left}`];
+  }
+  if (slice instanceof KiwiError) return lines;
+  lines.push(`${record.customer} says: ${slice.state}${slice.endReason === null ? '' : `, ${slice.endReason}`}.`);
+  if (slice.hardware === 'seen-elsewhere') {
+    lines.push(
+      'A copy of this enrollment is in use on other hardware. Tell your operator; this laptop goes on working.',
+    );
+  }
+  return lines;
+}

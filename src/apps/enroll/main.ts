@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander';
+
+import { EXIT } from '../../core/error-codes.ts';
+import { enrollProgram } from './enroll-program.ts';
+
+async function main(): Promise<void> {
+  // What ends without having come to an end is a fault of ours.
+  process.exitCode = EXIT.fault;
+  try {
+    await enrollProgram().parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+}
+
+void main(); // not awaited at the top level: the built program is a script, and no module

@@ -1,0 +1,62 @@
+import { selectPlatform } from '../../../platform/select.ts';
+import { systemClock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
+import { FarewellFile } from '../../laptop/state/farewell.ts';
+import { printJson } from '../../terminal/report.ts';
+import { readPinnedRoots } from './enroll-command.ts';
+
+/** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
+export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
+  const platform = selectPlatform();
+  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
+  const status = await enrollmentStatus(platform, systemClock, pinnedRoots);
+  const waiting = await new FarewellFile(platform.stateFolder).load();
+  const farewells = waiting.map(({ customer, deviceId, signedAt }) => ({ customer, deviceId, signedAt }));
+  if (flags.json !== true) {
+    for (const { customer, signedAt } of farewells) {
+      process.stdout.write(
+        `${customer} was not told yet that this laptop left at ${signedAt}: \`kiwistack-enroll check\` tries it now.\n`,
+      );
+    }
+  }
+  if (status === undefined) {
+    if (flags.json !== true) throw new KiwiError('not-enrolled');
+    printJson({ type: 'result', result: 'not-enrolled', farewells });
+    return new KiwiError('not-enrolled').exitCode;
+  }
+  if (flags.json === true) {
+    const { record, ...parts } = status;
+    const { exchange: _, ...shown } = record;
+    printJson({ type: 'result', result: status.healthy ? 'healthy' : 'unhealthy', record: shown, ...parts, farewells });
+  } else process.stdout.write(describe(status));
+  return status.healthy ? 0 : new KiwiError('enrollment-unhealthy').exitCode;
+}
+
+function describe({ record, certificate, tunnel, agent, slice, healthy }: EnrollmentStatus): string {
+  const state =
+    record.state === 'active' ? 'enrolled' : 'an enrollment was cut off; run `kiwistack-enroll enroll` again';
+  const sliceText =
+    'error' in slice
+      ? `could not be asked (${slice.error})`
+      : `${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}; Fleet: ${slice.fleet === null ? 'not known' : slice.fleet.green ? 'green' : 'NOT green'}`;
+  return [
+    `laptop       ${record.device?.hostName ?? '-'}: ${state}`,
+    `customer     ${record.customer} (${record.role}), ${record.gatewayUrl}`,
+    `certificate  ${certificate.present ? `${certificate.valid ? 'valid' : 'EXPIRED'}, until ${certificate.notAfter ?? ''}` : 'MISSING'}`,
+    `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'inside reachable' : 'inside NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
+    `fleet agent  ${agent.version ?? 'not installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
+    `slice        ${sliceText}`,
+    ...hardwareLines(slice),
+    healthy ? 'All is well.' : 'Something is not as it should be.',
+    '',
+  ].join('\n');
+}
+
+function hardwareLines(slice: EnrollmentStatus['slice']): string[] {
+  if ('error' in slice) return [];
+  if (slice.hardware === 'changed') return ['hardware     ANOTHER than that of the enrollment: tell your operator'];
+  return slice.hardware === 'seen-elsewhere'
+    ? ['hardware     the same; a COPY of this enrollment is in use on another laptop: tell your operator']
+    : [];
+}

@@ -1,0 +1,26 @@
+import { createInterface } from 'node:readline/promises';
+
+import { KiwiError } from '../../core/errors.ts';
+
+/**
+ * What cannot be taken back is typed, not clicked: the person writes the name of what ends.
+ * @throws KiwiError `usage` when nobody can be asked and --yes is not there, `cancelled` when something else was typed
+ */
+export async function askConfirmation(
+  what: string,
+  name: string,
+  flags: { readonly yes?: boolean; readonly json?: boolean },
+): Promise<void> {
+  if (flags.yes === true) return;
+  if (flags.json === true || !process.stdin.isTTY) {
+    throw new KiwiError('usage', { detail: 'there is nobody to ask: say --yes' });
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    process.stderr.write(`${what}\n`);
+    if ((await terminal.question(`Type ${name} to confirm: `)).trim() === name) return;
+    throw new KiwiError('cancelled', { detail: 'something else was typed', hint: 'Nothing was changed.' });
+  } finally {
+    terminal.close();
+  }
+}

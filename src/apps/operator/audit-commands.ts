@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+
+import { wholeNumber } from '../../terminal/carry-out.ts';
+import { listing, onSlice, time, type Flags } from './on-slice.ts';
+
+/** `audit`: every decision of the slice. */
+export function addAuditCommands(program: Command): void {
+  const audit = program.command('audit').description('every decision of the slice');
+  onSlice(audit.command('list'))
+    .description('the newest first')
+    .option('--limit <number>', 'how many', wholeNumber, 50)
+    .action((flags: Flags & { limit: number }) =>
+      listing(flags, async (slice) =>
+        (await slice.audit(flags.limit)).map((entry) => ({
+          at: time(entry.at),
+          action: entry.action,
+          decision: entry.decision,
+          code: entry.code ?? '',
+          actor: entry.actor,
+          yubikey: entry.yubikeySerial ?? '',
+          device: entry.deviceId ?? '',
+          why: entry.why ?? '',
+          request: entry.requestId,
+        })),
+      ),
+    );
+}

@@ -1,0 +1,147 @@
+import { Option, type Command } from 'commander';
+
+import type {
+  ConsentListing,
+  DeviceListing,
+  OperatorEndReason,
+  OperatorSlice,
+} from '../../slice/operator/open-slice.ts';
+import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
+import { printJson } from '../../terminal/report.ts';
+import { askConfirmation } from './ask-confirmation.ts';
+import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-slice.ts';
+
+type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
+
+const LAPTOP = {
+  lost: 'It keeps what it has, so that Fleet can still lock it, and has no tunnel any more.',
+  offboarded: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
+  churn: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
+} as const satisfies Record<OperatorEndReason, string>;
+
+/** `device` and `customer`: the laptops, one or all. */
+export function addDeviceCommands(program: Command): void {
+  const device = program.command('device').description('the laptops');
+  onSlice(device.command('list'))
+    .description('every laptop, also those that have ended')
+    .action((flags: Flags) =>
+      listing(flags, async (slice) => {
+        const [devices, alarms] = await Promise.all([slice.listDevices(), slice.alarms()]);
+        const alarmed = new Set(alarms.map(({ deviceId }) => deviceId));
+        return devices.map((entry) => deviceRow(entry, alarmed.has(entry.id)));
+      }),
+    );
+  onSlice(device.command('end <device>'))
+    .description('a laptop, by id or name: certificate, peer and name end; see docs/operators.md for what it does then')
+    .addOption(
+      new Option('--why <reason>', 'why it ends').choices(['lost', 'offboarded', 'churn']).makeOptionMandatory(),
+    )
+    .option('--yes', 'do not ask')
+    .action((name: string, flags: EndFlags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const found = await slice.findLiveDevice(name);
+          const what = `${found.hostName} (${found.id}, ${found.state}) ends for good. ${LAPTOP[flags.why]}`;
+          await askConfirmation(what, found.hostName, flags);
+          return end(slice, [found], flags);
+        }),
+      ),
+    );
+  onSlice(device.command('consent <device>'))
+    .description('lets a laptop that is registered enroll once more, by id or name; signed, for one use')
+    .option('--hours <number>', 'how long it is good', wholeNumber, 24)
+    .option('--why <text>', 'for the record', 're-enrollment')
+    .option('--new-mainboard', 'also when its hardware looks like a copy: you know that the mainboard was replaced')
+    .action((name: string, flags: Flags & { hours: number; why: string; newMainboard?: boolean }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const { hours, why } = flags;
+          const consent = await slice.consentToReenrollment(name, {
+            hours,
+            why,
+            newMainboard: flags.newMainboard === true,
+          });
+          if (flags.json === true) printJson({ type: 'result', result: 'consented', ...consent });
+          else {
+            process.stdout.write(
+              `${name} may enroll once more until ${consent.expiresAt} (consent ${consent.consentId}).\n`,
+            );
+          }
+          return 0;
+        }),
+      ),
+    );
+  onSlice(device.command('consents'))
+    .description('the consents, the newest first')
+    .action((flags: Flags) => listing(flags, async (slice) => (await slice.listConsents()).map(consentRow)));
+  onSlice(device.command('withdraw <consent>'))
+    .description('takes a consent back that was not used yet')
+    .action((consentId: string, flags: Flags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          await slice.withdrawConsent(consentId);
+          if (flags.json === true) printJson({ type: 'result', result: 'withdrawn', consentId });
+          else process.stdout.write(`Consent ${consentId} is worth nothing any more.\n`);
+          return 0;
+        }),
+      ),
+    );
+
+  const customer = program.command('customer').description('the customer as a whole');
+  onSlice(customer.command('offboard'))
+    .description('the customer leaves: ends every laptop, and each takes its enrollment away by itself')
+    .option('--yes', 'do not ask')
+    .action((flags: Omit<EndFlags, 'why'>) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const { name, slug } = slice.config.customer;
+          const live = (await slice.listDevices()).filter(({ state }) => state !== 'ended');
+          if (live.length > 0) {
+            await askConfirmation(`All ${live.length} laptops of ${name} end for good. ${LAPTOP.churn}`, slug, flags);
+          }
+          return end(slice, live, { ...flags, why: 'churn' });
+        }),
+      ),
+    );
+}
+
+async function end(slice: OperatorSlice, devices: readonly DeviceListing[], flags: EndFlags): Promise<number> {
+  const { revoked } = await slice.endDevices(devices, flags.why);
+  if (flags.json === true) {
+    const ended = devices.map(({ id, hostName }) => ({ id, name: hostName }));
+    printJson({ type: 'result', result: 'ended', why: flags.why, devices: ended, revoked });
+    return 0;
+  }
+  if (devices.length === 0) {
+    process.stdout.write('No laptop is enrolled; nothing to do.\n');
+    return 0;
+  }
+  process.stdout.write(`Ended: ${devices.map(({ hostName }) => hostName).join(', ')}. ${LAPTOP[flags.why]}\n`);
+  if (!revoked) process.stdout.write('Certificates and peers go as soon as the slice is up again.\n');
+  return 0;
+}
+
+const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
+  name: entry.hostName,
+  state: entry.state,
+  address: entry.address,
+  role: entry.role,
+  yubikey: entry.yubikeySerial,
+  created: time(entry.createdAt),
+  ...(entry.endedAt === null ? {} : { ended: time(entry.endedAt), why: entry.endReason ?? '' }),
+  // Of an ended one: whether its laptop has heard of it.
+  ...(entry.toldAt === null ? {} : { told: time(entry.toldAt) }),
+  ...(alarm ? { alarm: 'see `alarm list`' } : {}),
+  id: entry.id,
+});
+
+const consentRow = (entry: ConsentListing): Row => ({
+  device: entry.hostName,
+  state: entry.state,
+  created: time(entry.createdAt),
+  expires: time(entry.expiresAt),
+  operator: entry.operator,
+  why: entry.why,
+  mainboard: entry.newMainboard ? 'may be new' : 'the same',
+  id: entry.id,
+});

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+
+import { systemClock } from '../../core/clock.ts';
+import { openSlice, type OperatorSlice } from '../../slice/operator/open-slice.ts';
+import { carryOut } from '../../terminal/carry-out.ts';
+import { printJson } from '../../terminal/report.ts';
+import { renderTable } from './render-table.ts';
+
+export interface Flags {
+  readonly dir: string;
+  readonly json?: boolean;
+}
+
+/** The options that every command of an operator has. */
+export function onSlice(command: Command): Command {
+  return command
+    .requiredOption('--dir <folder>', 'folder of the slice')
+    .option('--json', 'answer as JSON, one line; fields are only ever added');
+}
+
+export type Row = Readonly<Record<string, string | number>>;
+
+/** A listing as a table, or as one JSON line. */
+export function listing(flags: Flags, rows: (slice: OperatorSlice) => Promise<Row[]>): Promise<void> {
+  return carryOut(flags.json === true, () =>
+    withSlice(flags.dir, async (slice) => {
+      const list = await rows(slice);
+      if (flags.json === true) printJson({ type: 'result', result: 'list', list });
+      else process.stdout.write(renderTable(list));
+      return 0;
+    }),
+  );
+}
+
+export async function withSlice<T>(dir: string, action: (slice: OperatorSlice) => Promise<T>): Promise<T> {
+  const slice = await openSlice(dir, systemClock);
+  try {
+    return await action(slice);
+  } finally {
+    await slice.close();
+  }
+}
+
+export const time = (ms: number): string => new Date(ms).toISOString();

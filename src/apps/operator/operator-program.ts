@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+
+import { addAlarmCommands } from './alarm-commands.ts';
+import { addAuditCommands } from './audit-commands.ts';
+import { addDeviceCommands } from './device-commands.ts';
+import { addSessionCommands } from './session-commands.ts';
+import { addYubikeyCommands } from './yubikey-commands.ts';
+
+/** The command `kiwistack-operator`: noun, verb. stdout is the answer, stderr everything else. */
+export function operatorProgram(): Command {
+  const program = new Command('kiwistack-operator')
+    .description(
+      'Gives out, lists and burns YubiKeys; lists and ends laptops, consents to re-enrollments; shows sessions and the audit.',
+    )
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .addHelpText('after', EXAMPLES);
+
+  addYubikeyCommands(program);
+  addSessionCommands(program);
+  addDeviceCommands(program);
+  addAuditCommands(program);
+  addAlarmCommands(program);
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  sudo kiwistack-operator yubikey provision --dir acme --role engineer
+  sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"
+  sudo kiwistack-operator session list --dir acme
+  sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"
+  sudo kiwistack-operator device end anna-laptop --dir acme --why lost
+  sudo kiwistack-operator audit list --dir acme --limit 20 --json
+
+Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;

@@ -1,0 +1,95 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { SecretBytes } from '../../core/secret-bytes.ts';
+import { AttestationError, verifyAttestation } from '../../pki/attestation.ts';
+import { parseCertificate } from '../../pki/certificate.ts';
+import { makeCsrWith } from '../../pki/csr.ts';
+import type { OperatorSlice } from '../../slice/operator/open-slice.ts';
+import { generateInSlot, importCertificate, type GeneratedKey, type ManagementKey } from '../../token/provision.ts';
+import type { PinState, Token } from '../../token/token.ts';
+
+/** The slot for enrollment keys: "digital signature", PIN for every use. */
+const SLOT = '9c';
+
+export interface ProvisionRequest {
+  readonly slice: OperatorSlice;
+  readonly token: Token;
+  readonly role: string;
+  /** Which YubiKey, when several are plugged in. */
+  readonly serial?: number;
+  readonly managementKey: ManagementKey;
+  readonly askPin: (key: { serial: number; state: PinState }) => Promise<SecretBytes>;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes a YubiKey ready for a member of staff: a key generated inside it (PIN and touch for every use), its attestation
+ * checked, a certificate for it from step-ca, written into the slot, serial and slot registered. Registered last: what fails
+ * before leaves a key that the slice does not know.
+ *
+ * @throws KiwiError `yubikey-registered`, `attestation-refused`, `ca-unavailable` and those of the token
+ */
+export async function provisionYubikey(
+  request: ProvisionRequest,
+): Promise<{ serial: number; slot: string; role: string; notAfter: string }> {
+  const { slice, token, role, managementKey, progress, signal } = request;
+  const serial = await chooseYubikey(token, request.serial, signal);
+  // Before the key in the slot is overwritten: it may be the one that somebody uses.
+  if ((await slice.findYubikey(serial))?.burnedAt === null)
+    throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
+  progress(`Making a key in slot ${SLOT} of YubiKey ${serial} …`);
+  const key = await generateInSlot(token, {
+    serial,
+    slot: SLOT,
+    algorithm: 'P-256',
+    pinPolicy: 'always',
+    touchPolicy: 'always',
+    managementKey,
+    signal,
+  });
+  checkAttestation(key, slice);
+  const signer = {
+    alg: key.algorithm,
+    sign: (data: Uint8Array) =>
+      token.sign(key, data, {
+        askPin: (state) => request.askPin({ serial, state }),
+        onTouchExpected: () => {
+          progress('TOUCH the YubiKey now: its light blinks.');
+        },
+        signal,
+      }),
+  };
+  const csr = await makeCsrWith(key.publicKey, signer, `KiwiStack enrollment ${serial}`);
+  progress('Having its certificate issued …');
+  const [certificate] = await slice.issueEnrollmentCertificate({ csr, serial, slot: SLOT, role });
+  await importCertificate(token, { serial, slot: SLOT, der: certificate.der, managementKey, signal });
+  await slice.registerYubikey({ serial, slot: SLOT, role, certificate });
+  return { serial, slot: SLOT, role, notAfter: certificate.notAfter.toISOString() };
+}
+
+async function chooseYubikey(token: Token, wanted: number | undefined, signal: AbortSignal): Promise<number> {
+  const plugged = await token.list(signal);
+  const fitting = wanted === undefined ? plugged : plugged.filter(({ serial }) => serial === wanted);
+  const [only] = fitting;
+  if (only === undefined) throw new KiwiError('key-absent', wanted === undefined ? {} : { detail: `serial ${wanted}` });
+  if (fitting.length > 1) {
+    throw new KiwiError('key-several', { detail: `serials ${fitting.map(({ serial }) => serial).join(', ')}` });
+  }
+  return only.serial;
+}
+
+/** Genuine, and the very key that was asked for: the slice will check the same at every enrollment. */
+function checkAttestation(key: GeneratedKey, slice: OperatorSlice): void {
+  try {
+    const attested = verifyAttestation({
+      attestation: parseCertificate(key.attestation),
+      issuer: parseCertificate(key.attestationIssuer),
+      roots: slice.identity.yubicoRoots,
+    });
+    if (attested.serial === key.serial && attested.slot === key.slot) return;
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error;
+    throw new KiwiError('attestation-refused', { detail: error.message, cause: error });
+  }
+  throw new KiwiError('attestation-refused', { detail: 'another serial or slot' });
+}

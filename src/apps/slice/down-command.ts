@@ -1,0 +1,33 @@
+import path from 'node:path';
+
+import { KiwiError } from '../../core/errors.ts';
+import { isAlive } from '../../programs/process-mark.ts';
+import { readSliceConfig } from '../../slice/config/slice-config.ts';
+import { slicePaths } from '../../slice/config/slice-paths.ts';
+import { endProcess, takePlace } from '../../slice/run/end-leftover.ts';
+import { readRunRecord, removeRunRecord } from '../../slice/run/run-record.ts';
+import type { CommandContext } from './command-context.ts';
+import { print } from './print.ts';
+
+/** How long a slice may take to stop before it is killed: its parts wait for each other. */
+const PATIENCE_MS = 20_000;
+
+/** Stops the slice and waits until it is gone; cleans up behind one that was killed. Safe to repeat. */
+export async function downCommand(flags: { dir: string; json?: boolean }, { clock }: CommandContext): Promise<void> {
+  const dir = path.resolve(flags.dir);
+  const config = await readSliceConfig(dir);
+  const paths = slicePaths(dir);
+  const record = await readRunRecord(paths.run.lock);
+  const alive = record !== undefined && (await isAlive(record.slice));
+  if (alive) await endProcess(record.slice, clock, PATIENCE_MS);
+  const { self, leftover } = await takePlace(paths, config, clock, { wireguard: process.getuid?.() === 0 });
+  await removeRunRecord(paths.run.lock, self);
+  if (record !== undefined && (await isAlive(record.slice))) throw new KiwiError('slice-part-failed');
+  const was = alive ? 'stopped' : leftover ? 'cleaned-up' : 'not-running';
+  const line = {
+    stopped: 'Stopped.',
+    'cleaned-up': 'It was killed; cleaned up.',
+    'not-running': 'It was not running.',
+  };
+  print(flags, { event: was }, [line[was]]);
+}

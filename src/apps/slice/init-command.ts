@@ -1,0 +1,16 @@
+import path from 'node:path';
+
+import { initSlice } from '../../slice/init/init-slice.ts';
+import type { CommandContext } from './command-context.ts';
+import { initOptions, type InitFlags } from './init-options.ts';
+import { print } from './print.ts';
+
+/** `kiwistack-slice init` */
+export async function initCommand(flags: InitFlags, { clock }: CommandContext): Promise<void> {
+  const config = await initSlice(await initOptions(flags), clock);
+  const dir = path.resolve(flags.dir);
+  print(flags, { event: 'made', dir, slug: config.customer.slug }, [
+    `Made the slice of ${config.customer.name} in ${dir}.`,
+    `Next: ${process.getuid?.() === 0 ? '' : 'sudo '}kiwistack-slice up --dir ${flags.dir}`,
+  ]);
+}

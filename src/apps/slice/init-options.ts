@@ -1,0 +1,89 @@
+import { KiwiError } from '../../core/errors.ts';
+import { importFleetConfig } from '../../slice/config/fleet-config.ts';
+import type { InitOptions } from '../../slice/init/init-slice.ts';
+
+/** What stands on the command line of `init`. */
+export interface InitFlags {
+  readonly dir: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly gatewayUrl: string;
+  readonly listen?: string;
+  readonly publicAddress?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly yubicoRoot?: string;
+  readonly fleetConfig?: string;
+  readonly roleDomains?: string[];
+  readonly dnsServers?: string[];
+  readonly insideAddress?: string;
+  readonly insideNetwork?: string;
+  readonly insideCidrs?: string[];
+  readonly interface?: string;
+  readonly wireguardPort?: string;
+  readonly caPort?: string;
+  readonly crlPort?: string;
+  readonly operator?: string;
+  readonly quota?: string;
+  readonly rateLimit?: string;
+  readonly confirmSeconds?: string;
+  readonly sessionSeconds?: string;
+  readonly json?: boolean;
+}
+
+/** @throws KiwiError `usage` naming the option */
+export async function initOptions(flags: InitFlags): Promise<InitOptions> {
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
+    throw new KiwiError('usage', { detail: '--tls-cert and --tls-key go together' });
+  }
+  const perSecond = numberOf('--rate-limit', flags.rateLimit);
+  return dropUndefined({
+    dir: flags.dir,
+    slug: flags.slug,
+    name: flags.name,
+    gatewayUrl: flags.gatewayUrl,
+    listen: listenOf(flags.listen),
+    publicAddress: flags.publicAddress,
+    tls:
+      flags.tlsCert === undefined || flags.tlsKey === undefined
+        ? undefined
+        : { certificateFile: flags.tlsCert, keyFile: flags.tlsKey },
+    yubicoRootFile: flags.yubicoRoot,
+    fleet: flags.fleetConfig === undefined ? undefined : await importFleetConfig(flags.fleetConfig),
+    domains: flags.roleDomains,
+    dnsServers: flags.dnsServers,
+    insideAddress: flags.insideAddress,
+    insideNetwork: flags.insideNetwork,
+    insideCidrs: flags.insideCidrs,
+    interface: flags.interface,
+    wireguardPort: numberOf('--wireguard-port', flags.wireguardPort),
+    caPort: numberOf('--ca-port', flags.caPort),
+    crlPort: numberOf('--crl-port', flags.crlPort),
+    operator: flags.operator,
+    quota: numberOf('--quota', flags.quota),
+    rateLimit: perSecond === undefined ? undefined : { burst: Math.ceil(perSecond * 6), perSecond },
+    confirmSeconds: numberOf('--confirm-seconds', flags.confirmSeconds),
+    sessionSeconds: numberOf('--session-seconds', flags.sessionSeconds),
+  });
+}
+
+function listenOf(text: string | undefined): InitOptions['listen'] | undefined {
+  if (text === undefined) return undefined;
+  const parts = /^(.+):(\d+)$/.exec(text);
+  const [, host, port] = parts ?? [];
+  if (host === undefined || port === undefined) throw new KiwiError('usage', { detail: '--listen: host:port' });
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new KiwiError('usage', { detail: `${option}: a number` });
+  return Number(text);
+}
+
+type Dropped<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Leaves out what was not given, so that defaults apply. */
+function dropUndefined<T extends object>(value: T): Dropped<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Dropped<T>;
+}

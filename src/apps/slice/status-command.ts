@@ -1,0 +1,40 @@
+import path from 'node:path';
+
+import { EXIT } from '../../core/error-codes.ts';
+import { isAlive } from '../../programs/process-mark.ts';
+import { readSliceConfig } from '../../slice/config/slice-config.ts';
+import { slicePaths } from '../../slice/config/slice-paths.ts';
+import { askStatus } from '../../slice/run/control-socket.ts';
+import { readRunRecord } from '../../slice/run/run-record.ts';
+import { print } from './print.ts';
+
+/** Exit code 0 when every part is up, 5 otherwise. */
+export async function statusCommand(flags: { dir: string; json?: boolean }): Promise<void> {
+  const dir = path.resolve(flags.dir);
+  const config = await readSliceConfig(dir);
+  const paths = slicePaths(dir);
+  const record = await readRunRecord(paths.run.lock);
+  const alive = record !== undefined && (await isAlive(record.slice));
+  const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
+  // A record without its process: the slice was killed, parts of it may still be there.
+  const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
+  const good = parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
+  process.exitCode = good ? EXIT.done : EXIT.unreachable;
+  const word = (up: boolean): string => (up ? 'up' : 'DOWN');
+  print(
+    flags,
+    { state, slug: config.customer.slug, gatewayUrl: config.gateway.url, ...(parts === undefined ? {} : { parts }) },
+    [
+      `Slice of ${config.customer.name}: ${state}`,
+      ...(parts === undefined
+        ? []
+        : [
+            `  gateway   ${word(parts.gateway)}  ${config.gateway.url}`,
+            `  step-ca   ${word(parts.stepCa)}  ${config.inside.address}:${config.ca.port}`,
+            `  endpoint  ${word(parts.endpoint)}  ${config.wireguard.interface}, UDP ${config.wireguard.port}`,
+            `  Fleet     ${parts.fleet}`,
+            `  devices   ${parts.devices.active} active, ${parts.devices.pending} pending`,
+          ]),
+    ],
+  );
+}

@@ -1,0 +1,103 @@
+import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+
+import { pino, type Logger } from 'pino';
+
+import { outliveReader } from '../../core/outlive-reader.ts';
+import { runSlice } from '../../slice/run/run-slice.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** Runs until a signal comes. A second signal does not hurry it: step-ca and the interface must not stay behind. */
+export async function upCommand(
+  flags: { dir: string; json?: boolean; log: string },
+  context: CommandContext,
+): Promise<void> {
+  const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
+  // stdout is for events; what happens is logged on stderr, as JSON lines with request ids.
+  const log = openLog(level);
+  // Most of what a gateway allocates lives for a request. V8 looks for what is still alive only after so many percent more than was: by
+  // default its threads, which mark, take a tenth of the gateway's time.
+  setFlagsFromString('--heap-growing-percent=1000');
+  // The terminal may be closed, the disk behind a redirection full: no reason to stop, and none to leave without stopping.
+  outliveReader();
+  const ended = new Promise<string>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+  const say = (event: Record<string, unknown> & { event: 'ready' | 'stopping' | 'stopped' }, line: string): void => {
+    process.stdout.write(flags.json === true ? `${JSON.stringify(event)}\n` : `${line}\n`);
+  };
+  const dir = path.resolve(flags.dir);
+  const slice = await runSlice({ dir, clock: context.clock, env: context.env, log });
+  const { config, fleet, identity } = slice.context;
+  const { host, port } = slice.listen;
+  if (fleet === undefined) {
+    process.stderr.write('Fleet is not configured: nobody can enroll yet. See `kiwistack-slice fleet --help`.\n');
+  }
+  say(
+    {
+      event: 'ready',
+      pid: process.pid,
+      slug: config.customer.slug,
+      gatewayUrl: config.gateway.url,
+      listen: { host, port },
+      inside: config.inside.address,
+      stepCa: `https://${config.inside.address}:${config.ca.port}`,
+      stepCaPid: slice.stepCaPid(),
+      interface: config.wireguard.interface,
+      wireguardPort: config.wireguard.port,
+      mspRoot: identity.mspRoot.pem,
+    },
+    `The slice of ${config.customer.name} is up: gateway ${config.gateway.url} (${host}:${port}), step-ca and tunnel inside at ${config.inside.address}.`,
+  );
+  const signal = await ended;
+  say({ event: 'stopping', signal }, 'Stopping.');
+  await slice.stop();
+  say({ event: 'stopped' }, 'Stopped.');
+}
+
+/** How much of the log waits for a disk or a reader that takes nothing; what comes after that is dropped. */
+const MAX_WAITING = 1 << 20;
+
+/** So much, or so long, lines are gathered, as each write costs as much as the line. What is killed loses them; an error waits for nothing. */
+const GATHER = { bytes: 4096, ms: 200 } as const;
+
+/** pino's number for the level `error`. */
+const ERROR = 50;
+
+function openLog(level: string): Logger {
+  const destination = logDestination();
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    destination.flush();
+  };
+  return pino(
+    {
+      level,
+      base: null,
+      hooks: {
+        logMethod(args, method, severity) {
+          method.apply(this, args);
+          if (severity >= ERROR) flush();
+          else timer ??= setTimeout(flush, GATHER.ms).unref();
+        },
+      },
+    },
+    destination,
+  );
+}
+
+/** Is written out at the end of the process. */
+function logDestination(): ReturnType<typeof pino.destination> {
+  const destination = pino.destination({ dest: 2, sync: false, minLength: GATHER.bytes, maxLength: MAX_WAITING });
+  const flush = destination.flushSync.bind(destination);
+  destination.on('error', () => {
+    // At the end of the process it would try for ever to write what the disk does not take.
+    destination.flushSync = () => undefined;
+  });
+  destination.on('write', () => {
+    destination.flushSync = flush;
+  });
+  return destination;
+}

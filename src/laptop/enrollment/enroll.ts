@@ -1,0 +1,122 @@
+import { KiwiError } from '../../core/errors.ts';
+import { undoWasBegun, type Journal } from '../pipeline/journal.ts';
+import { runPlan, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { askSlice } from '../standing/ask-slice.ts';
+import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
+import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
+import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { ENROLLMENT_PLAN } from './plan.ts';
+
+export type EnrollEvent =
+  | PlanEvent
+  /** An earlier run was cut off; this one goes on with it. */
+  | { readonly type: 'resumed'; readonly startedAt: string }
+  /** A slice was still to be told of an earlier uninstallation. With an error it waits on: the enrollment goes on without. */
+  | ({ readonly type: 'farewell' } & FarewellOutcome)
+  /** An earlier run was cut off while it undid what it had done; this one does the rest of that first. */
+  | { readonly type: 'undo-resumed' };
+
+/**
+ * Enrolls this laptop, or goes on with an enrollment that was cut off. A failure, or the signal, undoes what the enrollment
+ * did, on this laptop and at the slice.
+ *
+ * @returns the final record
+ * @throws KiwiError `already-enrolled` when there is nothing to do; else why it failed, after the undo
+ */
+export async function enroll(
+  options: EnrollmentOptions,
+  report: (event: EnrollEvent) => void,
+): Promise<EnrollmentRecord> {
+  return inStateFolder(options.platform.stateFolder, (state) => enrollIn(state, options, report));
+}
+
+async function enrollIn(
+  { file, journal }: RunState,
+  options: EnrollmentOptions,
+  report: (event: EnrollEvent) => void,
+): Promise<EnrollmentRecord> {
+  let run: EnrollmentRun | undefined;
+  try {
+    let record = await file.load();
+    if (undoWasBegun(await journal.read())) {
+      report({ type: 'undo-resumed' });
+      if (record !== undefined) await finishUndo(new EnrollmentRun(options, file, record), journal, report);
+      await file.remove();
+      await journal.remove();
+      record = undefined;
+    }
+    if (record?.state === 'active') {
+      await refuseElsewhere(options, record);
+      throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
+    }
+    // Else the slice may take this laptop for one that is enrolled already.
+    const outcomes = await tellFarewells(options.platform, options.clock).catch(() => []);
+    for (const outcome of outcomes) report({ type: 'farewell', ...outcome });
+    if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
+    const { clock, signal } = options;
+    const failed = new AbortController();
+    // The steps hear of both: the person's wish to stop, and the failure of a step beside them.
+    run = new EnrollmentRun({ ...options, signal: AbortSignal.any([signal, failed.signal]) }, file, record);
+    const leftBehind: string[] = [];
+    try {
+      await runPlan({
+        steps: ENROLLMENT_PLAN,
+        run,
+        journal,
+        clock,
+        signal,
+        failed,
+        report: (event) => {
+          if (event.type === 'undo-failed') leftBehind.push(event.step);
+          report(event);
+        },
+      });
+    } catch (error) {
+      // What could not be undone is found again by the next run or by `uninstall`, through the record and the journal.
+      if (leftBehind.length === 0) {
+        await file.remove();
+        await journal.remove();
+      }
+      throw error;
+    }
+    return run.record;
+  } finally {
+    await run?.close();
+  }
+}
+
+/**
+ * An enrollment that the slice, if it can be asked, does not take for this laptop's own is worse than none.
+ * @throws KiwiError `hardware-changed`, `device-ended`
+ */
+async function refuseElsewhere(
+  { platform, clock, pinnedRoots }: EnrollmentOptions,
+  record: EnrollmentRecord,
+): Promise<void> {
+  const slice = await askSlice(platform, clock, record, pinnedRoots).catch(() => undefined);
+  if (slice?.hardware === 'changed') throw new KiwiError('hardware-changed', { detail: record.device?.hostName ?? '' });
+  if (slice?.state !== 'ended') return;
+  const hint = 'Run `kiwistack-enroll uninstall`, then enroll again.';
+  throw new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know it', hint });
+}
+
+/** @throws KiwiError why the first of the steps that are left could not be undone */
+async function finishUndo(run: EnrollmentRun, journal: Journal, report: (event: EnrollEvent) => void): Promise<void> {
+  const errors: KiwiError[] = [];
+  try {
+    await undoPlan({
+      steps: ENROLLMENT_PLAN,
+      run,
+      journal,
+      clock: run.options.clock,
+      report: (event) => {
+        if (event.type === 'undo-failed') errors.push(event.error);
+        report(event);
+      },
+    });
+  } finally {
+    await run.close();
+  }
+  if (errors[0] !== undefined) throw errors[0];
+}

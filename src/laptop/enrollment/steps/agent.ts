@@ -1,0 +1,85 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { KiwiError } from '../../../core/errors.ts';
+import { packageKey, type Grant } from '../../../protocol/grant.ts';
+import { describeHost } from '../../fingerprint/describe-host.ts';
+import { checkFleetReachable } from '../../fleet-agent/check-fleet-reachable.ts';
+import { downloadPackage } from '../../fleet-agent/download-package.ts';
+import { waitForNodeKey } from '../../fleet-agent/wait-for-node-key.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+const NODE_KEY_MS = 60_000;
+
+/**
+ * The Fleet agent: asks first whether it could enroll, then configuration, then package, then waits for its first plane.
+ * A crash leaves at most the download, a package half installed and its configuration; they are repeated or purged.
+ */
+export const agent: Step<EnrollmentRun> = {
+  name: 'agent',
+  title: 'Install the Fleet agent',
+  async inspect({ platform }) {
+    const status = await platform.agent.status();
+    return status.running && status.orbitEnrolled && status.configuredByUs ? 'done' : 'absent';
+  },
+
+  async apply(run) {
+    const { platform, options, signal, record } = run;
+    const { grant } = await run.granted();
+    await checkFleetReachable(grant.fleet, signal);
+    const folder = downloadFolder(run);
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    try {
+      const file = path.join(folder, 'fleet-osquery.deb');
+      const { dispatcher } = await run.client();
+      await downloadPackage({ ...(await packageFor(run, grant)), file, dispatcher, signal });
+      await platform.agent.configure({
+        url: grant.fleet.url,
+        serverCa: grant.fleet.serverCa,
+        enrollSecret: grant.fleet.enrollSecret,
+        enableScripts: true,
+        // Its update server is on the internet, which a laptop may not reach; the slice sends new packages.
+        disableUpdates: true,
+        startAfter: platform.tunnelUnit(record.slug),
+      });
+      const installedAt = options.clock.now();
+      await platform.agent.install(file, signal);
+      await waitForNodeKey({
+        agent: platform.agent,
+        clock: options.clock,
+        timeoutMs: NODE_KEY_MS,
+        installedAt,
+        signal,
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+
+  async verify(run) {
+    const status = await run.platform.agent.status();
+    if (!status.running) throw new KiwiError('agent-not-running');
+    // Of a run that was cut off when the agent was there already.
+    await rm(downloadFolder(run), { recursive: true, force: true });
+  },
+  async undo(run) {
+    await run.platform.agent.uninstall();
+    await rm(downloadFolder(run), { recursive: true, force: true });
+  },
+};
+
+const downloadFolder = ({ platform }: EnrollmentRun): string => path.join(platform.stateFolder, 'download');
+
+async function packageFor(
+  run: EnrollmentRun,
+  { fleet }: Grant,
+): Promise<{ url: string; sha256: string; size: number }> {
+  const { os, arch } = await describeHost(run.platform.hardware);
+  const wanted = fleet.packages[packageKey.parse(`${os}-${arch}`)];
+  if (wanted === undefined) {
+    throw new KiwiError('unsupported-system', { detail: `the slice has no Fleet package for ${os} ${arch}` });
+  }
+  return wanted;
+}

@@ -1,0 +1,30 @@
+import { KiwiError } from '../../../core/errors.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { DeviceCertificate } from '../../system/certificate-store.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/**
+ * Files are replaced whole: a crash leaves the certificate or none; the next run does it again. Key and certificate are
+ * taken away by the key's own step, after the slice was told by a message that the key signs.
+ */
+export const certificate: Step<EnrollmentRun> = {
+  name: 'certificate',
+  title: 'Install the device certificate',
+  async inspect(run) {
+    const there = await run.platform.certificates.verify(run.record.slug, await wantedCertificate(run));
+    return there ? 'done' : 'absent';
+  },
+  async apply(run) {
+    await run.platform.certificates.install(run.record.slug, await wantedCertificate(run));
+  },
+  async verify(run) {
+    if ((await certificate.inspect(run)) !== 'done') {
+      throw new KiwiError('state-damaged', { detail: 'the certificate that was written is not there' });
+    }
+  },
+};
+
+async function wantedCertificate(run: EnrollmentRun): Promise<DeviceCertificate> {
+  const { certificate: leaf, intermediate, trustRoots: roots } = await run.granted();
+  return { leaf, intermediate, roots };
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+
+import { KiwiError } from '../../../core/errors.ts';
+import { enrollmentNames } from '../../../pki/roles.ts';
+import type { EnrollmentKey } from '../../../token/token.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/**
+ * Finds the key and learns from its certificate whose it is; begins the record. A crash here leaves at most a record
+ * without an exchange, which the next run overwrites.
+ */
+export const key: Step<EnrollmentRun> = {
+  name: 'key',
+  title: 'Find the YubiKey',
+  // A statement that is signed needs no key any more: nobody is asked for a second touch.
+  inspect: (run) => Promise.resolve(run.recordIfAny?.exchange?.statement === undefined ? 'absent' : 'done'),
+
+  async apply(run) {
+    const { person, yubikeySerial, waitForKeyMs, clock, signal } = run.options;
+    const token = await run.token();
+    const found = await token.find({
+      ...(yubikeySerial === undefined ? {} : { serial: yubikeySerial }),
+      ...(waitForKeyMs === undefined ? {} : { waitMs: waitForKeyMs }),
+      events: {
+        waitingForKey: () => {
+          person.waitingForKey();
+        },
+        ...(person.chooseKey === undefined
+          ? {}
+          : { several: (keys) => person.chooseKey?.(keys) ?? Promise.reject(new KiwiError('key-several')) }),
+      },
+      signal,
+    });
+    const identity = identityOf(found);
+    // Better now than after everything else: a locked PIN cannot be answered.
+    if ((await token.pinTries(found)).state === 'locked') throw new KiwiError('pin-locked');
+    run.key = found;
+    run.forgetExchange();
+    await run.begin({
+      version: 1,
+      state: 'enrolling',
+      attemptId: randomUUID(),
+      startedAt: new Date(clock.now()).toISOString(),
+      yubikeySerial: found.serial,
+      ...identity,
+    });
+    person.keyFound({ serial: found.serial, role: identity.role, customer: identity.customer });
+  },
+
+  verify: () => Promise.resolve(),
+};
+
+function identityOf(found: EnrollmentKey): { slug: string; gatewayUrl: string; role: string; customer: string } {
+  const names = enrollmentNames(found.certificate.sanUris);
+  const { ou: role, o: customer } = found.certificate.subject;
+  if (names === undefined || role === undefined || customer === undefined) {
+    throw new KiwiError('key-certificate-invalid', { detail: 'it does not name customer, role and gateway' });
+  }
+  return { ...names, role, customer };
+}

@@ -1,0 +1,51 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { base64url } from '../../../core/bytes.ts';
+import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
+import { PROTOCOL } from '../../../protocol/common.ts';
+import type { Hello } from '../../../protocol/hello.ts';
+import { describeHost } from '../../fingerprint/describe-host.ts';
+import type { Step } from '../../pipeline/step.ts';
+import { AGENT_VERSION } from '../agent-version.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/**
+ * Hello and challenge: the slice proves itself, and the person sees whose it is, before any PIN. A crash leaves a session at
+ * the slice that nobody uses; it ends by itself after five minutes.
+ */
+export const slice: Step<EnrollmentRun> = {
+  name: 'slice',
+  title: "Prove the customer's slice",
+  inspect: ({ record }) => Promise.resolve(record.exchange?.statement === undefined ? 'absent' : 'done'),
+
+  async apply(run) {
+    const { key, options, platform } = run;
+    if (key === undefined) throw new TypeError('no key in hand');
+    const attemptId = randomUUID();
+    const hello = JSON.stringify({
+      protocol: PROTOCOL,
+      attemptId,
+      clientNonce: base64url(randomBytes(32)),
+      deviceKeyThumbprint: jwkThumbprint(publicJwk(await run.deviceKey())),
+      agentVersion: AGENT_VERSION,
+    } satisfies Hello);
+    const { name: hostName } = await describeHost(platform.hardware);
+    const challenge = await (await run.client()).hello(Buffer.from(hello), run.signal);
+    const challengeAt = new Date(options.clock.now()).toISOString();
+    run.forgetExchange();
+    const keyCertificate = key.certificate.pem;
+    await run.save({ attemptId, exchange: { keyCertificate, hello, challenge, challengeAt, hostName } });
+    const opened = run.opened();
+    options.person.sliceProven({
+      customer: opened.challenge.customer.name,
+      gatewayUrl: run.record.gatewayUrl,
+      code: opened.code,
+      skewMs: opened.skewMs,
+    });
+  },
+
+  verify(run) {
+    run.opened();
+    return Promise.resolve();
+  },
+};

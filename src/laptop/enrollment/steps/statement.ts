@@ -1,0 +1,115 @@
+import { KiwiError } from '../../../core/errors.ts';
+import type { Signer } from '../../../pki/signer.ts';
+import type { EnrollmentKey } from '../../../token/token.ts';
+import { buildStatement } from '../../exchange/build-statement.ts';
+import { collectFingerprint } from '../../fingerprint/collect-fingerprint.ts';
+import { describeHost } from '../../fingerprint/describe-host.ts';
+import type { Step } from '../../pipeline/step.ts';
+import { forgetFarewell, takeLeave } from '../../standing/take-leave.ts';
+import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/**
+ * The moment of PIN and touch. The statement is on the disk before it is sent: after a crash or a lost reply the same bytes
+ * go out again, get the same grant, and nobody is asked for a second touch.
+ */
+export const statement: Step<EnrollmentRun> = {
+  name: 'statement',
+  title: 'Sign with the YubiKey',
+  inspect: ({ exchange }) => Promise.resolve(exchange.grant === undefined ? 'absent' : 'done'),
+
+  async apply(run) {
+    if (run.exchange.statement === undefined) await run.saveExchange({ statement: await signStatement(run) });
+    await run.closeToken();
+    await requestGrant(run, run.signal);
+  },
+
+  async verify(run) {
+    await run.granted();
+  },
+
+  /** Takes leave from the slice, so that nothing is left there either; of a confirmed device also later, by the farewell that is kept. */
+  async undo(run) {
+    if (run.record.device === undefined) {
+      if (run.record.exchange?.statement === undefined) return;
+      try {
+        // The reply may have been lost: the same bytes tell which device there is to end.
+        if (run.record.exchange.grant === undefined) await requestGrant(run, AbortSignal.timeout(5000));
+        await run.granted();
+      } catch {
+        return; // refused, not reachable, or a grant that is none of ours: there is nothing that we could take leave from
+      }
+    }
+    if (run.record.device?.confirmed === true) {
+      if ((await takeLeave(run, 'enrollment-failed')) === 'told') await forgetFarewell(run);
+      return;
+    }
+    const client = await run.client();
+    // An unconfirmed device that cannot take leave ends by itself when its time to confirm is over.
+    await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000)).catch(() => undefined);
+  },
+};
+
+async function requestGrant(run: EnrollmentRun, signal: AbortSignal): Promise<void> {
+  const { statement: jwe } = run.exchange;
+  if (jwe === undefined) throw new TypeError('nothing was signed yet');
+  const client = await run.client();
+  let grant: string;
+  try {
+    grant = await client.statement(run.opened().challenge.sessionId, jwe, signal);
+  } catch (error) {
+    if (error instanceof KiwiError && error.requestId !== undefined && !error.retryable) await run.forgetStatement();
+    throw error;
+  }
+  await run.saveExchange({ grant });
+}
+
+async function signStatement(run: EnrollmentRun): Promise<string> {
+  const { key, platform, options } = run;
+  if (key === undefined) throw new TypeError('no key in hand');
+  const opened = run.opened();
+  const salt = Buffer.from(opened.challenge.fingerprintSalt, 'base64url');
+  const [fingerprint, host, deviceKey] = await Promise.all([
+    collectFingerprint(platform.hardware, salt),
+    describeHost(platform.hardware),
+    run.deviceKey(),
+  ]);
+  const { slug } = run.record;
+  const wireguard = deriveWireguardKey({ deviceKey, slug, generation: 0 });
+  wireguard.privateKey.clear();
+  return buildStatement({
+    opened,
+    key: { ...key, signer: await yubikeySigner(run, key) },
+    deviceKey,
+    wireguardPublicKey: wireguard.publicKey,
+    fingerprint,
+    host: { ...host, name: run.exchange.hostName },
+    now: options.clock.now(),
+  });
+}
+
+async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Signer> {
+  const { person, signal, clock } = run.options;
+  const token = await run.token();
+  return {
+    alg: key.algorithm,
+    sign: (data) =>
+      token.sign(key, data, {
+        askPin: async (state) => {
+          const pin = await person.askPin({ serial: key.serial, state });
+          if (new Date(run.opened().challenge.expiresAt).getTime() <= clock.now() + run.opened().skewMs) {
+            pin.clear();
+            throw new KiwiError('session-expired');
+          }
+          return pin;
+        },
+        onTouchExpected: () => {
+          person.touchExpected();
+        },
+        onTouched: () => {
+          person.touched();
+        },
+        signal,
+      }),
+  };
+}

@@ -1,0 +1,25 @@
+import { KiwiError } from '../../../core/errors.ts';
+import type { Step } from '../../pipeline/step.ts';
+import type { EnrollmentRun } from '../enrollment-run.ts';
+
+/** A crash leaves the root's file, in the generated bundle or not yet; the next run generates it again. */
+export const trust: Step<EnrollmentRun> = {
+  name: 'trust',
+  title: "Trust the provider's root",
+  async inspect(run) {
+    const { trustRoots } = await run.granted();
+    return (await run.platform.trust.verify(trustRoots)) ? 'done' : 'absent';
+  },
+  async apply(run) {
+    const { trustRoots } = await run.granted();
+    await run.platform.trust.install(trustRoots);
+  },
+  async verify(run) {
+    if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
+  },
+  async undo({ platform, options, record }) {
+    // Those of this enrollment; the package may have brought others since.
+    const stored = await platform.certificates.load(record.slug).catch(() => undefined);
+    await platform.trust.remove(stored?.roots ?? options.pinnedRoots);
+  },
+};

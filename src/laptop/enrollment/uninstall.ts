@@ -1,0 +1,93 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { Journal } from '../pipeline/journal.ts';
+import { stepsIn, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
+import { tellFarewells } from '../standing/tell-farewells.ts';
+import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
+import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { ENROLLMENT_PLAN } from './plan.ts';
+
+export interface UninstallResult {
+  readonly record: EnrollmentRecord;
+  /**
+   * Whether the slice says that the device has ended. `kept`: it could not be told, and is told by a later `check` or `enroll`;
+   * `untold`: there was nothing left to tell it with, and the device stays listed there until an operator ends it.
+   */
+  readonly farewell: 'told' | 'kept' | 'untold';
+  /** Steps whose undo failed; what they made is still there. */
+  readonly leftBehind: readonly string[];
+}
+
+/**
+ * Takes the enrollment away: tells the slice first, while there is a key to sign with, then undoes every step. What could not be told
+ * is kept, signed, and told later; it is all that stays.
+ * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
+ */
+export async function uninstall(
+  options: EnrollmentOptions,
+  report: (event: PlanEvent) => void,
+): Promise<UninstallResult> {
+  return inStateFolder(options.platform.stateFolder, (state) => uninstallIn(state, options, report));
+}
+
+async function uninstallIn(
+  { file, journal }: RunState,
+  options: EnrollmentOptions,
+  report: (event: PlanEvent) => void,
+): Promise<UninstallResult> {
+  let run: EnrollmentRun | undefined;
+  try {
+    const loaded = await loadOrSalvage(file);
+    if (loaded === undefined) {
+      // An uninstall that was cut off at its very end may have left these.
+      await journal.remove();
+      await tellFarewells(options.platform, options.clock);
+      throw new KiwiError('not-enrolled');
+    }
+    const { record, damaged } = loaded;
+    run = new EnrollmentRun(options, file, record);
+    const farewell = record.device === undefined ? 'told' : await takeLeave(run, 'uninstalled');
+    const leftBehind = await takeAway({ run, file, journal, report, damaged });
+    if (leftBehind.length === 0 && farewell === 'told') await forgetFarewell(run);
+    return { record, farewell, leftBehind };
+  } finally {
+    await run?.close();
+  }
+}
+
+/**
+ * Undoes every step, and at last the record of it. The slice knows already, or is told otherwise.
+ * @returns the names of the steps whose undo failed: the record stays for another try
+ */
+export async function takeAway(input: {
+  readonly run: EnrollmentRun;
+  readonly file: RecordFile;
+  readonly journal: Journal;
+  readonly report: (event: PlanEvent) => void;
+  /** Nothing is believed of what was begun: everything is undone. */
+  readonly damaged: boolean;
+}): Promise<readonly string[]> {
+  const { run, file, journal, report, damaged } = input;
+  // The statement's undo takes leave: there is nothing more to say.
+  const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
+  const leftBehind = await undoPlan({ steps, run, journal, clock: run.options.clock, report, everything: damaged });
+  if (leftBehind.length === 0) {
+    await file.remove();
+    await journal.remove();
+  }
+  return leftBehind;
+}
+
+/** Being rid of an enrollment must not fail because its record cannot be read. */
+async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean } | undefined> {
+  try {
+    const record = await file.load();
+    return record === undefined ? undefined : { record, damaged: false };
+  } catch (error) {
+    if (!(error instanceof KiwiError) || error.code !== 'state-damaged') throw error;
+    const record = await file.salvage();
+    if (record === undefined) throw error;
+    return { record, damaged: true };
+  }
+}

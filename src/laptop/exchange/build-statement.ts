@@ -1,0 +1,71 @@
+import type { KeyObject } from 'node:crypto';
+
+import { base64url } from '../../core/bytes.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import { makeCsr } from '../../pki/csr.ts';
+import { encryptTo } from '../../pki/jwe.ts';
+import { signGeneral } from '../../pki/jws.ts';
+import { publicJwk } from '../../pki/keys.ts';
+import { keySigner, type Signer } from '../../pki/signer.ts';
+import { PROTOCOL, TYP } from '../../protocol/common.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import { statement as schema, type Statement } from '../../protocol/statement.ts';
+import type { OpenedChallenge } from './open-challenge.ts';
+
+export interface StatementInput {
+  readonly opened: OpenedChallenge;
+  readonly key: {
+    readonly certificate: Certificate;
+    readonly serial: number;
+    readonly slot: Statement['yubikey']['slot'];
+    /** DER */
+    readonly attestation: Buffer;
+    /** f9, DER */
+    readonly attestationIssuer: Buffer;
+    /** Asks for PIN and touch, signs once. */
+    readonly signer: Signer;
+  };
+  readonly deviceKey: KeyObject;
+  readonly wireguardPublicKey: string;
+  readonly fingerprint: Fingerprint;
+  readonly host: Statement['host'];
+  readonly prior?: { readonly deviceId: string; readonly consentId?: string };
+  /** Wall clock, milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Builds what the touch signs: two signatures over the same bytes, the YubiKey's first, inside a JWE to the session's key.
+ *
+ * @returns the compact JWE. Store it before it is sent: after a lost reply the very same bytes must go out again.
+ */
+export async function buildStatement(input: StatementInput): Promise<string> {
+  const { opened, key, deviceKey } = input;
+  const message = schema.parse({
+    protocol: PROTOCOL,
+    slug: opened.challenge.customer.slug,
+    sessionId: opened.challenge.sessionId,
+    challengeHash: base64url(opened.hash),
+    csr: base64url(await makeCsr(deviceKey, input.host.name)),
+    wireguardPublicKey: input.wireguardPublicKey,
+    fingerprint: input.fingerprint,
+    host: input.host,
+    yubikey: {
+      serial: key.serial,
+      slot: key.slot,
+      attestation: base64url(key.attestation),
+      attestationIssuer: base64url(key.attestationIssuer),
+    },
+    ...(input.prior === undefined ? {} : { priorDeviceId: input.prior.deviceId }),
+    ...(input.prior?.consentId === undefined ? {} : { consentId: input.prior.consentId }),
+    timestamp: new Date(input.now).toISOString(),
+  } satisfies Statement);
+  const signed = await signGeneral({
+    payload: JSON.stringify(message),
+    signatures: [
+      { typ: TYP.statement, signer: key.signer, x5c: [key.certificate.der, opened.intermediate.der] },
+      { typ: TYP.statement, signer: keySigner(deviceKey), jwk: publicJwk(deviceKey) },
+    ],
+  });
+  return encryptTo(opened.challenge.encryptionKey, signed, TYP.statementEncrypted);
+}

@@ -1,0 +1,152 @@
+import type { KeyObject } from 'node:crypto';
+
+import { digest } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { CertificateError, parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
+import { ChainError, verifyChain } from '../../pki/chain.ts';
+import { decryptWith } from '../../pki/jwe.ts';
+import { JoseError, openCompact } from '../../pki/jws.ts';
+import { spkiDer } from '../../pki/keys.ts';
+import { deviceUri, EKU } from '../../pki/roles.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
+import { grant as schema, type Grant } from '../../protocol/grant.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+
+/** 24 h, the minute that step-ca backdates, and a little for rounding. */
+const MAX_SPAN_MS = (24 * 60 + 2) * 60_000;
+
+/** What was asked for, against which every part of the grant is held. */
+export interface GrantExpectation {
+  readonly deviceKey: KeyObject;
+  readonly slug: string;
+  readonly sessionId: string;
+  /** SHA-256 of the JWE as sent, base64url. */
+  readonly statementHash: string;
+  readonly hostName: string;
+  /** O and OU of the certificate on the key. */
+  readonly customer: string;
+  readonly role: string;
+  /** The certificate that signed the challenge: the grant's signer must hold the same key. */
+  readonly gateway: Certificate;
+  readonly intermediate: Certificate;
+  /** Pinned. */
+  readonly roots: readonly Certificate[];
+  /** Wall clock corrected by the skew found in the challenge. */
+  readonly now: Date;
+  /** The slice has the confirmation already: its time is of no matter any more. */
+  readonly confirmed?: boolean;
+}
+
+export interface CheckedGrant {
+  readonly grant: Grant;
+  /** SHA-256 of the JWE as received, base64url: what `confirm` names. */
+  readonly hash: string;
+  readonly certificate: Certificate;
+  readonly intermediate: Certificate;
+  readonly trustRoots: readonly Certificate[];
+}
+
+/**
+ * Decrypts the grant and holds every part against what was asked for, before any part is applied.
+ * @throws KiwiError `grant-invalid`, with the part that is wrong in its detail
+ */
+export async function checkGrant(jwe: string, expected: GrantExpectation): Promise<CheckedGrant> {
+  const opened = await open(jwe, expected.deviceKey);
+  const [signer, issuer] = opened.x5c;
+  if (signer === undefined || issuer === undefined || opened.x5c.length !== 2) refuse('x5c');
+  // The same certificate as the challenge's, whose chain and role are checked already.
+  if (!signer.der.equals(expected.gateway.der)) refuse('signed by another than the challenge');
+  if (!issuer.der.equals(expected.intermediate.der)) refuse('another intermediate');
+  if (!opened.verify(expected.gateway.publicKey)) refuse('signature');
+  const grant = parseMessage(schema, opened.payload, LIMITS.grant, 'grant-invalid');
+
+  if (grant.slug !== expected.slug) refuse('another customer');
+  if (grant.sessionId !== expected.sessionId) refuse('another session');
+  if (grant.statementHash !== expected.statementHash) refuse('another statement');
+  if (!hostNameFits(grant.hostName, expected.hostName)) refuse('another host name');
+  if (expected.confirmed !== true && new Date(grant.confirmBy) <= expected.now) refuse('its time to confirm is over');
+
+  const [leaf, intermediate] = grant.certificate.chain.map((der) => certificateOf(der));
+  if (leaf === undefined || intermediate === undefined) refuse('certificate chain');
+  checkCertificate(leaf, intermediate, grant, expected);
+  const trustRoots = grant.certificate.trustRoots.map((der) => certificateOf(der));
+  // Only roots that are pinned already may enter the system's trust store: a slice cannot add one of its own making.
+  for (const root of trustRoots) {
+    if (!expected.roots.some((pinned) => pinned.der.equals(root.der))) refuse('a trust root that is not pinned');
+  }
+  // A route for everything would send the whole traffic of a private laptop through the customer.
+  for (const cidr of grant.wireguard.allowedCidrs) {
+    if (Number(cidr.split('/')[1]) < 8) refuse('a route that is too wide');
+  }
+  if (!isPemBundle(grant.fleet.serverCa)) refuse("the Fleet server's CA");
+  return { grant, hash: digest(jwe), certificate: leaf, intermediate, trustRoots };
+}
+
+/**
+ * The name asked for, or that with a suffix of four hex digits when another laptop has it. A label has at most 63 characters, so
+ * a long name loses its end to the suffix.
+ */
+function hostNameFits(granted: string, asked: string): boolean {
+  const stem = asked.slice(0, 58).replace(/-+$/, '');
+  return granted === asked || (granted.startsWith(`${stem}-`) && /^[0-9a-f]{4}$/.test(granted.slice(stem.length + 1)));
+}
+
+function checkCertificate(
+  leaf: Certificate,
+  intermediate: Certificate,
+  grant: Grant,
+  expected: GrantExpectation,
+): void {
+  if (!intermediate.der.equals(expected.intermediate.der)) refuse('another intermediate');
+  try {
+    verifyChain({ leaf, intermediate, roots: expected.roots, at: expected.now });
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    throw new KiwiError('grant-invalid', { detail: error.message, cause: error });
+  }
+  if (!leaf.spki.equals(spkiDer(expected.deviceKey))) refuse('certificate for another key');
+  const { cn, o, ou } = leaf.subject;
+  if (cn !== grant.hostName || o !== expected.customer || ou !== expected.role) refuse("the certificate's subject");
+  if (grant.certificate.customer !== expected.customer || grant.certificate.role !== expected.role) {
+    refuse('customer or role');
+  }
+  if (leaf.extendedKeyUsages.length !== 1 || leaf.extendedKeyUsages[0] !== EKU.clientAuth) {
+    refuse('extended key usage');
+  }
+  if (!leaf.sanUris.includes(deviceUri(expected.slug, grant.deviceId))) refuse('device URI');
+  if (leaf.sanDns.some((name) => name !== grant.hostName)) refuse('DNS name');
+  if (leaf.notAfter.getTime() - leaf.notBefore.getTime() > MAX_SPAN_MS) refuse('life of the certificate');
+  const renewAfter = new Date(grant.certificate.renewAfter);
+  if (renewAfter < leaf.notBefore || renewAfter >= leaf.notAfter) refuse('time of renewal');
+}
+
+async function open(jwe: string, deviceKey: KeyObject): Promise<ReturnType<typeof openCompact>> {
+  try {
+    return openCompact((await decryptWith(deviceKey, jwe, TYP.grantEncrypted)).toString('utf8'), TYP.grant);
+  } catch (error) {
+    if (!(error instanceof JoseError)) throw error;
+    throw new KiwiError('grant-invalid', { detail: error.message, cause: error });
+  }
+}
+
+function certificateOf(der: string): Certificate {
+  try {
+    return parseCertificate(Buffer.from(der, 'base64url'));
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new KiwiError('grant-invalid', { detail: 'a certificate cannot be read', cause: error });
+  }
+}
+
+function isPemBundle(pem: string): boolean {
+  try {
+    return parsePemBundle(pem).length > 0;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return false;
+  }
+}
+
+function refuse(detail: string): never {
+  throw new KiwiError('grant-invalid', { detail });
+}

@@ -1,0 +1,76 @@
+import { sha256 } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import { ChainError, verifyChain } from '../../pki/chain.ts';
+import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
+import { challenge as schema, type Challenge } from '../../protocol/challenge.ts';
+import { CLOCK_WINDOW_MS, LIMITS, TYP } from '../../protocol/common.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { sessionCode } from '../../protocol/session-code.ts';
+
+export interface OpenedChallenge {
+  readonly challenge: Challenge;
+  /** SHA-256 of the compact JWS. */
+  readonly hash: Buffer;
+  /** The customer's intermediate: issuer of the certificate on the key and of the gateway's. */
+  readonly intermediate: Certificate;
+  /** The pinned root that ended the chain. */
+  readonly root: Certificate;
+  /** The gateway's certificate: the grant must be signed by the same key. */
+  readonly gateway: Certificate;
+  /** Six digits, also shown by the operator's session listing. */
+  readonly code: string;
+  /** Server's clock minus ours, milliseconds. */
+  readonly skewMs: number;
+}
+
+/**
+ * The laptop's check that the other side is the customer's slice: the challenge is signed by a certificate with the gateway's
+ * role, issued by **the issuer of the certificate on the inserted key**, under a pinned root; it answers this very hello, for
+ * the slug that the key's certificate names. TLS plays no part in it: a proxy that opens TLS gains nothing.
+ *
+ * @param input.now wall clock when the challenge came, milliseconds
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
+ */
+export function openChallenge(input: {
+  jws: string;
+  helloBytes: Uint8Array;
+  slug: string;
+  keyCertificate: Certificate;
+  roots: readonly Certificate[];
+  now: number;
+}): OpenedChallenge {
+  const { payload, gateway, intermediate } = openGatewaySigned(input.jws, TYP.challenge);
+  const challenge = parseMessage(schema, payload, LIMITS.challenge, 'slice-not-proven');
+
+  const serverTime = new Date(challenge.serverTime);
+  const root = checkGateway({ gateway, intermediate, roots: input.roots, at: serverTime });
+  const { keyCertificate } = input;
+  if (!keyCertificate.issuerDer.equals(intermediate.subjectDer) || !keyCertificate.isSignedBy(intermediate)) {
+    refuse('another issuer than that of the key');
+  }
+  const helloHash = sha256(input.helloBytes);
+  if (challenge.helloHash !== helloHash.toString('base64url')) refuse('answers another hello');
+  if (challenge.customer.slug !== input.slug) refuse('another customer');
+
+  // Before the dates of the key's certificate, which look wrong by a clock that is: nobody needs a new key then.
+  const skewMs = serverTime.getTime() - input.now;
+  if (Math.abs(skewMs) > CLOCK_WINDOW_MS) {
+    throw new KiwiError('clock-skew', {
+      detail: `the slice's clock is ${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} ours`,
+    });
+  }
+  try {
+    verifyChain({ leaf: keyCertificate, intermediate, roots: input.roots, at: serverTime });
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    throw new KiwiError('key-certificate-invalid', { detail: error.message, cause: error });
+  }
+  if (new Date(challenge.expiresAt) <= serverTime) refuse('expired when it was made');
+  const hash = sha256(input.jws);
+  return { challenge, hash, intermediate, root, gateway, code: sessionCode(helloHash, hash), skewMs };
+}
+
+function refuse(detail: string): never {
+  throw new KiwiError('slice-not-proven', { detail });
+}

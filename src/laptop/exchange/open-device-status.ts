@@ -1,0 +1,39 @@
+import { digest } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
+import { deviceStatus, type DeviceStatus } from '../../protocol/device-messages.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+
+/** The customer's slice as it proved itself at the enrollment: the only one that is believed afterwards. */
+export interface SliceAuthority {
+  /** The customer's intermediate. */
+  readonly intermediate: Certificate;
+  /** Pinned. */
+  readonly roots: readonly Certificate[];
+}
+
+/**
+ * The slice's answer to a device message, proven as its challenge was: signed by a certificate with the gateway's role under the very
+ * intermediate of the enrollment and a pinned root, for this very request. A proxy that opens TLS can neither make nor replay one.
+ *
+ * @param request the body as sent
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`
+ */
+export function openDeviceStatus(
+  answer: string,
+  asked: { readonly request: string; readonly deviceId: string; readonly slice: SliceAuthority },
+): DeviceStatus {
+  const { payload, gateway, intermediate } = openGatewaySigned(answer, TYP.deviceStatus);
+  if (!intermediate.der.equals(asked.slice.intermediate.der)) refuse('another slice than that of the enrollment');
+  const status = parseMessage(deviceStatus, payload, LIMITS.deviceStatus, 'slice-not-proven');
+  checkGateway({ gateway, ...asked.slice, at: new Date(status.serverTime) });
+  if (status.requestHash !== digest(asked.request)) refuse('answers another request');
+  if (status.deviceId !== asked.deviceId) refuse('another device');
+  return status;
+}
+
+function refuse(detail: string): never {
+  throw new KiwiError('slice-not-proven', { detail });
+}

@@ -1,0 +1,32 @@
+import type { KeyObject } from 'node:crypto';
+
+import { signCompact } from '../../pki/jws.ts';
+import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
+import { keySigner } from '../../pki/signer.ts';
+import { PROTOCOL, TYP } from '../../protocol/common.ts';
+import type { Confirm, Leave, StatusRequest } from '../../protocol/device-messages.ts';
+
+type Said<M> = Omit<M, 'protocol' | 'deviceId' | 'timestamp'>;
+interface Messages {
+  readonly confirm: Said<Confirm>;
+  readonly status: Said<StatusRequest>;
+  readonly leave: Said<Leave>;
+}
+export type DeviceVerb = keyof Messages;
+
+/** A message of this device, signed by its key: a compact JWS, as it is sent. */
+export function signDeviceMessage<V extends DeviceVerb>(
+  device: { readonly deviceId: string; readonly key: KeyObject },
+  verb: V,
+  message: Messages[V],
+  now: number,
+): Promise<string> {
+  const { deviceId, key } = device;
+  const timestamp = new Date(now).toISOString();
+  return signCompact({
+    typ: TYP[verb],
+    kid: jwkThumbprint(publicJwk(key)),
+    signer: keySigner(key),
+    payload: JSON.stringify({ protocol: PROTOCOL, deviceId, ...message, timestamp }),
+  });
+}

@@ -1,0 +1,20 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import type { Platform } from '../system/platform.ts';
+import type { SliceAuthority } from './open-device-status.ts';
+
+/**
+ * Whom an enrolled laptop believes: the intermediate that issued its certificate, under a pinned root. Where none is pinned any more
+ * (the package went first), under the roots of its enrollment.
+ *
+ * @throws KiwiError `state-damaged` when the certificate is gone
+ */
+export async function sliceAuthority(
+  platform: Platform,
+  slug: string,
+  pinnedRoots: readonly Certificate[],
+): Promise<SliceAuthority> {
+  const stored = await platform.certificates.load(slug);
+  if (stored === undefined) throw new KiwiError('state-damaged', { detail: 'the device certificate is gone' });
+  return { intermediate: stored.intermediate, roots: pinnedRoots.length > 0 ? pinnedRoots : stored.roots };
+}

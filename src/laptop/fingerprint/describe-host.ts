@@ -1,0 +1,61 @@
+import { KiwiError } from '../../core/errors.ts';
+import { sha256 } from '../../core/bytes.ts';
+import { statement, type Statement } from '../../protocol/statement.ts';
+import type { HardwareReader } from '../system/hardware-reader.ts';
+import { normaliseComponent } from './normalise.ts';
+
+export type HostDescription = Statement['host'];
+
+/** How the laptop is named in registry and Fleet. @throws KiwiError `unsupported-system` for an architecture without an agent */
+export async function describeHost(reader: HardwareReader): Promise<HostDescription> {
+  const [hardware, system] = await Promise.all([reader.readHardware(), reader.readSystem()]);
+  if (system.arch !== 'x64' && system.arch !== 'arm64') {
+    throw new KiwiError('unsupported-system', { detail: `processor architecture ${system.arch}` });
+  }
+  // Some firmware writes 128 bits that are no RFC 9562 UUID: good for the fingerprint, not for the message's field.
+  const uuid = statement.shape.host.shape.uuid.safeParse(normaliseComponent('uuid', hardware.uuid ?? '')).data;
+  const serial = plainText(hardware.systemSerial);
+  const usableSerial = normaliseComponent('system-serial', serial ?? '') === undefined ? undefined : serial;
+  const model = plainText(system.model);
+  return statement.shape.host.parse({
+    name: hostLabel(system.hostName, hardware.uuid ?? hardware.systemSerial ?? ''),
+    os: system.os,
+    osVersion: plainText(system.osVersion) ?? system.os,
+    arch: system.arch,
+    ...(usableSerial === undefined ? {} : { serial: usableSerial }),
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(model === undefined ? {} : { model }),
+  });
+}
+
+/** Names that say nothing about whose laptop it is. */
+const GENERIC_NAMES: ReadonlySet<string> = new Set(['', 'localhost', 'localhost4', 'localhost6', 'unknown']);
+
+/**
+ * A host name as a DNS label: its first label, transliterated where Unicode knows how, the rest as '-'. A laptop without a
+ * name of its own gets `laptop-` and four hex digits of its hardware.
+ */
+export function hostLabel(name: string, hardware: string): string {
+  const first = name.trim().split('.')[0] ?? '';
+  const label = first
+    .normalize('NFKD')
+    .replace(/\p{Mn}/gu, '')
+    .replaceAll('ß', 'ss')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '');
+  return GENERIC_NAMES.has(label) ? `laptop-${sha256(hardware).toString('hex').slice(0, 4)}` : label;
+}
+
+/** Printable text of at most 100 characters, or undefined. */
+function plainText(raw: string | undefined): string | undefined {
+  const text = raw
+    ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 100)
+    .toWellFormed()
+    .trim();
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,53 @@
+import type { ComponentKind } from '../../protocol/fingerprint.ts';
+import { isPlaceholderSerial, isPlaceholderUuid } from './placeholder.ts';
+
+const MAX_LENGTH = 128;
+
+/**
+ * The one form of a component's value: NFC, lower case, no control characters, single spaces; undefined when it says nothing.
+ * Firmware updates change case and padding of the same number, so both must not matter.
+ */
+export function normaliseComponent(kind: ComponentKind, raw: string): string | undefined {
+  const value = tidy(raw);
+  switch (kind) {
+    case 'uuid':
+      return normaliseUuid(value);
+    case 'mac':
+      return normaliseMac(value);
+    case 'tpm-ek':
+      return /^[0-9a-f]{64}$/.test(value) ? value : undefined;
+    case 'cpu':
+      return value === '' || isPlaceholderSerial(value) ? undefined : value;
+    case 'system-serial':
+    case 'board-serial':
+    case 'chassis-serial':
+    case 'disk':
+      return isPlaceholderSerial(value) ? undefined : value;
+  }
+}
+
+function tidy(raw: string): string {
+  return raw
+    .normalize('NFC')
+    .replace(/[\p{Cc}\p{Cf}\uFFFD]/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .toLowerCase()
+    .slice(0, MAX_LENGTH)
+    .trim();
+}
+
+function normaliseUuid(value: string): string | undefined {
+  const hex = value.replace(/[{}\s-]/g, '');
+  if (!/^[0-9a-f]{32}$/.test(hex)) return undefined;
+  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return isPlaceholderUuid(uuid) ? undefined : uuid;
+}
+
+/** Locally administered and group addresses are made up by software. */
+function normaliseMac(value: string): string | undefined {
+  const hex = value.replace(/[:.\s-]/g, '');
+  if (!/^[0-9a-f]{12}$/.test(hex) || /^(.)\1*$/.test(hex)) return undefined;
+  if ((Number.parseInt(hex.slice(0, 2), 16) & 0b11) !== 0) return undefined;
+  return hex.replace(/(..)(?=.)/g, '$1:');
+}

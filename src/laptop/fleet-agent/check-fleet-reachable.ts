@@ -1,0 +1,61 @@
+import { Agent, request } from 'undici';
+
+import { KiwiError } from '../../core/errors.ts';
+
+export interface FleetServer {
+  readonly url: string;
+  /** PEM: the only root under which the server is believed, as the agent will do. */
+  readonly serverCa: string;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * The gate before the agent is installed: what it would need in a moment is there. TLS is verified with the grant's root
+ * alone, orbit's plane answers its ping, and osquery's plane has an enroll endpoint (which refuses our empty request).
+ *
+ * @throws KiwiError `fleet-tls`, `fleet-unreachable`
+ */
+export async function checkFleetReachable(server: FleetServer, signal?: AbortSignal): Promise<void> {
+  const agent = new Agent({ connect: { ca: server.serverCa, timeout: TIMEOUT_MS } });
+  const ask = async (method: 'HEAD' | 'POST', path: string): Promise<number> => {
+    const answer = await request(new URL(path, server.url), {
+      method,
+      dispatcher: agent,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      ...(method === 'POST' ? { headers: { 'content-type': 'application/json' }, body: '{}' } : {}),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    await answer.body.dump();
+    return answer.statusCode;
+  };
+  try {
+    const ping = await ask('HEAD', '/api/fleet/orbit/ping');
+    if (ping !== 200) throw unreachable(`orbit's ping answers HTTP ${ping}`);
+    const enroll = await ask('POST', '/api/v1/osquery/enroll');
+    if (enroll < 400 || enroll === 404 || enroll >= 500) throw unreachable(`osquery's enroll answers HTTP ${enroll}`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof KiwiError) throw error;
+    throw isTlsError(error)
+      ? new KiwiError('fleet-tls', { detail: reason(error), cause: error })
+      : new KiwiError('fleet-unreachable', { detail: `${server.url}: ${reason(error)}`, cause: error });
+  } finally {
+    await agent.destroy();
+  }
+}
+
+function unreachable(detail: string): KiwiError {
+  return new KiwiError('fleet-unreachable', { detail });
+}
+
+/** Node's names for a server that does not prove itself; none of them is a matter of the network. */
+function isTlsError(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_OSSL_|INVALID_CA|PATH_LENGTH_)/.test(code);
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

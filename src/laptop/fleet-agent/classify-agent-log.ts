@@ -1,0 +1,89 @@
+import type { ErrorCode } from '../../core/error-codes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { AgentStatus } from '../system/fleet-agent.ts';
+
+/** Reasons that waiting does not mend: the server has answered, and it was a no. */
+const FINAL: ReadonlySet<ErrorCode> = new Set(['fleet-refused', 'fleet-half-enrolled', 'fleet-tls']);
+
+/** A "no" that is followed by success within this time was none: osquery tries again when the tunnel hiccups. */
+const PATIENCE_MS = 5000;
+
+/** Tells when there is no use in waiting for green any longer: a final reason that has stayed for a while. */
+export class FinalReason {
+  #since: number | undefined;
+
+  /** @param now monotonic, milliseconds */
+  hasSettled(reason: KiwiError, now: number): boolean {
+    if (!FINAL.has(reason.code)) {
+      this.#since = undefined;
+      return false;
+    }
+    this.#since ??= now;
+    return now - this.#since >= PATIENCE_MS;
+  }
+}
+
+interface Sign {
+  readonly pattern: RegExp;
+  readonly says: (status: AgentStatus) => KiwiError;
+}
+
+/** What orbit and osqueryd write into the journal when the way to green ends there; the first that fits a line decides. */
+const SIGNS: readonly Sign[] = [
+  {
+    pattern: /END_USER_AUTH_REQUIRED|end user authentication required/i,
+    says: () =>
+      new KiwiError('fleet-refused', {
+        detail: 'Fleet demands that the user signs in before a laptop enrolls',
+        hint: 'Tell your operator: end user authentication is switched on in Fleet and must be off for this team.',
+      }),
+  },
+  {
+    pattern: /x509:|certificate verify failed|certificate signed by unknown authority|tls: failed to verify/i,
+    says: (status) =>
+      status.orbitEnrolled
+        ? new KiwiError('fleet-half-enrolled', { detail: 'osquery does not believe the Fleet server' })
+        : new KiwiError('fleet-tls', { detail: 'the agent does not believe the Fleet server' }),
+  },
+  {
+    // osqueryd's own enrollment, before the general 401: orbit may be enrolled for long.
+    pattern: /Failed enrollment request|node_invalid|No node key returned/i,
+    says: (status) =>
+      new KiwiError(status.orbitEnrolled ? 'fleet-half-enrolled' : 'fleet-refused', {
+        detail: 'Fleet refuses the enrollment of osquery',
+      }),
+  },
+  {
+    pattern:
+      /(?:HTTP|status)(?: code)?:? 401\b|unauthenticated|Authentication failed|invalid enroll secret|orbit node key enroll failed/i,
+    says: (status) =>
+      new KiwiError(status.orbitEnrolled ? 'fleet-half-enrolled' : 'fleet-refused', {
+        detail: 'Fleet answers 401 to the agent',
+      }),
+  },
+  {
+    pattern: /hardware UUID is empty/i,
+    says: () => new KiwiError('agent-not-running', { detail: 'the agent finds no hardware UUID' }),
+  },
+  {
+    pattern: /no such host|connection refused|i\/o timeout|network is unreachable|no route to host|deadline exceeded/i,
+    says: () => new KiwiError('fleet-unreachable', { detail: 'the agent does not reach the Fleet server' }),
+  },
+];
+
+/**
+ * Why a laptop does not become green, from what the agent wrote since its installation and its state. Only the classes of
+ * failure leave this function, never lines of the log.
+ */
+export function classifyAgentLog(log: string, status: AgentStatus): KiwiError {
+  // From the end: what was said last is true now, and a first try before the tunnel was up is not.
+  for (const line of log.split('\n').reverse()) {
+    for (const { pattern, says } of SIGNS) if (pattern.test(line)) return says(status);
+  }
+  if (!status.running) return new KiwiError('agent-not-running');
+  return new KiwiError('fleet-not-green', {
+    detail: status.orbitEnrolled
+      ? 'orbit is enrolled; nothing in the log says why osquery is not'
+      : 'orbit has not enrolled',
+  });
+}

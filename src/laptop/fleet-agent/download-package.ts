@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+
+import { request, type Dispatcher } from 'undici';
+
+import { KiwiError } from '../../core/errors.ts';
+
+export interface DownloadRequest {
+  readonly url: string;
+  /** SHA-256, base64url, as the grant says it. */
+  readonly sha256: string;
+  /** Bytes, as the grant says it; not one more is written. */
+  readonly size: number;
+  /** A file that does not exist yet, in a folder that only root can write to. */
+  readonly file: string;
+  readonly dispatcher?: Dispatcher;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** No progress for this long is a broken connection. */
+const STALL_MS = 20_000;
+
+/**
+ * Downloads the agent's package and checks it while it comes in: a file with another hash never exists under that name
+ * after this returns or throws.
+ *
+ * @throws KiwiError `package-hash-mismatch` for other bytes than the grant promised, `gateway-unreachable` when there are none
+ */
+export async function downloadPackage(download: DownloadRequest): Promise<void> {
+  const { file, size, sha256, signal } = download;
+  const body = await open(
+    file,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
+  try {
+    const hash = createHash('sha256');
+    let length = 0;
+    for await (const chunk of await start(download)) {
+      length += chunk.length;
+      if (length > size) throw mismatch(`more than the promised ${size} bytes`);
+      hash.update(chunk);
+      await body.writeFile(chunk);
+    }
+    if (length !== size) throw mismatch(`${length} bytes instead of ${size}`);
+    const actual = hash.digest('base64url');
+    if (actual !== sha256) throw mismatch(`SHA-256 ${actual} instead of ${sha256}`);
+    await body.sync();
+  } catch (error) {
+    await rm(file, { force: true });
+    signal?.throwIfAborted();
+    throw error instanceof KiwiError || isDiskError(error) ? error : unreachable(download, error);
+  } finally {
+    await body.close();
+  }
+}
+
+/** Redirects are not followed: the grant names the place. */
+async function start({ url, dispatcher, signal }: DownloadRequest): Promise<AsyncIterable<Buffer>> {
+  const answer = await request(url, {
+    headersTimeout: STALL_MS,
+    bodyTimeout: STALL_MS,
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (answer.statusCode === 200) return answer.body as AsyncIterable<Buffer>;
+  // Destroyed without a listener it would end the program: undici tells an abort as an error of the body.
+  answer.body.on('error', () => undefined).destroy();
+  throw new KiwiError('gateway-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
+}
+
+function mismatch(detail: string): KiwiError {
+  return new KiwiError('package-hash-mismatch', { detail });
+}
+
+function unreachable({ url }: DownloadRequest, cause: unknown): KiwiError {
+  const why = cause instanceof Error ? cause.message : 'unknown';
+  return new KiwiError('gateway-unreachable', { detail: `GET ${url}: ${why}`, cause });
+}
+
+/** A full or read-only disk is named so by toKiwiError. */
+function isDiskError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(String(error.code));
+}

@@ -1,0 +1,36 @@
+import type { AgentSettings } from '../system/fleet-agent.ts';
+
+/** What stands for the secret after both planes have enrolled: says itself why it is there. */
+export const DUMMY_SECRET = 'removed-after-enrollment';
+
+/**
+ * `enroll.env`, an EnvironmentFile of systemd.exec(5). It holds the enroll secret. A value of other than plain
+ * characters stands in double quotes, in which systemd unescapes `\`, `"`, `$` and the backtick; a line break is refused.
+ */
+export function renderAgentEnvironment(settings: AgentSettings, certificateFile: string): string {
+  const values: readonly [string, string][] = [
+    ['ORBIT_FLEET_URL', settings.url],
+    ['ORBIT_ENROLL_SECRET', settings.enrollSecret],
+    ['ORBIT_FLEET_CERTIFICATE', certificateFile],
+    ['ORBIT_ENABLE_SCRIPTS', String(settings.enableScripts)],
+    ['ORBIT_DISABLE_UPDATES', String(settings.disableUpdates)],
+  ];
+  return values.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
+}
+
+/** The drop-in of `orbit.service`: where the settings are, and that the tunnel comes first. */
+export function renderAgentDropIn(environmentFile: string, startAfter: string | undefined): string {
+  const order = startAfter === undefined ? [] : ['[Unit]', `Wants=${startAfter}`, `After=${startAfter}`, ''];
+  return [...order, '[Service]', `EnvironmentFile=${environmentFile}`, ''].join('\n');
+}
+
+/** The same settings with the dummy in the secret's place. */
+export function withoutSecret(environment: string): string {
+  return environment.replace(/^ORBIT_ENROLL_SECRET=.*$/m, `ORBIT_ENROLL_SECRET=${quoted(DUMMY_SECRET)}`);
+}
+
+function quoted(value: string): string {
+  if (/\p{Cc}/u.test(value)) throw new TypeError('a control character in a setting');
+  if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(value)) return value;
+  return `"${value.replace(/[\\"$`]/g, (character) => `\\${character}`)}"`;
+}

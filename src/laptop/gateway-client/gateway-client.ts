@@ -1,0 +1,214 @@
+import { isUtf8 } from 'node:buffer';
+import { randomBytes, type KeyObject } from 'node:crypto';
+
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
+
+import { base64url } from '../../core/bytes.ts';
+import { systemClock, type Clock } from '../../core/clock.ts';
+import { isErrorCode } from '../../core/error-codes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { LIMITS, MEDIA } from '../../protocol/common.ts';
+import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
+import { publicError } from '../../protocol/error.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { openDeviceStatus, type SliceAuthority } from '../exchange/open-device-status.ts';
+import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
+import { transportError } from './transport-error.ts';
+
+export interface GatewayClientOptions {
+  /** https://host[:port], from the certificate on the key. */
+  readonly gatewayUrl: string;
+  /** PEM bundle of the system's trust store. TLS is for privacy here; the proof is in the messages. */
+  readonly systemCa: string;
+  readonly clock?: Clock;
+  /** How often a request that got no answer is sent again, byte for byte. */
+  readonly retries?: number;
+  /** How long one try may take altogether, milliseconds. */
+  readonly deadlineMs?: number;
+}
+
+/** Waits between tries of one request, milliseconds. */
+const BACKOFF_MS = [500, 1500, 4000];
+const TIMEOUT_MS = 30_000;
+/** An answer that comes a byte at a time never is silent; the largest one passes a slow modem in this time. */
+const DEADLINE_MS = 90_000;
+
+/**
+ * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so a lost
+ * reply is met by sending them again. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
+ *
+ * All methods throw KiwiError: the gateway's own code where it refuses, `gateway-*` where it does not answer properly.
+ */
+export class GatewayClient {
+  readonly #base: URL;
+  readonly #dispatcher: Dispatcher;
+  readonly #clock: Clock;
+  readonly #retries: number;
+  readonly #deadlineMs: number;
+
+  constructor(options: GatewayClientOptions) {
+    this.#base = new URL(options.gatewayUrl);
+    if (this.#base.protocol !== 'https:') throw new TypeError('the gateway URL is not https');
+    this.#clock = options.clock ?? systemClock;
+    this.#retries = options.retries ?? BACKOFF_MS.length;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    const connect = { ca: options.systemCa, timeout: 10_000 };
+    const proxied = ['HTTPS_PROXY', 'https_proxy'].some((name) => process.env[name]);
+    this.#dispatcher = proxied ? new EnvHttpProxyAgent({ connect, requestTls: connect }) : new Agent({ connect });
+  }
+
+  /** For downloads from the gateway under the same trust. Closed with this client. */
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
+  }
+
+  /** @param body the bytes of the hello @returns the challenge: a compact JWS */
+  async hello(body: Uint8Array, signal?: AbortSignal): Promise<string> {
+    return this.#exchange(
+      {
+        method: 'POST',
+        path: '/v1/enrollments',
+        body,
+        type: MEDIA.json,
+        accept: MEDIA.jose,
+        maxBytes: LIMITS.challenge,
+      },
+      signal,
+    );
+  }
+
+  /** @param jwe the statement @returns the grant: a compact JWE */
+  async statement(sessionId: string, jwe: string, signal?: AbortSignal): Promise<string> {
+    const path = `/v1/enrollments/${sessionId}/statement`;
+    return this.#exchange(
+      { method: 'PUT', path, body: jwe, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.grant },
+      signal,
+    );
+  }
+
+  async confirm(
+    device: DeviceIdentity,
+    message: Omit<Confirm, 'protocol' | 'deviceId' | 'timestamp'>,
+    signal?: AbortSignal,
+  ): Promise<DeviceStatus> {
+    return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#clock.now()), signal);
+  }
+
+  /** Asks what the slice knows of this device; changes nothing of it. */
+  async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
+    const nonce = base64url(randomBytes(16));
+    const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
+    return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#clock.now()), signal);
+  }
+
+  /** Ends this device at the slice. Safe to repeat. */
+  async leave(device: DeviceIdentity, reason: Leave['reason'], signal?: AbortSignal): Promise<DeviceStatus> {
+    return this.tell(device, 'leave', await signDeviceMessage(device, 'leave', { reason }, this.#clock.now()), signal);
+  }
+
+  /**
+   * Sends a message that was signed before, as it is. @returns the answer, proven
+   * @throws KiwiError `slice-not-proven` when the answer is not the slice's
+   */
+  async tell(device: KnownDevice, verb: DeviceVerb, request: string, signal?: AbortSignal): Promise<DeviceStatus> {
+    const path = `/v1/devices/${device.deviceId}/${verb}`;
+    const answer = await this.#exchange(
+      { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.deviceStatus },
+      signal,
+    );
+    return openDeviceStatus(answer, { request, deviceId: device.deviceId, slice: device.slice });
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(exchange, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const failure = error instanceof KiwiError ? error : transportError(error);
+        const backoff = BACKOFF_MS[attempt];
+        if (!failure.retryable || attempt >= this.#retries || backoff === undefined) throw failure;
+        await this.#clock.sleep(backoff, signal);
+      }
+    }
+  }
+
+  async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<string> {
+    const deadline = AbortSignal.timeout(this.#deadlineMs);
+    const response = await request(new URL(path, this.#base), {
+      method,
+      dispatcher: this.#dispatcher,
+      headers: { 'content-type': type, accept: `${accept}, ${MEDIA.json}` },
+      body: typeof body === 'string' ? body : Buffer.from(body),
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+    });
+    const granted = response.statusCode >= 200 && response.statusCode < 300;
+    const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);
+    if (!granted) {
+      // An ingress before a gateway that is being restarted answers with a page of its own.
+      const ours = mediaType(response.headers['content-type']) === MEDIA.json;
+      if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
+        throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
+      }
+      throw refusal(response.statusCode, text);
+    }
+    // A sign-in page says 200 too. Taken for a challenge it would look like an attack.
+    const given = mediaType(response.headers['content-type']);
+    if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
+    return text;
+  }
+}
+
+/** The media type without its parameters, in lower case. */
+function mediaType(header: string | string[] | undefined): string {
+  return String(header).split(';')[0]?.trim().toLowerCase() ?? '';
+}
+
+/** One request and what its answer has to be. */
+interface Exchange {
+  readonly method: 'POST' | 'PUT';
+  readonly path: string;
+  readonly body: Uint8Array | string;
+  readonly type: string;
+  readonly accept: string;
+  readonly maxBytes: number;
+}
+
+/** A device of ours, and whose word about it counts. */
+export interface KnownDevice {
+  readonly deviceId: string;
+  readonly slice: SliceAuthority;
+}
+export interface DeviceIdentity extends KnownDevice {
+  readonly key: KeyObject;
+}
+
+/** The gateway's refusal as an error of ours; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
+function refusal(status: number, text: string): KiwiError {
+  // Its message and hint are those of the same table as ours, so that only the code is taken.
+  const { code, requestId, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
+  if (!isErrorCode(code)) {
+    return new KiwiError('gateway-answer-invalid', { detail: `HTTP ${status}: ${code}`, requestId });
+  }
+  return new KiwiError(code, { requestId, retryable });
+}
+
+async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) throw new KiwiError('gateway-answer-invalid', { detail: `more than ${maxBytes} bytes` });
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes)) throw new KiwiError('gateway-answer-invalid', { detail: 'not UTF-8' });
+  return bytes.toString('utf8');
+}

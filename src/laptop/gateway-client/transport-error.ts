@@ -1,0 +1,45 @@
+import { KiwiError } from '../../core/errors.ts';
+
+/** OpenSSL's and Node's codes for a certificate whose dates do not fit our clock. */
+const DATES = new Set(['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']);
+
+const CERTIFICATE = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REVOKED',
+  'CERT_REJECTED',
+  'CERT_UNTRUSTED',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'HOSTNAME_MISMATCH',
+]);
+
+/**
+ * What a failed connection means for the person, by the system's error code.
+ * A TLS failure is not retried: the same network would fail again.
+ */
+export function transportError(thrown: unknown): KiwiError {
+  const code = codeOf(thrown);
+  const detail = code ?? (thrown instanceof Error ? thrown.message : 'unknown');
+  if (
+    code !== undefined &&
+    (CERTIFICATE.has(code) || DATES.has(code) || code.startsWith('ERR_SSL') || code === 'EPROTO')
+  ) {
+    return new KiwiError('gateway-tls', { detail, cause: thrown, retryable: false });
+  }
+  return new KiwiError('gateway-unreachable', { detail, cause: thrown });
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if ('code' in error && typeof error.code === 'string') return error.code;
+  }
+  return undefined;
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../../core/clock.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { Fingerprint } from '../../protocol/fingerprint.ts';
+import { sliceAuthority } from '../exchange/slice-authority.ts';
+import { collectFingerprint } from '../fingerprint/collect-fingerprint.ts';
+import { GatewayClient } from '../gateway-client/gateway-client.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
+import type { Platform } from '../system/platform.ts';
+
+const PATIENCE_MS = 10_000;
+
+/**
+ * Asks the slice about this laptop, once, telling it on what hardware the device key is used.
+ * @throws KiwiError `not-enrolled` without a device, and why there was no answer that counts
+ */
+export async function askSlice(
+  platform: Platform,
+  clock: Clock,
+  record: EnrollmentRecord,
+  pinnedRoots: readonly Certificate[],
+): Promise<DeviceStatus> {
+  const { device, slug, gatewayUrl } = record;
+  const key = await platform.certificates.loadDeviceKey(slug);
+  if (device === undefined || key === undefined) throw new KiwiError('not-enrolled');
+  const slice = await sliceAuthority(platform, slug, pinnedRoots);
+  const systemCa = (await platform.trust.systemCaBundle()) ?? '';
+  const hardware = await currentHardware(platform, device.fingerprintSalt);
+  const client = new GatewayClient({ gatewayUrl, systemCa, clock, retries: 0 });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    return await client.status({ deviceId: device.deviceId, key, slice }, hardware, signal);
+  } catch (thrown) {
+    throw signal.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
+  } finally {
+    await client.close();
+  }
+}
+
+/** The fingerprint of the hardware that we run on now; undefined when it cannot be told (no salt in an old record, hardware that is too silent). */
+export async function currentHardware(platform: Platform, salt: string | undefined): Promise<Fingerprint | undefined> {
+  if (salt === undefined) return undefined;
+  return collectFingerprint(platform.hardware, Buffer.from(salt, 'base64url')).catch(() => undefined);
+}

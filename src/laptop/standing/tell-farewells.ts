@@ -1,0 +1,53 @@
+import type { Clock } from '../../core/clock.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { parseCertificate } from '../../pki/certificate.ts';
+import { GatewayClient } from '../gateway-client/gateway-client.ts';
+import { FarewellFile, type Farewell } from '../state/farewell.ts';
+import type { Platform } from '../system/platform.ts';
+
+export interface FarewellOutcome {
+  readonly customer: string;
+  readonly deviceId: string;
+  /** Why it could not be told, and waits on; absent when the slice has said, signed, that the device has ended. */
+  readonly error?: KiwiError;
+}
+
+/** How long one slice may take, in all. */
+const PATIENCE_MS = 20_000;
+
+/** Tells the slices what waits to be told, and forgets what was told. Never throws for want of an answer. */
+export async function tellFarewells(platform: Platform, clock: Clock): Promise<FarewellOutcome[]> {
+  const file = new FarewellFile(platform.stateFolder);
+  const outcomes = await Promise.all(
+    (await file.load()).map(async (farewell): Promise<FarewellOutcome> => {
+      const { customer, deviceId } = farewell;
+      const error = await tellFarewell(farewell, platform, clock);
+      return { customer, deviceId, ...(error === undefined ? {} : { error }) };
+    }),
+  );
+  for (const { deviceId, error } of outcomes) if (error === undefined) await file.forget(deviceId);
+  return outcomes;
+}
+
+/** @returns why it could not be told; undefined when the slice has said that the device has ended */
+export async function tellFarewell(
+  farewell: Farewell,
+  platform: Platform,
+  clock: Clock,
+): Promise<KiwiError | undefined> {
+  const { gatewayUrl, deviceId, leave, intermediate, roots } = farewell;
+  const systemCa = (await platform.trust.systemCaBundle()) ?? '';
+  const client = new GatewayClient({ gatewayUrl, systemCa, clock });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    const slice = { intermediate: parseCertificate(intermediate), roots: roots.map((pem) => parseCertificate(pem)) };
+    const { state } = await client.tell({ deviceId, slice }, 'leave', leave, signal);
+    return state === 'ended'
+      ? undefined
+      : new KiwiError('gateway-answer-invalid', { detail: `the device is ${state}` });
+  } catch (thrown) {
+    return signal.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,72 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { readCappedFile } from '../../core/read-capped-file.ts';
+import { slug, text, timestamp, uuid } from '../../protocol/common.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * What this laptop still has to tell a slice: that its device ends. The message is signed already and does not age, so neither the
+ * device key nor anything else of the enrollment has to stay for it. No secret is in it: it ends what is to be ended.
+ */
+const farewell = z.strictObject({
+  slug,
+  customer: text(100),
+  gatewayUrl: z.url({ protocol: /^https$/ }).max(500),
+  deviceId: uuid,
+  signedAt: timestamp,
+  /** Compact JWS, as it is sent. */
+  leave: z.string().max(8192),
+  /** PEM: whose answer counts. */
+  intermediate: z.string().max(8192),
+  roots: z.array(z.string().max(8192)).min(1).max(8),
+});
+export type Farewell = z.infer<typeof farewell>;
+
+const schema = z.strictObject({ version: z.literal(1), farewells: z.array(farewell).min(1).max(32) });
+
+/** The farewells that wait: one file, private to root, there only while it has one to tell. */
+export class FarewellFile {
+  readonly #file: string;
+
+  constructor(stateFolder: string) {
+    this.#file = path.join(stateFolder, 'farewell.json');
+  }
+
+  /** @throws KiwiError `state-damaged`, `not-root` */
+  async load(): Promise<Farewell[]> {
+    try {
+      const bytes = await readCappedFile(this.#file, { maxBytes: MAX_BYTES, private: true });
+      return parseMessage(schema, bytes, MAX_BYTES, 'state-damaged').farewells;
+    } catch (error) {
+      if (isMissing(error)) return [];
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
+      throw error;
+    }
+  }
+
+  /** Keeps one, in place of an earlier one of the same device. A file that cannot be read any more has nothing to keep. */
+  async keep(added: Farewell): Promise<void> {
+    const others = (await this.load().catch(() => [])).filter(({ deviceId }) => deviceId !== added.deviceId);
+    await this.#save([...others, added]);
+  }
+
+  /** It was told. The file goes with the last one. */
+  async forget(deviceId: string): Promise<void> {
+    const all = await this.load();
+    const left = all.filter((entry) => entry.deviceId !== deviceId);
+    if (left.length < all.length) await this.#save(left);
+  }
+
+  async #save(farewells: Farewell[]): Promise<void> {
+    if (farewells.length === 0) return removeDurableFile(this.#file);
+    await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+    await writeDurableFile(this.#file, `${JSON.stringify({ version: 1, farewells }, null, 1)}\n`, 0o600);
+  }
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { readCappedFile } from '../../core/read-capped-file.ts';
+import { slug as slugSchema, uuid } from '../../protocol/common.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+
+const MAX_BYTES = 512 * 1024;
+const gatewayUrlSchema = z.url({ protocol: /^https$/ }).max(500);
+
+/**
+ * What this laptop knows of its enrollment: one file, private to root. It holds no key and no PIN. Until the grant is
+ * applied it also holds the exchange with the slice, byte for byte, so that a run that was cut off can go on with it
+ * without a second touch; the grant in it is encrypted to the device key.
+ */
+const schema = z.strictObject({
+  version: z.literal(1),
+  state: z.enum(['enrolling', 'active']),
+  attemptId: z.uuid(),
+  startedAt: z.iso.datetime({ precision: 3 }),
+  slug: z.string().max(32),
+  role: z.string().max(64),
+  customer: z.string().max(100),
+  gatewayUrl: z.string().max(500),
+  yubikeySerial: z.int(),
+  exchange: z
+    .strictObject({
+      /** The certificate on the key, PEM. */
+      keyCertificate: z.string(),
+      /** JSON, as sent. */
+      hello: z.string(),
+      /** Compact JWS, as received. */
+      challenge: z.string(),
+      /** Our clock when it came: what its time is compared with, also by a run that goes on much later. */
+      challengeAt: z.iso.datetime({ precision: 3 }),
+      /** Name of the laptop asked for. */
+      hostName: z.string(),
+      /** Compact JWE, stored before it is sent. */
+      statement: z.string().optional(),
+      /** Compact JWE, as received. */
+      grant: z.string().optional(),
+    })
+    .optional(),
+  device: z
+    .strictObject({
+      deviceId: z.uuid(),
+      hostName: z.string(),
+      address: z.string(),
+      probe: z.string(),
+      fleetUrl: z.string(),
+      /** The customer's: with it the hardware is described again later. */
+      fingerprintSalt: z.string().optional(),
+      /** Set before the confirmation is sent: from then on the device does not end at the slice by itself. */
+      confirmed: z.boolean().default(false),
+      enrolledAt: z.iso.datetime({ precision: 3 }),
+    })
+    .optional(),
+});
+export type EnrollmentRecord = z.infer<typeof schema>;
+
+/** The record's file. Every save is whole: there is never half a record. */
+export class RecordFile {
+  readonly #file: string;
+
+  /** @param stateDir made, private to root, when the first record is saved */
+  constructor(stateDir: string) {
+    this.#file = path.join(stateDir, 'enrollment.json');
+  }
+
+  /** @returns undefined when this laptop is not enrolled @throws KiwiError `state-damaged` */
+  async load(): Promise<EnrollmentRecord | undefined> {
+    try {
+      const text = await readCappedFile(this.#file, { maxBytes: MAX_BYTES, private: true });
+      return parseMessage(schema, text, MAX_BYTES, 'state-damaged');
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
+      throw error;
+    }
+  }
+
+  /**
+   * What can still be told of a record that cannot be read: enough to take an enrollment away by. The slug decides which
+   * files that are, so it is taken only in its exact form.
+   */
+  async salvage(): Promise<EnrollmentRecord | undefined> {
+    const text = await readFile(this.#file, 'utf8').catch(() => '');
+    const named = (name: string): string => new RegExp(`"${name}":\\s*"([^"]*)"`).exec(text)?.[1] ?? '';
+    const slug = slugSchema.safeParse(named('slug'));
+    if (!slug.success) return undefined;
+    // With these two the slice can still be told, if the device key is there.
+    const [deviceId, gatewayUrl] = [uuid.safeParse(named('deviceId')), gatewayUrlSchema.safeParse(named('gatewayUrl'))];
+    const startedAt = new Date(0).toISOString();
+    return {
+      version: 1,
+      state: 'enrolling',
+      attemptId: randomUUID(),
+      startedAt,
+      slug: slug.data,
+      role: '',
+      customer: slug.data,
+      gatewayUrl: gatewayUrl.data ?? '',
+      yubikeySerial: 0,
+      ...(deviceId.success && gatewayUrl.success
+        ? {
+            device: {
+              ...{ deviceId: deviceId.data, confirmed: true, enrolledAt: startedAt },
+              ...{ hostName: '', address: '', probe: '', fleetUrl: '' },
+            },
+          }
+        : {}),
+    };
+  }
+
+  async save(record: EnrollmentRecord): Promise<void> {
+    await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+    await writeDurableFile(this.#file, `${JSON.stringify(record, null, 1)}\n`, 0o600);
+  }
+
+  async remove(): Promise<void> {
+    await removeDurableFile(this.#file);
+  }
+}

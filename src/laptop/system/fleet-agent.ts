@@ -1,0 +1,44 @@
+/** How the Fleet agent is set up, apart from its package, which is the same for everybody. */
+export interface AgentSettings {
+  readonly url: string;
+  /** PEM: the only root under which the agent believes the Fleet server. */
+  readonly serverCa: string;
+  readonly enrollSecret: string;
+  readonly enableScripts: boolean;
+  /** True where the agent cannot reach its update server: it would try for ever. */
+  readonly disableUpdates: boolean;
+  /** The tunnel's unit: the agent starts after it, and brings it along. */
+  readonly startAfter: string | undefined;
+}
+
+export interface AgentStatus {
+  /** Version of the installed package. */
+  readonly version: string | undefined;
+  /** True when the configuration beside the package is ours: an agent without it belongs to somebody else. */
+  readonly configuredByUs: boolean;
+  readonly running: boolean;
+  /** True when orbit has its node key: the first of the two planes. The second shows only in Fleet and in the log. */
+  readonly orbitEnrolled: boolean;
+}
+
+/**
+ * The Fleet agent's package and its configuration on this operating system. Obligations of an implementation:
+ * - `configure` takes the desired state, before or after the installation; the secret is in a file that only root can read.
+ * - `install` takes a file whose hash was checked, waits for a package manager at work, and may be repeated. A package manager that has begun is
+ *   never interrupted: an abort takes effect when it has ended. It throws
+ *   `package-install-failed`, or `unsupported-system` where there is no package manager that it knows.
+ * - `forgetSecret` replaces the secret on disk by a dummy and leaves the agent running.
+ * - `uninstall` takes away package, configuration and the agent's data; repeated, or after half an installation, it still does.
+ *   An agent that somebody else configured is left alone.
+ * - `log` is what the agent said since a moment, newest last; empty where it cannot be read. It may hold nothing secret.
+ */
+export interface FleetAgent {
+  status(): Promise<AgentStatus>;
+  /** The same as in `status`, so cheap that it may be asked twenty times a second. */
+  orbitEnrolled(): Promise<boolean>;
+  configure(settings: AgentSettings): Promise<void>;
+  install(packageFile: string, signal?: AbortSignal): Promise<void>;
+  forgetSecret(): Promise<void>;
+  uninstall(): Promise<void>;
+  log(sinceMs: number): Promise<string>;
+}

@@ -1,0 +1,22 @@
+import type { CertificateStore } from './certificate-store.ts';
+import type { FleetAgent } from './fleet-agent.ts';
+import type { HardwareReader } from './hardware-reader.ts';
+import type { Preflight } from './preflight.ts';
+import type { TrustStore } from './trust-store.ts';
+import type { Tunnel } from './tunnel.ts';
+
+/** Everything of the operating system that an enrollment touches, one interface a thing; `platform/` has one bundle an OS. */
+export interface Platform {
+  readonly preflight: Preflight;
+  readonly hardware: HardwareReader;
+  readonly certificates: CertificateStore;
+  readonly trust: TrustStore;
+  readonly tunnel: Tunnel;
+  readonly agent: FleetAgent;
+  /** Folder of the enrollment's own state; made by whoever first writes to it, 0700. */
+  readonly stateFolder: string;
+  /** PEM: the provider's roots that this laptop believes; put there by the package. */
+  readonly pinnedRootsFile: string;
+  /** Name of the unit that brings the tunnel of a customer up: the agent starts after it. */
+  tunnelUnit(slug: string): string | undefined;
+}

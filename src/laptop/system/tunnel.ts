@@ -1,0 +1,54 @@
+import type { SecretBytes } from '../../core/secret-bytes.ts';
+
+/** The desired state of the tunnel: what the grant says, with our own private key. */
+export interface TunnelConfig {
+  /** Of the customer: the interface is named after it. */
+  readonly slug: string;
+  /** 32 bytes; stays the caller's to clear. */
+  readonly privateKey: SecretBytes;
+  /** IPv4 address of this laptop inside, without a prefix length. */
+  readonly address: string;
+  /** `host:port`, `a.b.c.d:port` or `[v6]:port`, in the order of preference. */
+  readonly endpoints: readonly string[];
+  readonly serverPublicKey: string;
+  readonly presharedKey: string;
+  /** Never a default route: an implementation refuses a prefix length of 0. */
+  readonly allowedCidrs: readonly string[];
+  readonly dns: { readonly servers: readonly string[]; readonly domains: readonly string[] };
+  readonly keepaliveSeconds: number;
+}
+
+export interface TunnelStatus {
+  readonly interface: string;
+  /** False when there is no such interface; the other fields are then zero. */
+  readonly up: boolean;
+  /** True when a restart of the laptop brings it up again. */
+  readonly startsAtBoot: boolean;
+  /** The endpoint in use: a literal address and a port. */
+  readonly endpoint: string | undefined;
+  /** Milliseconds since 1970; undefined when there was none yet. */
+  readonly lastHandshake: number | undefined;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  /** True when names of the customer's domains are asked through the tunnel, and only those. */
+  readonly splitDns: boolean;
+}
+
+/**
+ * The operating system's WireGuard tunnel. Obligations of an implementation:
+ * - `up` takes the desired state and may be repeated; it leaves an equal running tunnel alone. It resolves names itself
+ *   and configures the literal address that answered, so that a dead AAAA record cannot keep the tunnel down. It resolves
+ *   when a handshake was made, and throws `tunnel-no-handshake` when none was made in time (the configuration stays, for
+ *   `down` to take away) or `tunnel-tools-failed`.
+ * - the tunnel comes up again at boot without a login, and never carries the default route or public DNS.
+ * - secrets are in files that only root can read, never in an argument or the environment of a program.
+ * - `down` leaves nothing of ours, may be repeated, and succeeds when there never was a tunnel.
+ * - `status` changes nothing.
+ */
+export interface Tunnel {
+  up(config: TunnelConfig, signal?: AbortSignal): Promise<void>;
+  down(slug: string): Promise<void>;
+  status(slug: string): Promise<TunnelStatus>;
+  /** True when an inside address answers a ping within `timeoutMs`: the tunnel carries data both ways. */
+  probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+}

@@ -1,0 +1,57 @@
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import type { DeviceStatus, EndReason } from '../../protocol/device-messages.ts';
+import { EnrollmentRun, type EnrollmentOptions } from '../enrollment/enrollment-run.ts';
+import { takeAway } from '../enrollment/uninstall.ts';
+import type { PlanEvent } from '../pipeline/run-plan.ts';
+import { askSlice } from '../standing/ask-slice.ts';
+import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
+import { FarewellFile } from '../state/farewell.ts';
+import { inStateFolder } from '../state/in-state-folder.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
+
+/**
+ * Why a laptop takes its enrollment away by itself: an operator let it go, in so many words. Whatever else ended a device may be a
+ * mistake, a theft or a copy's doing, and is only reported: a lost laptop must not lose the agent that could still lock it.
+ */
+const LET_GO: ReadonlySet<EndReason | null> = new Set(['offboarded', 'churn']);
+
+export interface CheckResult {
+  /** What waited to be told to a slice. */
+  readonly farewells: readonly FarewellOutcome[];
+  /** Absent when this laptop is not enrolled. */
+  readonly enrollment?: {
+    readonly record: EnrollmentRecord;
+    readonly slice: DeviceStatus | KiwiError;
+    /** The slice let this laptop go, and the enrollment was taken away; what could not be is named. */
+    readonly removed?: { readonly leftBehind: readonly string[] };
+  };
+}
+
+/**
+ * What is to be done from time to time: tells a slice that this laptop has left, asks the slice about this laptop, and takes the
+ * enrollment away when the customer has let it go. Repeated, it changes nothing more.
+ *
+ * @throws KiwiError `already-running`, `not-root`, `state-damaged`
+ */
+export async function check(options: EnrollmentOptions, report: (event: PlanEvent) => void): Promise<CheckResult> {
+  const { platform, clock, pinnedRoots } = options;
+  return inStateFolder(platform.stateFolder, async ({ file, journal }) => {
+    const record = await file.load();
+    const device = record?.device;
+    const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {
+      const run = new EnrollmentRun(options, file, of);
+      return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
+    };
+    const waiting = await new FarewellFile(platform.stateFolder).load();
+    // An uninstallation that was cut off is finished, before its farewell is told and forgotten.
+    const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
+    if (record !== undefined && leaving) await takeAll(record);
+    const farewells = await tellFarewells(platform, clock);
+    if (record === undefined || device === undefined || leaving) return { farewells };
+    const slice = await askSlice(platform, clock, record, pinnedRoots).catch((error: unknown) => toKiwiError(error));
+    if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
+      return { farewells, enrollment: { record, slice } };
+    }
+    return { farewells, enrollment: { record, slice, removed: { leftBehind: await takeAll(record) } } };
+  });
+}

@@ -1,0 +1,40 @@
+import { createPrivateKey } from 'node:crypto';
+
+import { KiwiError } from '../../core/errors.ts';
+import { parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
+import { keySigner, type Signer } from '../../pki/signer.ts';
+import { readSliceFile } from './read-slice-file.ts';
+import type { SlicePaths } from './slice-paths.ts';
+
+/** What a slice is and whom it trusts; nothing of it changes while it runs. */
+export interface SliceIdentity {
+  readonly mspRoot: Certificate;
+  readonly intermediate: Certificate;
+  readonly grantCertificate: Certificate;
+  /** Signs challenges and grants. */
+  readonly signer: Signer;
+  readonly yubicoRoots: readonly Certificate[];
+}
+
+/** Who the slice is: read once at the start. The MSP's and the intermediate's keys stay closed. */
+export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
+  const certificate = async (file: string) => parseCertificate((await readPart(file)).toString('utf8'));
+  const key = createPrivateKey(await readPart(paths.gateway.key, true));
+  return {
+    mspRoot: await certificate(paths.ca.root),
+    intermediate: await certificate(paths.ca.certificate),
+    grantCertificate: await certificate(paths.gateway.certificate),
+    signer: keySigner(key),
+    yubicoRoots: parsePemBundle((await readPart(paths.yubicoRoots)).toString('utf8')),
+  };
+}
+
+/** A file of the slice's own folder. @throws KiwiError `slice-damaged` when it is missing or, being private, readable by others */
+export async function readPart(file: string, isPrivate = false): Promise<Buffer> {
+  try {
+    return await readSliceFile(file, { private: isPrivate });
+  } catch (error) {
+    if (error instanceof KiwiError) throw error;
+    throw new KiwiError('slice-damaged', { detail: `${file}: cannot be read`, cause: error });
+  }
+}

@@ -1,0 +1,25 @@
+/** The addresses of a tunnel network that laptops may get: not its own, not the broadcast address, not the slice's. */
+export function networkOf(inside: { address: string; network: string }): {
+  first: number;
+  last: number;
+  reserved: number[];
+} {
+  const [base = '', prefix = '32'] = inside.network.split('/');
+  const size = 2 ** (32 - Number(prefix));
+  const first = Math.floor(addressNumber(base) / size) * size;
+  return { first: first + 1, last: first + size - 2, reserved: [addressNumber(inside.address)] };
+}
+
+/** The prefix length of the tunnel network. */
+export function prefixLengthOf(network: string): number {
+  return Number(network.split('/')[1] ?? 32);
+}
+
+/** 10.77.0.2 as the number that the registry keeps. */
+export function addressNumber(address: string): number {
+  return address.split('.').reduce((value, octet) => value * 256 + Number(octet), 0);
+}
+
+export function addressText(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
+}

@@ -1,0 +1,191 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+
+import { base64url } from '../../core/bytes.ts';
+import type { ErrorCode } from '../../core/error-codes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
+import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts';
+import { ChainError, verifyChain } from '../../pki/chain.ts';
+import { CsrError, readCsr } from '../../pki/csr.ts';
+import { decryptWith } from '../../pki/jwe.ts';
+import { JoseError, openGeneral, type OpenedGeneral } from '../../pki/jws.ts';
+import { jwkThumbprint, jwkToKey, samePublicKey } from '../../pki/keys.ts';
+import { EKU, enrollmentNames } from '../../pki/roles.ts';
+import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
+import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
+import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
+import type { SliceContext } from '../slice-context.ts';
+
+/** A statement all of whose claims are proven. */
+export interface ValidStatement {
+  readonly statement: Statement;
+  readonly deviceKey: P256Jwk;
+  readonly role: string;
+  /** CN in the CSR; of no meaning, but step-ca wants its token to name it. */
+  readonly csrName: string | undefined;
+}
+
+/**
+ * Everything about a statement that can be decided alone, in the order of protocol.md: both signatures → the key's certificate →
+ * attestation for the same key → slot → serial → registry → policy → CSR → fingerprint's form. What depends on other devices is decided
+ * by the registry's transaction.
+ *
+ * @param claims told of the YubiKey as soon as the statement names one
+ * @throws KiwiError with the code of the first check that fails
+ */
+export async function validateStatement(
+  slice: SliceContext,
+  session: KnownSession,
+  body: string,
+  claims: { yubikeySerial?: number },
+): Promise<ValidStatement> {
+  const opened = await open(session, body);
+  const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, claims);
+  if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
+  if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
+  if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
+
+  const issued = await checkKeyCertificate(slice, certificate);
+  const attestation = checkAttestation(slice, statement, certificate);
+  const role = await checkRegistered(slice, attestation, issued);
+  const { policy } = slice.config;
+  if (!policy.pinPolicies.includes(attestation.pinPolicy)) refuse('policy-refused', `PIN ${attestation.pinPolicy}`);
+  if (!policy.touchPolicies.includes(attestation.touchPolicy)) {
+    refuse('policy-refused', `touch ${attestation.touchPolicy}`);
+  }
+  const csrName = await checkCsr(statement, devicePublicKey);
+  const flaw = fingerprintFlaw(statement.fingerprint);
+  if (flaw !== undefined) refuse('fingerprint-refused', flaw);
+  return { statement, deviceKey, role, csrName };
+}
+
+function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
+  throw new KiwiError(code, { detail, cause });
+}
+
+async function open(session: KnownSession, body: string): Promise<OpenedGeneral> {
+  if (session.privateKey === null) throw new KiwiError('session-expired');
+  const privateKey: KeyObject = createPrivateKey(session.privateKey);
+  try {
+    const plain = await decryptWith(privateKey, body, TYP.statementEncrypted);
+    return openGeneral(plain, TYP.statement, LIMITS.statement);
+  } catch (error) {
+    if (!(error instanceof JoseError)) throw error;
+    return refuse(
+      error.message === 'cannot be decrypted' ? 'statement-undecryptable' : 'request-malformed',
+      error.message,
+      error,
+    );
+  }
+}
+
+/** The YubiKey's signature first, the device key's second, over the same bytes: with fewer, neither consented to the other. */
+function verifySignatures(
+  session: KnownSession,
+  opened: OpenedGeneral,
+  claims: { yubikeySerial?: number },
+): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk; devicePublicKey: KeyObject } {
+  const [byYubikey, byDevice, ...more] = opened.signatures;
+  if (byYubikey === undefined || byDevice === undefined || more.length > 0) {
+    return refuse('request-malformed', 'not two signatures');
+  }
+  const statement = parseMessage(statementSchema, opened.payload, LIMITS.statement, 'request-malformed');
+  // Only a claim until the attestation is verified: the record of a refusal shall name it all the same.
+  claims.yubikeySerial = statement.yubikey.serial;
+  const [certificate] = byYubikey.x5c;
+  if (certificate === undefined || byYubikey.header.jwk !== undefined || byYubikey.header.kid !== undefined) {
+    return refuse('key-signature-refused', 'no certificate of the key');
+  }
+  if (!byYubikey.verify(certificate.publicKey)) refuse('key-signature-refused', 'signature');
+  const deviceKey = byDevice.header.jwk;
+  if (deviceKey === undefined || byDevice.x5c.length > 0 || byDevice.header.kid !== undefined) {
+    return refuse('device-signature-refused', 'no device key');
+  }
+  if (jwkThumbprint(deviceKey) !== session.deviceKeyThumbprint) {
+    refuse('device-signature-refused', 'another key than the hello committed to');
+  }
+  const devicePublicKey = publicKeyOf(deviceKey);
+  if (!byDevice.verify(devicePublicKey)) refuse('device-signature-refused', 'signature');
+  return { statement, certificate, deviceKey, devicePublicKey };
+}
+
+function publicKeyOf(jwk: P256Jwk): KeyObject {
+  try {
+    return jwkToKey(jwk);
+  } catch (error) {
+    return refuse('device-signature-refused', 'not a point of the curve', error);
+  }
+}
+
+/**
+ * Issued by this customer's intermediate for an enrollment key, in date, not revoked. What `x5c` says of issuers is not looked at.
+ * @returns what the registry knows of it
+ */
+async function checkKeyCertificate(
+  slice: SliceContext,
+  certificate: Certificate,
+): Promise<IssuedCertificate | undefined> {
+  const { intermediate, mspRoot } = slice.identity;
+  try {
+    verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.clock.now()) });
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    const late = error.which === 'leaf' && (error.reason === 'expired' || error.reason === 'not-yet-valid');
+    refuse(late ? 'key-certificate-expired' : 'key-chain-refused', error.message, error);
+  }
+  if (certificate.extendedKeyUsages.join() !== EKU.enrollmentKey) refuse('key-chain-refused', 'role');
+  if (enrollmentNames(certificate.sanUris)?.slug !== slice.config.customer.slug) refuse('key-chain-refused', 'slug');
+  const issued = await slice.registry.findCertificate(certificate.serialHex);
+  const revokedFor = issued?.revokeWhy ?? undefined;
+  // The certificate of a burned key is revoked as well; the person is told the cause.
+  if (revokedFor === 'burned') refuse('yubikey-burned', 'its certificate is revoked');
+  if (revokedFor !== undefined) refuse('key-certificate-revoked', revokedFor);
+  return issued;
+}
+
+function checkAttestation(slice: SliceContext, statement: Statement, certificate: Certificate): YubikeyAttestation {
+  const { yubikey } = statement;
+  let attestation: YubikeyAttestation;
+  try {
+    attestation = verifyAttestation({
+      attestation: parseCertificate(Buffer.from(yubikey.attestation, 'base64url')),
+      issuer: parseCertificate(Buffer.from(yubikey.attestationIssuer, 'base64url')),
+      roots: slice.identity.yubicoRoots,
+    });
+  } catch (error) {
+    if (!(error instanceof AttestationError || error instanceof CertificateError)) throw error;
+    return refuse('attestation-refused', error.message, error);
+  }
+  if (!attestation.spki.equals(certificate.spki)) refuse('attestation-refused', 'for another key');
+  if (attestation.slot !== yubikey.slot) refuse('attestation-slot-refused', `slot ${attestation.slot}`);
+  if (attestation.serial !== yubikey.serial) refuse('attestation-serial-refused', `serial ${attestation.serial}`);
+  return attestation;
+}
+
+async function checkRegistered(
+  slice: SliceContext,
+  attestation: YubikeyAttestation,
+  issued: IssuedCertificate | undefined,
+): Promise<string> {
+  const registered = await slice.registry.findYubikey(attestation.serial);
+  if (registered === undefined) return refuse('yubikey-unregistered', `serial ${attestation.serial}`);
+  if (registered.burnedAt !== null) refuse('yubikey-burned', registered.burnedWhy ?? 'burned');
+  if (registered.slot !== attestation.slot) refuse('attestation-slot-refused', `registered is ${registered.slot}`);
+  if (registered.spki !== base64url(attestation.spki)) refuse('yubikey-unregistered', 'another key of this YubiKey');
+  // Every enrollment certificate is noted before it is handed out: one that is not came from a stolen provisioner key.
+  if (issued === undefined) refuse('yubikey-unregistered', 'a certificate that was never registered');
+  return registered.role;
+}
+
+async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<string | undefined> {
+  try {
+    const csr = await readCsr(Buffer.from(statement.csr, 'base64url'));
+    if (!samePublicKey(csr.publicKey, deviceKey)) refuse('csr-refused', 'for another key');
+    return csr.cn;
+  } catch (error) {
+    if (!(error instanceof CsrError)) throw error;
+    return refuse('csr-refused', error.message, error);
+  }
+}

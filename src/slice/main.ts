@@ -1,5 +1,0 @@
-#!/usr/bin/env node
-import { systemClock } from '../core/clock.ts';
-import { sliceProgram } from './cli/slice-program.ts';
-
-process.exitCode = await sliceProgram(process.argv, { clock: systemClock, env: process.env });

@@ -1,0 +1,218 @@
+import { createPrivateKey, randomUUID } from 'node:crypto';
+
+import { base64url } from '../../core/bytes.ts';
+import type { Clock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
+import { readCsr } from '../../pki/csr.ts';
+import { enrollmentUri } from '../../pki/roles.ts';
+import type { Consent } from '../../protocol/consent.ts';
+import type { EndReason } from '../../protocol/device-messages.ts';
+import type { PivSlot } from '../../protocol/statement.ts';
+import { describeConsent, type ConsentListing } from '../approvals/describe-consent.ts';
+import { signConsent, type ConsentWish } from '../approvals/sign-consent.ts';
+import { createCaClient } from '../ca/ca-client.ts';
+import { PROVISIONER } from '../ca/render-ca-config.ts';
+import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { loadIdentity, readPart, type SliceIdentity } from '../config/slice-identity.ts';
+import { slicePaths } from '../config/slice-paths.ts';
+import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
+import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { revokeWanted } from '../upkeep/settle-ended.ts';
+import { findLiveDevice } from './find-device.ts';
+
+/** A session as an operator sees it: the code is what the laptop shows. */
+export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt' | 'expiresAt'> & { used: boolean };
+/** A device as an operator sees it: without its secrets. */
+export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
+
+export type { ConsentListing, ConsentWish };
+
+/** Why an operator ends a device; see docs/operators.md. */
+export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
+
+/** A slice in the operator's hands. The same registry that the gateway uses; both may work at once. */
+export interface OperatorSlice {
+  readonly config: SliceConfig;
+  readonly identity: SliceIdentity;
+  /** @throws KiwiError `ca-unavailable` when step-ca does not answer: the slice is not up */
+  requireCa(): Promise<void>;
+  /**
+   * Has step-ca issue the certificate for a YubiKey. Needs the slice to be up.
+   * @returns leaf and intermediate
+   * @throws KiwiError `ca-unavailable`, `csr-refused`
+   */
+  issueEnrollmentCertificate(input: {
+    csr: Buffer;
+    serial: number;
+    slot: PivSlot;
+    role: string;
+  }): Promise<readonly [Certificate, Certificate]>;
+  /** From now on the key may enroll laptops. @throws KiwiError `yubikey-registered` */
+  registerYubikey(input: { serial: number; slot: PivSlot; role: string; certificate: Certificate }): Promise<void>;
+  /** Never again. Its certificates are revoked, now or by the gateway once step-ca answers. @throws KiwiError `yubikey-unregistered` */
+  burnYubikey(serial: number, why: string): Promise<{ revoked: boolean }>;
+  findYubikey(serial: number): Promise<Yubikey | undefined>;
+  listYubikeys(): Promise<Yubikey[]>;
+  /** Those that are alive. */
+  listSessions(): Promise<SessionListing[]>;
+  listDevices(): Promise<DeviceListing[]>;
+  /**
+   * Ends live devices: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway once step-ca
+   * answers; the gateway takes the peers away.
+   */
+  endDevices(devices: readonly DeviceListing[], reason: OperatorEndReason): Promise<{ revoked: boolean }>;
+  /** A live device by id or host name. @throws KiwiError `device-unknown` */
+  findLiveDevice(idOrName: string): Promise<DeviceListing>;
+  /** Lets a live laptop enroll once more, signed by the operator's key. @throws KiwiError `device-unknown`, `slice-damaged`, `usage` */
+  consentToReenrollment(idOrName: string, wish: ConsentWish): Promise<Consent>;
+  /** The newest first. */
+  listConsents(): Promise<ConsentListing[]>;
+  /** @throws KiwiError `consent-refused` when there is none that is unused */
+  withdrawConsent(consentId: string): Promise<void>;
+  /** The newest first. */
+  audit(limit: number): Promise<AuditRecord[]>;
+  /** The audit's alarms about devices, the newest first. */
+  alarms(): Promise<AuditRecord[]>;
+  close(): Promise<void>;
+}
+
+/** Opens the slice in a folder for an operator. @throws KiwiError `slice-missing` */
+export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlice> {
+  const paths = slicePaths(dir);
+  const config = await readSliceConfig(dir);
+  const identity = await loadIdentity(paths);
+  const registry = createSqliteRegistry(paths.registry);
+  const ca = createCaClient({
+    url: `https://${config.inside.address}:${config.ca.port}`,
+    root: identity.mspRoot.pem,
+    provisioner: PROVISIONER.yubikey,
+    keyId: config.ca.yubikeyKid,
+    key: createPrivateKey(await readPart(paths.operator.provisionerKey, true)),
+    clock,
+  });
+  const audited = (action: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
+    requestId: randomUUID(),
+    actor: 'operator',
+    action,
+    decision: 'allowed',
+    ...more,
+  });
+  const revokeIfPossible = async (): Promise<boolean> => {
+    try {
+      await revokeWanted({ registry, ca, clock });
+      return true;
+    } catch (error) {
+      if (error instanceof KiwiError && error.code === 'ca-unavailable') return false;
+      throw error;
+    }
+  };
+  return {
+    config,
+    identity,
+    async requireCa() {
+      if (await ca.healthy()) return;
+      const hint = 'Start the slice first: kiwistack-slice up --dir DIR';
+      throw new KiwiError('ca-unavailable', { detail: 'step-ca does not answer', hint });
+    },
+    async issueEnrollmentCertificate({ csr, serial, slot, role }) {
+      const { cn } = await readCsr(csr);
+      const pem = await ca.sign({
+        csr,
+        subject: `KiwiStack enrollment ${serial}`,
+        requestedName: cn,
+        claims: {
+          yubikey: {
+            serial: `${serial}`,
+            role,
+            customer: config.customer.name,
+            uri: enrollmentUri(config.customer.slug),
+            gateway: config.gateway.url,
+          },
+        },
+      });
+      const certificate = parseCertificate(pem);
+      const why = `slot ${slot}, certificate ${certificate.serialHex}`;
+      await registry.audit(audited('yubikey.certificate', { yubikeySerial: serial, why }), clock.now());
+      return [certificate, identity.intermediate];
+    },
+    async registerYubikey({ serial, slot, role, certificate }) {
+      const result = await registry.registerYubikey(
+        { serial, slot, role, spki: base64url(certificate.spki) },
+        { serial: certificate.serialHex, notAfter: certificate.notAfter.getTime() },
+        clock.now(),
+        audited('yubikey.register', { yubikeySerial: serial, why: `slot ${slot}, role ${role}` }),
+      );
+      if (result === 'exists') throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
+    },
+    async burnYubikey(serial, why) {
+      const entry = audited('yubikey.burn', { yubikeySerial: serial, why });
+      if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
+        throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}` });
+      }
+      // Burned all the same: the gateway asks the registry, and revokes when step-ca answers again.
+      return { revoked: await revokeIfPossible() };
+    },
+    findYubikey: (serial) => registry.findYubikey(serial),
+    listYubikeys: () => registry.listYubikeys(),
+    async listSessions() {
+      const sessions = await registry.listSessions(clock.now());
+      return sessions.map(({ id, code, remote, createdAt, expiresAt, usedAt }) => ({
+        id,
+        code,
+        remote,
+        createdAt,
+        expiresAt,
+        used: usedAt !== null,
+      }));
+    },
+    async listDevices() {
+      return (await registry.listDevices()).map(toListing);
+    },
+    async endDevices(devices, reason) {
+      for (const { id, hostName } of devices) {
+        const entry = audited('device.end', { deviceId: id, why: `${hostName}: ${reason}` });
+        await registry.endDevice(id, reason, clock.now(), entry);
+      }
+      return { revoked: await revokeIfPossible() };
+    },
+    findLiveDevice: async (idOrName) => toListing(await findLiveDevice(registry, idOrName)),
+    async consentToReenrollment(idOrName, wish) {
+      const device = await findLiveDevice(registry, idOrName);
+      const key = await readPart(paths.operator.consentKey, true);
+      const now = clock.now();
+      const { consent, jws } = await signConsent(config, key, device, wish, now);
+      const { consentId: id, operator, expiresAt } = consent;
+      const why = `${operator}, until ${expiresAt}${wish.newMainboard ? ', new mainboard' : ''}: ${wish.why}`;
+      await registry.addConsent(
+        { id, deviceId: device.id, createdAt: now, expiresAt: Date.parse(expiresAt), jws },
+        audited('device.consent', { deviceId: device.id, why }),
+      );
+      return consent;
+    },
+    async listConsents() {
+      const [consents, devices] = await Promise.all([registry.listConsents(), registry.listDevices()]);
+      const trust = { slug: config.customer.slug, operators: config.operators };
+      return consents.map((consent) => describeConsent(consent, devices, trust, clock.now()));
+    },
+    async withdrawConsent(consentId) {
+      const entry = audited('device.withdraw', { why: `consent ${consentId}` });
+      if (await registry.withdrawConsent(consentId, clock.now(), entry)) return;
+      throw new KiwiError('consent-refused', {
+        detail: `no unused consent ${consentId}`,
+        hint: 'See `device consents`.',
+      });
+    },
+    audit: (limit) => registry.listAudit(limit),
+    alarms: () => registry.listAlarms(),
+    async close() {
+      await ca.close();
+      registry.close();
+    },
+  };
+}
+
+function toListing(device: Device): DeviceListing {
+  const { presharedKey: _psk, csr: _csr, deviceKey: _key, ...listing } = device;
+  return listing;
+}

@@ -1,0 +1,39 @@
+import type { AuditEntry, Consent, Millis } from '../registry.ts';
+import { insertAudit } from './rows.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+
+/** An operator's consents: see `Registry`. */
+export function consentQueries(db: SqliteDatabase) {
+  return {
+    addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): undefined {
+      db.run(
+        'INSERT INTO consent (id, device_id, created_at, expires_at, jws) VALUES (?, ?, ?, ?, ?)',
+        consent.id,
+        consent.deviceId,
+        consent.createdAt,
+        consent.expiresAt,
+        consent.jws,
+      );
+      insertAudit(db, audit, consent.createdAt);
+    },
+    listConsents(): Consent[] {
+      return db.all('SELECT * FROM consent ORDER BY created_at DESC, id').map(toConsent);
+    },
+    withdrawConsent(id: string, now: Millis, audit: AuditEntry): boolean {
+      if (db.run('DELETE FROM consent WHERE id = ? AND used_at IS NULL', id) === 0) return false;
+      insertAudit(db, audit, now);
+      return true;
+    },
+  };
+}
+
+export function toConsent(row: Row): Consent {
+  return {
+    id: String(row['id']),
+    deviceId: String(row['device_id']),
+    createdAt: Number(row['created_at']),
+    expiresAt: Number(row['expires_at']),
+    usedAt: row['used_at'] === null ? null : Number(row['used_at']),
+    jws: String(row['jws']),
+  };
+}

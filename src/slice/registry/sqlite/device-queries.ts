@@ -1,0 +1,181 @@
+import type { EndReason } from '../../../protocol/device-messages.ts';
+import type { Fingerprint } from '../../../protocol/fingerprint.ts';
+import { addressText } from '../../config/tunnel-network.ts';
+import type {
+  AuditEntry,
+  Device,
+  DutyKind,
+  Millis,
+  ReservationRefusal,
+  GrantRefusal,
+  ReservationRequest,
+  StoredGrant,
+} from '../registry.ts';
+import { endDevice, isBurned } from './end-device.ts';
+import { reserve, rollbackReservation } from './reserve.ts';
+import { fingerprintOf, insertAudit, toDevice } from './rows.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+
+/** Devices, from reservation to end: see `Registry`. */
+export function deviceQueries(db: SqliteDatabase) {
+  const find = (id: string): Device | undefined => {
+    const row = db.get('SELECT * FROM device WHERE id = ?', id);
+    return row === undefined ? undefined : toDevice(row);
+  };
+  /** What decides whether a device may go a step further; the rest of its row is long. */
+  const standing = (id: string) => {
+    const row = db.get(
+      'SELECT state, end_reason, yubikey_serial, supersedes, consent_id, confirm_by FROM device WHERE id = ?',
+      id,
+    );
+    if (row === undefined) return undefined;
+    return {
+      state: String(row['state']),
+      burned: row['end_reason'] === 'yubikey-burned' || isBurned(db, Number(row['yubikey_serial'])),
+      supersedes: row['supersedes'] === null ? undefined : String(row['supersedes']),
+      consented: row['consent_id'] !== null,
+      /** 0 before the grant. */
+      confirmBy: Number(row['confirm_by']),
+    };
+  };
+  const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
+  const peer = (row: Row): Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> => ({
+    id: String(row['id']),
+    address: addressText(Number(row['address'])),
+    wireguardPublicKey: String(row['wireguard_key']),
+    presharedKey: String(row['preshared_key']),
+  });
+  return {
+    reserve(request: ReservationRequest): Device | ReservationRefusal {
+      return reserve(db, request);
+    },
+    rollbackReservation(deviceId: string): undefined {
+      rollbackReservation(db, deviceId);
+    },
+    abandonedReservations(now: Millis): Device[] {
+      return db
+        .all(
+          `SELECT device.* FROM device JOIN session USING (attempt_id) WHERE device.state = 'reserved' AND session.expires_at <= ?`,
+          now,
+        )
+        .map(toDevice);
+    },
+    storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
+      const device = standing(grant.deviceId);
+      if (device?.burned === true) return { refused: 'yubikey-burned' };
+      if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
+      // Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed, which it may
+      // have been since the reservation.
+      const { supersedes } = device;
+      if (supersedes !== undefined && !device.consented && standing(supersedes)?.state === 'active') {
+        return { refused: 'fingerprint-known', with: supersedes, why: 'confirmed meanwhile, without consent' };
+      }
+      if (supersedes !== undefined && end(supersedes, 'superseded', grant.grantedAt)) {
+        insertAudit(
+          db,
+          { ...audit, action: 'device.end', deviceId: supersedes, why: `superseded by ${grant.deviceId}` },
+          grant.grantedAt,
+        );
+      }
+      db.run(
+        `UPDATE device SET state = 'pending', granted_at = ?, confirm_by = ?, grant_hash = ? WHERE id = ?`,
+        grant.grantedAt,
+        grant.confirmBy,
+        grant.grantHash,
+        grant.deviceId,
+      );
+      db.run(
+        "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
+        grant.certificate.serial,
+        grant.deviceId,
+        grant.certificate.notAfter,
+      );
+      db.run("UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?", grant.grant, grant.attemptId);
+      // The very bytes are kept, so the key that opens the statement is not needed again.
+      db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
+      insertAudit(db, audit, grant.grantedAt);
+      return 'stored';
+    },
+
+    findDevice: find,
+    listDevices(): Device[] {
+      return db.all('SELECT * FROM device ORDER BY created_at, id').map(toDevice);
+    },
+    livePeers() {
+      return db
+        .all('SELECT id, address, wireguard_key, preshared_key FROM device WHERE ended_at IS NULL ORDER BY created_at')
+        .map(peer);
+    },
+    findLivePeer(wireguardPublicKey: string) {
+      const row = db.get(
+        `SELECT id, address, wireguard_key, preshared_key FROM device
+         WHERE wireguard_key = ? AND ended_at IS NULL ORDER BY created_at DESC LIMIT 1`,
+        wireguardPublicKey,
+      );
+      return row === undefined ? undefined : peer(row);
+    },
+    confirm(
+      deviceId: string,
+      stepsDigest: string,
+      now: Millis,
+      audit: AuditEntry,
+    ): 'active' | 'ended' | 'yubikey-burned' {
+      const device = standing(deviceId);
+      if (device?.state === 'active') return 'active';
+      if (device?.burned === true) return 'yubikey-burned';
+      if (device?.state !== 'pending' || device.confirmBy <= now) return 'ended';
+      db.run(
+        `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
+        now,
+        stepsDigest,
+        deviceId,
+      );
+      db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+      insertAudit(db, audit, now);
+      return 'active';
+    },
+    endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' {
+      if (!end(deviceId, reason, now)) return 'unchanged';
+      insertAudit(db, audit, now);
+      return 'ended';
+    },
+    findFingerprint(deviceId: string): Fingerprint | undefined {
+      const row = db.get('SELECT fingerprint FROM device WHERE id = ?', deviceId);
+      return row === undefined ? undefined : fingerprintOf(row);
+    },
+    findLiveDeviceOn(fingerprintDigest: string): Pick<Device, 'id' | 'hostName'> | undefined {
+      const row = db.get(
+        "SELECT id, host_name FROM device WHERE ended_at IS NULL AND json_extract(fingerprint, '$.digest') = ? LIMIT 1",
+        fingerprintDigest,
+      );
+      return row === undefined ? undefined : { id: String(row['id']), hostName: String(row['host_name']) };
+    },
+    markTold(deviceId: string, now: Millis): undefined {
+      db.run("UPDATE device SET told_at = ? WHERE id = ? AND state = 'ended' AND told_at IS NULL", now, deviceId);
+    },
+    listDuties(kind: DutyKind, limit: number): Device[] {
+      return db
+        .all(
+          'SELECT device.* FROM duty JOIN device ON device.id = duty.device_id WHERE kind = ? ORDER BY since LIMIT ?',
+          kind,
+          limit,
+        )
+        .map(toDevice);
+    },
+    markDone(deviceId: string, kind: DutyKind): undefined {
+      db.run('DELETE FROM duty WHERE kind = ? AND device_id = ?', kind, deviceId);
+    },
+    findLiveTwin({ uuid, serial }: Pick<Device['host'], 'uuid' | 'serial'>): { id: string } | undefined {
+      const row = db.get(
+        `SELECT id FROM device WHERE ended_at IS NULL
+         AND (lower(json_extract(host, '$.uuid')) = lower(?) OR lower(json_extract(host, '$.serial')) = lower(?)) LIMIT 1`,
+        uuid ?? null,
+        serial ?? null,
+      );
+      return row === undefined ? undefined : { id: String(row['id']) };
+    },
+    unconfirmedDevices(now: Millis): Device[] {
+      return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);
+    },
+  };
+}

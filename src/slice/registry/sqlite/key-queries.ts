@@ -1,0 +1,112 @@
+import type { AuditEntry, AuditRecord, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
+import { endDevice } from './end-device.ts';
+import { insertAudit, toAudit, toCertificate, toYubikey } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** YubiKeys, certificates and the audit: see `Registry`. */
+export function keyQueries(db: SqliteDatabase) {
+  return {
+    registerYubikey(
+      key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
+      certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+      now: Millis,
+      audit: AuditEntry,
+    ): 'registered' | 'exists' {
+      const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
+      if (before !== undefined && before['burned_at'] === null) return 'exists';
+      // A burned key that turned up and was provisioned anew has a new key pair and certificate.
+      db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
+      db.run(
+        'INSERT INTO yubikey (serial, slot, spki, role, registered_at) VALUES (?, ?, ?, ?, ?)',
+        key.serial,
+        key.slot,
+        key.spki,
+        key.role,
+        now,
+      );
+      db.run(
+        "INSERT INTO certificate (serial, kind, yubikey_serial, not_after) VALUES (?, 'enrollment', ?, ?)",
+        certificate.serial,
+        key.serial,
+        certificate.notAfter,
+      );
+      insertAudit(db, audit, now);
+      return 'registered';
+    },
+    burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): 'burned' | 'unknown' {
+      if (db.get('SELECT 1 FROM yubikey WHERE serial = ?', serial) === undefined) return 'unknown';
+      db.run(
+        'UPDATE yubikey SET burned_at = ?, burned_why = ? WHERE serial = ? AND burned_at IS NULL',
+        now,
+        why,
+        serial,
+      );
+      db.run("UPDATE certificate SET revoke_why = 'burned' WHERE yubikey_serial = ? AND revoke_why IS NULL", serial);
+      insertAudit(db, audit, now);
+      // Whoever has the key must not finish what it began. Laptops that were confirmed stay: they are their users'.
+      for (const { id } of db.all(
+        "SELECT id FROM device WHERE yubikey_serial = ? AND state IN ('reserved', 'pending')",
+        serial,
+      )) {
+        const deviceId = String(id);
+        endDevice(db, deviceId, 'yubikey-burned', now);
+        insertAudit(db, { ...audit, action: 'device.end', deviceId, why: 'its YubiKey was burned' }, now);
+      }
+      return 'burned';
+    },
+    findYubikey(serial: number): Yubikey | undefined {
+      const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);
+      return row === undefined ? undefined : toYubikey(row);
+    },
+    listYubikeys(): Yubikey[] {
+      return db.all('SELECT * FROM yubikey ORDER BY registered_at, serial').map(toYubikey);
+    },
+
+    findCertificate(serial: string): IssuedCertificate | undefined {
+      const row = db.get('SELECT * FROM certificate WHERE serial = ?', serial);
+      return row === undefined ? undefined : toCertificate(row);
+    },
+    addUnusedCertificate(
+      certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
+    ): undefined {
+      db.run(
+        "INSERT INTO certificate (serial, kind, device_id, not_after, revoke_why) VALUES (?, 'device', ?, ?, 'rolled-back')",
+        certificate.serial,
+        certificate.deviceId,
+        certificate.notAfter,
+      );
+    },
+    wantRevocation(serial: string, why: string): undefined {
+      db.run('UPDATE certificate SET revoke_why = ? WHERE serial = ? AND revoke_why IS NULL', why, serial);
+    },
+    revocationsWanted(limit: number): IssuedCertificate[] {
+      return db
+        .all('SELECT * FROM certificate WHERE revoke_why IS NOT NULL AND revoked_at IS NULL LIMIT ?', limit)
+        .map(toCertificate);
+    },
+    markRevoked(serial: string, now: Millis): undefined {
+      db.run('UPDATE certificate SET revoked_at = ? WHERE serial = ? AND revoked_at IS NULL', now, serial);
+    },
+
+    audit(entry: AuditEntry, now: Millis): undefined {
+      insertAudit(db, entry, now);
+    },
+    listAudit(limit: number): AuditRecord[] {
+      return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
+    },
+    findAlarm(deviceId: string, action: string, naming = ''): boolean {
+      const row = db.get(
+        "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",
+        deviceId,
+        action,
+        naming,
+      );
+      return row !== undefined;
+    },
+    listAlarms(): AuditRecord[] {
+      return db
+        .all("SELECT * FROM audit WHERE decision = 'alarm' AND device_id IS NOT NULL ORDER BY id DESC LIMIT 1000")
+        .map(toAudit);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import { KiwiError } from '../../../core/errors.ts';
+
+/** Applied in order, each once; `user_version` counts them. A released one is never changed. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE yubikey (
+    serial INTEGER PRIMARY KEY, slot TEXT NOT NULL, spki TEXT NOT NULL, role TEXT NOT NULL,
+    registered_at INTEGER NOT NULL, burned_at INTEGER, burned_why TEXT
+  ) STRICT;
+  CREATE TABLE certificate (
+    serial TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('device', 'enrollment')), device_id TEXT, yubikey_serial INTEGER,
+    not_after INTEGER NOT NULL, revoke_why TEXT, revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX certificate_device ON certificate (device_id) WHERE device_id IS NOT NULL;
+  CREATE INDEX certificate_to_revoke ON certificate (serial) WHERE revoke_why IS NOT NULL AND revoked_at IS NULL;
+  CREATE TABLE session (
+    id TEXT PRIMARY KEY, attempt_id TEXT NOT NULL UNIQUE, hello_hash TEXT NOT NULL, thumbprint TEXT NOT NULL,
+    challenge TEXT NOT NULL, challenge_hash TEXT NOT NULL, code TEXT NOT NULL, private_key TEXT, remote TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
+  ) STRICT;
+  CREATE INDEX session_expiry ON session (expires_at);
+  CREATE TABLE outcome (
+    attempt_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, statement_hash TEXT NOT NULL, device_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('in-progress', 'granted', 'closed')), grant_text TEXT
+  ) STRICT;
+  CREATE TABLE device (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('reserved', 'pending', 'active', 'ended')),
+    attempt_id TEXT NOT NULL, host_name TEXT NOT NULL, address INTEGER NOT NULL, wireguard_key TEXT NOT NULL,
+    preshared_key TEXT NOT NULL, device_key TEXT NOT NULL, thumbprint TEXT NOT NULL, csr TEXT NOT NULL, role TEXT NOT NULL,
+    yubikey_serial INTEGER NOT NULL, fingerprint TEXT NOT NULL, host TEXT NOT NULL, created_at INTEGER NOT NULL,
+    granted_at INTEGER, confirm_by INTEGER, confirmed_at INTEGER, grant_hash TEXT, steps_digest TEXT,
+    ended_at INTEGER, end_reason TEXT, supersedes TEXT, consent_id TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX device_live_address ON device (address) WHERE state <> 'ended';
+  CREATE INDEX device_live_host ON device (host_name) WHERE state <> 'ended';
+  CREATE INDEX device_live_wireguard ON device (wireguard_key) WHERE state <> 'ended';
+  CREATE INDEX device_live_thumbprint ON device (thumbprint) WHERE state <> 'ended';
+  CREATE INDEX device_unconfirmed ON device (confirm_by) WHERE state = 'pending';
+  CREATE INDEX device_reserved ON device (attempt_id) WHERE state = 'reserved';
+  -- One entry for each component of a live device by which it can be found again; all of them are in the device's row.
+  CREATE TABLE fingerprint (
+    hmac TEXT NOT NULL, kind TEXT NOT NULL, device_id TEXT NOT NULL, PRIMARY KEY (hmac, kind, device_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE consent (
+    id TEXT PRIMARY KEY, device_id TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX consent_device ON consent (device_id);
+  CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO counter VALUES ('live-devices', 0), ('last-address', 0);
+  CREATE TRIGGER count_new AFTER INSERT ON device
+    BEGIN UPDATE counter SET value = value + 1 WHERE name = 'live-devices'; END;
+  CREATE TRIGGER count_gone AFTER DELETE ON device WHEN old.state <> 'ended'
+    BEGIN UPDATE counter SET value = value - 1 WHERE name = 'live-devices'; END;
+  CREATE TRIGGER count_ended AFTER UPDATE OF state ON device WHEN old.state <> 'ended' AND new.state = 'ended'
+    BEGIN UPDATE counter SET value = value - 1 WHERE name = 'live-devices'; END;
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, request_id TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+    decision TEXT NOT NULL, code TEXT, yubikey_serial INTEGER, device_id TEXT, session_id TEXT, why TEXT
+  ) STRICT;
+  -- The record of decisions is only ever added to.
+  CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
+  CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
+  `,
+  // Sessions that anybody can open: counted for every hello, and searched every few seconds for those that are over.
+  `
+  CREATE INDEX session_unused ON session (expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
+  `,
+  // What is still to be done elsewhere for a device that has ended, by whichever process; when its laptop heard of it. Consents are
+  // worth what their signature is. Alarms are listed, and raised once each.
+  `
+  CREATE TABLE duty (
+    device_id TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('peer', 'fleet-host')), since INTEGER NOT NULL,
+    PRIMARY KEY (kind, device_id)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE device ADD COLUMN told_at INTEGER;
+  ALTER TABLE consent ADD COLUMN jws TEXT NOT NULL DEFAULT '';
+  CREATE INDEX audit_alarm ON audit (device_id) WHERE decision = 'alarm';
+  `,
+  // An enrollment writes fewer pages: what finds live devices is not written again with each change of their state, and a session's
+  // longest text, which never changes, not with each change of the session.
+  `
+  DROP INDEX device_live_address; DROP INDEX device_live_host; DROP INDEX device_live_wireguard; DROP INDEX device_live_thumbprint;
+  CREATE UNIQUE INDEX device_live_address ON device (address) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_host ON device (host_name) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_wireguard ON device (wireguard_key) WHERE ended_at IS NULL;
+  CREATE INDEX device_live_thumbprint ON device (thumbprint) WHERE ended_at IS NULL;
+  CREATE TABLE new_session (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, attempt_id TEXT NOT NULL UNIQUE, hello_hash TEXT NOT NULL,
+    thumbprint TEXT NOT NULL, challenge_hash TEXT NOT NULL, code TEXT NOT NULL, private_key TEXT, remote TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
+  ) STRICT;
+  CREATE TABLE challenge (session INTEGER PRIMARY KEY, jws TEXT NOT NULL) STRICT;
+  INSERT INTO challenge SELECT rowid, challenge FROM session;
+  INSERT INTO new_session SELECT rowid, id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
+    expires_at, used_at FROM session;
+  DROP TABLE session;
+  ALTER TABLE new_session RENAME TO session;
+  CREATE TRIGGER challenge_gone AFTER DELETE ON session BEGIN DELETE FROM challenge WHERE session = old.number; END;
+  CREATE INDEX session_expiry ON session (expires_at);
+  CREATE INDEX session_unused ON session (expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
+  CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
+  `,
+  // Sessions are counted once a second and no more for each hello. Laptops are looked up by their identity components alone.
+  `
+  DROP INDEX session_unused_remote;
+  DELETE FROM fingerprint WHERE kind NOT IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
+  `,
+];
+
+/** Brings a database to the newest form. Safe to repeat, and with several processes at once. */
+export function migrate(db: DatabaseSync): void {
+  const version = (): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version() > MIGRATIONS.length) {
+    throw new KiwiError('slice-damaged', { detail: 'the registry was made by a newer version' });
+  }
+  for (let next = version(); next < MIGRATIONS.length; next = version()) {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      if (version() === next) db.exec(`${MIGRATIONS[next] ?? ''}; PRAGMA user_version = ${next + 1}`);
+      db.exec('COMMIT');
+    } catch (error) {
+      db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

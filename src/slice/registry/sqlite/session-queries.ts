@@ -1,0 +1,114 @@
+import type { AuditEntry, KnownSession, Millis, Outcome, Session, SessionLimits, SessionRefusal } from '../registry.ts';
+import { insertAudit, toOutcome, toSession } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** How long a session that came to nothing stays: anybody can open one. Long enough to tell a slow laptop that its time is over. */
+const KEEP_UNUSED_MS = 5 * 60 * 1000;
+
+/** A flood is cleared away in portions, between which the gateway answers. */
+const FORGET_AT_ONCE = 5000;
+
+/** How long a finished session stays in the registry: long enough for an operator to look it up. */
+const KEEP_MS = 24 * 3600 * 1000;
+
+/** To count the live sessions is to walk over all of them, which a flood would have us do for each of its hellos. */
+const RECOUNT_MS = 1000;
+
+/** Sessions, outcomes and consents: see `Registry`. */
+export function sessionQueries(db: SqliteDatabase) {
+  const live = liveSessions(db);
+  const findByAttempt = (attemptId: string): Session | undefined => {
+    const row = db.get('SELECT * FROM session JOIN challenge ON session = number WHERE attempt_id = ?', attemptId);
+    return row === undefined ? undefined : { ...toSession(row), challenge: String(row['jws']) };
+  };
+  return {
+    addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
+      const before = findByAttempt(session.attemptId);
+      if (before !== undefined) return before;
+      const { inAll, ofRemote } = live.count(session.remote, session.createdAt);
+      if (inAll >= limits.total) return { refused: 'too-many-requests', why: 'live sessions in all' };
+      if (ofRemote >= limits.perRemote) {
+        return { refused: 'too-many-requests', why: 'live sessions of this address' };
+      }
+      live.add(session.remote);
+      db.run(
+        `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
+                              expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        session.id,
+        session.attemptId,
+        session.helloHash,
+        session.deviceKeyThumbprint,
+        session.challengeHash,
+        session.code,
+        session.privateKey,
+        session.remote,
+        session.createdAt,
+        session.expiresAt,
+      );
+      db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
+      if (audit !== undefined) insertAudit(db, audit, session.createdAt);
+      return session;
+    },
+    findSession(id: string): KnownSession | undefined {
+      const row = db.get('SELECT * FROM session WHERE id = ?', id);
+      return row === undefined ? undefined : toSession(row);
+    },
+    listSessions(now: Millis): KnownSession[] {
+      return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
+    },
+    forgetSessions(now: Millis): number {
+      const forgotten = db.run(
+        `UPDATE session SET private_key = NULL WHERE private_key IS NOT NULL AND expires_at <= ?
+         AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state = 'in-progress')`,
+        now,
+      );
+      db.run(
+        `DELETE FROM session WHERE id IN
+         (SELECT id FROM session INDEXED BY session_unused WHERE used_at IS NULL AND expires_at <= ? LIMIT ?)`,
+        now - KEEP_UNUSED_MS,
+        FORGET_AT_ONCE,
+      );
+      db.run(
+        `DELETE FROM session WHERE expires_at <= ?
+         AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state <> 'closed')`,
+        now - KEEP_MS,
+      );
+      return forgotten;
+    },
+    findOutcome(attemptId: string): Outcome | undefined {
+      const row = db.get('SELECT * FROM outcome WHERE attempt_id = ?', attemptId);
+      return row === undefined ? undefined : toOutcome(row);
+    },
+  };
+}
+
+/**
+ * How many unused sessions live: as counted lately, and those that this process added since. What was added and then rolled back counts
+ * until the next count as well.
+ */
+function liveSessions(db: SqliteDatabase) {
+  let countedAt = Number.NEGATIVE_INFINITY;
+  let inAll = 0;
+  let byRemote = new Map<string, number>();
+  const recount = (now: Millis): void => {
+    const rows = db.all(
+      'SELECT remote, count(*) AS n FROM session WHERE used_at IS NULL AND expires_at > ? GROUP BY remote',
+      now,
+    );
+    byRemote = new Map(rows.map((row) => [String(row['remote']), Number(row['n'])]));
+    inAll = [...byRemote.values()].reduce((sum, n) => sum + n, 0);
+    countedAt = now;
+  };
+  return {
+    count(remote: string, now: Millis): { inAll: number; ofRemote: number } {
+      // The clock may have been set back.
+      if (Math.abs(now - countedAt) >= RECOUNT_MS) recount(now);
+      return { inAll, ofRemote: byRemote.get(remote) ?? 0 };
+    },
+    add(remote: string): void {
+      inAll++;
+      byRemote.set(remote, (byRemote.get(remote) ?? 0) + 1);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+
+import { toKiwiError } from '../../core/errors.ts';
+import type { AuditEntry } from '../registry/registry.ts';
+import type { SliceContext } from '../slice-context.ts';
+import { forgetFleetHosts } from './forget-fleet-hosts.ts';
+import { removePeer, revokeWanted, settleEnded } from './settle-ended.ts';
+
+const INTERVAL_MS = 2000;
+
+/** How often the endpoint is compared with the registry, in rounds. */
+const RECONCILE_EVERY = 15;
+/** How often Fleet is asked to forget hosts, in rounds. */
+const FLEET_EVERY = 3;
+
+/**
+ * One round of what nobody asks for: takes back devices that were never confirmed and reservations that a crash left, forgets keys
+ * of sessions that are over, revokes what is to be revoked. Each is done, also when one before it failed; failures are logged and
+ * tried again in the next round.
+ */
+export async function reap(slice: SliceContext): Promise<void> {
+  const { registry, clock } = slice;
+  const now = clock.now();
+  await attempt(slice, 'devices that did not confirm', async () => {
+    for (const device of await registry.unconfirmedDevices(now)) {
+      const why = `${device.hostName} did not confirm in time`;
+      await registry.endDevice(device.id, 'unconfirmed', now, sliceAudit('device.end', device, why));
+      await settleEnded(slice, device.id);
+    }
+  });
+  await attempt(slice, 'abandoned reservations', async () => {
+    for (const device of await registry.abandonedReservations(now)) {
+      await registry.rollbackReservation(device.id);
+      await registry.audit(sliceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
+      await settleEnded(slice, device.id);
+    }
+  });
+  await attempt(slice, 'peers of ended devices', async () => {
+    for (const device of await registry.listDuties('peer', 100)) await removePeer(slice, device);
+  });
+  await attempt(slice, 'sessions', () => registry.forgetSessions(now));
+  await attempt(slice, 'revocations', () => revokeWanted(slice));
+}
+
+/** Repeats `reap` until the signal fires. */
+export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promise<void> {
+  for (let round = 1; ; round++) {
+    try {
+      await slice.clock.sleep(INTERVAL_MS, signal);
+    } catch (error) {
+      if (isAborted(signal)) return;
+      throw error;
+    }
+    await reap(slice);
+    if (round % FLEET_EVERY === 0) await attempt(slice, 'hosts in Fleet', () => forgetFleetHosts(slice));
+    if (round % RECONCILE_EVERY === 0) {
+      await attempt(slice, 'peers', () => reconcilePeers(slice));
+      await attempt(slice, 'the registry', () => slice.registry.tidy());
+    }
+  }
+}
+
+async function attempt(slice: SliceContext, duty: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const { code, detail } = toKiwiError(error);
+    slice.log.warn({ duty, code, detail }, 'upkeep failed');
+  }
+}
+
+// A function, because the compiler does not know that a signal changes while one waits.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
+
+/** Brings the endpoint to what the registry says. */
+export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'endpoint'>): Promise<void> {
+  const peers = await slice.registry.livePeers();
+  await slice.endpoint.reconcile(
+    peers.map(({ wireguardPublicKey, presharedKey, address }) => ({
+      publicKey: wireguardPublicKey,
+      presharedKey,
+      address,
+    })),
+  );
+}
+
+function sliceAudit(action: string, device: { id: string; yubikeySerial: number }, why: string): AuditEntry {
+  return {
+    requestId: randomUUID(),
+    actor: 'slice',
+    action,
+    decision: 'allowed',
+    deviceId: device.id,
+    yubikeySerial: device.yubikeySerial,
+    why,
+  };
+}

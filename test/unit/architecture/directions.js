@@ -1,0 +1,130 @@
+/**
+ * Who may import whom: the one place that says it. The architecture tests and the linter's zones (eslint.config.js) are made from
+ * this table, so it is plain JavaScript that any Node can load.
+ *
+ * A row is a folder (or a single file) and what its files may take from elsewhere in the project; a folder may always import itself.
+ * The order is the direction: a row names only rows above it, so that there is no circle of folders. A folder inside a row belongs to
+ * it unless it has a row of its own. Code without a row fails the test, so that a new folder has to say where it belongs. What each
+ * folder is for stands in its README.md.
+ */
+
+/** Errors and bytes, the messages of kiwi/1, certificates and signatures: both sides stand on them. */
+const MESSAGES = ['src/core', 'src/protocol', 'src/pki'];
+
+/** What a laptop does, one thing a folder: none imports another. The gateway client alone stands on the exchange that it carries. */
+const DOMAINS = [
+  'src/laptop/exchange',
+  'src/laptop/gateway-client',
+  'src/laptop/fingerprint',
+  'src/laptop/tunnel',
+  'src/laptop/fleet-agent',
+];
+
+/** How a plan is carried out, what is kept of it, and how this device stands at its slice. */
+const RUNS = ['src/laptop/pipeline', 'src/laptop/state', 'src/laptop/standing'];
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+export const DIRECTIONS = {
+  // The ground.
+  'src/core': [],
+  'src/protocol': ['src/core'],
+  'src/pki': ['src/core', 'src/protocol'],
+  'src/programs': ['src/core'],
+  'src/terminal': ['src/core'],
+  'native/locked-memory': [],
+  // The token host is a child process, and the memory that holds a PIN comes from an addon.
+  'src/token': [...MESSAGES, 'src/programs', 'native/locked-memory'],
+
+  // The laptop, without an operating system in it. It never meets the slice.
+  'src/laptop/system': MESSAGES,
+  'src/laptop/exchange': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/gateway-client': [...MESSAGES, 'src/laptop/system', 'src/laptop/exchange'],
+  'src/laptop/fingerprint': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/tunnel': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/fleet-agent': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/pipeline': ['src/core'],
+  'src/laptop/state': [...MESSAGES, 'src/laptop/pipeline'],
+  'src/laptop/standing': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state'],
+  'src/laptop/enrollment': [...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS, 'package.json'],
+  'src/laptop/upkeep': [...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/enrollment'],
+
+  // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
+  'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+  'platform/unsupported': ['src/core', 'src/laptop/system'],
+  'platform/select.ts': ['platform/linux', 'platform/unsupported', 'src/laptop/system'],
+
+  // The slice judges what laptops send, so it shares no code with them beyond the messages.
+  'src/slice/config': MESSAGES,
+  'src/slice/decisions': [...MESSAGES, 'src/slice/config'],
+  'src/slice/registry': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],
+  // Whoever opens a registry chooses what is behind the port; nobody else sees it.
+  'src/slice/registry/sqlite': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
+  'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
+  'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
+  'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
+  'src/slice/slice-context.ts': [
+    ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
+  ],
+  'src/slice/upkeep': [...MESSAGES, 'src/slice/registry', 'src/slice/slice-context.ts'],
+  'src/slice/enrollment': [
+    ...MESSAGES,
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
+    'src/slice/upkeep',
+  ],
+  'src/slice/approvals': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
+  'src/slice/device': [
+    ...MESSAGES,
+    ...['src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts', 'src/slice/upkeep'],
+  ],
+  'src/slice/gateway': [
+    ...MESSAGES,
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/slice-context.ts'],
+    ...['src/slice/enrollment', 'src/slice/device'],
+  ],
+  'src/slice/init': [...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],
+  'src/slice/operator': [
+    ...MESSAGES,
+    ...['src/slice/config', 'src/slice/registry', 'src/slice/registry/sqlite', 'src/slice/ca'],
+    ...['src/slice/upkeep', 'src/slice/approvals'],
+  ],
+  'src/slice/run': [
+    ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/registry/sqlite'],
+    ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
+    ...['src/slice/upkeep', 'src/slice/gateway'],
+  ],
+
+  // The programs: the only ones that wire an operating system to the rest.
+  'src/apps/enroll': [
+    ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
+    ...['src/laptop/system', ...RUNS, 'src/laptop/enrollment', 'src/laptop/upkeep'],
+  ],
+  // Of the slice, the operator's program sees one door only.
+  'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
+  'src/apps/slice': ['src/core', 'src/programs', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
+
+  // What ships, and how it is made.
+  'installers/build': [],
+  'installers/linux': ['src/core', 'src/programs'],
+};
+
+/** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */
+const filesOf = (folder) =>
+  Object.keys(DIRECTIONS).some((other) => other.startsWith(`${folder}/`)) ? `./${folder}/*` : `./${folder}`;
+
+/** @param {string} folder */
+const message = (folder) => `${folder} may not import this: see test/unit/architecture/directions.js.`;
+
+/** The same for `import-x/no-restricted-paths`, with the project's folder as `basePath`. */
+export const LINT_ZONES = Object.entries(DIRECTIONS).flatMap(([folder, allowed]) => [
+  {
+    target: filesOf(folder),
+    from: '.',
+    except: [folder, ...allowed, 'node_modules'].map((place) => `./${place}`),
+    message: message(folder),
+  },
+  // Who may import a folder may not by that import a row inside of it.
+  ...Object.keys(DIRECTIONS)
+    .filter((inner) => inner !== folder && !allowed.includes(inner))
+    .filter((inner) => [folder, ...allowed].some((place) => inner.startsWith(`${place}/`)))
+    .map((inner) => ({ target: filesOf(folder), from: `./${inner}`, message: message(folder) })),
+]);

@@ -1,0 +1,111 @@
+import type { KeyObject } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import type { Clock } from '../../../src/core/clock.ts';
+import type { EnrollmentOptions } from '../../../src/laptop/enrollment/enrollment-run.ts';
+import type { Platform } from '../../../src/laptop/system/platform.ts';
+import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
+import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
+import { Journal } from '../../../src/laptop/pipeline/journal.ts';
+import { generateP256 } from '../../../src/pki/keys.ts';
+import { EKU } from '../../../src/pki/roles.ts';
+import { base64url } from '../../../src/core/bytes.ts';
+import { makeSlice, type Slice } from './gateway-client/signed-answers.ts';
+import { issue, NOW } from '../pki/test-authority.ts';
+import * as examples from '../protocol/examples.ts';
+import { startLocalGateway, type LocalGateway } from './gateway-client/local-gateway.ts';
+
+/** Time stands still, and waiting takes none. */
+const clock: Clock = { now: () => NOW.getTime(), monotonic: () => 0, sleep: () => Promise.resolve() };
+
+export const SALT = base64url(Buffer.alloc(32, 7));
+
+/** A laptop that was enrolled at a slice on this machine; its operating system is a list of what was taken away. */
+export interface EnrolledLaptop {
+  readonly stateFolder: string;
+  readonly slice: Slice;
+  readonly gateway: LocalGateway;
+  readonly options: EnrollmentOptions;
+  readonly removed: string[];
+  readonly record: EnrollmentRecord;
+  hardware: HardwareFacts;
+  key: KeyObject | undefined;
+  end(): Promise<void>;
+}
+
+export async function enrolledLaptop(): Promise<EnrolledLaptop> {
+  const parent = await mkdtemp(path.join(tmpdir(), 'kiwi-laptop-'));
+  const stateFolder = path.join(parent, 'state');
+  const [slice, gateway] = await Promise.all([makeSlice(), startLocalGateway()]);
+  const key = generateP256();
+  const { certificate: leaf } = await issue('anna-laptop', {
+    key,
+    issuer: slice.intermediate,
+    extendedKeyUsages: [EKU.clientAuth],
+  });
+  const removed: string[] = [];
+  const took = (what: string) => () => Promise.resolve(void removed.push(what));
+  const hardware = { uuid: examples.ID.attempt, systemSerial: 'PF3ABCDE', disks: [], macs: [] };
+  const record: EnrollmentRecord = {
+    version: 1,
+    state: 'active',
+    attemptId: examples.ID.attempt,
+    startedAt: NOW.toISOString(),
+    slug: 'acme',
+    role: 'engineer',
+    customer: 'Acme GmbH',
+    gatewayUrl: gateway.url,
+    yubikeySerial: 12_345_678,
+    device: {
+      deviceId: examples.ID.device,
+      hostName: 'anna-laptop',
+      address: '10.77.0.2',
+      probe: '10.77.0.1',
+      fleetUrl: 'https://fleet.acme.example',
+      fingerprintSalt: SALT,
+      confirmed: true,
+      enrolledAt: NOW.toISOString(),
+    },
+  };
+  const laptop: EnrolledLaptop = {
+    ...{ stateFolder, slice, gateway, removed, record, hardware, key },
+    options: undefined as never,
+    end: async () => {
+      await gateway.close();
+      await rm(parent, { recursive: true, force: true });
+    },
+  };
+  const platform = {
+    stateFolder,
+    trust: { systemCaBundle: () => Promise.resolve(gateway.ca), remove: took('roots') },
+    certificates: {
+      load: () =>
+        Promise.resolve(
+          laptop.key && { leaf, intermediate: slice.intermediate.certificate, roots: [slice.root.certificate] },
+        ),
+      loadDeviceKey: () => Promise.resolve(laptop.key),
+      remove: () => {
+        laptop.key = undefined;
+        return took('key and certificate')();
+      },
+    },
+    tunnel: { down: took('tunnel') },
+    agent: { uninstall: took('agent') },
+    hardware: { readHardware: () => Promise.resolve({ ...laptop.hardware }) },
+  } as unknown as Platform;
+  Object.assign(laptop, {
+    options: {
+      ...{ platform, clock, signal: new AbortController().signal, pinnedRoots: [slice.root.certificate] },
+      ...{ person: {}, openToken: () => Promise.reject(new Error('no token')) },
+    },
+  });
+  await new RecordFile(stateFolder).save(record);
+  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+  for (const step of ['device-key', 'statement', 'certificate', 'trust', 'tunnel', 'agent']) {
+    await journal.append({ at: NOW.toISOString(), step, event: 'intent' });
+    await journal.append({ at: NOW.toISOString(), step, event: 'done' });
+  }
+  return laptop;
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+
+import { openDeviceStatus } from '../../../../src/laptop/exchange/open-device-status.ts';
+import { generateP256 } from '../../../../src/pki/keys.ts';
+import { EKU } from '../../../../src/pki/roles.ts';
+import { TYP } from '../../../../src/protocol/common.ts';
+import { issue, makeGateway, NOW } from '../../pki/test-authority.ts';
+import * as examples from '../../protocol/examples.ts';
+import { authorityOf, makeSlice, signStatus, type Bend, type Slice } from '../gateway-client/signed-answers.ts';
+
+const slice = await makeSlice();
+const sibling = await makeSlice(slice.root);
+const stranger = await makeSlice();
+const laptop = await issue('anna-laptop', { issuer: slice.intermediate, extendedKeyUsages: [EKU.clientAuth] });
+const expired = await makeGateway(slice.intermediate, { notAfter: new Date(NOW.getTime() - 1000) });
+
+const REQUEST = 'the.request.jws';
+const open = async (bend: Bend, by: Slice = slice): Promise<unknown> => {
+  const answer = await signStatus(by, REQUEST, bend);
+  return openDeviceStatus(answer, { request: REQUEST, deviceId: examples.ID.device, slice: authorityOf(slice) });
+};
+
+describe('an answer about a device', () => {
+  it('is believed when the slice of the enrollment signed it, for this request', async () => {
+    expect(await open({})).toMatchObject({ state: 'active', fleet: { green: true } });
+  });
+
+  const green = { ...examples.deviceStatus };
+  it.each<[string, RegExp | undefined, Bend, Slice?]>([
+    ['green, signed by an enrolled laptop', /role/, { signer: laptop }],
+    ['ended, signed by a key of its own', /signature/, { key: generateP256(), content: { state: 'ended' } }],
+    ['ended, by another customer of the same provider', /another slice/, { content: { state: 'ended' } }, sibling],
+    ['ended, by a slice under another root', /another slice/, { content: { state: 'ended' } }, stranger],
+    ['of another slice under this one\u2019s intermediate', /chain|issuer|signature/i, { signer: sibling.gateway }],
+    ['by a gateway whose certificate is out of date', /date|expired|valid/i, { signer: expired }],
+    ['to another request: a replay', /another request/, { content: { requestHash: examples.confirm.grantHash } }],
+    ['about another device', /another device/, { content: { deviceId: examples.ID.session } }],
+    ['of another typ', /typ/, { typ: TYP.grant }],
+    ['without its intermediate', /x5c/, { x5c: [slice.gateway.certificate.der] }],
+    ['that is no JSON', undefined, { payload: 'x' }],
+    ['in an unknown state', undefined, { payload: JSON.stringify({ ...green, state: 'happy' }) }],
+    ['with a field more', undefined, { payload: JSON.stringify({ ...green, more: 1 }) }],
+  ])('%s is not', async (_what, why, bend, by) => {
+    const detail: unknown = why === undefined ? expect.any(String) : expect.stringMatching(why);
+    await expect(open(bend, by)).rejects.toMatchObject({ code: 'slice-not-proven', detail });
+  });
+
+  it('is not when the root is not pinned any more', async () => {
+    const answer = await signStatus(slice, REQUEST);
+    const known = { intermediate: slice.intermediate.certificate, roots: [stranger.root.certificate] };
+    const asked = { request: REQUEST, deviceId: examples.ID.device, slice: known };
+    expect(() => openDeviceStatus(answer, asked)).toThrow(expect.objectContaining({ name: 'KiwiError' }) as Error);
+  });
+
+  it('is not when a bit of it was changed', async () => {
+    const [header, payload, signature] = (await signStatus(slice, REQUEST)).split('.');
+    const bent = Buffer.from(payload ?? '', 'base64url')
+      .toString()
+      .replace('"active"', '"ended"');
+    const answer = [header, Buffer.from(bent).toString('base64url'), signature].join('.');
+    const asked = { request: REQUEST, deviceId: examples.ID.device, slice: authorityOf(slice) };
+    expect(() => openDeviceStatus(answer, asked)).toThrow(expect.objectContaining({ detail: 'signature' }) as Error);
+  });
+});

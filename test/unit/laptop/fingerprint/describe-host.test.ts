@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { describeHost, hostLabel } from '../../../../src/laptop/fingerprint/describe-host.ts';
+import type { HardwareFacts, SystemFacts } from '../../../../src/laptop/system/hardware-reader.ts';
+import { hostName } from '../../../../src/protocol/common.ts';
+
+const reader = (hardware: Partial<HardwareFacts>, system: Partial<SystemFacts>) => ({
+  readHardware: () => Promise.resolve({ disks: [], macs: [], ...hardware }),
+  readSystem: () =>
+    Promise.resolve({ hostName: 'anna-laptop', os: 'linux', osVersion: 'Debian 12', arch: 'x64', ...system } as const),
+});
+
+describe('the name of a host', () => {
+  it.each([
+    ['anna-laptop', 'anna-laptop'],
+    ['ANNA.corp.example', 'anna'],
+    ["Anna Müller's Laptop", 'anna-muller-s-laptop'],
+    ['Straße_7', 'strasse-7'],
+    ['--x--', 'x'],
+    ['localhost.localdomain', 'laptop-4e1f'],
+    ['ноутбук', 'laptop-4e1f'],
+    ['', 'laptop-4e1f'],
+  ])('%j becomes %j', (name, label) => {
+    expect(hostLabel(name, 'SN-42')).toBe(label.replace('4e1f', hostLabel('', 'SN-42').slice(7)));
+  });
+
+  it('is always a DNS label', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (name) => void hostName.parse(hostLabel(name, 'SN-42'))));
+  });
+});
+
+describe('the description of a host', () => {
+  it('keeps the serial as it is printed on the laptop, and drops placeholders', async () => {
+    const uuid = '4C4C4544-0042-3510-8053-B7C04F4E5032';
+    expect(await describeHost(reader({ systemSerial: ' PF3ABCDE', uuid }, { model: 'ThinkPad\tX1' }))).toEqual({
+      name: 'anna-laptop',
+      os: 'linux',
+      osVersion: 'Debian 12',
+      arch: 'x64',
+      serial: 'PF3ABCDE',
+      uuid: uuid.toLowerCase(),
+      model: 'ThinkPad X1',
+    });
+    const bare = await describeHost(reader({ systemSerial: 'Default string', uuid: '0'.repeat(32) }, {}));
+    expect(bare).toEqual({ name: 'anna-laptop', os: 'linux', osVersion: 'Debian 12', arch: 'x64' });
+  });
+
+  it('leaves out 128 bits that are no UUID of the standard', async () => {
+    expect(await describeHost(reader({ uuid: '4c4c4544-0042-0510-0053-b7c04f4e5032' }, {}))).not.toHaveProperty('uuid');
+  });
+
+  it('refuses a processor for which there is no agent', async () => {
+    await expect(describeHost(reader({}, { arch: 'riscv64' }))).rejects.toMatchObject({ code: 'unsupported-system' });
+  });
+});

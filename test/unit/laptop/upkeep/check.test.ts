@@ -1,0 +1,62 @@
+import { readdir } from 'node:fs/promises';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { fingerprintOf } from '../../../../src/laptop/fingerprint/collect-fingerprint.ts';
+import { check } from '../../../../src/laptop/upkeep/check.ts';
+import { openCompact } from '../../../../src/pki/jws.ts';
+import { generateP256 } from '../../../../src/pki/keys.ts';
+import { TYP } from '../../../../src/protocol/common.ts';
+import type { EndReason } from '../../../../src/protocol/device-messages.ts';
+import { enrolledLaptop, SALT, type EnrolledLaptop } from '../enrolled-laptop.ts';
+import { hangUp } from '../gateway-client/local-gateway.ts';
+import { answerSigned } from '../gateway-client/signed-answers.ts';
+
+let laptop: EnrolledLaptop;
+beforeEach(async () => {
+  laptop = await enrolledLaptop();
+});
+afterEach(async () => {
+  await laptop.end();
+});
+
+const checks = () => check(laptop.options, () => undefined);
+const ends = (endReason: EndReason | null) =>
+  answerSigned(laptop.slice, { content: { state: 'ended', endReason, fleet: null } });
+
+describe('a check', () => {
+  it.each(['offboarded', 'churn'] as const)('takes the enrollment away that ended as %s', async (endReason) => {
+    laptop.gateway.answer(ends(endReason));
+    expect(await checks()).toMatchObject({ enrollment: { removed: { leftBehind: [] } } });
+    expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
+    expect(await readdir(laptop.stateFolder).catch(() => 'gone')).toBe('gone');
+    expect(laptop.gateway.seen).toHaveLength(1);
+  });
+
+  it.each(['lost', 'superseded', 'uninstalled', 'unconfirmed', 'enrollment-failed', 'yubikey-burned', null] as const)(
+    'leaves everything of one that ended as %s, and says so',
+    async (endReason) => {
+      laptop.gateway.answer(ends(endReason));
+      expect(await checks()).toMatchObject({ enrollment: { slice: { state: 'ended', endReason } } });
+      expect(laptop.removed).toEqual([]);
+      expect(await readdir(laptop.stateFolder)).toContain('enrollment.json');
+    },
+  );
+
+  it('changes nothing when the slice is gone, or somebody else says that it let the laptop go', async () => {
+    laptop.gateway.answer(hangUp);
+    expect(await checks()).toMatchObject({ enrollment: { slice: { code: 'gateway-unreachable' } } });
+    const content = { state: 'ended', endReason: 'churn' } as const;
+    laptop.gateway.answer(answerSigned(laptop.slice, { content, key: generateP256() }));
+    expect(await checks()).toMatchObject({ enrollment: { slice: { code: 'slice-not-proven' } } });
+    expect(laptop.removed).toEqual([]);
+  });
+
+  it('tells the slice on what hardware it runs, in the form of the enrollment', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    expect(await checks()).toMatchObject({ enrollment: { slice: { state: 'active' } } });
+    const { payload } = openCompact(laptop.gateway.seen[0]?.body.toString() ?? '', TYP.status);
+    const said = JSON.parse(payload.toString()) as object;
+    expect(said).toMatchObject({ fingerprint: fingerprintOf(laptop.hardware, Buffer.from(SALT, 'base64url')) });
+  });
+});

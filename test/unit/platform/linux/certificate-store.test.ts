@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { StepCertificateStore } from '../../../../platform/linux/certificate-store.ts';
+import { generateP256, spkiDer } from '../../../../src/pki/keys.ts';
+import { FakeLinux } from './fake-linux.ts';
+import { makeDeviceCertificate } from './test-certificates.ts';
+
+const CERTS = '/etc/step/certs';
+const NAME = 'anna-laptop';
+
+let machine: FakeLinux;
+let store: StepCertificateStore;
+
+beforeEach(async () => {
+  machine = await FakeLinux.make();
+  await machine.write('/etc/hostname', 'laptop\n');
+  store = new StepCertificateStore(machine);
+});
+afterEach(() => machine.destroy());
+
+describe('the device key', () => {
+  it('is stored for root alone before anybody has it, and is found again', async () => {
+    expect(await store.loadDeviceKey(NAME)).toBeUndefined();
+    const key = await store.createDeviceKey(NAME);
+    expect(await machine.files('/etc/step')).toEqual([`${CERTS}/ 0700`, `${CERTS}/${NAME}.key 0600`]);
+    const loaded = await new StepCertificateStore(machine).loadDeviceKey(NAME);
+    expect(loaded && spkiDer(loaded).equals(spkiDer(key))).toBe(true);
+    expect(spkiDer(await store.createDeviceKey(NAME)).equals(spkiDer(key))).toBe(true);
+  });
+
+  it('is refused when others could have read it, or when it is none', async () => {
+    await store.createDeviceKey(NAME);
+    await machine.write(`${CERTS}/${NAME}.key`, 'x', 0o644);
+    await expect(store.loadDeviceKey(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
+    await machine.write(`${CERTS}/${NAME}.key`, 'x', 0o600);
+    await expect(store.createDeviceKey(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
+  });
+
+  it('cannot be given a name that leads elsewhere', async () => {
+    await expect(store.createDeviceKey('../../shadow')).rejects.toThrow();
+  });
+});
+
+describe('the certificate', () => {
+  it('is written with its chain and root, found again, and replaced by a newer one', async () => {
+    const key = await store.createDeviceKey(NAME);
+    const [first, second] = [await makeDeviceCertificate(key), await makeDeviceCertificate(key)];
+    expect(await store.load(NAME)).toBeUndefined();
+    expect(await store.verify(NAME, first)).toBe(false);
+
+    await store.install(NAME, first);
+    await store.install(NAME, first);
+    expect(await machine.files('/etc/step')).toEqual([
+      `${CERTS}/ 0700`,
+      `${CERTS}/${NAME}.crt 0644`,
+      `${CERTS}/${NAME}.key 0600`,
+      `${CERTS}/root_ca.crt 0644`,
+    ]);
+    expect(await machine.read(`${CERTS}/${NAME}.crt`)).toBe(first.leaf.pem + first.intermediate.pem);
+    expect(await store.verify(NAME, first)).toBe(true);
+    expect((await store.load(NAME))?.leaf.serialHex).toBe(first.leaf.serialHex);
+    expect(store.paths(NAME).certificate).toBe(`${CERTS}/${NAME}.crt`);
+
+    await store.install(NAME, { ...second, roots: first.roots });
+    expect((await store.load(NAME))?.leaf.serialHex).toBe(second.leaf.serialHex);
+    expect(await store.verify(NAME, first)).toBe(false);
+  });
+
+  it('is refused for another key, and nothing is written', async () => {
+    await store.createDeviceKey(NAME);
+    await expect(store.install(NAME, await makeDeviceCertificate(generateP256()))).rejects.toMatchObject({
+      code: 'grant-invalid',
+    });
+    expect(await machine.files('/etc/step')).toEqual([`${CERTS}/ 0700`, `${CERTS}/${NAME}.key 0600`]);
+  });
+
+  it('that cannot be read is damaged, not absent', async () => {
+    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await machine.write(`${CERTS}/${NAME}.crt`, 'half a certificate');
+    await expect(store.load(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
+  });
+});
+
+describe('removal', () => {
+  it('leaves nothing, and may be repeated', async () => {
+    const before = await machine.files('/');
+    await store.remove(NAME);
+    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.remove(NAME);
+    await store.remove(NAME);
+    expect(await machine.files('/')).toEqual(before);
+  });
+
+  it('takes away a key whose certificate never came', async () => {
+    const before = await machine.files('/');
+    await store.createDeviceKey(NAME);
+    await store.remove(NAME);
+    expect(await machine.files('/')).toEqual(before);
+  });
+
+  it('gives back what smallstep’s own tools had there', async () => {
+    await machine.write(`${CERTS}/root_ca.crt`, 'of somebody else', 0o644);
+    await machine.write(`${CERTS}/web.crt`, 'of somebody else', 0o644);
+    const before = await machine.files('/etc/step');
+    const certificate = await makeDeviceCertificate(await store.createDeviceKey(NAME));
+    await store.install(NAME, certificate);
+    await store.install(NAME, certificate);
+    expect(await store.verify(NAME, certificate)).toBe(true);
+    await store.remove(NAME);
+    expect(await machine.files('/etc/step')).toEqual(before);
+    expect(await machine.read(`${CERTS}/root_ca.crt`)).toBe('of somebody else');
+  });
+});

@@ -1,0 +1,273 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { WgQuickTunnel } from '../../../../platform/linux/tunnel.ts';
+import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
+import type { TunnelConfig } from '../../../../src/laptop/system/tunnel.ts';
+import { FakeLinux } from './fake-linux.ts';
+
+const NAME = 'kiwi-acme';
+const UNIT = `wg-quick@${NAME}.service`;
+const CONF = `/etc/wireguard/${NAME}.conf`;
+const serverPublicKey = Buffer.alloc(32, 2).toString('base64');
+
+const config = (more: Partial<TunnelConfig> = {}): TunnelConfig => ({
+  slug: 'acme',
+  privateKey: new SecretBytes(Buffer.alloc(32, 1)),
+  address: '10.77.0.2',
+  endpoints: ['vpn.example:51820'],
+  serverPublicKey,
+  presharedKey: Buffer.alloc(32, 3).toString('base64'),
+  allowedCidrs: ['10.77.0.0/24'],
+  dns: { servers: ['10.77.0.1'], domains: ['corp.example'] },
+  keepaliveSeconds: 25,
+  ...more,
+});
+
+/** Shakes hands with the endpoints that answer; remembers the interface and whether the unit is enabled. */
+class FakeWireguard {
+  endpoint: string | undefined;
+  enabled = false;
+  handshake = 0;
+  restarts = 0;
+  wgQuickFails = false;
+  /** Milliseconds between the handshake and the end of wg-quick. */
+  wgQuickTakes = 0;
+  readonly answering = new Set<string>();
+  readonly machine: FakeLinux;
+
+  constructor(machine: FakeLinux) {
+    this.machine = machine;
+  }
+
+  async install(): Promise<void> {
+    await this.machine.install('/usr/bin/systemctl', async ([verb, ...rest]) => {
+      if (!rest.includes(UNIT)) return;
+      if (verb === 'enable') this.enabled = true;
+      if (verb === 'disable') this.enabled = false;
+      if (verb === 'is-enabled') return { code: this.enabled ? 0 : 1 };
+      if (verb === 'stop') this.endpoint = undefined;
+      if (verb === 'restart') {
+        if (this.wgQuickFails) return { code: 1, stderr: 'Job for wg-quick failed' };
+        this.restarts++;
+        this.talkTo(await this.machine.read(CONF));
+        this.machine.time += this.wgQuickTakes;
+      }
+      return;
+    });
+    await this.machine.install('/usr/bin/wg', async ([verb, , file]) => {
+      if (this.endpoint === undefined) return { code: 1, stderr: 'No such device' };
+      if (verb === 'setconf') this.talkTo(await this.machine.read((file ?? '').slice(this.machine.root.length)));
+      if (verb !== 'show') return;
+      const seconds = Math.floor(this.handshake / 1000);
+      return `PRIVATE\tPUBLIC\t1\toff\n${serverPublicKey}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;
+    });
+    await this.machine.install('/usr/sbin/ip', ([, verb]) => {
+      if (this.endpoint === undefined) return { code: 1 };
+      if (verb === 'delete') this.endpoint = undefined;
+      return;
+    });
+  }
+
+  talkTo(text: string | undefined): void {
+    this.endpoint = /^Endpoint = (.*)$/m.exec(text ?? '')?.[1];
+    this.handshake = this.endpoint !== undefined && this.answering.has(this.endpoint) ? this.machine.time : 0;
+  }
+}
+
+let machine: FakeLinux;
+let wireguard: FakeWireguard;
+let addresses: string[];
+let tunnel: WgQuickTunnel;
+
+beforeEach(async () => {
+  machine = await FakeLinux.make();
+  wireguard = new FakeWireguard(machine);
+  await wireguard.install();
+  await machine.write('/sys/module/wireguard/version', '1.0.0\n');
+  addresses = ['192.0.2.1'];
+  wireguard.answering.add('192.0.2.1:51820');
+  tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+});
+afterEach(() => machine.destroy());
+
+describe('bringing the tunnel up', () => {
+  it('writes the file for root alone, enables the unit and waits for the handshake', async () => {
+    await tunnel.up(config());
+    expect(await machine.files('/etc')).toEqual([`/etc/wireguard/ 0700`, `${CONF} 0600`]);
+    expect(machine.ran.filter((line) => line.startsWith('systemctl'))).toEqual([
+      `systemctl enable ${UNIT}`,
+      `systemctl restart ${UNIT}`,
+    ]);
+    expect(await tunnel.status('acme')).toEqual({
+      interface: NAME,
+      up: true,
+      startsAtBoot: true,
+      endpoint: '192.0.2.1:51820',
+      lastHandshake: Math.floor(machine.time / 1000) * 1000,
+      rxBytes: 5,
+      txBytes: 6,
+      splitDns: false,
+    });
+  });
+
+  it('sees a handshake that was made before wg-quick ended', async () => {
+    wireguard.wgQuickTakes = 2_000;
+    const started = machine.time;
+    await tunnel.up(config());
+    expect(machine.time - started).toBe(2_000);
+  });
+
+  it('tries the next address when the first does not answer, and keeps the one that did', async () => {
+    addresses = ['2001:db8::1', '192.0.2.9', '192.0.2.1'];
+    await tunnel.up(config());
+    expect(wireguard.endpoint).toBe('192.0.2.1:51820');
+    expect(await machine.read(CONF)).toContain('Endpoint = 192.0.2.1:51820\n');
+    expect(wireguard.restarts).toBe(1);
+    expect(await machine.files('/run')).toEqual([]);
+  });
+
+  it('gives up after 20 seconds over all addresses together', async () => {
+    addresses = ['192.0.2.8', '192.0.2.9'];
+    const started = machine.time;
+    await expect(tunnel.up(config())).rejects.toMatchObject({
+      code: 'tunnel-no-handshake',
+      detail: 'tried 192.0.2.8:51820, 192.0.2.9:51820',
+    });
+    expect(machine.time - started).toBeGreaterThan(19_000);
+    expect(machine.time - started).toBeLessThan(21_000);
+  });
+
+  it('says when the endpoint has no address', async () => {
+    addresses = [];
+    await expect(tunnel.up(config())).rejects.toMatchObject({
+      code: 'tunnel-no-handshake',
+      detail: 'no address for vpn.example:51820',
+    });
+    expect(await machine.files('/etc')).toEqual([]);
+  });
+
+  it('says what systemd said when wg-quick fails', async () => {
+    wireguard.wgQuickFails = true;
+    await expect(tunnel.up(config())).rejects.toMatchObject({
+      code: 'tunnel-tools-failed',
+      detail: `systemctl restart ${UNIT}: exit code 1: Job for wg-quick failed`,
+    });
+  });
+
+  it('leaves the very same running tunnel alone', async () => {
+    await tunnel.up(config());
+    machine.time += 60_000;
+    await tunnel.up(config());
+    expect(wireguard.restarts).toBe(1);
+    expect(machine.ran.filter((line) => line.startsWith('wg setconf'))).toEqual([]);
+  });
+
+  it('shakes hands anew when the running tunnel has been silent for long', async () => {
+    await tunnel.up(config());
+    machine.time += 200_000;
+    await tunnel.up(config());
+    expect(wireguard.restarts).toBe(1);
+    expect(wireguard.handshake).toBe(machine.time);
+  });
+
+  it('replaces a tunnel with other settings', async () => {
+    await tunnel.up(config());
+    await tunnel.up(config({ address: '10.77.0.3' }));
+    expect(wireguard.restarts).toBe(2);
+    expect(await machine.read(CONF)).toContain('Address = 10.77.0.3/32\n');
+  });
+
+  it('starts a unit that is active without an interface', async () => {
+    await tunnel.up(config());
+    wireguard.endpoint = undefined;
+    await tunnel.up(config());
+    expect(wireguard.restarts).toBe(2);
+  });
+
+  it('stops at once when it is cancelled', async () => {
+    await expect(tunnel.up(config(), AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('hands no secret to a program', async () => {
+    addresses = ['192.0.2.9', '192.0.2.1'];
+    await tunnel.up(config());
+    const text = machine.ran.join('\n');
+    expect(text).not.toContain(Buffer.alloc(32, 1).toString('base64'));
+    expect(text).not.toContain(Buffer.alloc(32, 3).toString('base64'));
+  });
+});
+
+describe('what the machine has decides', () => {
+  const dropIn = `/etc/systemd/system/${UNIT}.d/10-kiwistack-userspace.conf`;
+  it.each<[string, { module?: boolean; modprobe?: number; go?: boolean }, boolean]>([
+    ['a loaded kernel module', { module: true, go: true }, false],
+    ['a kernel module that can be loaded', { modprobe: 0, go: true }, false],
+    ['no kernel module, but wireguard-go', { modprobe: 1, go: true }, true],
+    ['neither modprobe nor module, but wireguard-go', { go: true }, true],
+    ['nothing at all: wg-quick will say so', {}, false],
+  ])('%s', async (_what, { module, modprobe, go }, userspace) => {
+    await machine.destroy();
+    machine = await FakeLinux.make();
+    wireguard = new FakeWireguard(machine);
+    wireguard.answering.add('192.0.2.1:51820');
+    await wireguard.install();
+    tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+    if (module === true) await machine.write('/sys/module/wireguard/version', '1');
+    if (modprobe !== undefined) await machine.install('/usr/sbin/modprobe', () => ({ code: modprobe }));
+    if (go === true) await machine.install('/usr/bin/wireguard-go');
+    await tunnel.up(config());
+    expect(await machine.read(dropIn)).toBe(
+      userspace ? '[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=/usr/bin/wireguard-go\n' : undefined,
+    );
+    expect(machine.ran.includes('systemctl daemon-reload')).toBe(userspace);
+  });
+
+  it.each<[string, number | undefined, boolean]>([
+    ['systemd-resolved runs', 0, true],
+    ['resolvectl is there without its service', 1, false],
+    ['there is no resolvectl', undefined, false],
+  ])('split DNS: %s', async (_what, code, splitDns) => {
+    if (code !== undefined) await machine.install('/usr/bin/resolvectl', () => ({ code }));
+    await tunnel.up(config());
+    expect((await machine.read(CONF))?.includes('PostUp = /usr/bin/resolvectl')).toBe(splitDns);
+    expect((await tunnel.status('acme')).splitDns).toBe(splitDns);
+  });
+});
+
+describe('taking the tunnel down', () => {
+  it('leaves nothing, and may be repeated', async () => {
+    await machine.destroy();
+    machine = await FakeLinux.make();
+    wireguard = new FakeWireguard(machine);
+    wireguard.answering.add('192.0.2.1:51820');
+    await wireguard.install();
+    await machine.install('/usr/bin/wireguard-go');
+    await machine.write('/etc/wireguard/other.conf', 'of somebody else');
+    tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+    const before = await machine.files('/etc');
+    await tunnel.down('acme');
+    expect(await machine.files('/etc')).toEqual(before);
+
+    await tunnel.up(config());
+    for (let time = 0; time < 2; time++) {
+      await tunnel.down('acme');
+      expect(await machine.files('/etc/wireguard')).toEqual(['/etc/wireguard/other.conf 0644']);
+      expect(await machine.files('/etc/systemd/system')).toEqual([]);
+      expect(await tunnel.status('acme')).toMatchObject({ up: false, startsAtBoot: false, splitDns: false });
+    }
+  });
+});
+
+describe('the probe', () => {
+  it('asks again until the address answers, or the time is over', async () => {
+    let tries = 0;
+    await machine.install('/usr/bin/ping', () => {
+      machine.time += 1000;
+      return { code: ++tries < 3 ? 1 : 0 };
+    });
+    expect(await tunnel.probe('10.77.0.1', 5_000)).toBe(true);
+    expect(machine.ran.at(-1)).toBe('ping -n -q -c 1 -W 1 -- 10.77.0.1');
+    tries = -100;
+    expect(await tunnel.probe('10.77.0.1', 5_000)).toBe(false);
+  });
+});

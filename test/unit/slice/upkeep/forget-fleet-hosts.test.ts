@@ -1,0 +1,123 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { systemClock } from '../../../../src/core/clock.ts';
+import { createFleetClient, type FleetClient } from '../../../../src/slice/fleet/fleet-client.ts';
+import type { SliceContext } from '../../../../src/slice/slice-context.ts';
+import { forgetFleetHosts } from '../../../../src/slice/upkeep/forget-fleet-hosts.ts';
+import { buildServer } from '../../../fakes/fleet/server/build-server.ts';
+import { prepareCertificates } from '../../../fakes/fleet/server/certificates.ts';
+import { fleetFiles, prepareFleetFiles } from '../../../fakes/fleet/server/files.ts';
+import { HARDWARE } from '../../fakes/fleet/started-server.ts';
+
+let dir: string;
+let app: FastifyInstance;
+let client: FleetClient;
+let enrollSecret: string;
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'fleet-hosts-'));
+  const files = prepareFleetFiles(dir);
+  enrollSecret = files.enrollSecret;
+  const tls = prepareCertificates(dir, ['localhost']);
+  app = buildServer({ dir, tls, logLevel: 'silent' });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  client = clientWith(files.apiToken);
+});
+afterEach(async () => {
+  await client.close();
+  await app.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function clientWith(apiToken: string): FleetClient {
+  const { port } = app.server.address() as AddressInfo;
+  const serverCa = readFileSync(fleetFiles(dir).caPath, 'utf8');
+  const config = { url: `https://localhost:${port}`, serverCa, apiToken, enrollSecret, packages: [] };
+  return createFleetClient(config, systemClock);
+}
+
+const { uuid, serial } = HARDWARE;
+const post = (url: string, body: object): Promise<unknown> =>
+  app.inject({ method: 'POST', url, payload: JSON.stringify({ enroll_secret: enrollSecret, ...body }) });
+async function enrollAgent(): Promise<void> {
+  await post('/api/fleet/orbit/enroll', {
+    ...{ hardware_uuid: uuid, hardware_serial: serial, hostname: 'lap-42', computer_name: 'lap-42' },
+    ...{ platform: 'ubuntu', platform_like: 'debian', osquery_identifier: '', hardware_model: 'Kiwi 14' },
+  });
+  await post('/api/v1/osquery/enroll', {
+    ...{ host_identifier: uuid, platform_type: '9' },
+    host_details: {
+      os_version: { name: 'Ubuntu', version: '24.04', platform: 'ubuntu', platform_like: 'debian' },
+      osquery_info: { version: '5.18.1' },
+      system_info: { uuid, hardware_serial: serial, hostname: 'lap-42' },
+    },
+  });
+}
+const known = async (): Promise<boolean> => (await client.look({ uuid, serial, since: Math.random() })).known;
+const LATER = Date.now() + 60_000;
+
+describe('the host of a laptop that has ended', () => {
+  it('is deleted in Fleet, and deleting it again is fine', async () => {
+    await enrollAgent();
+    expect(await known()).toBe(true);
+    await client.forget({ uuid, serial, since: LATER });
+    expect(await known()).toBe(false);
+    await client.forget({ uuid, serial, since: LATER });
+  });
+
+  it('stays when it is another laptop, or enrolled in Fleet since', async () => {
+    await enrollAgent();
+    await client.forget({ uuid, serial: 'another', since: LATER });
+    await client.forget({ uuid, serial, since: Date.now() - 60_000 });
+    await client.forget({ uuid: undefined, serial: undefined, since: LATER });
+    expect(await known()).toBe(true);
+  });
+
+  it('is tried again when Fleet does not let us', async () => {
+    await enrollAgent();
+    const stranger = clientWith('another token');
+    await expect(stranger.forget({ uuid, serial, since: LATER })).rejects.toThrow(/401/);
+    await stranger.close();
+    expect(await known()).toBe(true);
+  });
+});
+
+describe('the duty to forget hosts', () => {
+  const DAY = 86_400_000;
+  const run = async (given: { endedDaysAgo: number; twin?: boolean; fails?: boolean }): Promise<string[]> => {
+    const did: string[] = [];
+    const device = { id: 'd', host: { uuid, serial }, endedAt: Date.now() - given.endedDaysAgo * DAY, createdAt: 0 };
+    const slice = {
+      clock: systemClock,
+      log: pino({ level: 'silent' }),
+      registry: {
+        listDuties: () => Promise.resolve([device]),
+        findLiveTwin: () => Promise.resolve(given.twin === true ? { id: 'twin' } : undefined),
+        markDone: () => Promise.resolve(void did.push('done')),
+      },
+      fleet: {
+        client: {
+          forget: () => {
+            did.push('forget');
+            return given.fails === true ? Promise.reject(new Error('403')) : Promise.resolve();
+          },
+        },
+      },
+    } as unknown as SliceContext;
+    await forgetFleetHosts(slice).catch(() => did.push('failed'));
+    return did;
+  };
+
+  it('is done once, tried again for a week when it fails, and none while the same machine is enrolled anew', async () => {
+    expect(await run({ endedDaysAgo: 0 })).toEqual(['forget', 'done']);
+    expect(await run({ endedDaysAgo: 1, fails: true })).toEqual(['forget', 'failed']);
+    expect(await run({ endedDaysAgo: 8, fails: true })).toEqual(['forget', 'done']);
+    expect(await run({ endedDaysAgo: 0, twin: true })).toEqual(['done']);
+  });
+});
