@@ -80,6 +80,9 @@ test_packages=(
   'yubico-piv-tool|drives the virtual YubiKey from outside'
   'opensc|drives the virtual YubiKey from outside (pkcs11-tool, pkcs15-tool)'
   'faketime|gives a laptop a wrong clock'
+  'systemd|its library and its checks of units, where a container has none; it is not started'
+  'polkitd|reads the polkit action of the package'
+  'man-db|reads the man page of the package'
   'strace|shows that no secret is in an argument list or an open file'
 )
 machine_packages=(
