@@ -62,6 +62,7 @@ packages=(
   'vsmartcard-vpcd|the reader in which the virtual YubiKey sits'
   'ykcs11|the PKCS#11 module of the YubiKey'
   'yubikey-manager|ykman, with which the operator provisions a YubiKey'
+  'nftables|the packet filter of the slice: only its tunnel reaches what is inside'
   'iproute2|network namespaces: laptops, slice and internet'
   'iputils-ping|proves that the tunnel carries packets'
   'util-linux|enters the rooms of the lab'

@@ -89,6 +89,11 @@ export class Lab {
     return this.room('inside');
   }
 
+  /** The internet itself: the next hop of everybody on it, and so the slice's neighbour on its public interface. */
+  get internet(): Room {
+    return new NamespaceRoom('internet', '203.0.113.1', this.#holder);
+  }
+
   /** Every room by name. */
   get rooms(): readonly Room[] {
     return [...this.#rooms.values()];

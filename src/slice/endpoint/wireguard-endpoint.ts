@@ -8,6 +8,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { bootId } from '../../programs/process-mark.ts';
 import { runChecked, runProgram } from '../../programs/run-program.ts';
 import type { Endpoint, Peer } from './endpoint.ts';
+import { startForwarding, stopForwarding } from './forwarding.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
 import { renderPeers } from './render-peers.ts';
 import { applyUserspacePeers, userspaceSocket } from './userspace-peers.ts';
@@ -18,14 +19,15 @@ export interface WireguardOptions {
   /** 10.77.0.1 and the prefix length of its network. */
   readonly address: string;
   readonly prefixLength: number;
+  /** The tunnel network, and what laptops may reach through the tunnel. */
+  readonly network: string;
+  readonly insideCidrs: readonly string[];
   readonly privateKeyFile: string;
   /** 0700: peers pass through a file here on their way to `wg`, as pre-shared keys may not stand in arguments. */
   readonly runDir: string;
   /** Remembers what has to be put back, for a run that follows a killed one. */
   readonly stateFile: string;
 }
-
-const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
 /** WireGuard's header takes 80 bytes of an Ethernet frame over IPv6; wg-quick has the same default. */
 const MTU = '1420';
@@ -49,13 +51,10 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
   try {
     await writeDurableFile(
       options.stateFile,
-      JSON.stringify({
-        interface: options.interface,
-        ipForward: (await readFile(FORWARDING, 'utf8')).trim(),
-        boot: await bootId(),
-      }),
+      JSON.stringify({ interface: options.interface, boot: await bootId() }),
       0o600,
     );
+    await startForwarding(tools.nft, options);
     await addInterface(options, tools);
     await runChecked({
       program: tools.wg,
@@ -64,8 +63,6 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
     const link = ['link', 'set', 'dev', options.interface, 'mtu', MTU, 'up'];
     const address = ['address', 'add', `${options.address}/${options.prefixLength}`, 'dev', options.interface];
     for (const args of [address, link]) await runChecked({ program: tools.ip, args });
-    // The slice passes packets on between the tunnel and the networks inside.
-    await writeFile(FORWARDING, '1\n');
   } catch (error) {
     await removeLeftover(options).catch(() => undefined);
     const detail = error instanceof KiwiError ? (error.detail ?? error.code) : 'unknown';
@@ -76,7 +73,7 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
 
 /** Takes away interface and settings that a killed run left. Safe to repeat, and when there is nothing. */
 export async function removeLeftover(options: Pick<WireguardOptions, 'interface' | 'stateFile'>): Promise<void> {
-  let state: { interface?: unknown; ipForward?: unknown; boot?: unknown };
+  let state: { interface?: unknown; boot?: unknown };
   try {
     state = JSON.parse(await readFile(options.stateFile, 'utf8')) as typeof state;
   } catch (error) {
@@ -84,17 +81,17 @@ export async function removeLeftover(options: Pick<WireguardOptions, 'interface'
     if (!(error instanceof SyntaxError)) throw error;
     state = {};
   }
-  // A restart of the machine took the interface away and set forwarding as the machine's own configuration says.
+  // A restart of the machine took the interface and the packet filter away, and set forwarding as the machine's own configuration says.
   if (state.boot !== (await bootId())) {
     await removeDurableFile(options.stateFile);
     return;
   }
-  const { ip } = findTools();
+  const { ip, nft } = findTools();
   if (state.interface === options.interface && (await interfaceExists(ip, options.interface))) {
     // wireguard-go ends by itself when its interface goes.
     await runChecked({ program: ip, args: ['link', 'delete', 'dev', options.interface] });
   }
-  if (state.ipForward === '0') await writeFile(FORWARDING, '0\n');
+  await stopForwarding(nft, options.interface);
   await removeDurableFile(options.stateFile);
 }
 
@@ -105,6 +102,7 @@ async function interfaceExists(ip: string, name: string): Promise<boolean> {
 interface Tools {
   readonly ip: string;
   readonly wg: string;
+  readonly nft: string;
   readonly wireguardGo: string | undefined;
 }
 
@@ -121,6 +119,7 @@ function findTools(): Tools {
   return {
     ip: need('ip', 'iproute2'),
     wg: need('wg', 'wireguard-tools'),
+    nft: need('nft', 'nftables'),
     wireguardGo: find('wireguard-go'),
   };
 }

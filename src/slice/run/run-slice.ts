@@ -154,6 +154,8 @@ function wireguardOptions(paths: SlicePaths, config: SliceConfig): Parameters<ty
     port: config.wireguard.port,
     address: config.inside.address,
     prefixLength: prefixLengthOf(config.inside.network),
+    network: config.inside.network,
+    insideCidrs: config.inside.cidrs,
     privateKeyFile: paths.wireguard.privateKey,
     runDir: paths.run.dir,
     stateFile: paths.run.endpoint,

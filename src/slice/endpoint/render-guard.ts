@@ -1,0 +1,70 @@
+/** What the packet filter of a slice is made from. */
+export interface Guarded {
+  /** The tunnel's interface. */
+  readonly interface: string;
+  /** The tunnel network: the slice's inside address and the laptops'. */
+  readonly network: string;
+  /** What laptops may reach through the tunnel. */
+  readonly insideCidrs: readonly string[];
+}
+
+/** The table of one slice; each slice of a machine has its own. */
+export const guardTable = (tunnel: string): string => `inet kiwistack-${tunnel}`;
+
+/**
+ * The packet filter of a slice, for `nft`: only the tunnel's interface reaches what is inside, and the tunnel reaches nothing else. It
+ * replaces an older table of the same name and touches no other one: what the machine's own rules drop stays dropped.
+ *
+ * That an inside address is not routed outside does not protect it. A neighbour can send a packet for any address to this machine, which
+ * takes it for any of its own addresses on any interface (the weak host model, RFC 1122, section 3.3.4.2), and forwards the rest.
+ */
+export function renderGuard({ interface: tunnel, network, insideCidrs }: Guarded): string {
+  const table = guardTable(tunnel);
+  const reachable = [...new Set([network, ...insideCidrs])];
+  return `add table ${table}
+delete table ${table}
+table ${table} {
+  set inside {
+    type ipv4_addr; flags interval; auto-merge
+    elements = { ${insideCidrs.join(', ')} }
+  }
+  set reachable {
+    type ipv4_addr; flags interval; auto-merge
+    elements = { ${reachable.join(', ')} }
+  }
+  chain arriving {
+    type filter hook prerouting priority raw; policy accept;
+    iifname { "lo", "${tunnel}" } accept
+    ip daddr ${network} drop comment "the slice's inside address, and the laptops'"
+    ip daddr @inside fib daddr type local fib daddr . iif type != local drop comment "another interface's address"
+  }
+  chain passing {
+    type filter hook forward priority filter; policy accept;
+    ct state established,related accept
+    iifname "${tunnel}" ip daddr @reachable accept
+    iifname "${tunnel}" drop
+    ip daddr @reachable ip saddr @inside fib saddr . iif oif exists accept comment "from inside, on the interface where that is"
+    oifname "${tunnel}" drop
+    ip daddr @inside drop
+  }
+}
+`;
+}
+
+/** The table that the slices of a machine share while they have it forward packets. */
+export const FORWARDING_TABLE = 'inet kiwistack';
+
+/**
+ * For a machine that forwarded nothing before the first slice: it now forwards for the tunnels of its slices alone. Safe to repeat.
+ */
+export function renderForwarding(tunnel: string): string {
+  return `add table ${FORWARDING_TABLE}
+add set ${FORWARDING_TABLE} tunnels { type ifname; }
+add chain ${FORWARDING_TABLE} passing { type filter hook forward priority filter; policy accept; }
+flush chain ${FORWARDING_TABLE} passing
+add rule ${FORWARDING_TABLE} passing iifname @tunnels accept
+add rule ${FORWARDING_TABLE} passing oifname @tunnels accept
+add rule ${FORWARDING_TABLE} passing drop
+add element ${FORWARDING_TABLE} tunnels { "${tunnel}" }
+`;
+}

@@ -1,0 +1,142 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import type { WireguardOptions } from '../../../src/slice/endpoint/wireguard-endpoint.ts';
+import { Lab, type Room } from '../../lab/lab.ts';
+import { must } from '../linux/drive.ts';
+
+// Only the tunnel's interface reaches what is inside: with the real packet filter, from a neighbour's room.
+
+const DRIVER = path.join(import.meta.dirname, 'endpoint-driver.ts');
+const INTRANET = '10.77.1.30';
+
+let dir: string;
+let lab: Lab;
+let untouched: string;
+const running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kiwi-endpoint-'));
+  lab = await Lab.create({ dir });
+  await must(lab.internet, ['/sbin/ip', 'route', 'add', '10.77.0.0/16', 'via', '203.0.113.10']);
+  // Whoever answers needs a way back.
+  await must(lab.internet, ['/sbin/ip', 'address', 'add', '10.77.1.99/32', 'dev', 'lo']);
+  await must(lab.slice, [
+    '/bin/sh',
+    '-c',
+    'nft "add table inet mine; add chain inet mine c { type filter hook input priority 0; }"',
+  ]);
+  untouched = await must(lab.slice, ['/bin/sh', '-c', 'nft list ruleset']);
+});
+afterAll(async () => {
+  await lab.destroy();
+  await rm(dir, { recursive: true, force: true });
+});
+afterEach(async () => {
+  for (const child of running.splice(0)) await end(child);
+});
+
+async function optionsOf(name: string, net: number): Promise<WireguardOptions> {
+  const folder = path.join(dir, 'slice', name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const privateKeyFile = path.join(folder, 'key');
+  await writeFile(privateKeyFile, await must(lab.slice, ['/usr/bin/wg', 'genkey']), { mode: 0o600 });
+  return {
+    interface: name,
+    port: 51820 + net,
+    address: `10.${net}.0.1`,
+    prefixLength: 24,
+    network: `10.${net}.0.0/24`,
+    insideCidrs: [`10.${net}.0.0/24`, `10.${net}.1.0/24`],
+    privateKeyFile,
+    runDir: folder,
+    stateFile: path.join(folder, 'endpoint.json'),
+  };
+}
+
+/** An endpoint's process in the slice's room, and how it is told what to do. */
+function drive(): { child: ChildProcess; ask: (command: object) => Promise<unknown> } {
+  const child = lab.slice.spawn([process.execPath, DRIVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+  running.push(child);
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  return {
+    child,
+    ask: async (command) => {
+      child.stdin?.write(`${JSON.stringify(command)}\n`);
+      return JSON.parse(String((await lines.next()).value)) as unknown;
+    },
+  };
+}
+
+/** Killed, as by a crash, if it still runs. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
+const OK = { ok: true };
+const forwarding = (): Promise<string> => must(lab.slice, ['/bin/cat', '/proc/sys/net/ipv4/ip_forward']);
+const switchForwarding = (to: string): Promise<string> =>
+  must(lab.slice, ['/bin/sh', '-c', `echo ${to} >/proc/sys/net/ipv4/ip_forward`]);
+const ruleset = (): Promise<string> => must(lab.slice, ['/bin/sh', '-c', 'nft list ruleset']);
+const pings = async (room: Room, address: string, ...args: string[]): Promise<boolean> =>
+  (await room.run(['/bin/ping', '-c1', '-W1', ...args, address])).code === 0;
+
+describe.each(['0', '1'])('where the machine had forwarding at %s', (before) => {
+  beforeEach(() => switchForwarding(before));
+
+  test('a neighbour reaches nothing inside, neither directly nor with an inside address of his own', async () => {
+    const inside = ['10.77.0.1', '10.77.1.1', INTRANET];
+    // Without the packet filter: the machine's own addresses always answer, and with forwarding what is behind it.
+    expect(await pings(lab.internet, '10.77.1.1')).toBe(true);
+    expect(await pings(lab.internet, INTRANET)).toBe(before === '1');
+    const acme = drive();
+    const options = await optionsOf('kiwi-acme', 77);
+    expect(await acme.ask({ do: 'start', options })).toEqual(OK);
+    expect(await forwarding()).toBe('1\n');
+    for (const address of inside) {
+      expect(await pings(lab.internet, address), address).toBe(false);
+      expect(await pings(lab.internet, address, '-I', '10.77.1.99'), `${address}, spoofed`).toBe(false);
+    }
+    // The machine's public address, its own way inside, and what it forwarded before, are as they were.
+    expect(await pings(lab.internet, '203.0.113.10')).toBe(true);
+    expect(await pings(lab.slice, INTRANET)).toBe(true);
+    expect(await pings(lab.slice, '10.77.0.1')).toBe(true);
+    expect(await pings(lab.inside, '10.77.1.1')).toBe(true);
+    expect(await pings(lab.inside, '203.0.113.1')).toBe(before === '1');
+    expect(await acme.ask({ do: 'stop' })).toEqual(OK);
+    expect([await forwarding(), await ruleset()]).toEqual([`${before}\n`, untouched]);
+  });
+
+  test('of two slices the one that ends leaves the other one its forwarding; the last puts it back', async () => {
+    const [acme, beta] = [drive(), drive()];
+    expect(await acme.ask({ do: 'start', options: await optionsOf('kiwi-acme', 77) })).toEqual(OK);
+    expect(await beta.ask({ do: 'start', options: await optionsOf('kiwi-beta', 78) })).toEqual(OK);
+    expect(await acme.ask({ do: 'stop' })).toEqual(OK);
+    expect(await forwarding()).toBe('1\n');
+    expect(await ruleset()).toContain('table inet kiwistack-kiwi-beta');
+    expect(await ruleset()).not.toContain('kiwi-acme');
+    expect(await beta.ask({ do: 'stop' })).toEqual(OK);
+    expect([await forwarding(), await ruleset()]).toEqual([`${before}\n`, untouched]);
+  });
+
+  test('what a killed run left is taken away by the next, or by down', async () => {
+    const options = await optionsOf('kiwi-acme', 77);
+    const killed = drive();
+    expect(await killed.ask({ do: 'start', options })).toEqual(OK);
+    await end(killed.child);
+    expect(await pings(lab.internet, INTRANET)).toBe(false);
+    const next = drive();
+    expect(await next.ask({ do: 'start', options })).toEqual(OK);
+    await end(next.child);
+    expect(await drive().ask({ do: 'clean', options })).toEqual(OK);
+    expect([await forwarding(), await ruleset()]).toEqual([`${before}\n`, untouched]);
+  });
+});
