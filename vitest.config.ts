@@ -51,8 +51,8 @@ export default defineConfig({
           name: 'machine',
           include: ['test/machine/**/*.test.ts'],
           globalSetup: ['test/machine/provide-image-once.ts'],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
           // While a machine boots it uses little more than one core.
           maxWorkers: 2,
         },

@@ -88,7 +88,7 @@ const signalNumbers: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 
 /** Runs a program in a room to its end. Resolves when the program ends, even if a daemon it left holds its output open. */
 export function runInRoom(pid: number, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { input, timeoutMs = 120_000, ...spawnOptions } = options;
+  const { input, timeoutMs = 600_000, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {
     const child = spawnInRoom(pid, argv, {
       ...spawnOptions,

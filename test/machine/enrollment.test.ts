@@ -43,7 +43,7 @@ beforeAll(async () => {
     customer.key(),
     buildDeb(folder.path, ['--kind', 'test', '--msp-roots', roots]),
   ]);
-}, 600_000);
+}, 1_800_000);
 afterAll(async () => {
   console.log(`machine: ${cuts.length} power cuts`);
   await customer.destroy();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   machine = booted;
   delivered = await machine.digest();
   await installPackage(machine, deb);
-}, 600_000);
+}, 1_800_000);
 
 describe('the package on a machine with systemd', () => {
   test('its units are known, right, and the timer waits', async () => {

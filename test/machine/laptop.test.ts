@@ -22,7 +22,7 @@ let machine: Machine;
 
 beforeAll(async () => {
   machine = await Machine.boot({ dir: path.join(folder.path, 'ada'), name: 'ada', smbios: IDENTITY });
-}, 600_000);
+}, 1_800_000);
 
 /** Runs a script in the machine; what it said. */
 async function sh(script: string, input = ''): Promise<string> {

@@ -52,7 +52,7 @@ const environment = {
 } as const;
 
 /** How long the machine may take to its agent: some 8 s when it has a core to itself. */
-const BOOT_MS = 120_000;
+const BOOT_MS = 600_000;
 
 /** A virtual laptop with its own kernel, systemd, TPM, firmware identity and disk. */
 export class Machine {
@@ -142,7 +142,7 @@ export class Machine {
 
   /** Runs a program as root to its end. A program that fails is a result, not an error. */
   async run(argv: readonly string[], options: GuestRunOptions = {}): Promise<GuestRunResult> {
-    const { input, timeoutMs = 120_000 } = options;
+    const { input, timeoutMs = 900_000 } = options;
     const guest = this.spawn(argv, options);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
@@ -197,7 +197,7 @@ export class Machine {
   }
 
   /** Shut down in order. */
-  async shutDown(timeoutMs = 60_000): Promise<void> {
+  async shutDown(timeoutMs = 600_000): Promise<void> {
     if (this.#qemu === undefined) return;
     const { ended } = this.#qemu;
     this.run(['/usr/bin/systemctl', 'poweroff'], { timeoutMs }).catch(() => undefined);

@@ -119,7 +119,7 @@ function untilReady(outer: ChildProcess): Promise<void> {
 
 function runInside(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   return new Promise((done, fail) => {
-    const limits = { timeout: options.timeoutMs ?? 30_000, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const;
+    const limits = { timeout: options.timeoutMs ?? 240_000, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const;
     const environment = options.env ? { env: { ...process.env, ...options.env } } : {};
     const child = execFile(NSENTER, argv, { ...limits, ...environment }, (error, stdout, stderr) => {
       if (error && child.pid === undefined) fail(new Error('nsenter did not start', { cause: error }));

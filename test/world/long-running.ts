@@ -28,7 +28,7 @@ export interface StartOptions {
 
 /** Starts a program in a room and waits until it is ready. @throws when it ends, or says nothing in time, with the last of its stderr */
 export async function startInRoom(room: Room, argv: readonly string[], options: StartOptions): Promise<LongRunning> {
-  const { what, logFile, timeoutMs = 30_000 } = options;
+  const { what, logFile, timeoutMs = 300_000 } = options;
   mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });
   const logHandle = openSync(logFile, 'a', 0o600);
   const child: ChildProcess = room.spawn(argv, { stdio: ['ignore', 'pipe', logHandle] });

@@ -174,7 +174,7 @@ export class World {
   ): Promise<EnrollResult> {
     const { args = [], pin = PIN, env = {} } = options;
     const argv = [...CLI, 'enroll', '--json', '--pin-fd', '0', '--wait', '10', ...args];
-    return withEvents(await laptop.run(argv, { input: `${pin}\n`, timeoutMs: 240_000, env }));
+    return withEvents(await laptop.run(argv, { input: `${pin}\n`, timeoutMs: 600_000, env }));
   }
 
   async cli(laptop: Laptop, args: readonly string[]): Promise<EnrollResult> {

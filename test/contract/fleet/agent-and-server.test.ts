@@ -183,7 +183,7 @@ describe('the stand-in agent against the stand-in server', () => {
     startAgent();
     const { id } = await untilHost((known) => known.orbit_version !== null);
     expect(await rest('DELETE', `/hosts/${id}`)).toMatchObject({ status: 200 });
-    const again = await untilHost((known) => known.id !== id && known.orbit_version !== null, 20_000);
+    const again = await untilHost((known) => known.id !== id && known.orbit_version !== null, 120_000);
     expect(again.status).toBe('online');
   });
 
@@ -254,7 +254,7 @@ async function hosts(): Promise<HostAnswer[]> {
   return (JSON.parse(answer.body) as { hosts: HostAnswer[] }).hosts;
 }
 
-async function untilHost(holds: (host: HostAnswer) => boolean, deadlineMs = 15_000): Promise<HostAnswer> {
+async function untilHost(holds: (host: HostAnswer) => boolean, deadlineMs = 120_000): Promise<HostAnswer> {
   let found: HostAnswer | undefined;
   await until(async () => {
     const answer = await rest('GET', `/hosts/identifier/${HARDWARE.uuid}`);
@@ -266,7 +266,7 @@ async function untilHost(holds: (host: HostAnswer) => boolean, deadlineMs = 15_0
   return found;
 }
 
-async function until(holds: () => boolean | Promise<boolean>, deadlineMs = 15_000): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, deadlineMs = 120_000): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   while (!(await holds())) {
     if (Date.now() > deadline) {

@@ -17,7 +17,7 @@ export interface Driven {
 export async function drive(room: Room, driver: string, call: unknown, cwd = '/root'): Promise<Driven> {
   const result = await room.run([process.execPath, path.join(DRIVERS, `${driver}.ts`)], {
     input: JSON.stringify(call),
-    timeoutMs: 60_000,
+    timeoutMs: 240_000,
     cwd,
   });
   if (result.code !== 0) throw new Error(`${driver}: exit code ${result.code}\n${result.stderr}\n${result.stdout}`);
