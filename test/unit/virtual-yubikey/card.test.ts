@@ -124,19 +124,58 @@ describe('PIN and PUK', () => {
     expect(card.state.pin.left).toBe(2);
   });
 
-  it('refuse a malformed value without paying a try', async () => {
+  it('refuse a value of the wrong total length without paying a try', async () => {
     const card = new TestCard();
     await card.select();
     expect(await card.status('00 20 00 80', Buffer.from('12345'))).toBe('6a80');
     expect(await card.status('00 20 00 81', padded('123456'))).toBe('6a88');
-    expect(await card.status('00 24 00 80', TWO_PINS('999999', '12345'))).toBe('6a80');
-    expect(card.state.pin.left).toBe(3);
+    expect(await card.status('00 20 00 96', padded('123456'))).toBe('6a88');
+    for (const header of ['00 24 00 80', '00 24 00 81', '00 2c 00 80']) {
+      expect(await card.status(header, TWO_PINS('999999', '654321').subarray(1))).toBe('6a80');
+    }
+    expect([card.state.pin.left, card.state.puk.left]).toEqual([3, 3]);
+  });
+
+  it('pay a try for a wrong old value whatever the new one is; one that is too short is refused after it', async () => {
+    const card = new TestCard();
+    await card.select();
+    const [changePin, changePuk, unblock] = ['00 24 00 80', '00 24 00 81', '00 2c 00 80'] as const;
+    const short = (old: string): Buffer => TWO_PINS(old, '12345');
+    expect(await card.status(changePin, short('999999'))).toBe('63c2');
+    expect(await card.status(changePuk, short('99999999'))).toBe('63c2');
+    expect(await card.status(unblock, short('99999999'))).toBe('63c1');
+    expect([card.state.pin.left, card.state.puk.left]).toEqual([2, 1]);
+    // The old value was right: that restores its tries, and changes nothing else.
+    expect(await card.status(changePin, short('123456'))).toBe('6985');
+    expect(await card.status(changePuk, short('12345678'))).toBe('6985');
+    expect(await card.status(unblock, short('12345678'))).toBe('6985');
+    expect([card.state.pin.left, card.state.puk.left]).toEqual([3, 3]);
+    expect(await card.verify('123456')).toBe('9000');
+    expect(
+      await card.status(changePin, Buffer.concat([padded('123456'), Buffer.from('31323334ff353637', 'hex')])),
+    ).toBe('6985');
+  });
+
+  it('are blocked by sixteen bytes FF, as clients do before a reset', async () => {
+    const card = new TestCard();
+    await card.select();
+    const blank = Buffer.alloc(16, 0xff);
+    const unblock = (): Promise<string> => card.status('00 2c 00 80', blank);
+    expect([await unblock(), await unblock(), await unblock(), await unblock()]).toEqual([
+      '63c2',
+      '63c1',
+      '63c0',
+      '6983',
+    ]);
+    for (let attempt = 0; attempt < 3; attempt++) await card.verify('');
+    expect(await card.status('00 fb 00 00')).toBe('9000');
+    expect(await card.verify('123456')).toBe('9000');
   });
 
   it('must have eight characters on a FIPS key', async () => {
     const card = new TestCard({ fips: true });
     await card.select();
-    expect(await card.status('00 24 00 80', TWO_PINS('123456', '1234567'))).toBe('6a80');
+    expect(await card.status('00 24 00 80', TWO_PINS('123456', '1234567'))).toBe('6985');
     expect(await card.status('00 24 00 80', TWO_PINS('123456', '87654321'))).toBe('9000');
   });
 });
@@ -226,20 +265,31 @@ describe('data objects and framing', () => {
     expect((await get()).status).toBe('6a82');
   });
 
-  it('need the PIN for printed information', async () => {
-    const card = new TestCard({ objects: { '5fc109': '00' } });
-    await card.select();
-    const read = (): Promise<string> => card.status('00 cb 3f ff', Buffer.from('5c035fc109', 'hex'));
-    expect(await read()).toBe('6982');
-    await card.verify('123456');
-    expect(await read()).toBe('9000');
+  it.each([
+    ['printed information', '5fc109'],
+    ['fingerprints', '5fc103'],
+    ['the face', '5fc108'],
+    ['the iris', '5fc121'],
+  ])('need the PIN for %s, and do not tell without it whether it is there', async (_what, id) => {
+    const [there, absent] = [new TestCard({ objects: { [id]: '00' } }), new TestCard()];
+    const read = (card: TestCard): Promise<string> => card.status('00 cb 3f ff', Buffer.from(`5c03${id}`, 'hex'));
+    for (const card of [there, absent]) {
+      await card.select();
+      expect(await read(card)).toBe('6982');
+      await card.verify('123456');
+    }
+    expect([await read(there), await read(absent)]).toEqual(['9000', '6a82']);
   });
 
   it.each([
     ['another class', '80 fd 00 00', '', '6e00'],
     ['an unknown instruction', '00 01 00 00', '', '6d00'],
     ['an unknown application', '00 a4 04 00', 'd27600012401', '6a82'],
-    ['a slot that does not exist', '00 f9 81 00', '', '6b00'],
+    ['to attest a slot that does not exist', '00 f9 81 00', '', '6a88'],
+    ['to tell of a slot that does not exist', '00 f7 00 9f', '', '6a88'],
+    ['to tell of fingerprints, which a Bio has', '00 f7 00 96', '', '6a88'],
+    ['to tell of an empty slot', '00 f7 00 82', '', '6a88'],
+    ['to sign with a slot that does not exist', '00 87 11 96', '7c0482008101', '6a80'],
     ['an empty slot', '00 f9 9a 00', '', '6a88'],
     ['bytes that are no TLV', '00 87 11 9a', '7c05', '6a80'],
     ['reset while PIN and PUK have tries', '00 fb 00 00', '', '6985'],

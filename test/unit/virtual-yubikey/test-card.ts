@@ -110,9 +110,31 @@ export class TestCard {
   }
 
   /** Makes a P-256 key in a slot and returns the status word. */
-  generate(slot: string, pinPolicy: number, touchPolicy: number): Promise<string> {
+  async generate(slot: string, pinPolicy: number, touchPolicy: number): Promise<string> {
+    return (await this.make(slot, 0x11, pinPolicy, touchPolicy)).status;
+  }
+
+  /** Makes a key in a slot and returns what the card says. */
+  make(
+    slot: string,
+    algorithm: number,
+    pinPolicy: number,
+    touchPolicy: number,
+  ): Promise<{ data: Buffer; status: string }> {
     const policies = [encodeTlv(0xaa, Buffer.of(pinPolicy)), encodeTlv(0xab, Buffer.of(touchPolicy))];
-    return this.status(`00 47 00 ${slot}`, encodeTlv(0xac, encodeTlv(0x80, Buffer.of(0x11)), ...policies));
+    return this.send(`00 47 00 ${slot}`, encodeTlv(0xac, encodeTlv(0x80, Buffer.of(algorithm)), ...policies));
+  }
+
+  /** Uses the key in a slot on a challenge (81) or a point (85); the result, or nothing with the status word. */
+  async use(
+    slot: string,
+    algorithm: string,
+    tag: 0x81 | 0x85,
+    input: Uint8Array,
+  ): Promise<{ result: Buffer | undefined; status: string }> {
+    const request = encodeTlv(0x7c, encodeTlv(0x82), encodeTlv(tag, input));
+    const { data, status } = await this.send(`00 87 ${algorithm} ${slot}`, request);
+    return { result: data.length === 0 ? undefined : findTlv(parseTlvs(unwrapTlv(data, 0x7c)), 0x82), status };
   }
 
   sign(slot: string): Promise<string> {

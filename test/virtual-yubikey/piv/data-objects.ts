@@ -6,7 +6,7 @@ import type { PivContext } from './context.ts';
 
 const DISCOVERY = '7e';
 const DISCOVERY_OBJECT = Buffer.from('7e124f0ba0000003080000100001005f2f024000', 'hex');
-/** Printed information, fingerprints, face and iris are read with the PIN only (SP 800-73-4, table 2). */
+/** Printed information, fingerprints, face and iris are read with the PIN only (SP 800-73-4 part 1, table 2; Yubico's .NET manual). */
 const READ_WITH_PIN = new Set(['5fc109', '5fc103', '5fc108', '5fc121']);
 const LONGEST_OBJECT = 3052;
 
@@ -15,9 +15,10 @@ export function getData(context: PivContext, command: Command): Buffer {
   requireDataParameters(command);
   const id = objectId(command.data);
   if (id === DISCOVERY) return DISCOVERY_OBJECT;
+  // Before the object is looked for: without the PIN nobody learns whether it is there.
+  if (READ_WITH_PIN.has(id) && !context.session.pinVerified) throw new StatusWordError(SW.securityNotSatisfied);
   const content = context.state.objects[id];
   if (content === undefined) throw new StatusWordError(SW.notFound);
-  if (READ_WITH_PIN.has(id) && !context.session.pinVerified) throw new StatusWordError(SW.securityNotSatisfied);
   return encodeTlv(0x53, Buffer.from(content, 'hex'));
 }
 

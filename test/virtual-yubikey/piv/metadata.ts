@@ -28,7 +28,7 @@ export function getMetadata(context: PivContext, command: Command): Buffer {
       encodeTlv(IS_DEFAULT, Buffer.of(key === DEFAULT_MANAGEMENT_KEY ? 1 : 0)),
     ]);
   }
-  const key = state.slots[slotName(command.p2)];
+  const key = state.slots[slotName(command.p2, SW.referenceNotFound)];
   if (!key) throw new StatusWordError(SW.referenceNotFound);
   return Buffer.concat([
     encodeTlv(ALGORITHM, Buffer.of(key.algorithm)),

@@ -34,9 +34,10 @@ export function verifyPin(context: PivContext, command: Command): Buffer {
 export function changeReference(context: PivContext, command: Command): Buffer {
   const { state } = context;
   if (command.p2 !== PIN && command.p2 !== PUK) throw new StatusWordError(SW.referenceNotFound);
-  const [old, replacement] = twoReferences(state, command);
+  const [old, replacement] = twoReferences(command);
   const reference = command.p2 === PIN ? state.pin : state.puk;
   tryReference(context, reference, old);
+  requireAcceptable(state, replacement);
   reference.value = replacement.toString('hex');
   context.save();
   return Buffer.alloc(0);
@@ -46,8 +47,9 @@ export function changeReference(context: PivContext, command: Command): Buffer {
 export function unblockPin(context: PivContext, command: Command): Buffer {
   const { state } = context;
   if (command.p2 !== PIN) throw new StatusWordError(SW.referenceNotFound);
-  const [puk, replacement] = twoReferences(state, command);
+  const [puk, replacement] = twoReferences(command);
   tryReference(context, state.puk, puk);
+  requireAcceptable(state, replacement);
   state.pin.value = replacement.toString('hex');
   state.pin.left = state.pin.total;
   context.save();
@@ -70,18 +72,20 @@ function tryReference(context: PivContext, reference: Reference, given: Buffer):
   throw new StatusWordError(blocked ? SW.authenticationBlocked : triesLeft(after));
 }
 
-/** Splits the data of 24 and 2C; a malformed new value is refused before a try is paid. */
-function twoReferences(state: KeyState, command: Command): [Buffer, Buffer] {
+/** Splits the data of 24 and 2C. Only their total length is looked at before a try is paid. */
+function twoReferences(command: Command): [Buffer, Buffer] {
   if (command.p1 !== 0) throw new StatusWordError(SW.wrongParameters);
   if (command.data.length !== 2 * LENGTH) throw new StatusWordError(SW.badData);
-  const replacement = command.data.subarray(LENGTH);
-  if (!isAcceptable(state, replacement)) throw new StatusWordError(SW.badData);
-  return [command.data.subarray(0, LENGTH), replacement];
+  return [command.data.subarray(0, LENGTH), command.data.subarray(LENGTH)];
 }
 
-/** Six to eight characters (FIPS: eight) and then nothing but padding. */
-function isAcceptable(state: KeyState, value: Buffer): boolean {
+/**
+ * Ends the command with 6985 unless the new value has six to eight characters (FIPS: eight) and then nothing but padding.
+ * Looked at after the old one: clients block a PUK for a reset with sixteen bytes FF, and a wrong guess is never free.
+ */
+function requireAcceptable(state: KeyState, value: Buffer): void {
   const end = value.indexOf(0xff);
   const length = end === -1 ? LENGTH : end;
-  return length >= (state.fips ? LENGTH : 6) && value.subarray(length).every((byte) => byte === 0xff);
+  const acceptable = length >= (state.fips ? LENGTH : 6) && value.subarray(length).every((byte) => byte === 0xff);
+  if (!acceptable) throw new StatusWordError(SW.conditionsNotSatisfied);
 }
