@@ -1,6 +1,6 @@
 import { sign, type KeyObject } from 'node:crypto';
 import { bitString, extension, integer, NULL, oid, sequence, TRUE } from '../wire/der.ts';
-import { encodeTlv, parseTlvs, unwrapTlv } from '../wire/tlv.ts';
+import { encodeTlv, parseTlvs, TlvError, unwrapTlv } from '../wire/tlv.ts';
 
 /** What goes into a certificate; names and validity as DER, so that they can be copied from another certificate. */
 export interface CertificateFields {
@@ -12,9 +12,9 @@ export interface CertificateFields {
   readonly extensions: readonly Buffer[];
 }
 
-/** Builds and signs an X.509 v3 certificate; the signature algorithm follows the signer's key. */
+/** Builds and signs an X.509 v3 certificate, with SHA-256 for every key (docs.yubico.com, "PIV attestation OID arc"). */
 export function signCertificate(fields: CertificateFields, signer: KeyObject): Buffer {
-  const { algorithm, digest } = signatureAlgorithm(signer);
+  const algorithm = signatureAlgorithm(signer);
   const toBeSigned = sequence(
     encodeTlv(0xa0, integer(Buffer.of(2))),
     integer(fields.serialNumber),
@@ -25,7 +25,7 @@ export function signCertificate(fields: CertificateFields, signer: KeyObject): B
     fields.publicKey.export({ type: 'spki', format: 'der' }),
     encodeTlv(0xa3, sequence(...fields.extensions)),
   );
-  return sequence(toBeSigned, algorithm, bitString(sign(digest, toBeSigned, signer)));
+  return sequence(toBeSigned, algorithm, bitString(sign('sha256', toBeSigned, signer)));
 }
 
 /** Subject and validity of a certificate, still encoded, to be copied into what it issues. */
@@ -33,7 +33,7 @@ export function issuerParts(certificate: Buffer): { subject: Buffer; validity: B
   const [toBeSigned] = parseTlvs(unwrapTlv(certificate, 0x30));
   const fields = toBeSigned ? parseTlvs(toBeSigned.value) : [];
   const [, , , , dates, subject] = fields;
-  if (!dates || !subject) throw new TypeError('not an X.509 v3 certificate');
+  if (!dates || !subject) throw new TlvError('not an X.509 v3 certificate');
   return { subject: subject.raw, validity: dates.raw };
 }
 
@@ -43,11 +43,8 @@ export function authorityExtension(pathLength?: number): Buffer {
   return extension('2.5.29.19', sequence(TRUE, ...limit), true);
 }
 
-function signatureAlgorithm(signer: KeyObject): { algorithm: Buffer; digest: string } {
-  if (signer.asymmetricKeyType === 'rsa') {
-    return { algorithm: sequence(oid('1.2.840.113549.1.1.11'), NULL), digest: 'sha256' };
-  }
-  return signer.asymmetricKeyDetails?.namedCurve === 'secp384r1'
-    ? { algorithm: sequence(oid('1.2.840.10045.4.3.3')), digest: 'sha384' }
-    : { algorithm: sequence(oid('1.2.840.10045.4.3.2')), digest: 'sha256' };
+function signatureAlgorithm(signer: KeyObject): Buffer {
+  return signer.asymmetricKeyType === 'rsa'
+    ? sequence(oid('1.2.840.113549.1.1.11'), NULL)
+    : sequence(oid('1.2.840.10045.4.3.2'));
 }

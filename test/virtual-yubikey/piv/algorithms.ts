@@ -10,6 +10,8 @@ export const ALGORITHM = {
   rsa4096: 0x16,
   eccP256: 0x11,
   eccP384: 0x14,
+  ed25519: 0xe0,
+  x25519: 0xe1,
 } as const;
 
 /** A kind of key pair a slot can hold. */
@@ -20,7 +22,8 @@ export type SlotAlgorithm =
       readonly curve: 'prime256v1' | 'secp384r1';
       readonly jwkCurve: string;
       readonly size: number;
-    };
+    }
+  | { readonly kind: 'edwards' | 'montgomery'; readonly curve: 'ed25519' | 'x25519' };
 
 const slotAlgorithms = new Map<number, SlotAlgorithm>([
   [ALGORITHM.rsa1024, { kind: 'rsa', bits: 1024 }],
@@ -29,6 +32,8 @@ const slotAlgorithms = new Map<number, SlotAlgorithm>([
   [ALGORITHM.rsa4096, { kind: 'rsa', bits: 4096 }],
   [ALGORITHM.eccP256, { kind: 'ec', curve: 'prime256v1', jwkCurve: 'P-256', size: 32 }],
   [ALGORITHM.eccP384, { kind: 'ec', curve: 'secp384r1', jwkCurve: 'P-384', size: 48 }],
+  [ALGORITHM.ed25519, { kind: 'edwards', curve: 'ed25519' }],
+  [ALGORITHM.x25519, { kind: 'montgomery', curve: 'x25519' }],
 ]);
 
 /** The key pair behind an identifier, or undefined for what no firmware here knows. */

@@ -12,14 +12,17 @@ import { slotName } from './slots.ts';
 
 const generate = promisify(generateKeyPair);
 
-/** INS 47: makes a key pair in the slot and answers its public key in 7F49. The slot's certificate object stays. */
+/**
+ * INS 47: makes a key pair in the slot and answers its public key in 7F49. The slot's certificate object stays. So it does for f9:
+ * an owner may replace the attestation key, and what the new one signs is no longer under the maker's root.
+ */
 export async function generateKey(context: PivContext, command: Command): Promise<Buffer> {
   requireManagementKey(context);
   const slot = slotName(command.p2);
   const tlvs = parseTlvs(unwrapTlv(command.data, 0xac));
   const identifier = findTlv(tlvs, 0x80);
   if (identifier?.length !== 1) throw new StatusWordError(SW.badData);
-  const algorithm = offeredAlgorithm(context.state, identifier.readUInt8(0));
+  const algorithm = offeredAlgorithm(context.state, slot, identifier.readUInt8(0));
   const policies = requestedPolicies(context.state, slot, tlvs);
   const { privateKey, publicKey } = await newKeyPair(algorithm);
   context.state.slots[slot] = {
@@ -34,7 +37,12 @@ export async function generateKey(context: PivContext, command: Command): Promis
 
 // Not the synchronous form: RSA takes a second here, and the other keys of the reader must go on answering.
 async function newKeyPair(algorithm: SlotAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  return algorithm.kind === 'rsa'
-    ? generate('rsa', { modulusLength: algorithm.bits })
-    : generate('ec', { namedCurve: algorithm.curve });
+  switch (algorithm.kind) {
+    case 'rsa':
+      return generate('rsa', { modulusLength: algorithm.bits });
+    case 'ec':
+      return generate('ec', { namedCurve: algorithm.curve });
+    default:
+      return algorithm.curve === 'ed25519' ? generate('ed25519') : generate('x25519');
+  }
 }

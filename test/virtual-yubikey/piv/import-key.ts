@@ -8,11 +8,14 @@ import type { PivContext } from './context.ts';
 import { offeredAlgorithm, requestedPolicies } from './slot-policies.ts';
 import { slotName } from './slots.ts';
 
-/** INS FE: puts a private key made elsewhere into a slot. It can sign and decrypt, but never be attested. */
+/**
+ * INS FE: puts a private key made elsewhere into a slot. It can sign and decrypt, but never be attested. Slot f9 takes one too, as
+ * Yubico's manual has it ("can be overwritten by loading a new key and certificate"): its owner then attests for a root of their own.
+ */
 export function importKey(context: PivContext, command: Command): Buffer {
   requireManagementKey(context);
   const slot = slotName(command.p2);
-  const algorithm = offeredAlgorithm(context.state, command.p1);
+  const algorithm = offeredAlgorithm(context.state, slot, command.p1);
   const tlvs = parseTlvs(command.data);
   const policies = requestedPolicies(context.state, slot, tlvs);
   const privateKey = readPrivateKey(algorithm, tlvs);
@@ -28,11 +31,29 @@ export function importKey(context: PivContext, command: Command): Buffer {
 
 function readPrivateKey(algorithm: SlotAlgorithm, tlvs: readonly Tlv[]): KeyObject {
   try {
-    return algorithm.kind === 'rsa' ? rsaKey(algorithm.bits, tlvs) : ecKey(algorithm, tlvs);
+    switch (algorithm.kind) {
+      case 'rsa':
+        return rsaKey(algorithm.bits, tlvs);
+      case 'ec':
+        return ecKey(algorithm, tlvs);
+      case 'edwards':
+        return seedKey(ED25519_PKCS8, part(tlvs, 0x07));
+      case 'montgomery':
+        return seedKey(X25519_PKCS8, part(tlvs, 0x08));
+    }
   } catch {
     // A scalar out of range, primes that do not fit together, a part that is missing.
     throw new StatusWordError(SW.badData);
   }
+}
+
+/** PKCS#8 of RFC 8410, up to the 32 bytes of the key. */
+const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+const X25519_PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
+
+function seedKey(before: Buffer, seed: Buffer): KeyObject {
+  if (seed.length !== 32) throw new TypeError('key of the wrong length');
+  return createPrivateKey({ key: Buffer.concat([before, seed]), format: 'der', type: 'pkcs8' });
 }
 
 function ecKey(algorithm: SlotAlgorithm & { kind: 'ec' }, tlvs: readonly Tlv[]): KeyObject {

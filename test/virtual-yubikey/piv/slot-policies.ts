@@ -4,6 +4,7 @@ import { StatusWordError, SW } from '../wire/status-word.ts';
 import { findTlv, type Tlv } from '../wire/tlv.ts';
 import { ALGORITHM, slotAlgorithm, type SlotAlgorithm } from './algorithms.ts';
 import { defaultPinPolicy, PIN_POLICY, TOUCH_POLICY } from './policies.ts';
+import { ATTESTATION_SLOT } from './slots.ts';
 
 const DEFAULT = 0;
 
@@ -24,13 +25,17 @@ export function requestedPolicies(
   };
 }
 
-/** The algorithm behind an identifier if this key's firmware offers it; else 6A80. */
-export function offeredAlgorithm(state: KeyState, identifier: number): SlotAlgorithm {
+const since57 = new Set<number>([ALGORITHM.rsa3072, ALGORITHM.rsa4096, ALGORITHM.ed25519, ALGORITHM.x25519]);
+const notWithFips = new Set<number>([ALGORITHM.rsa1024, ALGORITHM.x25519]);
+
+/** The algorithm behind an identifier if this key offers it for this slot; else 6A80. */
+export function offeredAlgorithm(state: KeyState, slot: string, identifier: number): SlotAlgorithm {
   const algorithm = slotAlgorithm(identifier);
-  const large = identifier === ALGORITHM.rsa3072 || identifier === ALGORITHM.rsa4096;
   const refused =
-    (large && !firmwareAtLeast(state, [5, 7, 0])) || (identifier === ALGORITHM.rsa1024 && state.fips) || !algorithm;
-  if (refused) throw new StatusWordError(SW.badData);
+    (since57.has(identifier) && !firmwareAtLeast(state, [5, 7, 0])) || (notWithFips.has(identifier) && state.fips);
+  // Attestations are signed with RSA or ECDSA (docs.yubico.com, "PIV attestation OID arc").
+  const signsAttestations = algorithm?.kind === 'rsa' || algorithm?.kind === 'ec';
+  if (refused || !algorithm || (slot === ATTESTATION_SLOT && !signsAttestations)) throw new StatusWordError(SW.badData);
   return algorithm;
 }
 

@@ -1,4 +1,4 @@
-import { constants, createPublicKey, diffieHellman, privateDecrypt } from 'node:crypto';
+import { constants, createPublicKey, diffieHellman, privateDecrypt, sign, type JsonWebKey } from 'node:crypto';
 import { p256, p384 } from '@noble/curves/nist.js';
 import type { SlotKey } from '../key/state.ts';
 import { StatusWordError, SW } from '../wire/status-word.ts';
@@ -7,26 +7,46 @@ import { privateKeyOf } from './key-pair.ts';
 
 type EcAlgorithm = SlotAlgorithm & { kind: 'ec' };
 
-/** RSA private operation on a block the client has padded (sign and decrypt), or ECDSA over a digest it has made. */
+/**
+ * RSA private operation on a block the client has padded (sign and decrypt), ECDSA over a digest it has made, or Ed25519 over a
+ * message.
+ */
 export function signChallenge(key: SlotKey, challenge: Buffer): Buffer {
   const algorithm = algorithmOf(key);
-  return algorithm.kind === 'rsa' ? rawRsa(key, algorithm.bits, challenge) : signDigest(key, algorithm, challenge);
+  switch (algorithm.kind) {
+    case 'rsa':
+      return rawRsa(key, algorithm.bits, challenge);
+    case 'ec':
+      return signDigest(key, algorithm, challenge);
+    case 'edwards':
+      return sign(null, challenge, privateKeyOf(key));
+    case 'montgomery':
+      throw new StatusWordError(SW.badData);
+  }
 }
 
 /** ECDH with the point of the other side; answers the x coordinate. */
 export function agreeOnSecret(key: SlotKey, point: Buffer): Buffer {
-  const algorithm = algorithmOf(key);
-  if (algorithm.kind !== 'ec') throw new StatusWordError(SW.badData);
-  if (point.length !== 1 + 2 * algorithm.size || point[0] !== 0x04) throw new StatusWordError(SW.badData);
-  const x = point.subarray(1, 1 + algorithm.size).toString('base64url');
-  const y = point.subarray(1 + algorithm.size).toString('base64url');
+  const jwk = pointAsJwk(algorithmOf(key), point);
   try {
-    const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: algorithm.jwkCurve, x, y } });
+    const publicKey = createPublicKey({ format: 'jwk', key: jwk });
     return diffieHellman({ privateKey: privateKeyOf(key), publicKey });
   } catch {
-    // A point that is not on the curve.
+    // A point that is not on the curve, or of low order.
     throw new StatusWordError(SW.badData);
   }
+}
+
+function pointAsJwk(algorithm: SlotAlgorithm, point: Buffer): JsonWebKey {
+  if (algorithm.kind === 'montgomery' && point.length === 32) {
+    return { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') };
+  }
+  if (algorithm.kind === 'ec' && point.length === 1 + 2 * algorithm.size && point[0] === 0x04) {
+    const x = point.subarray(1, 1 + algorithm.size).toString('base64url');
+    const y = point.subarray(1 + algorithm.size).toString('base64url');
+    return { kty: 'EC', crv: algorithm.jwkCurve, x, y };
+  }
+  throw new StatusWordError(SW.badData);
 }
 
 function rawRsa(key: SlotKey, bits: number, block: Buffer): Buffer {
