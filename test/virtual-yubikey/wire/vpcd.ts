@@ -1,11 +1,17 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { statusBytes, SW } from './status-word.ts';
 
 const ATR = Buffer.from('3bfd1300008131fe158073c021c057597562694b657940', 'hex');
 const POWER_OFF = 0;
 const POWER_ON = 1;
 const RESET = 2;
 const ASK_ATR = 4;
+/**
+ * vpcd sends power messages and a client's APDU of one byte alike; only the APDU waits for an answer, and its driver says nothing
+ * until it has one. After a power message it goes on at once, or at pcscd's next look (0.4 s): this much silence is an APDU.
+ */
+const APDU_AFTER_SILENCE_MS = 5_000;
 
 /** What vpcd's messages ask of a card. */
 export interface VpcdCard {
@@ -22,7 +28,12 @@ export async function connectToVpcd(port: number, card: VpcdCard): Promise<() =>
   socket.setNoDelay(true);
   // vpcd does not wait after power messages, so an APDU can arrive behind one: hence a queue.
   let work = Promise.resolve();
+  let silence: NodeJS.Timeout | undefined;
   onMessage(socket, (message) => {
+    clearTimeout(silence);
+    if (message.length === 1 && message.readUInt8(0) <= RESET) {
+      silence = setTimeout(() => send(socket, statusBytes(SW.wrongLength)), APDU_AFTER_SILENCE_MS);
+    }
     work = work
       .then(() => answerMessage(socket, card, message))
       .catch((error: unknown) => {
@@ -32,7 +43,10 @@ export async function connectToVpcd(port: number, card: VpcdCard): Promise<() =>
         socket.destroy();
       });
   });
-  socket.on('close', () => card.gone());
+  socket.on('close', () => {
+    clearTimeout(silence);
+    card.gone();
+  });
   return () => socket.destroy();
 }
 
@@ -50,13 +64,7 @@ function onMessage(socket: Socket, take: (message: Buffer) => void): void {
 }
 
 async function answerMessage(socket: Socket, card: VpcdCard, message: Buffer): Promise<void> {
-  if (message.length !== 1) {
-    const answer = await card.transmit(message);
-    if (answer) send(socket, answer);
-    else socket.destroy();
-    return;
-  }
-  switch (message[0]) {
+  switch (message.length === 1 ? message[0] : undefined) {
     case POWER_OFF:
     case POWER_ON:
     case RESET:
@@ -65,8 +73,11 @@ async function answerMessage(socket: Socket, card: VpcdCard, message: Buffer): P
     case ASK_ATR:
       send(socket, ATR);
       return;
-    default:
-      throw new Error(`unknown vpcd control message ${message.toString('hex')}`);
+    default: {
+      const answer = await card.transmit(message);
+      if (answer) send(socket, answer);
+      else socket.destroy();
+    }
   }
 }
 
