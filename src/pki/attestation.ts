@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import forge from 'node-forge';
 
+import { KEY_USAGE } from './certificate-fields.ts';
 import type { Certificate } from './certificate.ts';
 
 /** Yubico's extensions in a PIV attestation certificate (developers.yubico.com, "PIV attestation"). */
@@ -67,6 +68,7 @@ export function readAttestation(certificate: Certificate): YubikeyAttestation {
 /**
  * Verifies that a key was generated in a genuine YubiKey: attestation ← the key's own f9 certificate ← one of the pinned
  * roots of the maker (directly, or through intermediates that are among `roots` too: firmware 5.7.4 and later has them).
+ * A YubiKey gives f9's certificate only; whatever stands above it is pinned, so nobody's own intermediate is ever looked at.
  *
  * Dates are not checked: a YubiKey has no clock and copies f9's dates, and Yubico's own verifier does not either.
  *
@@ -84,14 +86,33 @@ export function verifyAttestation(input: {
   }
   // The f9 certificate is a CA on real keys. Without this, any certificate under the maker's root could stand in for it.
   if (!issuer.isCa) throw new AttestationError('the attestation key has no CA certificate');
+  checkAuthority(issuer, 0);
   let at = issuer;
-  for (let depth = 0; depth < 4; depth++) {
+  for (let below = 1; below <= LONGEST_CHAIN; below++) {
     const parent = roots.find((root) => root.isCa && root.subjectDer.equals(at.issuerDer) && at.isSignedBy(root));
     if (parent === undefined) throw new AttestationError('not under a pinned root of the maker');
+    checkAuthority(parent, below);
     if (parent.subjectDer.equals(parent.issuerDer)) return readAttestation(attestation);
     at = parent;
   }
   throw new AttestationError('chain too long');
+}
+
+/** Yubico's from 5.7.4 on: Attestation Root 1, Attestation Intermediate B 1, PIV Attestation B 1, above f9. One more is room. */
+const LONGEST_CHAIN = 4;
+
+/**
+ * What RFC 5280, section 6.1.4 (l to n) asks of a CA certificate. Yubico's f9 certificates have no key usage; one that has it must
+ * allow it.
+ *
+ * @param below how many CA certificates stand between this one and the attestation
+ */
+function checkAuthority(certificate: Certificate, below: number): void {
+  const { pathLength, keyUsage } = certificate;
+  if (pathLength !== undefined && pathLength < below) throw new AttestationError('longer than its issuers allow');
+  if (keyUsage !== undefined && (keyUsage & KEY_USAGE.keyCertSign) === 0) {
+    throw new AttestationError('by a key that may not sign certificates');
+  }
 }
 
 function raw(certificate: Certificate, oid: string, length: number): Buffer {

@@ -22,7 +22,7 @@ Examples:
 
 program
   .command('make-root')
-  .description("make root.crt and root.key, the stand-in of Yubico's PIV root; nothing is done if they are there")
+  .description("make the stand-ins of Yubico's authorities, and roots.pem with their certificates; what is there stays")
   .requiredOption('--dir <directory>', 'where to write them')
   .action((options: { dir: string }) => void makeRoot(options.dir));
 

@@ -249,7 +249,7 @@ export class World {
     );
     const customer = ['--slug', 'acme', '--name', 'Acme GmbH', '--gateway-url', GATEWAY_URL];
     const net = ['--listen', '0.0.0.0:443', '--public-address', this.slice.address];
-    const given = ['--yubico-root', path.join(this.yubicoDir, 'root.crt'), '--fleet-config', config];
+    const given = ['--yubico-root', path.join(this.yubicoDir, 'roots.pem'), '--fleet-config', config];
     const argv = [...SLICE, 'init', '--dir', this.sliceDir, ...customer, ...net, ...given, ...initArgs];
     const result = await this.slice.run(argv);
     if (result.code !== 0) throw new Error(`the slice could not be made:\n${result.stdout}\n${result.stderr}`);

@@ -50,6 +50,8 @@ export interface TestSlice {
   gateway: GatewayHand;
   /** Makes a software key, has step-ca certify it, registers it. */
   provision(claims: AttestedClaims, options?: { register?: boolean; role?: string }): Promise<ProvisionedKey>;
+  /** Has step-ca certify a key that was made elsewhere, and registers it. */
+  provisionKey(yubikey: SoftwareYubikey, options?: { register?: boolean; role?: string }): Promise<ProvisionedKey>;
   /** Stops and starts again in this process. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -101,8 +103,8 @@ export async function startTestSlice(
     endpoint,
     running,
     gateway,
-    async provision(claims, { register = true, role = 'engineer' } = {}) {
-      const yubikey = await makeSoftwareYubikey(maker, claims);
+    provision: async (claims, wish) => slice.provisionKey(await makeSoftwareYubikey(maker, claims), wish),
+    async provisionKey(yubikey, { register = true, role = 'engineer' } = {}) {
       const operator = await openSlice(dir, systemClock);
       try {
         const { serial, slot } = yubikey;

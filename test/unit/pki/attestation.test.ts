@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { AttestationError, readAttestation, verifyAttestation } from '../../../src/pki/attestation.ts';
+import type { Certificate } from '../../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../../src/pki/keys.ts';
 import { issue, makeRoot, NOW, type Authority } from './test-authority.ts';
 
@@ -147,13 +148,92 @@ describe('an attestation', () => {
     expect(() => verify({ roots: [] })).toThrow('not under a pinned root of the maker');
   });
 
-  it('through pinned intermediates of the maker is taken, as firmware 5.7.4 and later has them', async () => {
-    const middle = await issue('Yubico PIV Intermediate', { issuer: maker, ca: { pathLength: 1 } });
-    const late = await issue('Yubico PIV Attestation', { issuer: middle, ca: { pathLength: 0 } });
-    const made = await attest(late, { firmware: Buffer.from([5, 7, 4]) });
-    expect(verify({ attestation: made, issuer: late, roots: [middle, maker] }).firmware).toBe('5.7.4');
-    expect(() => verify({ attestation: made, issuer: late, roots: [middle] })).toThrow('not under a pinned root');
-    expect(() => verify({ attestation: made, issuer: late, roots: [maker] })).toThrow('not under a pinned root');
+  describe('under a chain of Yubico’s form from 5.7.4 on: root 3, intermediate 2, PIV attestation 1, f9 0', () => {
+    let root: Authority;
+    let intermediate: Authority;
+    let piv: Authority;
+    let late: Authority;
+    let made: Authority;
+    const below = (cn: string, issuer: Authority, pathLength: number, more = {}): Promise<Authority> =>
+      issue(cn, { issuer, ca: { pathLength }, ...more });
+    beforeAll(async () => {
+      root = await issue('Yubico Attestation Root 1', { ca: { pathLength: 3 } });
+      intermediate = await below('Yubico Attestation Intermediate B 1', root, 2);
+      piv = await below('Yubico PIV Attestation B 1', intermediate, 1);
+      late = await below('Yubico PIV Attestation', piv, 0);
+      made = await attest(late, { firmware: Buffer.from([5, 7, 4]) });
+    });
+
+    it('is taken, in whatever order and with whatever else they are pinned', () => {
+      expect(verify({ attestation: made, issuer: late, roots: [piv, maker, root, intermediate] }).firmware).toBe(
+        '5.7.4',
+      );
+    });
+
+    it.each(['root', 'intermediate', 'piv'] as const)('is refused when its %s is not pinned', (missing) => {
+      const all = { root, intermediate, piv };
+      const roots = [maker, ...Object.entries(all).flatMap(([name, one]) => (name === missing ? [] : [one]))];
+      expect(() => verify({ attestation: made, issuer: late, roots })).toThrow('not under a pinned root of the maker');
+    });
+
+    it('is refused with intermediates of the same names under another root', async () => {
+      const otherRoot = await issue('Yubico Attestation Root 1', { ca: { pathLength: 3 } });
+      const otherIntermediate = await below('Yubico Attestation Intermediate B 1', otherRoot, 2);
+      const otherPiv = await below('Yubico PIV Attestation B 1', otherIntermediate, 1);
+      for (const roots of [
+        [root, otherIntermediate, piv],
+        [root, intermediate, otherPiv],
+        [otherRoot, intermediate, piv],
+        [otherRoot, otherIntermediate, otherPiv],
+      ]) {
+        expect(() => verify({ attestation: made, issuer: late, roots })).toThrow(
+          'not under a pinned root of the maker',
+        );
+      }
+    });
+
+    it('is refused where a certificate has more below it than it allows', async () => {
+      const shortRoot = await issue('Yubico Attestation Root 1', { key: root.key, ca: { pathLength: 2 } });
+      const shortPiv = await below('Yubico PIV Attestation B 1', intermediate, 0, { key: piv.key });
+      for (const roots of [
+        [shortRoot, intermediate, piv],
+        [root, intermediate, shortPiv],
+      ]) {
+        expect(() => verify({ attestation: made, issuer: late, roots })).toThrow('longer than its issuers allow');
+      }
+    });
+
+    it('is refused when f9 is no CA, and when it stands under another key’s f9', async () => {
+      const roots = [root, intermediate, piv];
+      const noCa = await issue('Yubico PIV Attestation', { issuer: piv });
+      expect(() => verify({ attestation: made, issuer: noCa, roots })).toThrow(AttestationError);
+      const byNoCa = await attest(noCa);
+      expect(() => verify({ attestation: byNoCa, issuer: noCa, roots })).toThrow('no CA certificate');
+      const own = await below('Yubico PIV Attestation', late, 0);
+      const byOwn = await attest(own);
+      expect(() => verify({ attestation: byOwn, issuer: own, roots })).toThrow('not under a pinned root of the maker');
+    });
+
+    it('is refused when one more stands in it than Yubico has, or when it goes in circles', async () => {
+      const top = await issue('Top', { ca: { pathLength: 9 } });
+      let at = top;
+      const roots = [top];
+      for (const name of ['one', 'two', 'three', 'four']) roots.push((at = await below(name, at, 8)));
+      const deep = await below('Yubico PIV Attestation', at, 0);
+      const byDeep = await attest(deep);
+      expect(() => verify({ attestation: byDeep, issuer: deep, roots })).toThrow('chain too long');
+    });
+
+    it('is refused when a certificate in it may not sign certificates', () => {
+      const crippled = {
+        ...piv.certificate,
+        keyUsage: 0x80,
+        isSignedBy: (by: Certificate) => piv.certificate.isSignedBy(by),
+      };
+      const roots = [root.certificate, intermediate.certificate, crippled];
+      const input = { attestation: made.certificate, issuer: late.certificate, roots };
+      expect(() => verifyAttestation(input)).toThrow('by a key that may not sign certificates');
+    });
   });
 
   it('is taken whatever its dates say: a YubiKey has no clock', async () => {

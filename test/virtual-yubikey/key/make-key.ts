@@ -12,7 +12,7 @@ import {
   factoryManagementKey,
   factoryReference,
 } from './factory-defaults.ts';
-import { loadRoot } from './make-root.ts';
+import { loadAttestationIssuer } from './make-root.ts';
 import { firmwareBytes, saveState, type KeyState } from './state.ts';
 import { certificateObject } from '../piv/objects.ts';
 
@@ -27,22 +27,22 @@ export interface NewKeyOptions {
   readonly fips?: boolean;
 }
 
-/** Makes a key with factory defaults and an attestation key certified by the test root, and writes its state file. */
+/** Makes a key with factory defaults and an attestation key certified under the test root of its firmware; writes its state file. */
 export function makeKey(options: NewKeyOptions): KeyState {
   if (existsSync(options.statePath)) throw new Error(`${options.statePath} exists; a key is never overwritten`);
-  const root = loadRoot(options.rootDirectory);
   const firmware = options.firmware ?? '5.4.3';
+  const issuer = loadAttestationIssuer(options.rootDirectory, { firmware });
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const attestationCertificate = signCertificate(
     {
       serialNumber: Buffer.concat([Buffer.of(0x40), randomBytes(15)]),
-      issuer: issuerParts(root.certificate.raw).subject,
+      issuer: issuerParts(issuer.certificate.raw).subject,
       validity: validity(new Date('2016-03-14T00:00:00Z'), new Date('2052-04-17T00:00:00Z')),
       subject: commonName('Yubico PIV Attestation'),
       publicKey,
       extensions: [authorityExtension(0), extension('1.3.6.1.4.1.41482.3.3', firmwareBytes({ firmware }))],
     },
-    root.privateKey,
+    issuer.privateKey,
   );
   const state: KeyState = {
     format: 'virtual-yubikey/1',

@@ -16,4 +16,18 @@ test("Yubico's certificates are those that Yubico published, and each is issued 
     expect(certificate.isCa).toBe(true);
     expect(certificates.some((issuer) => certificate.isSignedBy(issuer))).toBe(true);
   }
+  // What verifyAttestation asks of them: each allows as many below it as Yubico's chains have, f9 included.
+  const allowed = certificates.map(({ subject, pathLength }) => [subject.cn, pathLength] as const);
+  expect(new Map(allowed)).toEqual(
+    new Map(
+      Object.entries({
+        'Yubico PIV Root CA Serial 263751': 1,
+        'Yubico Attestation Root 1': 3,
+        'Yubico Attestation Intermediate A 1': 2,
+        'Yubico Attestation Intermediate B 1': 2,
+        'Yubico PIV Attestation A 1': 1,
+        'Yubico PIV Attestation B 1': 1,
+      }),
+    ),
+  );
 });
