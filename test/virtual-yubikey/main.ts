@@ -59,9 +59,15 @@ program
 
 program
   .command('reader')
-  .description('run pcscd with two places for a key, in the current namespaces, until SIGTERM')
+  .description('run pcscd with a place for a key (or two), in the current namespaces, until SIGTERM')
   .requiredOption('--dir <directory>', 'for reader.conf, pcscd.log and control.sock')
   .option('--keys <file...>', 'state files of the keys to insert', [])
+  .addOption(
+    new Option('--places <number>', 'how many keys can be inserted at once (default: 1, or 2 for two keys)').choices([
+      '1',
+      '2',
+    ]),
+  )
   .addOption(new Option('--touch <mode>', 'who touches').choices(touchModes).default('auto'))
   .option('--touch-delay <ms>', 'auto: how long the finger takes', wholeNumber, 0)
   .option('--touch-timeout <ms>', 'how long a key blinks', wholeNumber, 15_000)
@@ -80,6 +86,7 @@ program
     async (options: {
       dir: string;
       keys: string[];
+      places?: '1' | '2';
       touch: TouchMode;
       touchDelay: number;
       touchTimeout: number;
@@ -92,6 +99,7 @@ program
       const code = await runReader({
         directory: options.dir,
         keys: options.keys,
+        ...(options.places === undefined ? {} : { places: options.places === '2' ? 2 : 1 }),
         touch: { mode: options.touch, delayMs: options.touchDelay, timeoutMs: options.touchTimeout },
         endWithInput: options.endWithInput,
       });

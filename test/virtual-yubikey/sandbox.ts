@@ -12,6 +12,8 @@ export interface SandboxOptions {
   readonly dir: string;
   /** State files of the keys to insert. */
   readonly keys?: readonly string[];
+  /** How many keys can be inserted at once, which is how many readers there are: 1, or 2 for two keys. */
+  readonly places?: 1 | 2;
   readonly touch?: TouchMode;
   readonly touchDelayMs?: number;
   /** How long a key blinks; 15 s on a YubiKey. */
@@ -99,6 +101,7 @@ function readerArguments(dir: string, options: SandboxOptions): string[] {
     ...[process.execPath, main, 'reader', '--dir', dir, '--in-new-namespaces', '--end-with-input'],
     ...['--touch', options.touch ?? 'auto', '--touch-delay', String(options.touchDelayMs ?? 0)],
     ...['--touch-timeout', String(options.touchTimeoutMs ?? 15_000)],
+    ...(options.places === undefined ? [] : ['--places', String(options.places)]),
     ...(options.keys ?? []).flatMap((key) => ['--keys', resolve(key)]),
   ];
 }

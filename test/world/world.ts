@@ -153,13 +153,14 @@ export class World {
   async plugIn(
     room: Room,
     serial: number | undefined,
-    touch: { readonly mode?: TouchMode; readonly delayMs?: number } = {},
+    touch: { readonly mode?: TouchMode; readonly delayMs?: number; readonly places?: 1 | 2 } = {},
   ): Promise<Reader> {
     const dir = path.join(this.dir, 'readers', `${room.name}-${this.#readers++}`);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const keys = serial === undefined ? [] : ['--keys', this.keyFile(serial)];
     const mode = ['--touch', touch.mode ?? 'auto', '--touch-delay', String(touch.delayMs ?? 0)];
-    const argv = [...script('test/virtual-yubikey/main.ts'), 'reader', '--dir', dir, ...keys, ...mode];
+    const places = ['--places', String(touch.places ?? 1)];
+    const argv = [...script('test/virtual-yubikey/main.ts'), 'reader', '--dir', dir, ...keys, ...places, ...mode];
     const reader = await startInRoom(room, argv, {
       what: 'the virtual YubiKey',
       logFile: path.join(dir, 'reader.log'),

@@ -20,7 +20,8 @@ export async function setUpScene(
   options: { inserted?: number; touchTimeoutMs?: number } = {},
 ): Promise<Scene> {
   const { inserted = choices.length, ...reader } = options;
-  const bench = await openWorkbench([], { touch: 'manual', ...reader });
+  const places = choices.length > 1 ? 2 : 1;
+  const bench = await openWorkbench([], { touch: 'manual', places, ...reader });
   const files: string[] = [];
   for (const { serial = SERIAL, ...choice } of choices) {
     const file = bench.makeKey({ serial });

@@ -19,7 +19,7 @@ describe('a key held in hand: touch, pull, faults, restart', () => {
   const triesLeft = async (): Promise<number | undefined> => (await bench.sandbox.control.show()).keys[0]?.pinTriesLeft;
 
   beforeAll(async () => {
-    bench = await openWorkbench([{ serial: SERIAL }], { touchTimeoutMs: TOUCH_TIMEOUT_MS });
+    bench = await openWorkbench([{ serial: SERIAL }], { touchTimeoutMs: TOUCH_TIMEOUT_MS, places: 2 });
     keyFile = bench.file(`${SERIAL}.json`);
     writeFileSync(bench.file('message'), 'a message to sign');
     await generate('9c', '--pin-policy=always', '--touch-policy=always');

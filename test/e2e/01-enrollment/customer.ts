@@ -54,7 +54,8 @@ export class Customer {
   async seat(name: string, options: SeatOptions = {}): Promise<Seat> {
     const { touch = {}, slim = true, ...settings } = options;
     const [serial, laptop] = await Promise.all([this.key(), this.#laptop({ name, slim, ...settings })]);
-    const reader = await this.world.plugIn(laptop, serial, touch);
+    // Room for a second key: some scenes plug one in beside the first.
+    const reader = await this.world.plugIn(laptop, serial, { places: 2, ...touch });
     return { laptop, serial, reader, before: withoutTraces(await laptop.changes()) };
   }
 

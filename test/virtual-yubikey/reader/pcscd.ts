@@ -1,13 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, openSync, closeSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** vpcd always makes two slots, one port each. */
+/** vpcd has two slots, one port each. */
 export const VPCD_PORTS = [0x8c7b, 0x8c7c] as const;
 
 const PCSCD = '/usr/sbin/pcscd';
 const SETPRIV = '/usr/bin/setpriv';
+const COMPILERS = ['/usr/bin/gcc', '/usr/bin/cc', '/usr/bin/clang'];
 /** Where clients connect; fixed when pcscd was built. */
 export const PCSCD_SOCKET = '/run/pcscd/pcscd.comm';
 const DRIVERS = [
@@ -22,15 +23,19 @@ export interface Pcscd {
   stop(): Promise<void>;
 }
 
-/** Starts pcscd with a private reader.conf, in the current namespaces, and waits until clients can connect. */
-export async function startPcscd(directory: string): Promise<Pcscd> {
+/**
+ * Starts pcscd with a private reader.conf, in the current namespaces, and waits until clients can connect.
+ *
+ * @param places how many readers a person sees: pcscd asks the driver once, at its start
+ */
+export async function startPcscd(directory: string, places: 1 | 2): Promise<Pcscd> {
   const driver = DRIVERS.find((path) => existsSync(path));
   if (!existsSync(PCSCD)) throw new Error(`no ${PCSCD}: install pcscd`);
   if (driver === undefined) throw new Error('no libifdvpcd.so: install vsmartcard-vpcd');
   if (existsSync(PCSCD_SOCKET))
     throw new Error(`${PCSCD_SOCKET} exists: another pcscd runs here; use a private /run/pcscd`);
   const configuration = join(directory, 'reader.conf');
-  writeFileSync(configuration, readerConfiguration(driver));
+  writeFileSync(configuration, readerConfiguration(places === 1 ? buildOneSlotDriver(directory, driver) : driver));
   const log = openSync(join(directory, 'pcscd.log'), 'a', 0o600);
   // Dies with us, also when we are killed; outside a pid namespace nothing else would see to that.
   const withUs = ['--pdeathsig', 'KILL', '--'];
@@ -59,6 +64,17 @@ export async function startPcscd(directory: string): Promise<Pcscd> {
     await sleep(5);
   }
   return { process: child, stop };
+}
+
+/** vpcd's driver behind one that has a single slot (0.1 s). */
+function buildOneSlotDriver(directory: string, driver: string): string {
+  const compiler = COMPILERS.find((path) => existsSync(path));
+  if (compiler === undefined) throw new Error('no C compiler: install gcc');
+  const library = join(directory, 'one-slot.so');
+  const source = join(import.meta.dirname, 'one-slot.c');
+  const options = ['-shared', '-fPIC', '-Wall', '-Werror', `-DVPCD=${JSON.stringify(driver)}`, '-o', library, source];
+  execFileSync(compiler, [...options, '-ldl'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return library;
 }
 
 // The name must begin with "Yubico" for ykcs11 and contain "yubico yubikey" for ykman.

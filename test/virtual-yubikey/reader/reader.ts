@@ -35,29 +35,30 @@ interface Place {
   free: Promise<void>;
 }
 
-/** pcscd with two places for a key, a finger, and things that go wrong. */
+/** pcscd with one or two places for a key, a finger, and things that go wrong. */
 export class Reader {
   readonly touch: TouchSensor;
   readonly faults = new FaultScript();
   readonly #pcscd: Pcscd;
-  readonly #places: Place[] = VPCD_PORTS.map((port, slot) => ({
-    port,
-    slot,
-    key: undefined,
-    events: 0,
-    free: Promise.resolve(),
-  }));
+  readonly #places: readonly Place[];
   #stopping = false;
 
-  private constructor(pcscd: Pcscd, touch: TouchSettings) {
+  private constructor(pcscd: Pcscd, places: 1 | 2, touch: TouchSettings) {
     this.#pcscd = pcscd;
+    this.#places = VPCD_PORTS.slice(0, places).map((port, slot) => ({
+      port,
+      slot,
+      key: undefined,
+      events: 0,
+      free: Promise.resolve(),
+    }));
     this.touch = new TouchSensor(touch);
   }
 
   /** Starts pcscd in the current namespaces, inserts the keys, and resolves when tools can see them. */
-  static async start(directory: string, keys: readonly string[], touch: TouchSettings): Promise<Reader> {
+  static async start(directory: string, places: 1 | 2, keys: readonly string[], touch: TouchSettings): Promise<Reader> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const reader = new Reader(await startPcscd(directory), touch);
+    const reader = new Reader(await startPcscd(directory, places), places, touch);
     try {
       await Promise.all(keys.map((key) => reader.insert(key)));
     } catch (error) {
@@ -73,7 +74,7 @@ export class Reader {
     // Two cards writing one file would undo each other's changes.
     if (this.#keys().some((key) => key.stateFile === stateFile)) throw new Error('this key is inserted already');
     const place = this.#places.find((one) => one.key === undefined);
-    if (!place) throw new Error('both places are taken; pull a key first');
+    if (!place) throw new Error('no place is free: pull a key first, or start the reader with two places');
     place.key = 'coming';
     try {
       await place.free;

@@ -7,6 +7,8 @@ import type { TouchSettings } from './touch-sensor.ts';
 export interface RunReaderOptions {
   readonly directory: string;
   readonly keys: readonly string[];
+  /** How many keys can be inserted at once, which is how many readers there are; by default one, or two for two keys. */
+  readonly places?: 1 | 2;
   readonly touch: TouchSettings;
   /** Also end when standard input does: then no reader outlives the process that started it. */
   readonly endWithInput: boolean;
@@ -24,7 +26,8 @@ export async function runReader(options: RunReaderOptions): Promise<number> {
       .on('error', () => asked.resolve(0))
       .resume();
 
-  const reader = await Reader.start(directory, options.keys, options.touch);
+  const places = options.places ?? (options.keys.length > 1 ? 2 : 1);
+  const reader = await Reader.start(directory, places, options.keys, options.touch);
   const server = await startControlServer(join(directory, 'control.sock'), reader);
   let stopping = false;
   void reader.ended.then(() => {
