@@ -80,6 +80,10 @@ packages=(
 test_packages=(
   'yubico-piv-tool|drives the virtual YubiKey from outside'
   'opensc|drives the virtual YubiKey from outside (pkcs11-tool, pkcs15-tool)'
+  'libpcsclite-dev|builds other clients of the virtual YubiKey (ykman of PyPI, the tests of piv-go)'
+  'pkg-config|builds other clients of the virtual YubiKey (the tests of piv-go)'
+  'python3-dev|builds other clients of the virtual YubiKey (ykman of PyPI)'
+  'python3-venv|keeps ykman of PyPI by itself'
   'faketime|gives a laptop a wrong clock'
   'systemd|its library and its checks of units, where a container has none; it is not started'
   'polkitd|reads the polkit action of the package'
@@ -120,12 +124,16 @@ step_ca_ready() { [[ -x $step_ca && $(cat "$cache/step-ca.stamp" 2>/dev/null) ==
 
 commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $repository/node_modules/.bin/kiwistack-operator && -x $repository/node_modules/.bin/kiwistack-slice ]]; }
 
+# shellcheck source=prepare-key-clients.sh
+. "$repository/installers/prepare-key-clients.sh"
+
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
 missing_packages
 # A run that was killed while apt was at work leaves its ban on starting services: then there is something to do.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
-if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready; then exit 0; fi
+if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
+  key_clients_ready; then exit 0; fi
 
 # --- From here on there is something to do. -------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -159,4 +167,5 @@ fi
 if ! commands_ready; then link_commands; fi
 if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
+if ! key_clients_ready; then provide_key_clients; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"
