@@ -1,3 +1,4 @@
+import { DEFAULT_MANAGEMENT_KEY, DEFAULT_PIN, DEFAULT_PUK, padReference } from './key/factory-defaults.ts';
 import { firmwareAtLeast, firmwareBytes, type KeyState } from './key/state.ts';
 import type { Command } from './wire/apdu.ts';
 import { StatusWordError, SW } from './wire/status-word.ts';
@@ -12,6 +13,8 @@ const identifiers: readonly (readonly [string, AppletName])[] = [
   ['a000000527200101', 'otp'],
 ];
 const PIV_ONLY = Buffer.of(0x00, 0x10);
+/** The FIPS tags number the applications in another way. */
+const FIPS_PIV = Buffer.of(0x00, 0x02);
 
 /** The application behind an AID (PIV also by its longer forms), or undefined. */
 export function appletByIdentifier(aid: Buffer): AppletName | undefined {
@@ -42,8 +45,14 @@ export function runSmallApplet(applet: 'management' | 'otp', state: KeyState, co
   throw new StatusWordError(SW.unknownInstruction);
 }
 
+/** FIPS approved mode: nothing is as the factory left it. ykman 5 makes no key before. */
+function isApproved({ pin, puk, managementKey }: KeyState): boolean {
+  const factory = pin.value === padReference(DEFAULT_PIN) || puk.value === padReference(DEFAULT_PUK);
+  return !factory && managementKey.key !== DEFAULT_MANAGEMENT_KEY;
+}
+
 function deviceInformation(state: KeyState, serial: Buffer): Buffer {
-  const fipsCapable = state.fips && firmwareAtLeast(state, [5, 7, 0]) ? [encodeTlv(0x14, Buffer.of(0x00, 0x02))] : [];
+  const fips57 = state.fips && firmwareAtLeast(state, [5, 7, 0]);
   const tlvs = Buffer.concat([
     encodeTlv(0x01, PIV_ONLY),
     encodeTlv(0x02, serial),
@@ -51,7 +60,8 @@ function deviceInformation(state: KeyState, serial: Buffer): Buffer {
     encodeTlv(0x04, Buffer.of(state.formFactor | (state.fips ? 0x80 : 0))),
     encodeTlv(0x05, firmwareBytes(state)),
     encodeTlv(0x0a, Buffer.of(0)),
-    ...fipsCapable,
+    ...(fips57 ? [encodeTlv(0x14, FIPS_PIV)] : []),
+    ...(fips57 && isApproved(state) ? [encodeTlv(0x15, FIPS_PIV)] : []),
   ]);
   return Buffer.concat([Buffer.of(tlvs.length), tlvs]);
 }

@@ -14,6 +14,7 @@ export const MANAGEMENT_KEY = DEFAULT_MANAGEMENT_KEY;
 export const OPENSSL = '/usr/bin/openssl';
 const PIV_TOOL = '/usr/bin/yubico-piv-tool';
 const YKMAN = '/usr/bin/ykman';
+const YKMAN_OF_PYPI = join(import.meta.dirname, '../../../.cache/ykman/bin/python3');
 const PKCS11_TOOL = '/usr/bin/pkcs11-tool';
 const triplets = ['x86_64-linux-gnu', 'aarch64-linux-gnu'];
 /** Debian's unmodified module. */
@@ -28,6 +29,12 @@ export interface Outcome {
   readonly text: string;
 }
 
+/** ykman of Debian 12 and of PyPI (which installers/prepare-machine.sh puts into .cache), by the version each is of. */
+export const YKMANS: readonly (readonly [string, readonly string[]])[] = [
+  ['4.0.9', [YKMAN]],
+  ['5.9.2', [YKMAN_OF_PYPI, '-m', 'ykman._cli']],
+];
+
 /** A directory, a test root, keys, and a sandbox in which the real tools see them. */
 export interface Workbench {
   readonly directory: string;
@@ -41,7 +48,7 @@ export interface Workbench {
   run(...argv: string[]): Promise<Outcome>;
   /** yubico-piv-tool. */
   pivTool(...args: string[]): Promise<Outcome>;
-  /** `ykman piv` for the key SERIAL. */
+  /** `ykman piv` for the key SERIAL, of Debian. */
   ykman(...args: string[]): Promise<Outcome>;
   /** pkcs11-tool with libykcs11. */
   pkcs11(...args: string[]): Promise<Outcome>;
