@@ -9,9 +9,10 @@ const RESET = 2;
 const ASK_ATR = 4;
 /**
  * vpcd sends power messages and a client's APDU of one byte alike; only the APDU waits for an answer, and its driver says nothing
- * until it has one. After a power message it goes on at once, or at pcscd's next look (0.4 s): this much silence is an APDU.
+ * until it has one. After a power message it goes on at once, or at pcscd's next look (0.4 s): ten times half a second of silence is an
+ * APDU. Ten times, because one long timer could end before what has arrived meanwhile is read, when this process got no time.
  */
-const APDU_AFTER_SILENCE_MS = 5_000;
+const SILENCE = { times: 10, ms: 500 } as const;
 
 /** What vpcd's messages ask of a card. */
 export interface VpcdCard {
@@ -28,12 +29,11 @@ export async function connectToVpcd(port: number, card: VpcdCard): Promise<() =>
   socket.setNoDelay(true);
   // vpcd does not wait after power messages, so an APDU can arrive behind one: hence a queue.
   let work = Promise.resolve();
-  let silence: NodeJS.Timeout | undefined;
+  let silence = new AbortController();
   onMessage(socket, (message) => {
-    clearTimeout(silence);
-    if (message.length === 1 && message.readUInt8(0) <= RESET) {
-      silence = setTimeout(() => send(socket, statusBytes(SW.wrongLength)), APDU_AFTER_SILENCE_MS);
-    }
+    silence.abort();
+    silence = new AbortController();
+    if (message.length === 1 && message.readUInt8(0) <= RESET) void answerAfterSilence(socket, silence.signal);
     work = work
       .then(() => answerMessage(socket, card, message))
       .catch((error: unknown) => {
@@ -44,10 +44,17 @@ export async function connectToVpcd(port: number, card: VpcdCard): Promise<() =>
       });
   });
   socket.on('close', () => {
-    clearTimeout(silence);
+    silence.abort();
     card.gone();
   });
   return () => socket.destroy();
+}
+
+async function answerAfterSilence(socket: Socket, broken: AbortSignal): Promise<void> {
+  for (let time = 0; time < SILENCE.times && !broken.aborted; time++) {
+    await sleep(SILENCE.ms, undefined, { signal: broken }).catch(() => undefined);
+  }
+  if (!broken.aborted) send(socket, statusBytes(SW.wrongLength));
 }
 
 function onMessage(socket: Socket, take: (message: Buffer) => void): void {
