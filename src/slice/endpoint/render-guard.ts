@@ -35,15 +35,15 @@ table ${table} {
   chain arriving {
     type filter hook prerouting priority raw; policy accept;
     iifname { "lo", "${tunnel}" } accept
-    ip daddr ${network} drop comment "the slice's inside address, and the laptops'"
-    ip daddr @inside fib daddr type local fib daddr . iif type != local drop comment "another interface's address"
+    ip saddr @inside fib saddr . iif oif exists accept comment "from inside, on the interface where that is"
+    ip daddr @reachable fib daddr type local fib daddr . iif type != local drop comment "another interface's address"
   }
   chain passing {
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
     iifname "${tunnel}" ip daddr @reachable accept
     iifname "${tunnel}" drop
-    ip daddr @reachable ip saddr @inside fib saddr . iif oif exists accept comment "from inside, on the interface where that is"
+    ip daddr @reachable ip saddr @inside fib saddr . iif oif exists accept
     oifname "${tunnel}" drop
     ip daddr @inside drop
   }

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 
 import { KiwiError } from '../../../src/core/errors.ts';
-import type { Endpoint } from '../../../src/slice/endpoint/endpoint.ts';
+import type { Endpoint, Peer } from '../../../src/slice/endpoint/endpoint.ts';
 import {
   removeLeftover,
   startWireguard,
@@ -10,7 +10,11 @@ import {
 
 // Runs an endpoint in a room: one JSON command a line, one JSON answer a line.
 
-type Command = { do: 'start'; options: WireguardOptions } | { do: 'stop' } | { do: 'clean'; options: WireguardOptions };
+type Command =
+  | { do: 'peer'; peer: Peer }
+  | { do: 'start'; options: WireguardOptions }
+  | { do: 'stop' }
+  | { do: 'clean'; options: WireguardOptions };
 
 let endpoint: Endpoint | undefined;
 for await (const line of createInterface({ input: process.stdin })) {
@@ -18,6 +22,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     if (command.do === 'start') endpoint = await startWireguard(command.options);
     else if (command.do === 'clean') await removeLeftover(command.options);
+    else if (command.do === 'peer') await endpoint?.setPeer(command.peer);
     else await endpoint?.stop();
     console.log(JSON.stringify({ ok: true }));
   } catch (error) {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import type { Peer } from '../../../src/slice/endpoint/endpoint.ts';
 import type { WireguardOptions } from '../../../src/slice/endpoint/wireguard-endpoint.ts';
 import { Lab, type Room } from '../../lab/lab.ts';
 import { must } from '../linux/drive.ts';
@@ -15,9 +16,12 @@ import { must } from '../linux/drive.ts';
 
 const DRIVER = path.join(import.meta.dirname, 'endpoint-driver.ts');
 const INTRANET = '10.77.1.30';
+/** Where the slice's machine could pass packets on to, and the tunnel is not for. */
+const ELSEWHERE = '10.99.0.1';
 
 let dir: string;
 let lab: Lab;
+let ada: Room;
 let untouched: string;
 const running: ChildProcess[] = [];
 
@@ -25,7 +29,9 @@ beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kiwi-endpoint-'));
   lab = await Lab.create({ dir });
   await must(lab.internet, ['/sbin/ip', 'route', 'add', '10.77.0.0/16', 'via', '203.0.113.10']);
-  // Whoever answers needs a way back.
+  await must(lab.internet, ['/sbin/ip', 'address', 'add', `${ELSEWHERE}/32`, 'dev', 'lo']);
+  await must(lab.slice, ['/sbin/ip', 'route', 'add', ELSEWHERE, 'via', '203.0.113.1']);
+  ada = await lab.addRoom({ name: 'ada' });
   await must(lab.internet, ['/sbin/ip', 'address', 'add', '10.77.1.99/32', 'dev', 'lo']);
   await must(lab.slice, [
     '/bin/sh',
@@ -58,6 +64,21 @@ async function optionsOf(name: string, net: number): Promise<WireguardOptions> {
     runDir: folder,
     stateFile: path.join(folder, 'endpoint.json'),
   };
+}
+
+/** A laptop's end of the tunnel; the peer that it is for the slice. */
+async function bringUpTunnel(room: Room, options: WireguardOptions): Promise<Peer> {
+  const [privateKey, presharedKey] = await Promise.all(
+    ['genkey', 'genpsk'].map(async (verb) => (await must(room, ['/usr/bin/wg', verb])).trim()),
+  );
+  const server = (await must(lab.slice, ['/bin/sh', '-c', `wg pubkey <${options.privateKeyFile}`])).trim();
+  const configuration = `[Interface]\nPrivateKey = ${privateKey}\n[Peer]\nPublicKey = ${server}\nPresharedKey = ${presharedKey}
+Endpoint = 203.0.113.10:${options.port}\nAllowedIPs = 0.0.0.0/0\n`;
+  const up = `umask 077; cat >/run/kiwi.conf; wireguard-go kiwi >/dev/null 2>&1; wg setconf kiwi /run/kiwi.conf
+    ip address add 10.77.0.2/32 dev kiwi; ip link set kiwi up; ip route add 10.77.0.0/16 dev kiwi; ip route add ${ELSEWHERE} dev kiwi`;
+  await must(room, ['/bin/sh', '-ec', up], configuration);
+  const publicKey = (await must(room, ['/usr/bin/wg', 'show', 'kiwi', 'public-key'])).trim();
+  return { publicKey, presharedKey: presharedKey ?? '', address: '10.77.0.2' };
 }
 
 /** An endpoint's process in the slice's room, and how it is told what to do. */
@@ -105,6 +126,13 @@ describe.each(['0', '1'])('where the machine had forwarding at %s', (before) => 
       expect(await pings(lab.internet, address), address).toBe(false);
       expect(await pings(lab.internet, address, '-I', '10.77.1.99'), `${address}, spoofed`).toBe(false);
     }
+    // A laptop reaches it through the tunnel, and nothing else.
+    await acme.ask({ do: 'peer', peer: await bringUpTunnel(ada, options) });
+    for (const address of inside) expect(await pings(ada, address), address).toBe(true);
+    expect(await pings(ada, ELSEWHERE)).toBe(false);
+    expect(await pings(lab.inside, '10.77.0.2')).toBe(true);
+    expect(await pings(lab.inside, '10.77.0.1')).toBe(true);
+    await must(ada, ['/bin/sh', '-c', 'ip link delete kiwi']);
     // The machine's public address, its own way inside, and what it forwarded before, are as they were.
     expect(await pings(lab.internet, '203.0.113.10')).toBe(true);
     expect(await pings(lab.slice, INTRANET)).toBe(true);
