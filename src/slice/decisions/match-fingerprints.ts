@@ -1,6 +1,7 @@
 import {
   fingerprintDigestInput,
   IDENTITY_KINDS,
+  identityComponents,
   MINIMUM_IDENTITY_COMPONENTS,
   type ComponentKind,
   type Fingerprint,
@@ -35,6 +36,12 @@ export function matchFingerprints(a: Components, b: Components): FingerprintMatc
   if (both >= 5 && equal.size >= 3) return 'same';
   return equal.has('uuid') ? 'clone' : 'different';
 }
+
+/**
+ * By what a laptop is looked up. Whatever `matchFingerprints` calls the same or a clone has one of these in common: the only rule without
+ * them asks for three equal kinds, and beside these there are two that count, disk and adapter.
+ */
+export const componentsToLookUp = (components: Components): Components => identityComponents(components);
 
 /** Why a fingerprint cannot be taken; undefined when it can. */
 export function fingerprintFlaw(fingerprint: Fingerprint): string | undefined {

@@ -2,7 +2,13 @@ import type { P256Jwk } from '../../protocol/common.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
-import type { ConsentTrust } from '../decisions/open-consent.ts';
+import type { AddressRange } from '../decisions/addresses-in-order.ts';
+import type { GrantRefusal } from '../decisions/decide-grant.ts';
+import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
+import type { DeviceState } from '../decisions/device-state.ts';
+import type { DutyKind } from '../decisions/duties-of-end.ts';
+import type { Arrival } from '../decisions/find-place.ts';
+import type { SessionLimits, SessionRefusal } from '../decisions/limit-sessions.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;
@@ -53,20 +59,6 @@ export interface Session {
 /** A session without its longest text, for whoever needs not send it. */
 export type KnownSession = Omit<Session, 'challenge'>;
 
-/** How many sessions may be open that nobody has proven anything for. */
-export interface SessionLimits {
-  readonly total: number;
-  /** Of one client address. */
-  readonly perRemote: number;
-}
-export interface SessionRefusal {
-  readonly refused: 'too-many-requests';
-  readonly why: string;
-}
-
-/** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
-export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';
-
 export interface Device {
   readonly id: string;
   readonly state: DeviceState;
@@ -97,9 +89,6 @@ export interface Device {
   /** When the laptop was first told that it has ended. */
   readonly toldAt: Millis | null;
 }
-
-/** What is left to do for a device that has ended: its peer, its host in Fleet. */
-export type DutyKind = 'peer' | 'fleet-host';
 
 /** What became of a statement: stored under its attempt, with the hash of the bytes that were sent. */
 export interface Outcome {
@@ -138,7 +127,7 @@ export interface AuditEntry {
 }
 export type AuditRecord = AuditEntry & { readonly id: number; readonly at: Millis };
 
-export interface ReservationRequest {
+export interface ReservationRequest extends Arrival {
   readonly sessionId: string;
   readonly statementHash: string;
   readonly deviceId: string;
@@ -150,30 +139,10 @@ export interface ReservationRequest {
   readonly deviceKeyThumbprint: string;
   readonly csr: string;
   readonly role: string;
-  readonly yubikeySerial: number;
-  readonly fingerprint: Fingerprint;
   readonly host: Statement['host'];
-  readonly priorDeviceId?: string;
-  readonly consentId?: string;
-  /** Whose consents count. */
-  readonly consentTrust: ConsentTrust;
-  readonly network: { readonly first: number; readonly last: number; readonly reserved: readonly number[] };
+  readonly network: AddressRange;
   readonly quota: number;
-  readonly now: Millis;
 }
-
-/** Why a reservation was refused, in the order of the checks; `with` names the other device. */
-export type ReservationRefusal =
-  | { readonly refused: 'session-used' | 'session-expired' | 'session-unknown' | 'attempt-conflict' }
-  | { readonly refused: 'yubikey-unregistered' | 'yubikey-burned' }
-  | { readonly refused: 'fingerprint-known' | 'fingerprint-clone'; readonly with: string; readonly why: string }
-  | { readonly refused: 'consent-refused'; readonly why: string }
-  | { readonly refused: 'quota-exceeded'; readonly why: string };
-
-/** What happened between a reservation and its grant. */
-export type GrantRefusal =
-  | { readonly refused: 'yubikey-burned' }
-  | { readonly refused: 'fingerprint-known'; readonly with: string; readonly why: string };
 
 export interface StoredGrant {
   readonly deviceId: string;
@@ -189,7 +158,8 @@ export interface StoredGrant {
 /**
  * The slice's memory. Each method is one transaction: after a crash it has happened or it has not. What a laptop or an operator is told
  * about (grants, confirmations, ends, keys, consents, audit of decisions) is on the disk when the method resolves. Several processes may use it
- * at once. SQLite now; a PostgreSQL one has to keep the same promises. An `audit` argument is written in the same transaction.
+ * at once. What a method decides is decided by `../decisions`: it reads what the decision needs, decides and writes, all in its one
+ * transaction. SQLite now; a PostgreSQL one has to keep the same promises. An `audit` argument is written in the same transaction.
  */
 export interface Registry {
   registerYubikey(

@@ -1,16 +1,12 @@
 import type { EndReason } from '../../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../../protocol/fingerprint.ts';
 import { addressText } from '../../config/tunnel-network.ts';
-import type {
-  AuditEntry,
-  Device,
-  DutyKind,
-  Millis,
-  ReservationRefusal,
-  GrantRefusal,
-  ReservationRequest,
-  StoredGrant,
-} from '../registry.ts';
+import { decideConfirmation } from '../../decisions/decide-confirmation.ts';
+import { decideGrant, type GrantRefusal, type Standing } from '../../decisions/decide-grant.ts';
+import type { ReservationRefusal } from '../../decisions/decide-reservation.ts';
+import type { DeviceState } from '../../decisions/device-state.ts';
+import type { DutyKind } from '../../decisions/duties-of-end.ts';
+import type { AuditEntry, Device, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
 import { fingerprintOf, insertAudit, toDevice } from './rows.ts';
@@ -23,19 +19,18 @@ export function deviceQueries(db: SqliteDatabase) {
     return row === undefined ? undefined : toDevice(row);
   };
   /** What decides whether a device may go a step further; the rest of its row is long. */
-  const standing = (id: string) => {
+  const standing = (id: string): Standing | undefined => {
     const row = db.get(
       'SELECT state, end_reason, yubikey_serial, supersedes, consent_id, confirm_by FROM device WHERE id = ?',
       id,
     );
     if (row === undefined) return undefined;
     return {
-      state: String(row['state']),
+      state: String(row['state']) as DeviceState,
       burned: row['end_reason'] === 'yubikey-burned' || isBurned(db, Number(row['yubikey_serial'])),
-      supersedes: row['supersedes'] === null ? undefined : String(row['supersedes']),
+      supersedes: row['supersedes'] === null ? null : String(row['supersedes']),
       consented: row['consent_id'] !== null,
-      /** 0 before the grant. */
-      confirmBy: Number(row['confirm_by']),
+      confirmBy: row['confirm_by'] === null ? null : Number(row['confirm_by']),
     };
   };
   const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
@@ -62,15 +57,10 @@ export function deviceQueries(db: SqliteDatabase) {
     },
     storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
       const device = standing(grant.deviceId);
-      if (device?.burned === true) return { refused: 'yubikey-burned' };
-      if (device?.state !== 'reserved') throw new TypeError('a grant is stored for a reservation');
-      // Without consent a laptop takes the place of an enrollment of its own only as long as that one is not confirmed, which it may
-      // have been since the reservation.
-      const { supersedes } = device;
-      if (supersedes !== undefined && !device.consented && standing(supersedes)?.state === 'active') {
-        return { refused: 'fingerprint-known', with: supersedes, why: 'confirmed meanwhile, without consent' };
-      }
-      if (supersedes !== undefined && end(supersedes, 'superseded', grant.grantedAt)) {
+      const supersedes = device?.supersedes ?? null;
+      const decision = decideGrant(device, supersedes === null ? undefined : standing(supersedes));
+      if (decision !== 'granted') return decision;
+      if (supersedes !== null && end(supersedes, 'superseded', grant.grantedAt)) {
         insertAudit(
           db,
           { ...audit, action: 'device.end', deviceId: supersedes, why: `superseded by ${grant.deviceId}` },
@@ -120,10 +110,8 @@ export function deviceQueries(db: SqliteDatabase) {
       now: Millis,
       audit: AuditEntry,
     ): 'active' | 'ended' | 'yubikey-burned' {
-      const device = standing(deviceId);
-      if (device?.state === 'active') return 'active';
-      if (device?.burned === true) return 'yubikey-burned';
-      if (device?.state !== 'pending' || device.confirmBy <= now) return 'ended';
+      const decision = decideConfirmation(standing(deviceId), now);
+      if (decision !== 'confirmed') return decision;
       db.run(
         `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
         now,

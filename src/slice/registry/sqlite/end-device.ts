@@ -1,4 +1,5 @@
 import type { EndReason } from '../../../protocol/device-messages.ts';
+import { dutiesOfEnd } from '../../decisions/duties-of-end.ts';
 import type { Millis } from '../registry.ts';
 import { forgetFingerprint } from './reserve.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -13,10 +14,8 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   );
   if (changed === 0) return false;
   forgetFingerprint(db, deviceId);
-  db.run("INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, 'peer', ?)", deviceId, now);
-  // Fleet can still lock and wipe a lost laptop, as long as it knows it.
-  if (reason !== 'lost') {
-    db.run("INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, 'fleet-host', ?)", deviceId, now);
+  for (const kind of dutiesOfEnd(reason)) {
+    db.run('INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, ?, ?)', deviceId, kind, now);
   }
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
   db.run(

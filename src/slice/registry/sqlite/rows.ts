@@ -4,9 +4,17 @@ import { KiwiError } from '../../../core/errors.ts';
 import type { EndReason } from '../../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../../protocol/fingerprint.ts';
 import { addressText } from '../../config/tunnel-network.ts';
-import type { AuditRecord, Device, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
+import type { DeviceState } from '../../decisions/device-state.ts';
+import type {
+  AuditEntry,
+  AuditRecord,
+  Device,
+  IssuedCertificate,
+  KnownSession,
+  Outcome,
+  Yubikey,
+} from '../registry.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import type { AuditEntry, DeviceState } from '../registry.ts';
 
 /**
  * Rows to records. The table definitions (STRICT) vouch for the types that are asserted here, and the schemas of the messages, by which
@@ -17,7 +25,7 @@ const isNull = (row: Row, name: string): boolean => row[name] === null || row[na
 const text = (row: Row, name: string): string => String(present(row, name));
 const number = (row: Row, name: string): number => Number(present(row, name));
 const textOrNull = (row: Row, name: string): string | null => (isNull(row, name) ? null : String(row[name]));
-const numberOrNull = (row: Row, name: string): number | null => (isNull(row, name) ? null : Number(row[name]));
+export const numberOrNull = (row: Row, name: string): number | null => (isNull(row, name) ? null : Number(row[name]));
 
 /** A row that lacks a column was read for something else: `undefined` must not become a text. */
 function present(row: Row, name: string): Row[string] {

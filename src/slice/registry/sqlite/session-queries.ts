@@ -1,4 +1,5 @@
-import type { AuditEntry, KnownSession, Millis, Outcome, Session, SessionLimits, SessionRefusal } from '../registry.ts';
+import { limitSessions, type SessionLimits, type SessionRefusal } from '../../decisions/limit-sessions.ts';
+import type { AuditEntry, KnownSession, Millis, Outcome, Session } from '../registry.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -25,11 +26,8 @@ export function sessionQueries(db: SqliteDatabase) {
     addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
       const before = findByAttempt(session.attemptId);
       if (before !== undefined) return before;
-      const { inAll, ofRemote } = live.count(session.remote, session.createdAt);
-      if (inAll >= limits.total) return { refused: 'too-many-requests', why: 'live sessions in all' };
-      if (ofRemote >= limits.perRemote) {
-        return { refused: 'too-many-requests', why: 'live sessions of this address' };
-      }
+      const refusal = limitSessions(live.count(session.remote, session.createdAt), limits);
+      if (refusal !== undefined) return refusal;
       live.add(session.remote);
       db.run(
         `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,

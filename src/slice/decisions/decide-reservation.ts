@@ -1,0 +1,55 @@
+import {
+  findPlace,
+  type Arrival,
+  type LookAlike,
+  type Place,
+  type PlaceRefusal,
+  type StoredConsent,
+} from './find-place.ts';
+
+/** What a reservation depends on; all of it is read in the transaction that writes the reservation. */
+export interface ReservationFacts {
+  readonly session: { readonly usedAt: number | null; readonly expiresAt: number } | undefined;
+  /** The attempt has an outcome already. */
+  readonly attempted: boolean;
+  readonly yubikey: { readonly burnedAt: number | null } | undefined;
+  readonly live: readonly LookAlike[];
+  readonly consents: readonly StoredConsent[];
+  readonly liveDevices: number;
+}
+
+/** Why a reservation was refused, in the order of the checks. */
+export type ReservationRefusal =
+  | { readonly refused: 'session-used' | 'session-expired' | 'session-unknown' | 'attempt-conflict' }
+  | { readonly refused: 'yubikey-unregistered' | 'yubikey-burned' }
+  | PlaceRefusal
+  | { readonly refused: 'quota-exceeded'; readonly why: string };
+
+export const NO_FREE_ADDRESS: ReservationRefusal = {
+  refused: 'quota-exceeded',
+  why: 'the tunnel network has no free address',
+};
+
+/**
+ * Whether a laptop gets a place, and whose: everything that depends on what others do at the same time is checked here again, so
+ * that of two statements for one session, key, fingerprint or name only one wins.
+ */
+export function decideReservation(
+  arrival: Arrival & { readonly quota: number },
+  facts: ReservationFacts,
+): Place | ReservationRefusal {
+  const { session, yubikey, liveDevices } = facts;
+  if (session === undefined) return { refused: 'session-unknown' };
+  if (session.usedAt !== null) return { refused: 'session-used' };
+  if (session.expiresAt <= arrival.now) return { refused: 'session-expired' };
+  if (facts.attempted) return { refused: 'attempt-conflict' };
+  if (yubikey === undefined) return { refused: 'yubikey-unregistered' };
+  if (yubikey.burnedAt !== null) return { refused: 'yubikey-burned' };
+  const place = findPlace(arrival, facts.live, facts.consents);
+  if ('refused' in place) return place;
+  // The one that is superseded makes room for this one.
+  if (liveDevices - (place.supersedes === undefined ? 0 : 1) >= arrival.quota) {
+    return { refused: 'quota-exceeded', why: `${liveDevices} devices of ${arrival.quota}` };
+  }
+  return place;
+}

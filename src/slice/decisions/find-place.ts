@@ -1,0 +1,119 @@
+import { digest } from '../../core/bytes.ts';
+import type { Consent } from '../../protocol/consent.ts';
+import { fingerprintDigestInput, type Fingerprint } from '../../protocol/fingerprint.ts';
+import type { DeviceState } from './device-state.ts';
+import { matchFingerprints } from './match-fingerprints.ts';
+import { openConsent, type ConsentTrust } from './open-consent.ts';
+
+/** A laptop that asks to be enrolled. */
+export interface Arrival {
+  readonly fingerprint: Fingerprint;
+  readonly yubikeySerial: number;
+  /** The device whose place the laptop wants, and the consent to it, when the statement names them. */
+  readonly priorDeviceId?: string;
+  readonly consentId?: string;
+  /** Whose consents count. */
+  readonly consentTrust: ConsentTrust;
+  readonly now: number;
+}
+
+/** A live device with an identity component, the device key or the tunnel key of the laptop that asks. */
+export interface LookAlike {
+  readonly id: string;
+  readonly state: DeviceState;
+  readonly yubikeySerial: number;
+  /** Its device key or tunnel key is the laptop's. */
+  readonly sharesKey: boolean;
+  readonly components: Fingerprint['components'];
+}
+
+/** A consent as it is stored; what counts is what the operator signed. */
+export interface StoredConsent {
+  readonly id: string;
+  readonly deviceId: string;
+  readonly usedAt: number | null;
+  readonly jws: string;
+}
+
+export interface Place {
+  /** The device whose place the new one takes. */
+  readonly supersedes?: string;
+  /** The consent that is spent on it. */
+  readonly consentId?: string;
+}
+
+/** Why there is no place for the laptop; `with` names the other device. */
+export type PlaceRefusal =
+  | { readonly refused: 'fingerprint-known' | 'fingerprint-clone'; readonly with: string; readonly why: string }
+  | { readonly refused: 'consent-refused'; readonly why: string };
+
+/**
+ * Is the laptop new? Another one with its identity or its keys, or itself once more without consent, is refused. One
+ * exception needs no operator: the same laptop with the same YubiKey whose last enrollment was never confirmed. It lost its grant
+ * (crash, reinstall), and nobody else could have sent this.
+ *
+ * @param consents the one that the statement names; when it names none, the unused ones for the devices in `live`, oldest first
+ */
+export function findPlace(
+  arrival: Arrival,
+  live: readonly LookAlike[],
+  consents: readonly StoredConsent[],
+): Place | PlaceRefusal {
+  let same: (LookAlike & { onNewMainboard: boolean }) | undefined;
+  let stranger: { candidate: LookAlike; why: string } | undefined;
+  for (const candidate of live) {
+    const match = matchFingerprints(candidate.components, arrival.fingerprint.components);
+    const clone = match === 'clone' ? 'equal UUID, other components differ' : 'another laptop with the same device key';
+    const isClone = match === 'clone' || (match === 'different' && candidate.sharesKey);
+    if (match === 'same' || (isClone && typeof findConsent(arrival, candidate, consents, true) === 'object')) {
+      if (same !== undefined) {
+        return { refused: 'fingerprint-clone', with: candidate.id, why: `matches ${same.id} as well` };
+      }
+      same = { ...candidate, onNewMainboard: isClone };
+    } else if (isClone) stranger ??= { candidate, why: clone };
+  }
+  if (stranger !== undefined) {
+    return { refused: 'fingerprint-clone', with: stranger.candidate.id, why: stranger.why };
+  }
+  const named = arrival.consentId !== undefined || arrival.priorDeviceId !== undefined;
+  if (same === undefined) {
+    return named ? { refused: 'consent-refused', why: 'no registered laptop is this one' } : {};
+  }
+  if (arrival.priorDeviceId !== undefined && arrival.priorDeviceId !== same.id) {
+    return { refused: 'consent-refused', why: `the laptop is ${same.id}` };
+  }
+  const consent = findConsent(arrival, same, consents, same.onNewMainboard);
+  if (typeof consent === 'string') return { refused: 'consent-refused', why: consent };
+  if (consent !== undefined) return { supersedes: same.id, consentId: consent.consentId };
+  if (same.state === 'pending' && same.yubikeySerial === arrival.yubikeySerial) return { supersedes: same.id };
+  return { refused: 'fingerprint-known', with: same.id, why: `${same.state}, without consent` };
+}
+
+/**
+ * The consent that may be spent on a device: the one that the statement names, or an unused one for the device. Its signature is checked
+ * here, where it is spent.
+ *
+ * @param onNewMainboard what looks like a copy is the same laptop on other hardware: the operator must have said that he knows
+ * @returns why, when there are consents but none that counts; undefined when there is none
+ */
+function findConsent(
+  { consentId, consentTrust, now }: Arrival,
+  { id: deviceId, components }: LookAlike,
+  consents: readonly StoredConsent[],
+  onNewMainboard: boolean,
+): Consent | string | undefined {
+  // Computed from the components, as the match is, and not read from the stored digest.
+  const fingerprint = digest(fingerprintDigestInput(components));
+  // The device of a named consent is looked for in what was signed.
+  const offered = consentId === undefined ? consents.filter((consent) => consent.deviceId === deviceId) : consents;
+  let flaw = consentId === undefined ? undefined : 'no such consent';
+  for (const { id, usedAt, jws } of offered) {
+    const consent = openConsent(jws, consentTrust, { deviceId, fingerprint, now });
+    if (usedAt !== null) flaw = 'used already';
+    else if (typeof consent === 'string') flaw = consent;
+    else if (consent.consentId !== id) flaw = 'not the one that was signed';
+    else if (onNewMainboard && !consent.newMainboard) flaw = 'for the same hardware';
+    else return consent;
+  }
+  return flaw;
+}
