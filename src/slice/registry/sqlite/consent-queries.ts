@@ -6,14 +6,13 @@ import type { Row, SqliteDatabase } from './sqlite-database.ts';
 export function consentQueries(db: SqliteDatabase) {
   return {
     addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): undefined {
-      db.run(
-        'INSERT INTO consent (id, device_id, created_at, expires_at, jws) VALUES (?, ?, ?, ?, ?)',
-        consent.id,
-        consent.deviceId,
-        consent.createdAt,
-        consent.expiresAt,
-        consent.jws,
-      );
+      db.insert('consent', {
+        id: consent.id,
+        device_id: consent.deviceId,
+        created_at: consent.createdAt,
+        expires_at: consent.expiresAt,
+        jws: consent.jws,
+      });
       insertAudit(db, audit, consent.createdAt);
     },
     listConsents(): Consent[] {

@@ -7,9 +7,10 @@ import type { ReservationRefusal } from '../../decisions/decide-reservation.ts';
 import type { DeviceState } from '../../decisions/device-state.ts';
 import type { DutyKind } from '../../decisions/duties-of-end.ts';
 import type { AuditEntry, Device, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
+import { fingerprintOf, toDevice } from './device-row.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
-import { fingerprintOf, insertAudit, toDevice } from './rows.ts';
+import { insertAudit } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
 /** Devices, from reservation to end: see `Registry`. */
@@ -74,12 +75,12 @@ export function deviceQueries(db: SqliteDatabase) {
         grant.grantHash,
         grant.deviceId,
       );
-      db.run(
-        "INSERT INTO certificate (serial, kind, device_id, not_after) VALUES (?, 'device', ?, ?)",
-        grant.certificate.serial,
-        grant.deviceId,
-        grant.certificate.notAfter,
-      );
+      db.insert('certificate', {
+        serial: grant.certificate.serial,
+        kind: 'device',
+        device_id: grant.deviceId,
+        not_after: grant.certificate.notAfter,
+      });
       db.run("UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?", grant.grant, grant.attemptId);
       // The very bytes are kept, so the key that opens the statement is not needed again.
       db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);

@@ -16,20 +16,19 @@ export function keyQueries(db: SqliteDatabase) {
       if (before !== undefined && before['burned_at'] === null) return 'exists';
       // A burned key that turned up and was provisioned anew has a new key pair and certificate.
       db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
-      db.run(
-        'INSERT INTO yubikey (serial, slot, spki, role, registered_at) VALUES (?, ?, ?, ?, ?)',
-        key.serial,
-        key.slot,
-        key.spki,
-        key.role,
-        now,
-      );
-      db.run(
-        "INSERT INTO certificate (serial, kind, yubikey_serial, not_after) VALUES (?, 'enrollment', ?, ?)",
-        certificate.serial,
-        key.serial,
-        certificate.notAfter,
-      );
+      db.insert('yubikey', {
+        serial: key.serial,
+        slot: key.slot,
+        spki: key.spki,
+        role: key.role,
+        registered_at: now,
+      });
+      db.insert('certificate', {
+        serial: certificate.serial,
+        kind: 'enrollment',
+        yubikey_serial: key.serial,
+        not_after: certificate.notAfter,
+      });
       insertAudit(db, audit, now);
       return 'registered';
     },
@@ -69,12 +68,13 @@ export function keyQueries(db: SqliteDatabase) {
     addUnusedCertificate(
       certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
     ): undefined {
-      db.run(
-        "INSERT INTO certificate (serial, kind, device_id, not_after, revoke_why) VALUES (?, 'device', ?, ?, 'rolled-back')",
-        certificate.serial,
-        certificate.deviceId,
-        certificate.notAfter,
-      );
+      db.insert('certificate', {
+        serial: certificate.serial,
+        kind: 'device',
+        device_id: certificate.deviceId,
+        not_after: certificate.notAfter,
+        revoke_why: 'rolled-back',
+      });
     },
     wantRevocation(serial: string, why: string): undefined {
       db.run('UPDATE certificate SET revoke_why = ? WHERE serial = ? AND revoke_why IS NULL', why, serial);

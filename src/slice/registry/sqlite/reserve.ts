@@ -12,7 +12,8 @@ import { hostNamesInOrder } from '../../decisions/host-names-in-order.ts';
 import { componentsToLookUp } from '../../decisions/match-fingerprints.ts';
 import type { Consent, Device, ReservationRequest } from '../registry.ts';
 import { toConsent } from './consent-queries.ts';
-import { fingerprintOf, numberOrNull } from './rows.ts';
+import { fingerprintOf, toDeviceRow, withoutInternals, type StoredDevice } from './device-row.ts';
+import { numberOrNull } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** The transaction of protocol.md, to be run under the write lock: read what the decision needs, decide, write. */
@@ -28,25 +29,49 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
   const address = takeAddress(db, request.network);
   if (address === undefined) return NO_FREE_ADDRESS;
 
-  const device = insertDevice(db, request, {
+  const device: StoredDevice = {
+    id: request.deviceId,
+    state: 'reserved',
     attemptId,
-    address,
     hostName: freeHostName(db, request, place.supersedes),
+    address: addressText(address),
+    wireguardPublicKey: request.wireguardPublicKey,
+    presharedKey: request.presharedKey,
+    deviceKey: request.deviceKey,
+    deviceKeyThumbprint: request.deviceKeyThumbprint,
+    csr: request.csr,
+    role: request.role,
+    yubikeySerial: request.yubikeySerial,
+    fingerprint: request.fingerprint,
+    host: request.host,
+    createdAt: request.now,
+    grantedAt: null,
+    confirmBy: null,
+    confirmedAt: null,
+    grantHash: null,
+    stepsDigest: null,
+    endedAt: null,
+    endReason: null,
     supersedes: place.supersedes ?? null,
     consentId: place.consentId ?? null,
-  });
+    toldAt: null,
+  };
+  db.insert('device', toDeviceRow(device));
+  for (const { kind, hmac } of componentsToLookUp(request.fingerprint.components)) {
+    db.insert('fingerprint', { hmac, kind, device_id: device.id });
+  }
   db.run('UPDATE session SET used_at = ? WHERE id = ?', request.now, request.sessionId);
   if (place.consentId !== undefined) {
     db.run('UPDATE consent SET used_at = ? WHERE id = ?', request.now, place.consentId);
   }
-  db.run(
-    "INSERT INTO outcome (attempt_id, session_id, statement_hash, device_id, state) VALUES (?, ?, ?, ?, 'in-progress')",
-    attemptId,
-    request.sessionId,
-    request.statementHash,
-    request.deviceId,
-  );
-  return device;
+  db.insert('outcome', {
+    attempt_id: attemptId,
+    session_id: request.sessionId,
+    statement_hash: request.statementHash,
+    device_id: device.id,
+    state: 'in-progress',
+  });
+  return withoutInternals(device);
 }
 
 /** Undoes `reserve`; a device that went further stays. */
@@ -141,70 +166,6 @@ function freeHostName(db: SqliteDatabase, request: ReservationRequest, supersede
     if (holder === undefined) return name;
   }
   throw new TypeError('every suffix is taken');
-}
-
-function insertDevice(
-  db: SqliteDatabase,
-  request: ReservationRequest,
-  place: {
-    attemptId: string;
-    address: number;
-    hostName: string;
-    supersedes: string | null;
-    consentId: string | null;
-  },
-): Device {
-  db.run(
-    `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,
-                         yubikey_serial, fingerprint, host, created_at, supersedes, consent_id)
-     VALUES (?, 'reserved', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    request.deviceId,
-    place.attemptId,
-    place.hostName,
-    place.address,
-    request.wireguardPublicKey,
-    request.presharedKey,
-    JSON.stringify(request.deviceKey),
-    request.deviceKeyThumbprint,
-    request.csr,
-    request.role,
-    request.yubikeySerial,
-    JSON.stringify(request.fingerprint),
-    JSON.stringify(request.host),
-    request.now,
-    place.supersedes,
-    place.consentId,
-  );
-  for (const { kind, hmac } of componentsToLookUp(request.fingerprint.components)) {
-    db.run('INSERT INTO fingerprint (hmac, kind, device_id) VALUES (?, ?, ?)', hmac, kind, request.deviceId);
-  }
-  // As it would be read back.
-  return {
-    id: request.deviceId,
-    state: 'reserved',
-    attemptId: place.attemptId,
-    hostName: place.hostName,
-    address: addressText(place.address),
-    wireguardPublicKey: request.wireguardPublicKey,
-    presharedKey: request.presharedKey,
-    deviceKey: request.deviceKey,
-    deviceKeyThumbprint: request.deviceKeyThumbprint,
-    csr: request.csr,
-    role: request.role,
-    yubikeySerial: request.yubikeySerial,
-    fingerprintDigest: request.fingerprint.digest,
-    host: request.host,
-    createdAt: request.now,
-    grantedAt: null,
-    confirmBy: null,
-    confirmedAt: null,
-    grantHash: null,
-    stepsDigest: null,
-    endedAt: null,
-    endReason: null,
-    supersedes: place.supersedes,
-    toldAt: null,
-  };
 }
 
 /** Takes a device's fingerprint out of what new ones are compared with. Safe to repeat. */

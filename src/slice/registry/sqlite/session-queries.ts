@@ -29,21 +29,18 @@ export function sessionQueries(db: SqliteDatabase) {
       const refusal = limitSessions(live.count(session.remote, session.createdAt), limits);
       if (refusal !== undefined) return refusal;
       live.add(session.remote);
-      db.run(
-        `INSERT INTO session (id, attempt_id, hello_hash, thumbprint, challenge_hash, code, private_key, remote, created_at,
-                              expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        session.id,
-        session.attemptId,
-        session.helloHash,
-        session.deviceKeyThumbprint,
-        session.challengeHash,
-        session.code,
-        session.privateKey,
-        session.remote,
-        session.createdAt,
-        session.expiresAt,
-      );
+      db.insert('session', {
+        id: session.id,
+        attempt_id: session.attemptId,
+        hello_hash: session.helloHash,
+        thumbprint: session.deviceKeyThumbprint,
+        challenge_hash: session.challengeHash,
+        code: session.code,
+        private_key: session.privateKey,
+        remote: session.remote,
+        created_at: session.createdAt,
+        expires_at: session.expiresAt,
+      });
       db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
       if (audit !== undefined) insertAudit(db, audit, session.createdAt);
       return session;

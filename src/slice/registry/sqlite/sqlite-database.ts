@@ -8,6 +8,8 @@ export type Row = Record<string, SQLOutputValue>;
 /** A thin hold on one SQLite file: prepared statements are made once, writers queue instead of failing. */
 export interface SqliteDatabase {
   run(sql: string, ...values: SQLInputValue[]): number;
+  /** Adds a row: its values by the names of their columns. */
+  insert(table: string, row: Readonly<Record<string, SQLInputValue>>): void;
   get(sql: string, ...values: SQLInputValue[]): Row | undefined;
   all(sql: string, ...values: SQLInputValue[]): Row[];
   /**
@@ -52,6 +54,13 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
   };
   return {
     run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
+    insert: (table, row) => {
+      const names = Object.keys(row);
+      // Bound by their places: SQLite looks each name up, and an enrollment is a dozen rows.
+      prepare(`INSERT INTO ${table} (${names.join()}) VALUES (?${',?'.repeat(names.length - 1)})`).run(
+        ...Object.values(row),
+      );
+    },
     get: (sql, ...values) => prepare(sql).get(...values),
     all: (sql, ...values) => prepare(sql).all(...values),
     write: groupedWrites({

@@ -1,0 +1,91 @@
+import type { SQLInputValue } from 'node:sqlite';
+
+import { KiwiError } from '../../../core/errors.ts';
+import type { Fingerprint } from '../../../protocol/fingerprint.ts';
+import { addressNumber, addressText } from '../../config/tunnel-network.ts';
+import type { Device } from '../registry.ts';
+import { number, numberOrNull, text, textOrNull } from './rows.ts';
+import type { Row } from './sqlite-database.ts';
+
+/** All that a row of the table `device` holds. */
+export type StoredDevice = Omit<Device, 'fingerprintDigest'> & {
+  readonly fingerprint: Fingerprint;
+  readonly consentId: string | null;
+};
+
+/** One column: what it is called, and the way there and back. */
+interface Column<V> {
+  readonly name: string;
+  readonly read: (row: Row, name: string) => V;
+  readonly write: (value: V) => SQLInputValue;
+}
+
+const plain = <V extends SQLInputValue>(name: string, read: (row: Row, name: string) => SQLInputValue): Column<V> => ({
+  name,
+  // The table is STRICT, and of some texts only a few are ever written: `V` is what was written.
+  read: read as Column<V>['read'],
+  write: (value) => value,
+});
+/** Checked by the schema of the statement before it was stored. */
+const json = <V>(name: string): Column<V> => ({ name, read: parseJson as Column<V>['read'], write: JSON.stringify });
+
+/** The one mapping between a device and its row, used in both directions. */
+const COLUMNS: { readonly [K in keyof StoredDevice]: Column<StoredDevice[K]> } = {
+  id: plain('id', text),
+  state: plain('state', text),
+  attemptId: plain('attempt_id', text),
+  hostName: plain('host_name', text),
+  address: { name: 'address', read: (row, name) => addressText(number(row, name)), write: addressNumber },
+  wireguardPublicKey: plain('wireguard_key', text),
+  presharedKey: plain('preshared_key', text),
+  deviceKey: json('device_key'),
+  deviceKeyThumbprint: plain('thumbprint', text),
+  csr: plain('csr', text),
+  role: plain('role', text),
+  yubikeySerial: plain('yubikey_serial', number),
+  fingerprint: json('fingerprint'),
+  host: json('host'),
+  createdAt: plain('created_at', number),
+  grantedAt: plain('granted_at', numberOrNull),
+  confirmBy: plain('confirm_by', numberOrNull),
+  confirmedAt: plain('confirmed_at', numberOrNull),
+  grantHash: plain('grant_hash', textOrNull),
+  stepsDigest: plain('steps_digest', textOrNull),
+  endedAt: plain('ended_at', numberOrNull),
+  endReason: plain('end_reason', textOrNull),
+  supersedes: plain('supersedes', textOrNull),
+  consentId: plain('consent_id', textOrNull),
+  toldAt: plain('told_at', numberOrNull),
+};
+const MAPPED = Object.entries(COLUMNS) as unknown as readonly [
+  keyof StoredDevice,
+  Column<StoredDevice[keyof StoredDevice]>,
+][];
+
+/** @throws KiwiError `slice-damaged` */
+export function toDevice(row: Row): Device {
+  const read = MAPPED.map(([member, { name, read }]) => [member, read(row, name)]);
+  return withoutInternals(Object.fromEntries(read) as StoredDevice);
+}
+
+export function toDeviceRow(device: StoredDevice): Record<string, SQLInputValue> {
+  return Object.fromEntries(MAPPED.map(([member, { name, write }]) => [name, write(device[member])]));
+}
+
+/** What the registry tells of a stored device. */
+export function withoutInternals({ fingerprint, consentId: _, ...device }: StoredDevice): Device {
+  return { ...device, fingerprintDigest: fingerprint.digest };
+}
+
+/** @throws KiwiError `slice-damaged` */
+export const fingerprintOf = (row: Row): Fingerprint => COLUMNS.fingerprint.read(row, COLUMNS.fingerprint.name);
+
+/** @throws KiwiError `slice-damaged`, naming row and column: somebody else wrote it */
+function parseJson(row: Row, name: string): unknown {
+  try {
+    return JSON.parse(text(row, name));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new KiwiError('slice-damaged', { detail: `registry: ${name} of device ${String(row['id'])}`, cause: error });
+  }
+}
