@@ -1,11 +1,13 @@
 import type { AuditEntry, Consent, Millis } from '../registry.ts';
+import { methodMakers } from './methods.ts';
 import { insertAudit } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
 /** An operator's consents: see `Registry`. */
 export function consentQueries(db: SqliteDatabase) {
+  const { read, writeDurably } = methodMakers(db);
   return {
-    addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): undefined {
+    addConsent: writeDurably((consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): void => {
       db.insert('consent', {
         id: consent.id,
         device_id: consent.deviceId,
@@ -14,15 +16,15 @@ export function consentQueries(db: SqliteDatabase) {
         jws: consent.jws,
       });
       insertAudit(db, audit, consent.createdAt);
-    },
-    listConsents(): Consent[] {
+    }),
+    listConsents: read((): Consent[] => {
       return db.all('SELECT * FROM consent ORDER BY created_at DESC, id').map(toConsent);
-    },
-    withdrawConsent(id: string, now: Millis, audit: AuditEntry): boolean {
+    }),
+    withdrawConsent: writeDurably((id: string, now: Millis, audit: AuditEntry): boolean => {
       if (db.run('DELETE FROM consent WHERE id = ? AND used_at IS NULL', id) === 0) return false;
       insertAudit(db, audit, now);
       return true;
-    },
+    }),
   };
 }
 

@@ -9,12 +9,14 @@ import type { DutyKind } from '../../decisions/duties-of-end.ts';
 import type { AuditEntry, Device, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
 import { fingerprintOf, toDevice } from './device-row.ts';
 import { endDevice, isBurned } from './end-device.ts';
+import { methodMakers } from './methods.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
 import { insertAudit } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
 /** Devices, from reservation to end: see `Registry`. */
 export function deviceQueries(db: SqliteDatabase) {
+  const { read, write, writeDurably } = methodMakers(db);
   const find = (id: string): Device | undefined => {
     const row = db.get('SELECT * FROM device WHERE id = ?', id);
     return row === undefined ? undefined : toDevice(row);
@@ -42,21 +44,21 @@ export function deviceQueries(db: SqliteDatabase) {
     presharedKey: String(row['preshared_key']),
   });
   return {
-    reserve(request: ReservationRequest): Device | ReservationRefusal {
+    reserve: write((request: ReservationRequest): Device | ReservationRefusal => {
       return reserve(db, request);
-    },
-    rollbackReservation(deviceId: string): undefined {
+    }),
+    rollbackReservation: writeDurably((deviceId: string): void => {
       rollbackReservation(db, deviceId);
-    },
-    abandonedReservations(now: Millis): Device[] {
+    }),
+    abandonedReservations: read((now: Millis): Device[] => {
       return db
         .all(
           `SELECT device.* FROM device JOIN session USING (attempt_id) WHERE device.state = 'reserved' AND session.expires_at <= ?`,
           now,
         )
         .map(toDevice);
-    },
-    storeGrant(grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal {
+    }),
+    storeGrant: writeDurably((grant: StoredGrant, audit: AuditEntry): 'stored' | GrantRefusal => {
       const device = standing(grant.deviceId);
       const supersedes = device?.supersedes ?? null;
       const decision = decideGrant(device, supersedes === null ? undefined : standing(supersedes));
@@ -86,63 +88,67 @@ export function deviceQueries(db: SqliteDatabase) {
       db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
       insertAudit(db, audit, grant.grantedAt);
       return 'stored';
-    },
+    }),
 
-    findDevice: find,
-    listDevices(): Device[] {
+    findDevice: read(find),
+    listDevices: read((): Device[] => {
       return db.all('SELECT * FROM device ORDER BY created_at, id').map(toDevice);
-    },
-    livePeers() {
+    }),
+    livePeers: read(() => {
       return db
         .all('SELECT id, address, wireguard_key, preshared_key FROM device WHERE ended_at IS NULL ORDER BY created_at')
         .map(peer);
-    },
-    findLivePeer(wireguardPublicKey: string) {
+    }),
+    findLivePeer: read((wireguardPublicKey: string) => {
       const row = db.get(
         `SELECT id, address, wireguard_key, preshared_key FROM device
          WHERE wireguard_key = ? AND ended_at IS NULL ORDER BY created_at DESC LIMIT 1`,
         wireguardPublicKey,
       );
       return row === undefined ? undefined : peer(row);
-    },
-    confirm(
-      deviceId: string,
-      stepsDigest: string,
-      now: Millis,
-      audit: AuditEntry,
-    ): 'active' | 'ended' | 'yubikey-burned' {
-      const decision = decideConfirmation(standing(deviceId), now);
-      if (decision !== 'confirmed') return decision;
-      db.run(
-        `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
-        now,
-        stepsDigest,
-        deviceId,
-      );
-      db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
-      insertAudit(db, audit, now);
-      return 'active';
-    },
-    endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' {
-      if (!end(deviceId, reason, now)) return 'unchanged';
-      insertAudit(db, audit, now);
-      return 'ended';
-    },
-    findFingerprint(deviceId: string): Fingerprint | undefined {
+    }),
+    confirm: writeDurably(
+      (
+        deviceId: string,
+        stepsDigest: string,
+        now: Millis,
+        audit: AuditEntry,
+      ): 'active' | 'ended' | 'yubikey-burned' => {
+        const decision = decideConfirmation(standing(deviceId), now);
+        if (decision !== 'confirmed') return decision;
+        db.run(
+          `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
+          now,
+          stepsDigest,
+          deviceId,
+        );
+        db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+        insertAudit(db, audit, now);
+        return 'active';
+      },
+    ),
+    endDevice: writeDurably(
+      (deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' => {
+        if (!end(deviceId, reason, now)) return 'unchanged';
+        insertAudit(db, audit, now);
+        return 'ended';
+      },
+    ),
+    findFingerprint: read((deviceId: string): Fingerprint | undefined => {
       const row = db.get('SELECT fingerprint FROM device WHERE id = ?', deviceId);
       return row === undefined ? undefined : fingerprintOf(row);
-    },
-    findLiveDeviceOn(fingerprintDigest: string): Pick<Device, 'id' | 'hostName'> | undefined {
+    }),
+    findLiveDeviceOn: read((fingerprintDigest: string): Pick<Device, 'id' | 'hostName'> | undefined => {
       const row = db.get(
         "SELECT id, host_name FROM device WHERE ended_at IS NULL AND json_extract(fingerprint, '$.digest') = ? LIMIT 1",
         fingerprintDigest,
       );
       return row === undefined ? undefined : { id: String(row['id']), hostName: String(row['host_name']) };
-    },
-    markTold(deviceId: string, now: Millis): undefined {
+    }),
+    markTold: writeDurably((deviceId: string, now: Millis): void => {
       db.run("UPDATE device SET told_at = ? WHERE id = ? AND state = 'ended' AND told_at IS NULL", now, deviceId);
-    },
-    listDuties(kind: DutyKind, limit: number): Device[] {
+    }),
+    listDuties: read((kind: DutyKind, limit: number): Device[] => {
       return db
         .all(
           'SELECT device.* FROM duty JOIN device ON device.id = duty.device_id WHERE kind = ? ORDER BY since LIMIT ?',
@@ -150,11 +156,11 @@ export function deviceQueries(db: SqliteDatabase) {
           limit,
         )
         .map(toDevice);
-    },
-    markDone(deviceId: string, kind: DutyKind): undefined {
+    }),
+    markDone: writeDurably((deviceId: string, kind: DutyKind): void => {
       db.run('DELETE FROM duty WHERE kind = ? AND device_id = ?', kind, deviceId);
-    },
-    findLiveTwin({ uuid, serial }: Pick<Device['host'], 'uuid' | 'serial'>): { id: string } | undefined {
+    }),
+    findLiveTwin: read(({ uuid, serial }: Pick<Device['host'], 'uuid' | 'serial'>): { id: string } | undefined => {
       const row = db.get(
         `SELECT id FROM device WHERE ended_at IS NULL
          AND (lower(json_extract(host, '$.uuid')) = lower(?) OR lower(json_extract(host, '$.serial')) = lower(?)) LIMIT 1`,
@@ -162,9 +168,9 @@ export function deviceQueries(db: SqliteDatabase) {
         serial ?? null,
       );
       return row === undefined ? undefined : { id: String(row['id']) };
-    },
-    unconfirmedDevices(now: Millis): Device[] {
+    }),
+    unconfirmedDevices: read((now: Millis): Device[] => {
       return db.all("SELECT * FROM device WHERE state = 'pending' AND confirm_by <= ?", now).map(toDevice);
-    },
+    }),
   };
 }

@@ -1,38 +1,42 @@
 import type { AuditEntry, AuditRecord, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
 import { endDevice } from './end-device.ts';
+import { methodMakers } from './methods.ts';
 import { insertAudit, toAudit, toCertificate, toYubikey } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** YubiKeys, certificates and the audit: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
+  const { read, writeDurably } = methodMakers(db);
   return {
-    registerYubikey(
-      key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
-      certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
-      now: Millis,
-      audit: AuditEntry,
-    ): 'registered' | 'exists' {
-      const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
-      if (before !== undefined && before['burned_at'] === null) return 'exists';
-      // A burned key that turned up and was provisioned anew has a new key pair and certificate.
-      db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
-      db.insert('yubikey', {
-        serial: key.serial,
-        slot: key.slot,
-        spki: key.spki,
-        role: key.role,
-        registered_at: now,
-      });
-      db.insert('certificate', {
-        serial: certificate.serial,
-        kind: 'enrollment',
-        yubikey_serial: key.serial,
-        not_after: certificate.notAfter,
-      });
-      insertAudit(db, audit, now);
-      return 'registered';
-    },
-    burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): 'burned' | 'unknown' {
+    registerYubikey: writeDurably(
+      (
+        key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
+        certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+        now: Millis,
+        audit: AuditEntry,
+      ): 'registered' | 'exists' => {
+        const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
+        if (before !== undefined && before['burned_at'] === null) return 'exists';
+        // A burned key that turned up and was provisioned anew has a new key pair and certificate.
+        db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
+        db.insert('yubikey', {
+          serial: key.serial,
+          slot: key.slot,
+          spki: key.spki,
+          role: key.role,
+          registered_at: now,
+        });
+        db.insert('certificate', {
+          serial: certificate.serial,
+          kind: 'enrollment',
+          yubikey_serial: key.serial,
+          not_after: certificate.notAfter,
+        });
+        insertAudit(db, audit, now);
+        return 'registered';
+      },
+    ),
+    burnYubikey: writeDurably((serial: number, why: string, now: Millis, audit: AuditEntry): 'burned' | 'unknown' => {
       if (db.get('SELECT 1 FROM yubikey WHERE serial = ?', serial) === undefined) return 'unknown';
       db.run(
         'UPDATE yubikey SET burned_at = ?, burned_why = ? WHERE serial = ? AND burned_at IS NULL',
@@ -52,61 +56,61 @@ export function keyQueries(db: SqliteDatabase) {
         insertAudit(db, { ...audit, action: 'device.end', deviceId, why: 'its YubiKey was burned' }, now);
       }
       return 'burned';
-    },
-    findYubikey(serial: number): Yubikey | undefined {
+    }),
+    findYubikey: read((serial: number): Yubikey | undefined => {
       const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);
       return row === undefined ? undefined : toYubikey(row);
-    },
-    listYubikeys(): Yubikey[] {
+    }),
+    listYubikeys: read((): Yubikey[] => {
       return db.all('SELECT * FROM yubikey ORDER BY registered_at, serial').map(toYubikey);
-    },
+    }),
 
-    findCertificate(serial: string): IssuedCertificate | undefined {
+    findCertificate: read((serial: string): IssuedCertificate | undefined => {
       const row = db.get('SELECT * FROM certificate WHERE serial = ?', serial);
       return row === undefined ? undefined : toCertificate(row);
-    },
-    addUnusedCertificate(
-      certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
-    ): undefined {
-      db.insert('certificate', {
-        serial: certificate.serial,
-        kind: 'device',
-        device_id: certificate.deviceId,
-        not_after: certificate.notAfter,
-        revoke_why: 'rolled-back',
-      });
-    },
-    wantRevocation(serial: string, why: string): undefined {
+    }),
+    addUnusedCertificate: writeDurably(
+      (certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string }): void => {
+        db.insert('certificate', {
+          serial: certificate.serial,
+          kind: 'device',
+          device_id: certificate.deviceId,
+          not_after: certificate.notAfter,
+          revoke_why: 'rolled-back',
+        });
+      },
+    ),
+    wantRevocation: writeDurably((serial: string, why: string): void => {
       db.run('UPDATE certificate SET revoke_why = ? WHERE serial = ? AND revoke_why IS NULL', why, serial);
-    },
-    revocationsWanted(limit: number): IssuedCertificate[] {
+    }),
+    revocationsWanted: read((limit: number): IssuedCertificate[] => {
       return db
         .all('SELECT * FROM certificate WHERE revoke_why IS NOT NULL AND revoked_at IS NULL LIMIT ?', limit)
         .map(toCertificate);
-    },
-    markRevoked(serial: string, now: Millis): undefined {
+    }),
+    markRevoked: writeDurably((serial: string, now: Millis): void => {
       db.run('UPDATE certificate SET revoked_at = ? WHERE serial = ? AND revoked_at IS NULL', now, serial);
-    },
+    }),
 
-    audit(entry: AuditEntry, now: Millis): undefined {
+    audit: writeDurably((entry: AuditEntry, now: Millis): void => {
       insertAudit(db, entry, now);
-    },
-    listAudit(limit: number): AuditRecord[] {
+    }),
+    listAudit: read((limit: number): AuditRecord[] => {
       return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
-    },
-    findAlarm(deviceId: string, action: string, naming = ''): boolean {
+    }),
+    findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
       const row = db.get(
         "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",
         deviceId,
         action,
-        naming,
+        naming ?? '',
       );
       return row !== undefined;
-    },
-    listAlarms(): AuditRecord[] {
+    }),
+    listAlarms: read((): AuditRecord[] => {
       return db
         .all("SELECT * FROM audit WHERE decision = 'alarm' AND device_id IS NOT NULL ORDER BY id DESC LIMIT 1000")
         .map(toAudit);
-    },
+    }),
   };
 }

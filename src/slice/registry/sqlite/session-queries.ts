@@ -1,5 +1,6 @@
 import { limitSessions, type SessionLimits, type SessionRefusal } from '../../decisions/limit-sessions.ts';
 import type { AuditEntry, KnownSession, Millis, Outcome, Session } from '../registry.ts';
+import { methodMakers } from './methods.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -17,42 +18,45 @@ const RECOUNT_MS = 1000;
 
 /** Sessions, outcomes and consents: see `Registry`. */
 export function sessionQueries(db: SqliteDatabase) {
+  const { read, write } = methodMakers(db);
   const live = liveSessions(db);
   const findByAttempt = (attemptId: string): Session | undefined => {
     const row = db.get('SELECT * FROM session JOIN challenge ON session = number WHERE attempt_id = ?', attemptId);
     return row === undefined ? undefined : { ...toSession(row), challenge: String(row['jws']) };
   };
   return {
-    addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal {
-      const before = findByAttempt(session.attemptId);
-      if (before !== undefined) return before;
-      const refusal = limitSessions(live.count(session.remote, session.createdAt), limits);
-      if (refusal !== undefined) return refusal;
-      live.add(session.remote);
-      db.insert('session', {
-        id: session.id,
-        attempt_id: session.attemptId,
-        hello_hash: session.helloHash,
-        thumbprint: session.deviceKeyThumbprint,
-        challenge_hash: session.challengeHash,
-        code: session.code,
-        private_key: session.privateKey,
-        remote: session.remote,
-        created_at: session.createdAt,
-        expires_at: session.expiresAt,
-      });
-      db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
-      if (audit !== undefined) insertAudit(db, audit, session.createdAt);
-      return session;
-    },
-    findSession(id: string): KnownSession | undefined {
+    addSession: write(
+      (session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal => {
+        const before = findByAttempt(session.attemptId);
+        if (before !== undefined) return before;
+        const refusal = limitSessions(live.count(session.remote, session.createdAt), limits);
+        if (refusal !== undefined) return refusal;
+        live.add(session.remote);
+        db.insert('session', {
+          id: session.id,
+          attempt_id: session.attemptId,
+          hello_hash: session.helloHash,
+          thumbprint: session.deviceKeyThumbprint,
+          challenge_hash: session.challengeHash,
+          code: session.code,
+          private_key: session.privateKey,
+          remote: session.remote,
+          created_at: session.createdAt,
+          expires_at: session.expiresAt,
+        });
+        db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
+        if (audit !== undefined) insertAudit(db, audit, session.createdAt);
+        return session;
+      },
+    ),
+    findSession: read((id: string): KnownSession | undefined => {
       const row = db.get('SELECT * FROM session WHERE id = ?', id);
       return row === undefined ? undefined : toSession(row);
-    },
-    listSessions(now: Millis): KnownSession[] {
+    }),
+    listSessions: read((now: Millis): KnownSession[] => {
       return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
-    },
-    forgetSessions(now: Millis): number {
+    }),
+    forgetSessions: write((now: Millis): number => {
       const forgotten = db.run(
         `UPDATE session SET private_key = NULL WHERE private_key IS NOT NULL AND expires_at <= ?
          AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.attempt_id = session.attempt_id AND o.state = 'in-progress')`,
@@ -70,11 +74,11 @@ export function sessionQueries(db: SqliteDatabase) {
         now - KEEP_MS,
       );
       return forgotten;
-    },
-    findOutcome(attemptId: string): Outcome | undefined {
+    }),
+    findOutcome: read((attemptId: string): Outcome | undefined => {
       const row = db.get('SELECT * FROM outcome WHERE attempt_id = ?', attemptId);
       return row === undefined ? undefined : toOutcome(row);
-    },
+    }),
   };
 }
 
