@@ -89,6 +89,12 @@ function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | u
   return { publicKey, spki: spki.bytes, cn: readName(subject.bytes).cn };
 }
 
+/** The CN that a request asks for; undefined when it asks for none. Only of a request that `readCsr` took: nothing is verified. */
+export function csrName(der: Uint8Array): string | undefined {
+  const info = readElement(readElement(Buffer.from(der)).content);
+  return readName(readElement(readElement(info.content).rest).bytes).cn;
+}
+
 /** AlgorithmIdentifier, DER. */
 function signatureAlgorithmDer(alg: SignatureAlgorithm): Buffer {
   return toDer(

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { digest } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { csrName } from '../../pki/csr.ts';
 import { oneTimeToken } from './one-time-token.ts';
 
 /** What the slice asks of its CA. */
@@ -24,11 +25,10 @@ export interface CertificateAuthority {
 }
 
 export interface SignInput {
+  /** A request that was read and verified. */
   readonly csr: Buffer;
   /** Common name of the certificate. */
   readonly subject: string;
-  /** The CN in the request: step-ca demands that the token names it, the template ignores it. */
-  readonly requestedName: string | undefined;
   /** Claims for the template. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
@@ -84,7 +84,8 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
   };
   return {
     async sign(input) {
-      const sans = [input.subject, ...(input.requestedName === undefined ? [] : [input.requestedName])];
+      // step-ca demands that the token names the CN that the request asks for; the template ignores it.
+      const sans = [input.subject, csrName(input.csr)].filter((name) => name !== undefined);
       const path = '/1.0/sign';
       const { status, value } = await post(path, {
         csr: toPem(input.csr),

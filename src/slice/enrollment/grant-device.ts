@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { digest } from '../../core/bytes.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import { readCsr } from '../../pki/csr.ts';
 import { readIssuedCertificate, type CertificateHead } from '../../pki/issued-certificate.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
@@ -75,21 +74,14 @@ async function answer(
     if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'burned meanwhile' });
     if (outcome.state !== 'in-progress') throw new KiwiError('session-used');
     // A run before this one ended in the middle; all it needs is in the registry.
-    const { cn } = await readCsr(Buffer.from(device.csr, 'base64url'));
-    return complete(slice, device, outcome, cn, request);
+    return complete(slice, device, outcome, request);
   }
   if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
   if (slice.fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
   const valid = await validateStatement(slice, session, body, request);
   await noteSkew(slice, valid, request);
   const device = await reserve(slice, session, valid, hash, request);
-  return complete(
-    slice,
-    device,
-    { sessionId: session.id, statementHash: hash, attemptId: session.attemptId },
-    valid.csrName,
-    request,
-  );
+  return complete(slice, device, { sessionId: session.id, statementHash: hash, attemptId: session.attemptId }, request);
 }
 
 async function noteSkew(slice: SliceContext, valid: ValidStatement, request: RequestContext): Promise<void> {
@@ -167,7 +159,6 @@ async function complete(
   slice: SliceContext,
   device: Device,
   outcome: Pick<Outcome, 'sessionId' | 'statementHash' | 'attemptId'>,
-  csrName: string | undefined,
   request: RequestContext,
 ): Promise<string> {
   const { config, identity, fleet, registry } = slice;
@@ -175,7 +166,7 @@ async function complete(
   try {
     if (fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
     const [certified, peered] = await Promise.allSettled([
-      issue(slice, device, csrName),
+      issue(slice, device),
       syncPeer(slice, device.wireguardPublicKey),
     ]);
     if (certified.status === 'rejected') throw certified.reason;
@@ -224,12 +215,11 @@ async function complete(
   }
 }
 
-async function issue(slice: SliceContext, device: Device, requestedName: string | undefined): Promise<CertificateHead> {
+async function issue(slice: SliceContext, device: Device): Promise<CertificateHead> {
   const { customer } = slice.config;
   const pem = await slice.ca.sign({
     csr: Buffer.from(device.csr, 'base64url'),
     subject: device.hostName,
-    requestedName,
     claims: {
       device: {
         host: device.hostName,

@@ -23,8 +23,6 @@ export interface ValidStatement {
   readonly statement: Statement;
   readonly deviceKey: P256Jwk;
   readonly role: string;
-  /** CN in the CSR; of no meaning, but step-ca wants its token to name it. */
-  readonly csrName: string | undefined;
 }
 
 /**
@@ -55,10 +53,10 @@ export async function validateStatement(
   if (!policy.touchPolicies.includes(attestation.touchPolicy)) {
     refuse('policy-refused', `touch ${attestation.touchPolicy}`);
   }
-  const csrName = await checkCsr(statement, devicePublicKey);
+  await checkCsr(statement, devicePublicKey);
   const flaw = fingerprintFlaw(statement.fingerprint);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, role, csrName };
+  return { statement, deviceKey, role };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
@@ -179,13 +177,12 @@ async function checkRegistered(
   return registered.role;
 }
 
-async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<string | undefined> {
+async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<void> {
   try {
     const csr = await readCsr(Buffer.from(statement.csr, 'base64url'));
     if (!samePublicKey(csr.publicKey, deviceKey)) refuse('csr-refused', 'for another key');
-    return csr.cn;
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;
-    return refuse('csr-refused', error.message, error);
+    refuse('csr-refused', error.message, error);
   }
 }

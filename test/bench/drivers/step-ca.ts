@@ -31,7 +31,6 @@ async function requestFor(index: number): Promise<SignInput> {
   return {
     csr: await makeCsr(generateP256(), host),
     subject: host,
-    requestedName: host,
     claims: { device: { host, role: 'engineer', customer: config.customer.name, uri } },
   };
 }
