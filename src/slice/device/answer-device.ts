@@ -9,11 +9,11 @@ import { timestampOf, type SliceContext } from '../slice-context.ts';
  * A device as its laptop is told of it, signed by the grant key: a proxy that opens TLS cannot say `green` or `ended` in the slice's
  * name. Fleet is asked by the slice itself, and only for a device that lives.
  *
- * @param body the request, as received
+ * @param body the request: the bytes that came, for they are hashed
  */
 export async function answerDevice(
   slice: SliceContext,
-  body: string,
+  body: Buffer,
   device: Pick<Device, 'id' | 'state' | 'endReason'> & Partial<Device>,
   options: { askFleet?: boolean; hardware?: DeviceStatus['hardware'] } = {},
 ): Promise<string> {

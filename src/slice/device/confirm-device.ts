@@ -10,7 +10,7 @@ import { openDeviceMessage } from './open-device-message.ts';
 export async function confirmDevice(
   slice: SliceContext,
   deviceId: string,
-  body: string,
+  body: Buffer,
   request: RequestContext,
 ): Promise<string> {
   const { device, message } = await openDeviceMessage(

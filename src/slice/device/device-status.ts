@@ -9,7 +9,7 @@ import { openDeviceMessage } from './open-device-message.ts';
 export async function readDeviceStatus(
   slice: SliceContext,
   deviceId: string,
-  body: string,
+  body: Buffer,
   request: RequestContext,
 ): Promise<string> {
   const { device, message } = await openDeviceMessage(

@@ -13,7 +13,7 @@ import { openDeviceMessage } from './open-device-message.ts';
 export async function leaveDevice(
   slice: SliceContext,
   deviceId: string,
-  body: string,
+  body: Buffer,
   request: RequestContext,
 ): Promise<string> {
   const opened = await openDeviceMessage(

@@ -16,7 +16,7 @@ import type { RequestContext, SliceContext } from '../slice-context.ts';
  */
 export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; timestamp: string }>>(
   slice: SliceContext,
-  input: { deviceId: string; body: string; typ: string; schema: S; maxBytes: number; anyTime?: boolean },
+  input: { deviceId: string; body: Buffer; typ: string; schema: S; maxBytes: number; anyTime?: boolean },
   request: RequestContext,
 ): Promise<{ device: Device; message: z.infer<S> }> {
   const opened = open(input.body, input.typ);
@@ -45,9 +45,9 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
   return { device, message };
 }
 
-function open(body: string, typ: string): OpenedCompact {
+function open(body: Buffer, typ: string): OpenedCompact {
   try {
-    return openCompact(body, typ);
+    return openCompact(body.toString('latin1'), typ);
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;
     throw new KiwiError('request-malformed', { detail: error.message, cause: error });

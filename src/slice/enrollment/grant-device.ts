@@ -25,14 +25,14 @@ const running = new WeakMap<SliceContext, Map<string, { hash: string; grant: Pro
 /**
  * Statement → grant. The same bytes get the identical grant until it is confirmed or its time is over.
  *
- * @param body the JWE, as sent
+ * @param body the JWE: the bytes that came, for they are hashed
  * @returns the grant, a compact JWE
  * @throws KiwiError with the code of the first check that fails
  */
 export async function grantDevice(
   slice: SliceContext,
   sessionId: string,
-  body: string,
+  body: Buffer,
   request: RequestContext,
 ): Promise<string> {
   const session = await slice.registry.findSession(sessionId);
@@ -58,7 +58,7 @@ export async function grantDevice(
 async function answer(
   slice: SliceContext,
   session: KnownSession,
-  body: string,
+  body: Buffer,
   hash: string,
   request: RequestContext,
 ): Promise<string> {

@@ -36,7 +36,7 @@ export interface ValidStatement {
 export async function validateStatement(
   slice: SliceContext,
   session: KnownSession,
-  body: string,
+  body: Buffer,
   claims: { yubikeySerial?: number },
 ): Promise<ValidStatement> {
   const opened = await open(session, body);
@@ -63,11 +63,11 @@ function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
   throw new KiwiError(code, { detail, cause });
 }
 
-async function open(session: KnownSession, body: string): Promise<OpenedGeneral> {
+async function open(session: KnownSession, body: Buffer): Promise<OpenedGeneral> {
   if (session.privateKey === null) throw new KiwiError('session-expired');
   const privateKey: KeyObject = createPrivateKey(session.privateKey);
   try {
-    const plain = await decryptWith(privateKey, body, TYP.statementEncrypted);
+    const plain = await decryptWith(privateKey, body.toString('latin1'), TYP.statementEncrypted);
     return openGeneral(plain, TYP.statement, LIMITS.statement);
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;

@@ -135,7 +135,7 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
     '/v1/enrollments/:sessionId/statement',
     { bodyLimit: LIMITS.statement, config: { action: 'enrollment.grant' } },
     async (request, reply) => {
-      const body = bodyOf(request, MEDIA.jose).toString('latin1');
+      const body = bodyOf(request, MEDIA.jose);
       const context = contextOf(request);
       const sessionId = idOf(request.params.sessionId, 'session-unknown');
       return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
@@ -147,7 +147,7 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
       `/v1/devices/:deviceId/${name}`,
       { bodyLimit: LIMITS.confirm, config: { action: `device.${name}` } },
       async (request, reply) => {
-        const body = bodyOf(request, MEDIA.jose).toString('latin1');
+        const body = bodyOf(request, MEDIA.jose);
         const context = contextOf(request);
         const deviceId = idOf(request.params.deviceId, 'device-unknown');
         return reply.type(MEDIA.jose).send(await operation(slice, deviceId, body, context));

@@ -104,7 +104,11 @@ describe('what changes while a statement is at work', () => {
     return { ...context, ca: { ...context.ca, sign } };
   };
   const send = (context: SliceContext, sessionId: string, jwe: string) =>
-    grantDevice(context, sessionId, jwe, { requestId: 'meanwhile', remote: 'test', action: 'enrollment.grant' });
+    grantDevice(context, sessionId, Buffer.from(jwe), {
+      requestId: 'meanwhile',
+      remote: 'test',
+      action: 'enrollment.grant',
+    });
 
   test('its key is burned: there is no grant, then or later, and nothing of it lives', async () => {
     const lost = await slice.provision({ serial: 20_000_111 });

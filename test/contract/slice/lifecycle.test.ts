@@ -80,7 +80,11 @@ describe('a grant', () => {
     // The process "dies" after the reservation: nothing after it happens, not even the undoing.
     const never = new Promise<never>(() => undefined);
     const dying: SliceContext = { ...context(), ca: { ...context().ca, sign: () => never } };
-    void grantDevice(dying, started.sessionId, jwe, { requestId: 'dying', remote: 'test', action: 'enrollment.grant' });
+    void grantDevice(dying, started.sessionId, Buffer.from(jwe), {
+      requestId: 'dying',
+      remote: 'test',
+      action: 'enrollment.grant',
+    });
     await expect
       .poll(async () => (await context().registry.findSession(started.sessionId))?.usedAt ?? null)
       .not.toBeNull();
