@@ -66,7 +66,7 @@ export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Pr
       decipher.setAAD(Buffer.from(protectedHeader, 'ascii')).setAuthTag(tag);
       return Buffer.concat([decipher.update(ciphertext ?? Buffer.alloc(0)), decipher.final()]);
     } catch (error) {
-      throw new JoseError('cannot be decrypted', { cause: error });
+      throw new JoseError('cannot be decrypted', { reason: 'undecryptable', cause: error });
     }
   });
 }

@@ -8,9 +8,15 @@ import { base64urlUpTo, digestText, p256Jwk, type P256Jwk } from '../protocol/co
 import { parseCertificate, type Certificate } from './certificate.ts';
 import { verifySignature, type Signer } from './signer.ts';
 
-/** A JWS or JWE that is not of the form that kiwi/1 allows. Never quotes its input. */
+/** A JWS or JWE that is not of the form that kiwi/1 allows, or not for this key. Never quotes its input. */
 export class JoseError extends Error {
   override readonly name = 'JoseError';
+  readonly reason: 'malformed' | 'undecryptable';
+
+  constructor(message: string, options: { reason?: JoseError['reason']; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.reason = options.reason ?? 'malformed';
+  }
 }
 
 /**

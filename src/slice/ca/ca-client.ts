@@ -116,6 +116,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
         reason,
         passive: true,
       });
+      // step-ca has no code for it, only its words.
       if (status === 200 || (status === 400 && /already revoked/i.test(messageOf(value)))) return;
       throw new KiwiError('ca-unavailable', { detail: `step-ca /revoke: ${status} ${messageOf(value)}` });
     },

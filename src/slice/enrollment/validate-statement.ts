@@ -71,11 +71,8 @@ async function open(session: KnownSession, body: Buffer): Promise<OpenedGeneral>
     return openGeneral(plain, TYP.statement, LIMITS.statement);
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;
-    return refuse(
-      error.message === 'cannot be decrypted' ? 'statement-undecryptable' : 'request-malformed',
-      error.message,
-      error,
-    );
+    const code = error.reason === 'undecryptable' ? 'statement-undecryptable' : 'request-malformed';
+    return refuse(code, error.message, error);
   }
 }
 
