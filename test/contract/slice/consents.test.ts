@@ -8,16 +8,9 @@ import { generateP256, jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts
 import { keySigner } from '../../../src/pki/signer.ts';
 import { TYP } from '../../../src/protocol/common.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
-import {
-  newLaptop,
-  newMachine,
-  sendConfirm,
-  sendStatement,
-  type Laptop,
-  type Machine,
-} from '../../fakes/slice/test-laptop.ts';
+import { newLaptop, newMachine, sendStatement, type Laptop, type Machine } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator, codeOf, consentTo, enroll, seal, start, type Enrolled } from './enrolling.ts';
+import { asOperator, codeOf, consentTo, enrollAndConfirm, seal, start, type Enrolled } from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -27,12 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => slice.remove());
 
-async function active(laptop?: Laptop): Promise<Enrolled> {
-  const enrolled = await enroll(slice, key, laptop);
-  const answer = await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
-  expect(codeOf(answer)).toBe('ok');
-  return enrolled;
-}
+const active = (laptop?: Laptop): Promise<Enrolled> => enrollAndConfirm(slice, key, laptop);
 
 /** The same person with the same key on this machine, with a new device key; @returns what the gateway says */
 async function again(machine: Machine, deviceKey?: Laptop['deviceKey']): Promise<ErrorCode | 'ok'> {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { reap } from '../../../src/slice/upkeep/reap.ts';
-import { newLaptop, readStatus, sendConfirm, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
+import { newLaptop, readStatus, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator, codeOf, enroll, livingDevices, seal, start, type Enrolled } from './enrolling.ts';
+import { asOperator, codeOf, enrollAndConfirm, livingDevices, seal, start, type Enrolled } from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -13,11 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => slice.remove());
 
-async function active(): Promise<Enrolled> {
-  const enrolled = await enroll(slice, key);
-  await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
-  return enrolled;
-}
+const active = (): Promise<Enrolled> => enrollAndConfirm(slice, key);
 
 describe('a device that an operator ends', () => {
   test.each(['lost', 'offboarded'] as const)('as %s is gone, and its laptop is told so', async (why) => {

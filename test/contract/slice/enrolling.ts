@@ -12,6 +12,7 @@ import {
   readChallenge,
   readGrant,
   sealStatement,
+  sendConfirm,
   sendHello,
   sendStatement,
   type Answer,
@@ -57,6 +58,14 @@ export async function enroll(slice: TestSlice, key: ProvisionedKey, laptop?: Lap
   const answer = await sendStatement(slice.gateway, started.sessionId, jwe);
   if (answer.status !== 200) throw new Error(answer.body);
   return { ...started, jwe, grantJwe: answer.body, grant: await readGrant(started.laptop, answer.body) };
+}
+
+/** Up to the confirmation: an active device. */
+export async function enrollAndConfirm(slice: TestSlice, key: ProvisionedKey, laptop?: Laptop): Promise<Enrolled> {
+  const enrolled = await enroll(slice, key, laptop);
+  const answer = await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
+  if (answer.status !== 200) throw new Error(answer.body);
+  return enrolled;
 }
 
 export const codeOf = (answer: Answer): ErrorCode | 'ok' =>

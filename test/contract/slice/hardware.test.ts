@@ -7,14 +7,13 @@ import {
   newMachine,
   PATHS,
   readStatus,
-  sendConfirm,
   sendStatus,
   signDeviceMessage,
   type Answer,
   type Machine,
 } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator, codeOf, enroll, type Enrolled } from './enrolling.ts';
+import { asOperator, codeOf, enrollAndConfirm, type Enrolled } from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -24,11 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => slice.remove());
 
-async function active(): Promise<Enrolled> {
-  const enrolled = await enroll(slice, key);
-  await sendConfirm(slice.gateway, enrolled.laptop, enrolled.grant.deviceId, enrolled.grantJwe);
-  return enrolled;
-}
+const active = (): Promise<Enrolled> => enrollAndConfirm(slice, key);
 
 /** The laptop's key asks for the status, on some machine. */
 async function ask({ laptop, grant, challenge }: Enrolled, machine: Machine, change: object = {}): Promise<Answer> {
