@@ -4,6 +4,7 @@ import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 
 import { faultPoint } from './fault-point.ts';
+import { systemErrorCode } from './system-error-code.ts';
 
 /** Temporary files that this process is writing. Others of the same form belong to a process that was killed. */
 const underway = new Set<string>();
@@ -87,7 +88,7 @@ export async function removeDurableFile(file: string): Promise<void> {
 
 /** True for ENOENT: the file or one of its folders is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return systemErrorCode(error) === 'ENOENT';
 }
 
 /** For `catch`: what is not there is undefined, as nothing else is. */

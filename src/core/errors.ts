@@ -1,4 +1,5 @@
 import { ERROR_CODES, EXIT, type ErrorCode, type ErrorEntry } from './error-codes.ts';
+import { systemErrorCode } from './system-error-code.ts';
 
 export interface KiwiErrorOptions {
   /** For the log and for `details:` of the command line. Never a secret. */
@@ -42,7 +43,7 @@ export class KiwiError extends Error {
 export function toKiwiError(thrown: unknown): KiwiError {
   if (thrown instanceof KiwiError) return thrown;
   if (thrown instanceof Error && thrown.name === 'AbortError') return new KiwiError('cancelled', { cause: thrown });
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  const code = systemErrorCode(thrown);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new KiwiError('disk-full', { cause: thrown });
   if (code === 'EROFS') return new KiwiError('read-only-file-system', { cause: thrown });
   return new KiwiError('internal', { cause: thrown, detail: thrown instanceof Error ? thrown.message : 'unknown' });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { isMissing } from '../core/durable-file.ts';
+import { systemErrorCode } from '../core/system-error-code.ts';
 
 /** A process that surely is the one meant: process ids are reused, but not with the same start time of the same boot. */
 export interface ProcessMark {
@@ -25,7 +26,7 @@ export async function markOf(pid: number): Promise<ProcessMark | undefined> {
     const [state, started] = [fields[0], fields[19]];
     return started === undefined || state === 'Z' || state === 'X' ? undefined : { pid, started, boot: await bootId() };
   } catch (error) {
-    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ESRCH')) return undefined;
+    if (isMissing(error) || systemErrorCode(error) === 'ESRCH') return undefined;
     throw error;
   }
 }

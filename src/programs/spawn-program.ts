@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
 
 import { KiwiError } from '../core/errors.ts';
+import { systemErrorCode } from '../core/system-error-code.ts';
 import { childEnvironment } from './minimal-environment.ts';
 
 export interface SpawnRequest {
@@ -92,7 +93,7 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
 
 function cannotStart(request: SpawnRequest, error: Error): KiwiError {
   const name = path.basename(request.program);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+  const code = systemErrorCode(error) ?? 'unknown';
   // A missing working folder gives ENOENT as well.
   if (code === 'ENOENT' && !existsSync(request.program)) {
     return new KiwiError('tool-missing', { detail: request.program, cause: error });

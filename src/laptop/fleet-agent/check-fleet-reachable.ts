@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 
 import { KiwiError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 
 export interface FleetServer {
   readonly url: string;
@@ -52,7 +53,7 @@ function unreachable(detail: string): KiwiError {
 
 /** Node's names for a server that does not prove itself; none of them is a matter of the network. */
 function isTlsError(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = systemErrorCode(error) ?? '';
   return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_OSSL_|INVALID_CA|PATH_LENGTH_)/.test(code);
 }
 

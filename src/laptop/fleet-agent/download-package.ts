@@ -5,6 +5,7 @@ import { open, rm } from 'node:fs/promises';
 import { request, type Dispatcher } from 'undici';
 
 import { KiwiError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 
 export interface DownloadRequest {
   readonly url: string;
@@ -81,5 +82,5 @@ function unreachable({ url }: DownloadRequest, cause: unknown): KiwiError {
 
 /** A full or read-only disk is named so by toKiwiError. */
 function isDiskError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(String(error.code));
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(systemErrorCode(error) ?? '');
 }

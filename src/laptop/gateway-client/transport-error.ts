@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 
 /** OpenSSL's and Node's codes for a certificate whose dates do not fit our clock. */
 const DATES = new Set(['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']);
@@ -26,7 +27,7 @@ const CERTIFICATE = new Set([
  * A TLS failure is not retried: the same network would fail again.
  */
 export function transportError(thrown: unknown): KiwiError {
-  const code = codeOf(thrown);
+  const code = firstCodeOf(thrown);
   const detail = code ?? (thrown instanceof Error ? thrown.message : 'unknown');
   if (
     code !== undefined &&
@@ -37,9 +38,11 @@ export function transportError(thrown: unknown): KiwiError {
   return new KiwiError('gateway-unreachable', { detail, cause: thrown });
 }
 
-function codeOf(thrown: unknown): string | undefined {
+/** An error of undici's often has the telling one as its cause. */
+function firstCodeOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    if ('code' in error && typeof error.code === 'string') return error.code;
+    const code = systemErrorCode(error);
+    if (code !== undefined) return code;
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 import { slug, text, timestamp, uuid } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
@@ -46,7 +47,7 @@ export class FarewellFile {
       return parseMessage(schema, bytes, MAX_BYTES, 'state-damaged').farewells;
     } catch (error) {
       if (isMissing(error)) return [];
-      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
+      if (systemErrorCode(error) === 'EACCES') throw new KiwiError('not-root');
       throw error;
     }
   }

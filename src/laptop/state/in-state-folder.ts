@@ -1,6 +1,7 @@
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { systemErrorCode } from '../../core/system-error-code.ts';
 import { Journal } from '../pipeline/journal.ts';
 import { RecordFile } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
@@ -36,6 +37,6 @@ const STAYS: ReadonlySet<unknown> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY', 'ER
 /** Not a folder that an administrator has mounted there. */
 async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && STAYS.has(error.code))) throw error;
+    if (!STAYS.has(systemErrorCode(error))) throw error;
   });
 }

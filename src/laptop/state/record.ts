@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 import { slug as slugSchema, uuid } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
@@ -79,7 +80,7 @@ export class RecordFile {
       return parseMessage(schema, text, MAX_BYTES, 'state-damaged');
     } catch (error) {
       if (isMissing(error)) return undefined;
-      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw new KiwiError('not-root');
+      if (systemErrorCode(error) === 'EACCES') throw new KiwiError('not-root');
       throw error;
     }
   }

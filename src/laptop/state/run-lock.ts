@@ -6,6 +6,11 @@ import { pathToFileURL } from 'node:url';
 
 import { isMissing } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
+
+/** SQLite's primary result codes, https://www.sqlite.org/rescode.html */
+const SQLITE_BUSY = 5;
+const SQLITE_CANTOPEN = 14;
 
 export interface RunLock {
   release(): Promise<void>;
@@ -30,7 +35,7 @@ export async function takeRunLock(stateFolder: string): Promise<RunLock> {
     } catch (error) {
       await end(db, handle);
       // It went between the two: there is nothing to be opened any more.
-      if (tries < 10 && error instanceof Error && /unable to open/u.test(error.message)) continue;
+      if (tries < 10 && sqliteCode(error) === SQLITE_CANTOPEN) continue;
       throw error;
     }
     await end(db, handle);
@@ -43,8 +48,8 @@ async function openLockFile(stateFolder: string, file: string): Promise<FileHand
     return await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   } catch (error) {
     if (isMissing(error)) return openLockFile(stateFolder, file); // the folder went with another run's last file
-    const denied = error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
-    throw denied ? new KiwiError('not-root', { cause: error }) : error;
+    const code = systemErrorCode(error);
+    throw code === 'EACCES' || code === 'EPERM' ? new KiwiError('not-root', { cause: error }) : error;
   }
 }
 
@@ -58,9 +63,15 @@ function lock(file: string): DatabaseSync {
     return db;
   } catch (error) {
     db.close();
-    if (error instanceof Error && /database is locked/u.test(error.message)) throw new KiwiError('already-running');
+    if (sqliteCode(error) === SQLITE_BUSY) throw new KiwiError('already-running');
     throw error;
   }
+}
+
+/** What node:sqlite has from SQLite; undefined for other errors. The bits above the first eight say more of the same. */
+function sqliteCode(error: unknown): number | undefined {
+  const known = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+  return known ? Number(error.errcode) & 0xff : undefined;
 }
 
 async function isSameFile(handle: FileHandle, file: string): Promise<boolean> {
