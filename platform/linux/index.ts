@@ -5,12 +5,13 @@ import { DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
-import { linuxSystem, type LinuxSystem } from './system.ts';
+import { linuxSystem } from './system.ts';
 import { LinuxTrustStore } from './trust-store.ts';
 import { WgQuickTunnel } from './tunnel.ts';
 
 /** Linux with systemd. */
-export function linuxPlatform(system: LinuxSystem = linuxSystem): Platform {
+export function linuxPlatform(): Platform {
+  const system = linuxSystem;
   return {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { systemClock, type Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import { KiwiError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { spawnProgram, type SpawnRequest } from './spawn-program.ts';
@@ -14,7 +14,6 @@ export interface RunRequest extends Omit<SpawnRequest, 'channels'> {
   /** Of stdout and stderr each; more ends the program. Default: 1 MiB. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;
-  readonly clock?: Clock;
 }
 
 export interface RunResult {
@@ -35,7 +34,7 @@ const DRAIN_MS = 500;
  * much; the signal's AbortError when aborted. In the last three cases the whole process group was killed and has ended.
  */
 export async function runProgram(request: RunRequest): Promise<RunResult> {
-  const { timeoutMs = 60_000, maxOutputBytes = 1 << 20, signal, clock = systemClock } = request;
+  const { timeoutMs = 60_000, maxOutputBytes = 1 << 20, signal } = request;
   signal?.throwIfAborted();
   const child = await spawnProgram(request);
   const over = new AbortController();
@@ -49,7 +48,7 @@ export async function runProgram(request: RunRequest): Promise<RunResult> {
   const aborted = (): void => end(new DOMException('aborted', 'AbortError'));
   if (signal?.aborted === true) aborted();
   signal?.addEventListener('abort', aborted, { once: true });
-  clock.sleep(timeoutMs, over.signal).then(
+  systemClock.sleep(timeoutMs, over.signal).then(
     () => end(failed(`not done after ${timeoutMs} ms`)),
     () => undefined,
   );

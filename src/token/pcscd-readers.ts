@@ -23,9 +23,9 @@ const PATIENCE_MS = 1000;
  * Asks pcscd itself for its readers. It helps only to say why a key does not answer: pcsc-lite's own library is the one
  * with a promise about this socket, so anything unexpected is "unknown" and never an error. Linux only.
  */
-export async function readPcscdReaders(socketPath = SOCKET): Promise<ReaderState[] | undefined> {
+export async function readPcscdReaders(): Promise<ReaderState[] | undefined> {
   if (process.platform !== 'linux') return undefined;
-  const answer = await ask(socketPath);
+  const answer = await ask();
   return answer === undefined ? undefined : parseReaderStates(answer);
 }
 
@@ -45,9 +45,9 @@ export function parseReaderStates(answer: Buffer): ReaderState[] | undefined {
   });
 }
 
-function ask(socketPath: string): Promise<Buffer | undefined> {
+function ask(): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(socketPath);
+    const socket = connect(SOCKET);
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (answer?: Buffer): void => {

@@ -15,7 +15,6 @@ export type { ManagementKey, ManageTool } from './manage-key.ts';
 export interface GenerateRequest {
   readonly serial: number;
   readonly slot: PivSlot;
-  readonly algorithm: 'P-256';
   readonly pinPolicy: 'once' | 'always';
   readonly touchPolicy: 'never' | 'always' | 'cached';
   readonly managementKey: ManagementKey;
@@ -30,7 +29,7 @@ export interface GeneratedKey extends SlotKey {
 }
 
 /**
- * Makes a new key inside a YubiKey; what was in the slot is lost. The key is then read through the module, and must be the
+ * Makes a new key (P-256) inside a YubiKey; what was in the slot is lost. The key is then read through the module, and must be the
  * one that was made: attested for this serial and slot, with the policies that were asked for.
  *
  * Through ykman or yubico-piv-tool, because libykcs11 2.2.0 (Debian 12, Ubuntu 24.04) has no way to say the policies.

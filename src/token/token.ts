@@ -45,10 +45,6 @@ export interface Token {
 }
 
 export interface OpenOptions {
-  /** For tests: the PKCS#11 module. By default it is searched for in the folders of the system. */
-  readonly modulePath?: string;
-  /** The Node that runs the token host; by default the one that runs us. */
-  readonly nodePath?: string;
   /** Aborting it closes the token. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
@@ -58,7 +54,7 @@ export interface OpenOptions {
 export function openToken(options: OpenOptions = {}): Promise<Token> {
   // A promise, because finding the module throws.
   return Promise.resolve().then(() => {
-    const host = new TokenHost(options.modulePath ?? findModule(), options.nodePath ?? process.execPath);
+    const host = new TokenHost(findModule(), process.execPath);
     host.warmUp();
     options.signal?.addEventListener('abort', () => void host.close(), { once: true });
     return tokenOn(host, options.clock ?? systemClock);

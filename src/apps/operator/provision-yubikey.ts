@@ -41,7 +41,6 @@ export async function provisionYubikey(
   const key = await generateInSlot(token, {
     serial,
     slot: SLOT,
-    algorithm: 'P-256',
     pinPolicy: 'always',
     touchPolicy: 'always',
     managementKey,

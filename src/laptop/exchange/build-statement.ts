@@ -29,7 +29,6 @@ export interface StatementInput {
   readonly wireguardPublicKey: string;
   readonly fingerprint: Fingerprint;
   readonly host: Statement['host'];
-  readonly prior?: { readonly deviceId: string; readonly consentId?: string };
   /** Wall clock, milliseconds. */
   readonly now: number;
 }
@@ -56,8 +55,6 @@ export async function buildStatement(input: StatementInput): Promise<string> {
       attestation: base64url(key.attestation),
       attestationIssuer: base64url(key.attestationIssuer),
     },
-    ...(input.prior === undefined ? {} : { priorDeviceId: input.prior.deviceId }),
-    ...(input.prior?.consentId === undefined ? {} : { consentId: input.prior.consentId }),
     timestamp: new Date(input.now).toISOString(),
   } satisfies Statement);
   const signed = await signGeneral({

@@ -20,7 +20,6 @@ try {
   const key = await generateInSlot(token, {
     serial,
     slot: '9c',
-    algorithm: 'P-256',
     pinPolicy: 'always',
     touchPolicy: 'always',
     managementKey: managementKey(),

@@ -100,12 +100,6 @@ describe('a statement', () => {
     expect(asked).toBe(1);
   });
 
-  it('names the device that it takes the place of, and the consent', async () => {
-    const prior = { deviceId: examples.ID.device, consentId: examples.ID.consent };
-    const { message } = await open(await buildStatement(inputWith(acme.enrollmentKey.key, { prior })));
-    expect(message).toMatchObject({ priorDeviceId: prior.deviceId, consentId: prior.consentId });
-  });
-
   it('is not built from what the protocol does not allow, and nobody is asked for a touch then', async () => {
     let asked = 0;
     const input = inputWith(acme.enrollmentKey.key, { host: { ...examples.statement.host, name: 'Not A Label' } });
