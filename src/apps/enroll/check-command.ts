@@ -1,17 +1,14 @@
-import { selectPlatform } from '../../../platform/select.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
-import { enrollmentOptions, readPinnedRoots, type EnrollFlags } from './enroll-command.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
+import { laptopContext } from './laptop-context.ts';
 
 /** `kiwistack-enroll check`: what a timer does every hour. Exit code 0 when nothing is left to do. */
-export async function checkCommand(flags: Pick<EnrollFlags, 'json'>, signal: AbortSignal): Promise<number> {
+export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const platform = selectPlatform();
-  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
-  const result = await check(enrollmentOptions({ platform, pinnedRoots, flags, output, signal }), (event) => {
+  const result = await check(await laptopContext(signal), (event) => {
     output.event(event);
   });
   const fault = faultOf(result);

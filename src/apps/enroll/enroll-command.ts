@@ -1,19 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 
 import { selectPlatform } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
-import { isMissing } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { enroll } from '../../laptop/enrollment/enroll.ts';
 import type { EnrollmentOptions } from '../../laptop/enrollment/enrollment-run.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
-import type { Platform } from '../../laptop/system/platform.ts';
-import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { openToken } from '../../token/token.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { humanOutput, jsonOutput, pinPrompt, type EnrollOutput } from './enroll-output.ts';
+import { readPinnedRoots } from './pinned-roots.ts';
 
 export interface EnrollFlags {
   readonly json?: boolean;
@@ -28,34 +25,20 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
   const platform = selectPlatform();
-  const pinnedRoots = await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile);
-  const options = enrollmentOptions({ platform, pinnedRoots, flags, output, signal });
+  const options: EnrollmentOptions = {
+    platform,
+    clock: systemClock,
+    signal,
+    roots: await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile),
+    person: personOn(flags, output, signal),
+    openToken: () => openToken({ clock: systemClock, signal }),
+    ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
+    ...(flags.wait === undefined ? {} : { waitForKeyMs: flags.wait * 1000 }),
+  };
   const record = await enroll(options, (event) => {
     output.event(event);
   });
   output.done(record, systemClock.monotonic() - start);
-}
-
-/** The options of an enrollment from the flags; also used by `uninstall`, which needs no person. */
-export function enrollmentOptions(input: {
-  readonly platform: Platform;
-  readonly pinnedRoots: readonly Certificate[];
-  readonly flags: EnrollFlags;
-  readonly output: EnrollOutput;
-  readonly signal: AbortSignal;
-}): EnrollmentOptions {
-  const { platform, pinnedRoots, flags, output, signal } = input;
-  const clock = systemClock;
-  return {
-    platform,
-    clock,
-    signal,
-    pinnedRoots,
-    person: personOn(flags, output, signal),
-    openToken: () => openToken({ clock, signal }),
-    ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
-    ...(flags.wait === undefined ? {} : { waitForKeyMs: flags.wait * 1000 }),
-  };
 }
 
 function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal): Person {
@@ -86,18 +69,5 @@ async function chooseKey(
     throw new KiwiError('key-several', { detail: 'no key with that serial' });
   } finally {
     terminal.close();
-  }
-}
-
-/** @throws KiwiError `pinned-roots-missing` */
-export async function readPinnedRoots(file: string): Promise<Certificate[]> {
-  try {
-    const roots = parsePemBundle(await readFile(file, 'utf8'));
-    if (roots.length > 0) return roots;
-    throw new KiwiError('pinned-roots-missing', { detail: `${file} holds no certificate` });
-  } catch (error) {
-    if (error instanceof KiwiError) throw error;
-    const detail = isMissing(error) ? `${file} is not there` : `${file} cannot be read`;
-    throw new KiwiError('pinned-roots-missing', { detail, cause: error });
   }
 }

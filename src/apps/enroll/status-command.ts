@@ -1,17 +1,15 @@
-import { selectPlatform } from '../../../platform/select.ts';
-import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
 import { FarewellFile } from '../../laptop/state/farewell.ts';
 import { printJson } from '../../terminal/report.ts';
-import { readPinnedRoots } from './enroll-command.ts';
+import { laptopContext } from './laptop-context.ts';
 
 /** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
 export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
-  const platform = selectPlatform();
-  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
-  const status = await enrollmentStatus(platform, systemClock, pinnedRoots);
-  const waiting = await new FarewellFile(platform.stateFolder).load();
+  // It changes nothing: a signal may end the program as it is.
+  const context = await laptopContext(new AbortController().signal);
+  const status = await enrollmentStatus(context);
+  const waiting = await new FarewellFile(context.platform.stateFolder).load();
   const farewells = waiting.map(({ customer, deviceId, signedAt }) => ({ customer, deviceId, signedAt }));
   if (flags.json !== true) {
     for (const { customer, signedAt } of farewells) {

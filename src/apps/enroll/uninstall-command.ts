@@ -1,9 +1,8 @@
-import { selectPlatform } from '../../../platform/select.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { uninstall } from '../../laptop/enrollment/uninstall.ts';
-import { humanOutput, jsonOutput } from './enroll-output.ts';
 import { printJson } from '../../terminal/report.ts';
-import { enrollmentOptions, readPinnedRoots, type EnrollFlags } from './enroll-command.ts';
+import { humanOutput, jsonOutput } from './enroll-output.ts';
+import { laptopContext } from './laptop-context.ts';
 
 const SAID = {
   told: '; nothing of it is left here.',
@@ -14,13 +13,9 @@ The slice could not be told: ask your operator to end the device there.`,
 } as const;
 
 /** `kiwistack-enroll uninstall` */
-export async function uninstallCommand(flags: Pick<EnrollFlags, 'json'>, signal: AbortSignal): Promise<void> {
+export async function uninstallCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const platform = selectPlatform();
-  // Whoever wants to be rid of it shall not be stopped by a package that went first: the roots are also in /etc/step.
-  const pinnedRoots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
-  const options = enrollmentOptions({ platform, pinnedRoots, flags, output, signal });
-  const { record, farewell, leftBehind } = await uninstall(options, (event) => {
+  const { record, farewell, leftBehind } = await uninstall(await laptopContext(signal), (event) => {
     output.event(event);
   });
   if (leftBehind.length > 0) {

@@ -5,7 +5,9 @@ import { askSlice } from '../standing/ask-slice.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { KnownEnrollment } from './known-enrollment.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 
 export type EnrollEvent =
@@ -41,7 +43,7 @@ async function enrollIn(
     let record = await file.load();
     if (undoWasBegun(await journal.read())) {
       report({ type: 'undo-resumed' });
-      if (record !== undefined) await finishUndo(new EnrollmentRun(options, file, record), journal, report);
+      if (record !== undefined) await finishUndo(new KnownEnrollment(options, file, record), journal, report);
       await file.remove();
       await journal.remove();
       record = undefined;
@@ -51,7 +53,7 @@ async function enrollIn(
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
     // Else the slice may take this laptop for one that is enrolled already.
-    const outcomes = await tellFarewells(options.platform, options.clock).catch(() => []);
+    const outcomes = await tellFarewells(options).catch(() => []);
     for (const outcome of outcomes) report({ type: 'farewell', ...outcome });
     if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
     const { clock, signal } = options;
@@ -90,11 +92,8 @@ async function enrollIn(
  * An enrollment that the slice, if it can be asked, does not take for this laptop's own is worse than none.
  * @throws KiwiError `hardware-changed`, `device-ended`
  */
-async function refuseElsewhere(
-  { platform, clock, pinnedRoots }: EnrollmentOptions,
-  record: EnrollmentRecord,
-): Promise<void> {
-  const slice = await askSlice(platform, clock, record, pinnedRoots).catch(() => undefined);
+async function refuseElsewhere(context: LaptopContext, record: EnrollmentRecord): Promise<void> {
+  const slice = await askSlice(context, record).catch(() => undefined);
   if (slice?.hardware === 'changed') throw new KiwiError('hardware-changed', { detail: record.device?.hostName ?? '' });
   if (slice?.state !== 'ended') return;
   const hint = 'Run `kiwistack-enroll uninstall`, then enroll again.';
@@ -102,14 +101,14 @@ async function refuseElsewhere(
 }
 
 /** @throws KiwiError why the first of the steps that are left could not be undone */
-async function finishUndo(run: EnrollmentRun, journal: Journal, report: (event: EnrollEvent) => void): Promise<void> {
+async function finishUndo(run: KnownEnrollment, journal: Journal, report: (event: EnrollEvent) => void): Promise<void> {
   const errors: KiwiError[] = [];
   try {
     await undoPlan({
       steps: ENROLLMENT_PLAN,
       run,
       journal,
-      clock: run.options.clock,
+      clock: run.context.clock,
       report: (event) => {
         if (event.type === 'undo-failed') errors.push(event.error);
         report(event);

@@ -1,10 +1,8 @@
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
-import type { Platform } from '../system/platform.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 import { toKiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import { askSlice } from '../standing/ask-slice.ts';
-import type { Certificate } from '../../pki/certificate.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
@@ -30,11 +28,8 @@ export interface EnrollmentStatus {
  * Looks at every part of the enrollment as it is now, changing nothing; believes neither the record nor the agent alone.
  * @returns undefined when this laptop is not enrolled
  */
-export async function enrollmentStatus(
-  platform: Platform,
-  clock: Clock,
-  pinnedRoots: readonly Certificate[],
-): Promise<EnrollmentStatus | undefined> {
+export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {
+  const { platform, clock } = context;
   const record = await new RecordFile(platform.stateFolder).load();
   if (record === undefined) return undefined;
   const { slug, device } = record;
@@ -43,7 +38,7 @@ export async function enrollmentStatus(
     platform.tunnel.status(slug),
     platform.agent.status(),
     device === undefined ? false : platform.tunnel.probe(device.probe, 2000),
-    askSlice(platform, clock, record, pinnedRoots).catch((error: unknown) => ({ error: toKiwiError(error).code })),
+    askSlice(context, record).catch((error: unknown) => ({ error: toKiwiError(error).code })),
   ]);
   const now = clock.now();
   const notAfter = certificate?.leaf.notAfter;

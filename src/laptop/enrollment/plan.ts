@@ -1,5 +1,6 @@
 import type { Plan } from '../pipeline/run-plan.ts';
 import type { EnrollmentRun } from './enrollment-run.ts';
+import type { KnownEnrollment } from './known-enrollment.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
 import { confirm } from './steps/confirm.ts';
@@ -14,7 +15,7 @@ import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
 /** The enrollment, as a table of contents. Undo goes through it from the end. */
-export const ENROLLMENT_PLAN: Plan<EnrollmentRun> = [
+export const ENROLLMENT_PLAN: Plan<EnrollmentRun, KnownEnrollment> = [
   preflight, // can this laptop be enrolled at all?
   key, // a YubiKey with a KiwiStack certificate, which says whose it is
   deviceKey, // made and stored here; the first message commits to it

@@ -5,7 +5,8 @@ import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
-import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import { KnownEnrollment } from './known-enrollment.ts';
 import { ENROLLMENT_PLAN } from './plan.ts';
 
 export interface UninstallResult {
@@ -24,29 +25,26 @@ export interface UninstallResult {
  * is kept, signed, and told later; it is all that stays.
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
-export async function uninstall(
-  options: EnrollmentOptions,
-  report: (event: PlanEvent) => void,
-): Promise<UninstallResult> {
-  return inStateFolder(options.platform.stateFolder, (state) => uninstallIn(state, options, report));
+export async function uninstall(context: LaptopContext, report: (event: PlanEvent) => void): Promise<UninstallResult> {
+  return inStateFolder(context.platform.stateFolder, (state) => uninstallIn(state, context, report));
 }
 
 async function uninstallIn(
   { file, journal }: RunState,
-  options: EnrollmentOptions,
+  context: LaptopContext,
   report: (event: PlanEvent) => void,
 ): Promise<UninstallResult> {
-  let run: EnrollmentRun | undefined;
+  let run: KnownEnrollment | undefined;
   try {
     const loaded = await loadOrSalvage(file);
     if (loaded === undefined) {
       // An uninstall that was cut off at its very end may have left these.
       await journal.remove();
-      await tellFarewells(options.platform, options.clock);
+      await tellFarewells(context);
       throw new KiwiError('not-enrolled');
     }
     const { record, damaged } = loaded;
-    run = new EnrollmentRun(options, file, record);
+    run = new KnownEnrollment(context, file, record);
     const farewell = record.device === undefined ? 'told' : await takeLeave(run, 'uninstalled');
     const leftBehind = await takeAway({ run, file, journal, report, damaged });
     if (leftBehind.length === 0 && farewell === 'told') await forgetFarewell(run);
@@ -61,7 +59,7 @@ async function uninstallIn(
  * @returns the names of the steps whose undo failed: the record stays for another try
  */
 export async function takeAway(input: {
-  readonly run: EnrollmentRun;
+  readonly run: KnownEnrollment;
   readonly file: RecordFile;
   readonly journal: Journal;
   readonly report: (event: PlanEvent) => void;
@@ -71,7 +69,7 @@ export async function takeAway(input: {
   const { run, file, journal, report, damaged } = input;
   // The statement's undo takes leave: there is nothing more to say.
   const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
-  const leftBehind = await undoPlan({ steps, run, journal, clock: run.options.clock, report, everything: damaged });
+  const leftBehind = await undoPlan({ steps, run, journal, clock: run.context.clock, report, everything: damaged });
   if (leftBehind.length === 0) {
     await file.remove();
     await journal.remove();

@@ -25,18 +25,20 @@ export type PlanEvent =
   | { readonly type: 'undo-failed'; readonly step: string; readonly title: string; readonly error: KiwiError };
 
 /** Steps that are carried out one after the other; or lanes of steps, each in its own order, all at the same time. */
-export type PlanItem<R> = Step<R> | { readonly lanes: readonly (readonly Step<R>[])[] };
-export type Plan<R> = readonly PlanItem<R>[];
+export type PlanItem<R, U = R> = Step<R, U> | { readonly lanes: readonly (readonly Step<R, U>[])[] };
+export type Plan<R, U = R> = readonly PlanItem<R, U>[];
 
-export interface UndoOptions<R> {
-  readonly steps: Plan<R>;
-  readonly run: R;
+export interface UndoOptions<U> {
+  /** Of any plan that can be undone with this. */
+  readonly steps: Plan<never, U>;
+  readonly run: U;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly report: (event: PlanEvent) => void;
 }
 
 export interface PlanOptions<R> extends UndoOptions<R> {
+  readonly steps: Plan<R>;
   /** The person's wish to stop. */
   readonly signal: AbortSignal;
   /** Ends what the other lanes are at when one has failed. Its signal, if the steps of lanes are to hear it, is theirs. */
@@ -61,7 +63,7 @@ export async function runPlan<R>(options: PlanOptions<R>): Promise<string[]> {
 }
 
 /** Every step of a plan, lane after lane. */
-export function stepsIn<R>(plan: Plan<R>): Step<R>[] {
+export function stepsIn<R, U>(plan: Plan<R, U>): Step<R, U>[] {
   return plan.flatMap((item) => ('lanes' in item ? item.lanes.flat() : [item]));
 }
 
@@ -119,7 +121,7 @@ async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void>
  * Undoes, in reverse, the steps that the journal says were begun; with `everything`, for want of a journal, all of them. A failing undo does not stop the others.
  * @returns the names of the steps whose undo failed
  */
-export async function undoPlan<R>(options: UndoOptions<R> & { readonly everything?: boolean }): Promise<string[]> {
+export async function undoPlan<U>(options: UndoOptions<U> & { readonly everything?: boolean }): Promise<string[]> {
   const { steps, run, journal, clock, report } = options;
   const begun = new Set(stepsBegun(await journal.read()));
   const failed: string[] = [];

@@ -1,12 +1,11 @@
-import type { Clock } from '../../core/clock.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import type { Certificate } from '../../pki/certificate.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
 import { collectFingerprint } from '../fingerprint/collect-fingerprint.ts';
 import { GatewayClient } from '../gateway-client/gateway-client.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
 
 const PATIENCE_MS = 10_000;
@@ -16,15 +15,13 @@ const PATIENCE_MS = 10_000;
  * @throws KiwiError `not-enrolled` without a device, and why there was no answer that counts
  */
 export async function askSlice(
-  platform: Platform,
-  clock: Clock,
+  { platform, clock, roots }: LaptopContext,
   record: EnrollmentRecord,
-  pinnedRoots: readonly Certificate[],
 ): Promise<DeviceStatus> {
   const { device, slug, gatewayUrl } = record;
   const key = await platform.certificates.loadDeviceKey(slug);
   if (device === undefined || key === undefined) throw new KiwiError('not-enrolled');
-  const slice = await sliceAuthority(platform, slug, pinnedRoots);
+  const slice = await sliceAuthority(platform, slug, roots);
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';
   const hardware = await currentHardware(platform, device.fingerprintSalt);
   const client = new GatewayClient({ gatewayUrl, systemCa, clock, retries: 0 });

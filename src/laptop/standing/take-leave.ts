@@ -1,16 +1,14 @@
-import type { Clock } from '../../core/clock.ts';
 import type { Leave } from '../../protocol/device-messages.ts';
 import { signDeviceMessage } from '../exchange/sign-device-message.ts';
 import type { DeviceIdentity } from '../gateway-client/gateway-client.ts';
 import { FarewellFile, type Farewell } from '../state/farewell.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
-import type { Platform } from '../system/platform.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 import { tellFarewell } from './tell-farewells.ts';
 
 /** An enrollment that ends, as the run that works on it knows it. */
 export interface EndingEnrollment {
-  readonly platform: Platform;
-  readonly options: { readonly clock: Clock };
+  readonly context: LaptopContext;
   readonly record: EnrollmentRecord;
   /** Who signs the message. Rejects when the key or the certificate is gone. */
   device(): Promise<DeviceIdentity>;
@@ -23,8 +21,8 @@ export interface EndingEnrollment {
  * @returns `kept` when the slice could not be told, and is told later; `untold` when there is nothing left to tell it with
  */
 export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']): Promise<'told' | 'kept' | 'untold'> {
-  const { platform, options, record } = run;
-  const file = new FarewellFile(platform.stateFolder);
+  const { context, record } = run;
+  const file = new FarewellFile(context.platform.stateFolder);
   const waiting = (await file.load().catch(() => [])).find(({ deviceId }) => deviceId === record.device?.deviceId);
   const farewell = waiting ?? (await sign(run, reason).catch(() => undefined));
   // The key or the certificate is gone or damaged.
@@ -34,19 +32,19 @@ export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']):
     () => true,
     () => false,
   );
-  if ((await tellFarewell(farewell, platform, options.clock)) === undefined) return 'told';
+  if ((await tellFarewell(farewell, context)) === undefined) return 'told';
   return kept ? 'kept' : 'untold';
 }
 
 /** It was told, and nothing is left that would ask for it again. */
-export async function forgetFarewell({ platform, record }: EndingEnrollment): Promise<void> {
-  if (record.device !== undefined) await new FarewellFile(platform.stateFolder).forget(record.device.deviceId);
+export async function forgetFarewell({ context, record }: EndingEnrollment): Promise<void> {
+  if (record.device !== undefined) await new FarewellFile(context.platform.stateFolder).forget(record.device.deviceId);
 }
 
 async function sign(run: EndingEnrollment, reason: Leave['reason']): Promise<Farewell> {
   const { slug, customer, gatewayUrl } = run.record;
   const device = await run.device();
-  const now = run.options.clock.now();
+  const now = run.context.clock.now();
   return {
     slug,
     customer,

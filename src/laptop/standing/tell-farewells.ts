@@ -1,9 +1,8 @@
-import type { Clock } from '../../core/clock.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { GatewayClient } from '../gateway-client/gateway-client.ts';
 import { FarewellFile, type Farewell } from '../state/farewell.ts';
-import type { Platform } from '../system/platform.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 
 export interface FarewellOutcome {
   readonly customer: string;
@@ -16,12 +15,12 @@ export interface FarewellOutcome {
 const PATIENCE_MS = 20_000;
 
 /** Tells the slices what waits to be told, and forgets what was told. Never throws for want of an answer. */
-export async function tellFarewells(platform: Platform, clock: Clock): Promise<FarewellOutcome[]> {
-  const file = new FarewellFile(platform.stateFolder);
+export async function tellFarewells(context: LaptopContext): Promise<FarewellOutcome[]> {
+  const file = new FarewellFile(context.platform.stateFolder);
   const outcomes = await Promise.all(
     (await file.load()).map(async (farewell): Promise<FarewellOutcome> => {
       const { customer, deviceId } = farewell;
-      const error = await tellFarewell(farewell, platform, clock);
+      const error = await tellFarewell(farewell, context);
       return { customer, deviceId, ...(error === undefined ? {} : { error }) };
     }),
   );
@@ -32,8 +31,7 @@ export async function tellFarewells(platform: Platform, clock: Clock): Promise<F
 /** @returns why it could not be told; undefined when the slice has said that the device has ended */
 export async function tellFarewell(
   farewell: Farewell,
-  platform: Platform,
-  clock: Clock,
+  { platform, clock }: LaptopContext,
 ): Promise<KiwiError | undefined> {
   const { gatewayUrl, deviceId, leave, intermediate, roots } = farewell;
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';

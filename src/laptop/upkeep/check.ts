@@ -1,6 +1,6 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { DeviceStatus, EndReason } from '../../protocol/device-messages.ts';
-import { EnrollmentRun, type EnrollmentOptions } from '../enrollment/enrollment-run.ts';
+import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
@@ -8,6 +8,7 @@ import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.
 import { FarewellFile } from '../state/farewell.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 
 /**
  * Why a laptop takes its enrollment away by itself: an operator let it go, in so many words. Whatever else ended a device may be a
@@ -33,22 +34,22 @@ export interface CheckResult {
  *
  * @throws KiwiError `already-running`, `not-root`, `state-damaged`
  */
-export async function check(options: EnrollmentOptions, report: (event: PlanEvent) => void): Promise<CheckResult> {
-  const { platform, clock, pinnedRoots } = options;
+export async function check(context: LaptopContext, report: (event: PlanEvent) => void): Promise<CheckResult> {
+  const { platform } = context;
   return inStateFolder(platform.stateFolder, async ({ file, journal }) => {
     const record = await file.load();
     const device = record?.device;
     const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {
-      const run = new EnrollmentRun(options, file, of);
+      const run = new KnownEnrollment(context, file, of);
       return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
     };
     const waiting = await new FarewellFile(platform.stateFolder).load();
     // An uninstallation that was cut off is finished, before its farewell is told and forgotten.
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
     if (record !== undefined && leaving) await takeAll(record);
-    const farewells = await tellFarewells(platform, clock);
+    const farewells = await tellFarewells(context);
     if (record === undefined || device === undefined || leaving) return { farewells };
-    const slice = await askSlice(platform, clock, record, pinnedRoots).catch((error: unknown) => toKiwiError(error));
+    const slice = await askSlice(context, record).catch((error: unknown) => toKiwiError(error));
     if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
       return { farewells, enrollment: { record, slice } };
     }

@@ -127,7 +127,7 @@ function optionsOf(life: Life, slice: FaultySlice, at: (name: string) => Promise
       touchExpected: () => undefined,
       touched: () => undefined,
     },
-    pinnedRoots: [slice.root],
+    roots: [slice.root],
     openToken: () => Promise.resolve(tokenOf(life, slice, at)),
   };
 }

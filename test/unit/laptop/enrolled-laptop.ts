@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { Clock } from '../../../src/core/clock.ts';
-import type { EnrollmentOptions } from '../../../src/laptop/enrollment/enrollment-run.ts';
+import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts';
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
@@ -27,7 +27,7 @@ export interface EnrolledLaptop {
   readonly stateFolder: string;
   readonly slice: Slice;
   readonly gateway: LocalGateway;
-  readonly options: EnrollmentOptions;
+  readonly context: LaptopContext;
   readonly removed: string[];
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
@@ -71,7 +71,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   };
   const laptop: EnrolledLaptop = {
     ...{ stateFolder, slice, gateway, removed, record, hardware, key },
-    options: undefined as never,
+    context: undefined as never,
     end: async () => {
       await gateway.close();
       await rm(parent, { recursive: true, force: true });
@@ -96,10 +96,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     hardware: { readHardware: () => Promise.resolve({ ...laptop.hardware }) },
   } as unknown as Platform;
   Object.assign(laptop, {
-    options: {
-      ...{ platform, clock, signal: new AbortController().signal, pinnedRoots: [slice.root.certificate] },
-      ...{ person: {}, openToken: () => Promise.reject(new Error('no token')) },
-    },
+    context: { platform, clock, signal: new AbortController().signal, roots: [slice.root.certificate] },
   });
   await new RecordFile(stateFolder).save(record);
   const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));

@@ -7,8 +7,8 @@ import { describeHost } from '../../fingerprint/describe-host.ts';
 import { checkFleetReachable } from '../../fleet-agent/check-fleet-reachable.ts';
 import { downloadPackage } from '../../fleet-agent/download-package.ts';
 import { waitForNodeKey } from '../../fleet-agent/wait-for-node-key.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
+import type { KnownEnrollment } from '../known-enrollment.ts';
 
 const NODE_KEY_MS = 60_000;
 
@@ -16,7 +16,7 @@ const NODE_KEY_MS = 60_000;
  * The Fleet agent: asks first whether it could enroll, then configuration, then package, then waits for its first plane.
  * A crash leaves at most the download, a package half installed and its configuration; they are repeated or purged.
  */
-export const agent: Step<EnrollmentRun> = {
+export const agent: EnrollmentStep = {
   name: 'agent',
   title: 'Install the Fleet agent',
   async inspect({ platform }) {
@@ -70,7 +70,7 @@ export const agent: Step<EnrollmentRun> = {
   },
 };
 
-const downloadFolder = ({ platform }: EnrollmentRun): string => path.join(platform.stateFolder, 'download');
+const downloadFolder = ({ platform }: KnownEnrollment): string => path.join(platform.stateFolder, 'download');
 
 async function packageFor(
   run: EnrollmentRun,

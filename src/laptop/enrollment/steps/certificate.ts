@@ -1,13 +1,12 @@
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
 import type { DeviceCertificate } from '../../system/certificate-store.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
 
 /**
  * Files are replaced whole: a crash leaves the certificate or none; the next run does it again. Key and certificate are
  * taken away by the key's own step, after the slice was told by a message that the key signs.
  */
-export const certificate: Step<EnrollmentRun> = {
+export const certificate: EnrollmentStep = {
   name: 'certificate',
   title: 'Install the device certificate',
   async inspect(run) {

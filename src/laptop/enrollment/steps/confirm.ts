@@ -1,14 +1,13 @@
 import { digest } from '../../../core/bytes.ts';
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
 import { currentHardware } from '../../standing/ask-slice.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** The steps whose work the slice may count on once it has this message. */
 const APPLIED = ['grant', 'certificate', 'trust', 'tunnel', 'agent'];
 
 /** Tells the slice that all is in place. May be repeated: a crash after it costs one more message. */
-export const confirm: Step<EnrollmentRun> = {
+export const confirm: EnrollmentStep = {
   name: 'confirm',
   title: 'Confirm to the slice',
   inspect: () => Promise.resolve('absent'),

@@ -1,9 +1,8 @@
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** Makes the device key. A crash leaves it on the disk or not; the next run uses what is there. */
-export const deviceKey: Step<EnrollmentRun> = {
+export const deviceKey: EnrollmentStep = {
   name: 'device-key',
   title: 'Make the device key',
   async inspect({ platform, record, resumed }) {

@@ -1,8 +1,7 @@
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** Holds the grant against what was asked for, and only then believes it. A crash leaves a record without a device. */
-export const grant: Step<EnrollmentRun> = {
+export const grant: EnrollmentStep = {
   name: 'grant',
   title: "Check the slice's grant",
   inspect: ({ record }) => Promise.resolve(record.device === undefined ? 'absent' : 'done'),

@@ -1,7 +1,6 @@
 import { KiwiError } from '../../../core/errors.ts';
 import { classifyAgentLog, FinalReason } from '../../fleet-agent/classify-agent-log.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 const DEADLINE_MS = 180_000;
 const POLL_MS = 500;
@@ -10,7 +9,7 @@ const POLL_MS = 500;
  * Waits until Fleet, asked by the slice and not by this laptop, shows the laptop as online with both versions. Then the
  * enroll secret on the disk is replaced by a dummy and the record is final.
  */
-export const green: Step<EnrollmentRun> = {
+export const green: EnrollmentStep = {
   name: 'green',
   title: 'Wait for green in Fleet',
   inspect: () => Promise.resolve('absent'),

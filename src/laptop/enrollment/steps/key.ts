@@ -3,14 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { KiwiError } from '../../../core/errors.ts';
 import { enrollmentNames } from '../../../pki/roles.ts';
 import type { EnrollmentKey } from '../../../token/token.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
  * Finds the key and learns from its certificate whose it is; begins the record. A crash here leaves at most a record
  * without an exchange, which the next run overwrites.
  */
-export const key: Step<EnrollmentRun> = {
+export const key: EnrollmentStep = {
   name: 'key',
   title: 'Find the YubiKey',
   // A statement that is signed needs no key any more: nobody is asked for a second touch.

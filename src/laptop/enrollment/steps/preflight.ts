@@ -1,9 +1,8 @@
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** Changes nothing, so a crash leaves nothing and there is nothing to undo. */
-export const preflight: Step<EnrollmentRun> = {
+export const preflight: EnrollmentStep = {
   name: 'preflight',
   title: 'Check this laptop',
   inspect: () => Promise.resolve('absent'),

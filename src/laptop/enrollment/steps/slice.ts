@@ -5,15 +5,14 @@ import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
 import { PROTOCOL } from '../../../protocol/common.ts';
 import type { Hello } from '../../../protocol/hello.ts';
 import { describeHost } from '../../fingerprint/describe-host.ts';
-import type { Step } from '../../pipeline/step.ts';
 import { AGENT_VERSION } from '../agent-version.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
  * Hello and challenge: the slice proves itself, and the person sees whose it is, before any PIN. A crash leaves a session at
  * the slice that nobody uses; it ends by itself after five minutes.
  */
-export const slice: Step<EnrollmentRun> = {
+export const slice: EnrollmentStep = {
   name: 'slice',
   title: "Prove the customer's slice",
   inspect: ({ record }) => Promise.resolve(record.exchange?.statement === undefined ? 'absent' : 'done'),

@@ -4,16 +4,16 @@ import type { EnrollmentKey } from '../../../token/token.ts';
 import { buildStatement } from '../../exchange/build-statement.ts';
 import { collectFingerprint } from '../../fingerprint/collect-fingerprint.ts';
 import { describeHost } from '../../fingerprint/describe-host.ts';
-import type { Step } from '../../pipeline/step.ts';
 import { forgetFarewell, takeLeave } from '../../standing/take-leave.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
+import type { KnownEnrollment } from '../known-enrollment.ts';
 
 /**
  * The moment of PIN and touch. The statement is on the disk before it is sent: after a crash or a lost reply the same bytes
  * go out again, get the same grant, and nobody is asked for a second touch.
  */
-export const statement: Step<EnrollmentRun> = {
+export const statement: EnrollmentStep = {
   name: 'statement',
   title: 'Sign with the YubiKey',
   inspect: ({ exchange }) => Promise.resolve(exchange.grant === undefined ? 'absent' : 'done'),
@@ -50,7 +50,7 @@ export const statement: Step<EnrollmentRun> = {
   },
 };
 
-async function requestGrant(run: EnrollmentRun, signal: AbortSignal): Promise<void> {
+async function requestGrant(run: KnownEnrollment, signal: AbortSignal): Promise<void> {
   const { statement: jwe } = run.exchange;
   if (jwe === undefined) throw new TypeError('nothing was signed yet');
   const client = await run.client();

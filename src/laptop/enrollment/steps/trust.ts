@@ -1,9 +1,8 @@
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** A crash leaves the root's file, in the generated bundle or not yet; the next run generates it again. */
-export const trust: Step<EnrollmentRun> = {
+export const trust: EnrollmentStep = {
   name: 'trust',
   title: "Trust the provider's root",
   async inspect(run) {
@@ -17,9 +16,9 @@ export const trust: Step<EnrollmentRun> = {
   async verify(run) {
     if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
   },
-  async undo({ platform, options, record }) {
+  async undo({ platform, context, record }) {
     // Those of this enrollment; the package may have brought others since.
     const stored = await platform.certificates.load(record.slug).catch(() => undefined);
-    await platform.trust.remove(stored?.roots ?? options.pinnedRoots);
+    await platform.trust.remove(stored?.roots ?? context.roots);
   },
 };

@@ -1,12 +1,11 @@
 import { KiwiError } from '../../../core/errors.ts';
-import type { Step } from '../../pipeline/step.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
-import type { EnrollmentRun } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
 const PROBE_MS = 5000;
 
 /** A crash leaves a configuration, perhaps an interface; `up` takes the desired state and may be repeated. */
-export const tunnel: Step<EnrollmentRun> = {
+export const tunnel: EnrollmentStep = {
   name: 'tunnel',
   title: 'Bring up the tunnel',
   // Always applied: an equal running tunnel is left alone by `up` itself, which knows best what equal is.

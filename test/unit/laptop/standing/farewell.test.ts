@@ -23,8 +23,8 @@ afterEach(async () => {
 });
 
 const quiet = (): undefined => undefined;
-const leaves = () => uninstall(laptop.options, quiet);
-const checks = () => check(laptop.options, quiet);
+const leaves = () => uninstall(laptop.context, quiet);
+const checks = () => check(laptop.context, quiet);
 const ended = () => answerSigned(laptop.slice, { content: { state: 'ended', endReason: 'uninstalled' } });
 const files = (): Promise<string[]> => readdir(laptop.stateFolder).catch(() => []);
 const TAKEN = ['agent', 'tunnel', 'roots', 'key and certificate'];

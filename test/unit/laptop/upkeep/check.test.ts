@@ -20,7 +20,7 @@ afterEach(async () => {
   await laptop.end();
 });
 
-const checks = () => check(laptop.options, () => undefined);
+const checks = () => check(laptop.context, () => undefined);
 const ends = (endReason: EndReason | null) =>
   answerSigned(laptop.slice, { content: { state: 'ended', endReason, fleet: null } });
 

@@ -1,0 +1,149 @@
+import type { KeyObject } from 'node:crypto';
+
+import { digest } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { parseCertificate } from '../../pki/certificate.ts';
+import { checkGrant, type CheckedGrant } from '../exchange/check-grant.ts';
+import { openChallenge, type OpenedChallenge } from '../exchange/open-challenge.ts';
+import type { SliceAuthority } from '../exchange/open-device-status.ts';
+import { sliceAuthority } from '../exchange/slice-authority.ts';
+import { GatewayClient, type DeviceIdentity } from '../gateway-client/gateway-client.ts';
+import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import type { Platform } from '../system/platform.ts';
+
+/**
+ * An enrollment as its record on the disk knows it, and what can be had again from that after an interruption. It is all that an
+ * undo needs: no person, no YubiKey. Holds no secret but the device key's handle.
+ */
+export class KnownEnrollment {
+  readonly context: LaptopContext;
+  readonly #file: RecordFile;
+  #record: EnrollmentRecord | undefined;
+  #client: GatewayClient | undefined;
+  #opened: OpenedChallenge | undefined;
+  #granted: CheckedGrant | undefined;
+
+  constructor(context: LaptopContext, file: RecordFile, record: EnrollmentRecord | undefined) {
+    this.context = context;
+    this.#file = file;
+    this.#record = record;
+  }
+
+  get platform(): Platform {
+    return this.context.platform;
+  }
+
+  get signal(): AbortSignal {
+    return this.context.signal;
+  }
+
+  /** Undefined before a key was found. */
+  get recordIfAny(): EnrollmentRecord | undefined {
+    return this.#record;
+  }
+
+  get record(): EnrollmentRecord {
+    if (this.#record === undefined) throw new TypeError('no key was found yet');
+    return this.#record;
+  }
+
+  get exchange(): NonNullable<EnrollmentRecord['exchange']> {
+    const { exchange } = this.record;
+    if (exchange === undefined) throw new TypeError('there was no exchange with the slice yet');
+    return exchange;
+  }
+
+  async save(change: Partial<EnrollmentRecord>): Promise<void> {
+    await this.replace({ ...this.record, ...change });
+  }
+
+  async saveExchange(change: Partial<NonNullable<EnrollmentRecord['exchange']>>): Promise<void> {
+    await this.save({ exchange: { ...this.exchange, ...change } });
+  }
+
+  /** The slice has refused these bytes: they need not be sent again. */
+  async forgetStatement(): Promise<void> {
+    const { statement: _, ...exchange } = this.exchange;
+    await this.save({ exchange });
+  }
+
+  async client(): Promise<GatewayClient> {
+    this.#client ??= new GatewayClient({
+      gatewayUrl: this.record.gatewayUrl,
+      systemCa: (await this.platform.trust.systemCaBundle()) ?? '',
+      clock: this.context.clock,
+    });
+    return this.#client;
+  }
+
+  async deviceKey(): Promise<KeyObject> {
+    const key = await this.platform.certificates.loadDeviceKey(this.record.slug);
+    if (key === undefined) throw new KiwiError('state-damaged', { detail: 'the device key is gone' });
+    return key;
+  }
+
+  async device(): Promise<DeviceIdentity> {
+    const { deviceId } = this.record.device ?? (await this.granted()).grant;
+    return { deviceId, key: await this.deviceKey(), slice: await this.#authority() };
+  }
+
+  /** Whose word counts: as long as the exchange is there, the slice that proved itself in it. */
+  async #authority(): Promise<SliceAuthority> {
+    const { roots } = this.context;
+    if (this.record.exchange === undefined) return sliceAuthority(this.platform, this.record.slug, roots);
+    return { intermediate: this.opened().intermediate, roots };
+  }
+
+  /** The challenge, verified; from the record when an earlier step or run got it. */
+  opened(): OpenedChallenge {
+    const { keyCertificate, hello, challenge, challengeAt } = this.exchange;
+    this.#opened ??= openChallenge({
+      jws: challenge,
+      helloBytes: Buffer.from(hello),
+      slug: this.record.slug,
+      keyCertificate: parseCertificate(keyCertificate),
+      roots: this.context.roots,
+      now: Date.parse(challengeAt),
+    });
+    return this.#opened;
+  }
+
+  /** The grant, checked; from the record when an earlier step or run got it. */
+  async granted(): Promise<CheckedGrant> {
+    if (this.#granted !== undefined) return this.#granted;
+    const { statement, grant, hostName } = this.exchange;
+    if (statement === undefined || grant === undefined) throw new TypeError('there is no grant yet');
+    const opened = this.opened();
+    this.#granted = await checkGrant(grant, {
+      deviceKey: await this.deviceKey(),
+      slug: this.record.slug,
+      sessionId: opened.challenge.sessionId,
+      statementHash: digest(statement),
+      hostName,
+      customer: this.record.customer,
+      role: this.record.role,
+      gateway: opened.gateway,
+      intermediate: opened.intermediate,
+      roots: this.context.roots,
+      now: new Date(this.context.clock.now() + opened.skewMs),
+      confirmed: this.record.device?.confirmed === true,
+    });
+    return this.#granted;
+  }
+
+  /** Forgets what was derived from an exchange that is being replaced. */
+  forgetExchange(): void {
+    this.#opened = undefined;
+    this.#granted = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.close();
+  }
+
+  protected async replace(record: EnrollmentRecord): Promise<void> {
+    await this.#file.save(record);
+    this.#record = record;
+  }
+}
