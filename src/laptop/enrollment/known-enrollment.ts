@@ -7,7 +7,8 @@ import { checkGrant, type CheckedGrant } from '../exchange/check-grant.ts';
 import { openChallenge, type OpenedChallenge } from '../exchange/open-challenge.ts';
 import type { SliceAuthority } from '../exchange/open-device-status.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
-import { GatewayClient, type DeviceIdentity } from '../gateway-client/gateway-client.ts';
+import type { DeviceIdentity, GatewayClient } from '../gateway-client/gateway-client.ts';
+import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
@@ -69,12 +70,7 @@ export class KnownEnrollment {
   }
 
   async client(): Promise<GatewayClient> {
-    this.#client ??= new GatewayClient({
-      gatewayUrl: this.record.gatewayUrl,
-      systemCa: (await this.platform.trust.systemCaBundle()) ?? '',
-      clock: this.context.clock,
-    });
-    return this.#client;
+    return (this.#client ??= await openGatewayClient(this.context, this.record.gatewayUrl));
   }
 
   async deviceKey(): Promise<KeyObject> {

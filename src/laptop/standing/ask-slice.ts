@@ -3,7 +3,7 @@ import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
 import { collectFingerprint } from '../fingerprint/collect-fingerprint.ts';
-import { GatewayClient } from '../gateway-client/gateway-client.ts';
+import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
@@ -14,17 +14,14 @@ const PATIENCE_MS = 10_000;
  * Asks the slice about this laptop, once, telling it on what hardware the device key is used.
  * @throws KiwiError `not-enrolled` without a device, and why there was no answer that counts
  */
-export async function askSlice(
-  { platform, clock, roots }: LaptopContext,
-  record: EnrollmentRecord,
-): Promise<DeviceStatus> {
+export async function askSlice(context: LaptopContext, record: EnrollmentRecord): Promise<DeviceStatus> {
+  const { platform, roots } = context;
   const { device, slug, gatewayUrl } = record;
   const key = await platform.certificates.loadDeviceKey(slug);
   if (device === undefined || key === undefined) throw new KiwiError('not-enrolled');
   const slice = await sliceAuthority(platform, slug, roots);
-  const systemCa = (await platform.trust.systemCaBundle()) ?? '';
   const hardware = await currentHardware(platform, device.fingerprintSalt);
-  const client = new GatewayClient({ gatewayUrl, systemCa, clock, retries: 0 });
+  const client = await openGatewayClient(context, gatewayUrl, { retries: 0 });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await client.status({ deviceId: device.deviceId, key, slice }, hardware, signal);

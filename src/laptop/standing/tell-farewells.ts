@@ -1,6 +1,6 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
-import { GatewayClient } from '../gateway-client/gateway-client.ts';
+import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import { FarewellFile, type Farewell } from '../state/farewell.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
@@ -29,13 +29,9 @@ export async function tellFarewells(context: LaptopContext): Promise<FarewellOut
 }
 
 /** @returns why it could not be told; undefined when the slice has said that the device has ended */
-export async function tellFarewell(
-  farewell: Farewell,
-  { platform, clock }: LaptopContext,
-): Promise<KiwiError | undefined> {
+export async function tellFarewell(farewell: Farewell, context: LaptopContext): Promise<KiwiError | undefined> {
   const { gatewayUrl, deviceId, leave, intermediate, roots } = farewell;
-  const systemCa = (await platform.trust.systemCaBundle()) ?? '';
-  const client = new GatewayClient({ gatewayUrl, systemCa, clock });
+  const client = await openGatewayClient(context, gatewayUrl);
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     const slice = { intermediate: parseCertificate(intermediate), roots: roots.map((pem) => parseCertificate(pem)) };
