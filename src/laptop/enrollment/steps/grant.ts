@@ -1,6 +1,9 @@
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
-/** Holds the grant against what was asked for, and only then believes it. A crash leaves a record without a device. */
+/**
+ * Holds the grant against what was asked for, and only then believes it: the record has a device when it passed. A crash leaves a
+ * record without one. A run that goes on with an enrollment finds the device and checks the grant again.
+ */
 export const grant: EnrollmentStep = {
   name: 'grant',
   title: "Check the slice's grant",
