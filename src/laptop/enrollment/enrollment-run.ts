@@ -1,4 +1,5 @@
 import type { EnrollmentKey, Token } from '../../token/token.ts';
+import type { Plan } from '../pipeline/run-plan.ts';
 import type { Step } from '../pipeline/step.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -16,6 +17,7 @@ export interface EnrollmentOptions extends LaptopContext {
 
 /** A step of the enrollment. Its undo is given less: whoever takes an enrollment away has no person and no YubiKey at hand. */
 export type EnrollmentStep = Step<EnrollmentRun, KnownEnrollment>;
+export type EnrollmentPlan = Plan<EnrollmentRun, KnownEnrollment>;
 
 /** What the steps of one enrollment share: the enrollment as the disk knows it, the person, and the YubiKey in hand. */
 export class EnrollmentRun extends KnownEnrollment {

@@ -1,9 +1,7 @@
-import type { Plan } from '../pipeline/run-plan.ts';
-import type { EnrollmentRun } from './enrollment-run.ts';
-import type { KnownEnrollment } from './known-enrollment.ts';
+import type { EnrollmentPlan } from './enrollment-run.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
-import { confirm } from './steps/confirm.ts';
+import { confirmApplied } from './steps/confirm.ts';
 import { deviceKey } from './steps/device-key.ts';
 import { grant } from './steps/grant.ts';
 import { green } from './steps/green.ts';
@@ -14,13 +12,15 @@ import { statement } from './steps/statement.ts';
 import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
-/** The enrollment, as a table of contents. Undo goes through it from the end. */
-export const ENROLLMENT_PLAN: Plan<EnrollmentRun, KnownEnrollment> = [
+const ASKS: EnrollmentPlan = [
   preflight, // can this laptop be enrolled at all?
   key, // a YubiKey with a KiwiStack certificate, which says whose it is
   deviceKey, // made and stored here; the first message commits to it
   slice, // the other side proves that it is this customer's slice, before any PIN
   statement, // PIN, touch: the YubiKey and the device key sign; the slice grants
+];
+
+const APPLIES: EnrollmentPlan = [
   grant, // every part of the grant held against what was asked for
   certificate, // device certificate, intermediate and root into /etc/step
   {
@@ -32,6 +32,15 @@ export const ENROLLMENT_PLAN: Plan<EnrollmentRun, KnownEnrollment> = [
       ],
     ],
   },
-  confirm, // pending becomes active at the slice
+];
+
+/** The enrollment, as a table of contents. Undo goes through it from the end. */
+export const ENROLLMENT_PLAN: EnrollmentPlan = [
+  ...ASKS,
+  ...APPLIES,
+  confirmApplied(APPLIES), // pending becomes active at the slice
   green, // Fleet itself says so, through the slice
 ];
+
+/** What an uninstallation undoes. Taking leave from the slice is the statement's undo, and has been done by then. */
+export const LOCAL_PLAN: EnrollmentPlan = ENROLLMENT_PLAN.filter((item) => item !== statement);

@@ -1,13 +1,13 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { Journal } from '../pipeline/journal.ts';
-import { stepsIn, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
-import { ENROLLMENT_PLAN } from './plan.ts';
+import { LOCAL_PLAN } from './plan.ts';
 
 export interface UninstallResult {
   readonly record: EnrollmentRecord;
@@ -67,9 +67,8 @@ export async function takeAway(input: {
   readonly damaged: boolean;
 }): Promise<readonly string[]> {
   const { run, file, journal, report, damaged } = input;
-  // The statement's undo takes leave: there is nothing more to say.
-  const steps = stepsIn(ENROLLMENT_PLAN).filter((step) => step.name !== 'statement');
-  const leftBehind = await undoPlan({ steps, run, journal, clock: run.context.clock, report, everything: damaged });
+  const { clock } = run.context;
+  const leftBehind = await undoPlan({ steps: LOCAL_PLAN, run, journal, clock, report, everything: damaged });
   if (leftBehind.length === 0) {
     await file.remove();
     await journal.remove();

@@ -1,13 +1,14 @@
 import { digest } from '../../../core/bytes.ts';
 import { KiwiError } from '../../../core/errors.ts';
+import { stepsIn } from '../../pipeline/run-plan.ts';
 import { currentHardware } from '../../standing/ask-slice.ts';
-import type { EnrollmentStep } from '../enrollment-run.ts';
+import type { EnrollmentPlan, EnrollmentStep } from '../enrollment-run.ts';
 
-/** The steps whose work the slice may count on once it has this message. */
-const APPLIED = ['grant', 'certificate', 'trust', 'tunnel', 'agent'];
-
-/** Tells the slice that all is in place. May be repeated: a crash after it costs one more message. */
-export const confirm: EnrollmentStep = {
+/**
+ * Tells the slice that all is in place. May be repeated: a crash after it costs one more message.
+ * @param applied the steps whose work the slice may count on once it has this message, in the order of the plan
+ */
+export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
   name: 'confirm',
   title: 'Confirm to the slice',
   inspect: () => Promise.resolve('absent'),
@@ -18,10 +19,11 @@ export const confirm: EnrollmentStep = {
     await run.save({ device: { ...device, confirmed: true } });
     // In one run the statement has said it a moment ago; between two the disk may have come into another laptop.
     const fingerprint = run.resumed ? await currentHardware(run.platform, device.fingerprintSalt) : undefined;
-    const stepsDigest = digest(APPLIED.join('\n'));
+    const names = stepsIn(applied).map(({ name }) => name);
+    const stepsDigest = digest(names.join('\n'));
     const message = { grantHash: hash, stepsDigest, ...(fingerprint === undefined ? {} : { fingerprint }) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
     if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });
   },
   verify: () => Promise.resolve(),
-};
+});

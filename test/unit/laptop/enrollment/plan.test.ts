@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+
+import { digest } from '../../../../src/core/bytes.ts';
+import type { EnrollmentRun } from '../../../../src/laptop/enrollment/enrollment-run.ts';
+import { ENROLLMENT_PLAN, LOCAL_PLAN } from '../../../../src/laptop/enrollment/plan.ts';
+import { stepsIn } from '../../../../src/laptop/pipeline/run-plan.ts';
+
+const names = stepsIn(ENROLLMENT_PLAN).map(({ name }) => name);
+
+describe('the plan of an enrollment', () => {
+  it('names each step once', () => {
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('confirms the steps that applied the grant, in their order', async () => {
+    const confirm = stepsIn(ENROLLMENT_PLAN).find(({ name }) => name === 'confirm');
+    const told: unknown[] = [];
+    const run = {
+      record: { device: { deviceId: 'a device' } },
+      resumed: false,
+      granted: () => Promise.resolve({ hash: 'of the grant' }),
+      save: () => Promise.resolve(),
+      device: () => Promise.resolve({}),
+      client: () =>
+        Promise.resolve({ confirm: (_: object, message: object) => (told.push(message), { state: 'active' }) }),
+    } as unknown as EnrollmentRun;
+    await confirm?.apply(run);
+    const stepsDigest = digest('grant\ncertificate\ntrust\ntunnel\nagent');
+    expect(told).toEqual([{ grantHash: 'of the grant', stepsDigest }]);
+  });
+
+  it('is undone by an uninstallation in all but the step whose undo tells the slice', () => {
+    const local = stepsIn(LOCAL_PLAN).map(({ name }) => name);
+    expect(local).toEqual(names.filter((name) => name !== 'statement'));
+  });
+});
