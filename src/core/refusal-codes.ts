@@ -1,14 +1,14 @@
 import { entry, type ErrorEntry } from './error-entry.ts';
 
-/** What the slice refuses, in the order of its checks: a part of the table in error-codes.ts. */
+/** The slice's refusals, in the order of its checks; part of the table in error-codes.ts. */
 export const REFUSAL_CODES = {
-  'request-malformed': entry('fault', 'The request is not of the form of kiwi/1.', 'Update kiwistack-enroll.', {
+  'request-malformed': entry('fault', 'The request is not a valid kiwi/1 message.', 'Update kiwistack-enroll.', {
     http: 400,
   }),
   'request-too-large': entry('fault', 'The request is too large.', 'Update kiwistack-enroll.', { http: 413 }),
   'protocol-unsupported': entry(
     'refused',
-    'The slice does not speak this version of the protocol.',
+    'The slice does not support this version of the protocol.',
     'Update kiwistack-enroll.',
     { http: 400 },
   ),
@@ -18,81 +18,75 @@ export const REFUSAL_CODES = {
     'Update kiwistack-enroll.',
     { http: 403 },
   ),
-  'not-found': entry('refused', 'There is no such thing at the slice.', 'Start again with `kiwistack-enroll enroll`.', {
+  'not-found': entry('refused', 'The slice has no such resource.', 'Start again with `kiwistack-enroll enroll`.', {
     http: 404,
   }),
   'too-many-requests': entry(
     'unreachable',
-    'The slice is asked too often from here.',
-    'Wait a minute and run it again.',
+    'Too many requests came from this network.',
+    'Wait a minute and run the command again.',
     { http: 429, retryable: true },
   ),
-  'session-unknown': entry(
-    'refused',
-    'The slice does not know this enrollment session.',
-    'Run it again from the start.',
-    { http: 404 },
-  ),
+  'session-unknown': entry('refused', 'The slice does not know this enrollment session.', 'Run the command again.', {
+    http: 404,
+  }),
   'session-expired': entry(
     'refused',
-    'The enrollment session is over.',
-    'Run it again and answer PIN and touch within five minutes.',
+    'The enrollment session has expired.',
+    'Run the command again, then enter the PIN and touch the YubiKey within five minutes.',
     { http: 410 },
   ),
-  'session-used': entry('refused', 'This enrollment session was used already.', 'Run it again from the start.', {
+  'session-used': entry('refused', 'This enrollment session was already used.', 'Run the command again.', {
     http: 409,
   }),
   'attempt-conflict': entry(
     'refused',
-    'The slice has another statement for the same attempt.',
-    'Run it again from the start.',
+    'The slice already has a different message for this enrollment attempt.',
+    'Run the command again.',
     { http: 409 },
   ),
   'statement-undecryptable': entry(
     'refused',
     'The statement was not encrypted for this session.',
-    'Run it again from the start.',
+    'Run the command again.',
     { http: 400 },
   ),
-  'statement-mismatch': entry(
-    'refused',
-    'The statement does not belong to this session.',
-    'Run it again from the start.',
-    { http: 403 },
-  ),
+  'statement-mismatch': entry('refused', 'The statement does not belong to this session.', 'Run the command again.', {
+    http: 403,
+  }),
   'key-signature-refused': entry(
     'refused',
     "The slice does not accept the YubiKey's signature.",
-    'Run it again; tell your operator if it stays.',
+    'Run the command again. If it happens again, tell your operator.',
     { http: 403 },
   ),
   'device-signature-refused': entry(
     'refused',
     "The slice does not accept the device key's signature.",
-    'Run it again; tell your operator if it stays.',
+    'Run the command again. If it happens again, tell your operator.',
     { http: 403 },
   ),
   'key-chain-refused': entry(
     'refused',
-    'The certificate on the YubiKey was not issued by this customer.',
-    'Use the YubiKey of this customer.',
+    'The certificate on the YubiKey was not issued for this customer.',
+    "Use this customer's YubiKey.",
     { http: 403 },
   ),
   'key-certificate-expired': entry(
     'refused',
-    'The certificate on the YubiKey is out of date.',
+    'The certificate on the YubiKey has expired.',
     'Ask your operator for a new one.',
     { http: 403 },
   ),
   'key-certificate-revoked': entry(
     'refused',
     'The certificate on the YubiKey was revoked.',
-    'Ask your operator for a new key.',
+    'Ask your operator for a new YubiKey.',
     { http: 403 },
   ),
   'attestation-refused': entry(
     'refused',
-    'The key is not proven to be inside a genuine YubiKey.',
+    'The attestation does not prove that the key is inside a genuine YubiKey.',
     'Use the YubiKey that your operator gave you.',
     { http: 403 },
   ),
@@ -111,57 +105,72 @@ export const REFUSAL_CODES = {
     'Ask your operator to register it.',
     { http: 403 },
   ),
-  'yubikey-burned': entry('refused', 'This YubiKey was reported lost and is blocked.', 'Hand it to your operator.', {
+  'yubikey-burned': entry('refused', 'This YubiKey was reported lost and is blocked.', 'Return it to your operator.', {
     http: 403,
   }),
   'policy-refused': entry(
     'refused',
-    'The YubiKey does not ask for PIN and touch as the customer demands.',
+    "The YubiKey's PIN and touch policies are not what the customer requires.",
     'Ask your operator to provision it again.',
     { http: 403 },
   ),
-  'csr-refused': entry('refused', 'The certificate request does not fit the device key.', 'Update kiwistack-enroll.', {
-    http: 403,
-  }),
+  'csr-refused': entry(
+    'refused',
+    'The certificate request does not match the device key.',
+    'Update kiwistack-enroll.',
+    {
+      http: 403,
+    },
+  ),
   'fingerprint-known': entry(
     'refused',
-    'This laptop is registered already.',
+    'This laptop is already registered.',
     'Ask your operator to consent to its re-enrollment.',
     { http: 409 },
   ),
   'fingerprint-clone': entry(
     'refused',
-    'Another laptop with the same identity is registered.',
+    'Another laptop with the same hardware identity is already registered.',
     'Tell your operator: a disk may have been copied.',
     { http: 409 },
   ),
-  'fingerprint-refused': entry('refused', 'The fingerprint of this laptop is not acceptable.', 'Ask your operator.', {
-    http: 403,
-  }),
+  'fingerprint-refused': entry(
+    'refused',
+    "The slice does not accept this laptop's hardware fingerprint.",
+    'Ask your operator.',
+    {
+      http: 403,
+    },
+  ),
   'consent-refused': entry(
     'refused',
     'The consent for this re-enrollment is not valid.',
     'Ask your operator for a new consent.',
     { http: 403 },
   ),
-  'quota-exceeded': entry('refused', 'The customer has no room for another laptop.', 'Ask your operator.', {
+  'quota-exceeded': entry('refused', "The customer's quota of laptops is used up.", 'Ask your operator.', {
     http: 403,
   }),
   'ca-unavailable': entry(
     'unreachable',
     'The slice cannot issue certificates right now.',
-    'Nothing was used up. Run it again in a few minutes.',
+    'Run the command again in a few minutes.',
     { http: 503, retryable: true },
   ),
   'endpoint-unavailable': entry(
     'unreachable',
-    'The tunnel endpoint of the slice is not available right now.',
-    'Nothing was used up. Run it again in a few minutes.',
+    "The slice's tunnel endpoint is not available right now.",
+    'Run the command again in a few minutes.',
     { http: 503, retryable: true },
   ),
-  'device-unknown': entry('refused', 'The slice does not know this device.', 'Run `kiwistack-enroll enroll`.', {
-    http: 404,
-  }),
+  'device-unknown': entry(
+    'refused',
+    'The slice does not know this device.',
+    'To enroll this laptop, run `kiwistack-enroll enroll`.',
+    {
+      http: 404,
+    },
+  ),
   'device-ended': entry(
     'refused',
     'This device was removed from the slice.',
@@ -170,7 +179,7 @@ export const REFUSAL_CODES = {
       http: 410,
     },
   ),
-  'confirm-mismatch': entry('refused', 'The confirmation does not fit the grant.', 'Run it again from the start.', {
+  'confirm-mismatch': entry('refused', 'The confirmation does not match the grant.', 'Run the command again.', {
     http: 403,
   }),
 } satisfies Record<string, ErrorEntry>;
