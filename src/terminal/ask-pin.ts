@@ -10,15 +10,15 @@ const BACKSPACE = new Set([0x08, 0x7f]);
 const ENTER = new Set([0x0a, 0x0d]);
 
 /**
- * Reads a PIN from the terminal without showing it, into one buffer: never a string.
+ * Reads a PIN from the terminal without echo, into one buffer; it never becomes a string.
  *
  * @throws KiwiError `pin-cancelled` when nothing was entered or there is no terminal; `cancelled` on Ctrl-C
  */
 export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'no terminal to ask on' });
+  if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'there is no terminal to ask on' });
   const pin = Buffer.alloc(MAX_PIN_BYTES);
-  // Before the question: who answers at once is not shown either.
+  // Before the prompt, so that a PIN typed at once is not echoed either.
   stdin.setRawMode(true);
   try {
     stderr.write(prompt);
@@ -32,12 +32,12 @@ export async function askPin(prompt: string, signal: AbortSignal): Promise<Secre
   }
 }
 
-/** A terminal that was closed meanwhile cannot be, and need not be, put back. */
+/** A terminal that was closed in the meantime cannot be restored, and need not be. */
 function restoreTerminal(stdin: ReadStream): void {
   try {
     stdin.setRawMode(false);
   } catch {
-    // EIO: there is nobody left to type
+    // EIO: the terminal is gone
   }
   stdin.pause();
 }
@@ -59,7 +59,7 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
     const onData = (chunk: Buffer): void => {
       for (const byte of chunk) {
         if (byte === CTRL_C) {
-          // Raw mode takes the terminal's own Ctrl-C away: hand it back, so that the run is cancelled as anywhere else.
+          // In raw mode the terminal does not turn Ctrl-C into SIGINT: do it here, so that the run is cancelled as usual.
           process.kill(process.pid, 'SIGINT');
           return;
         }

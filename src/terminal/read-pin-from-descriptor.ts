@@ -10,9 +10,9 @@ const LINE_FEED = 0x0a;
 
 /**
  * Reads a PIN from an open descriptor (`--pin-fd`), up to the end or the first line feed: for programs that have a person's
- * PIN and must not put it into an argument or the environment. Nothing behind the line feed is left for others.
+ * PIN and must not pass it as an argument or in the environment. Bytes after the line feed may be consumed too.
  *
- * @throws KiwiError `pin-cancelled` when there is nothing to read; `cancelled` when the signal fires while it is waited for
+ * @throws KiwiError `pin-cancelled` when there is nothing to read; `cancelled` when the signal fires while waiting for it
  */
 export async function readPinFromDescriptor(fd: number, signal: AbortSignal): Promise<SecretBytes> {
   const buffer = Buffer.alloc(MAX_PIN_BYTES);
@@ -20,7 +20,7 @@ export async function readPinFromDescriptor(fd: number, signal: AbortSignal): Pr
     const length = await fill(fd, buffer, signal);
     const lineFeed = buffer.subarray(0, length).indexOf(LINE_FEED);
     const end = lineFeed === -1 ? length : lineFeed;
-    if (end === 0) throw new KiwiError('pin-cancelled', { detail: `nothing to read from descriptor ${fd}` });
+    if (end === 0) throw new KiwiError('pin-cancelled', { detail: `descriptor ${fd} is empty` });
     return takePin(buffer, end);
   } catch (error) {
     if (error instanceof KiwiError) throw error;
@@ -30,7 +30,7 @@ export async function readPinFromDescriptor(fd: number, signal: AbortSignal): Pr
   }
 }
 
-/** Whoever is to write into a pipe may take minutes: a waiting readSync would let no Ctrl-C through. A file has no wait. */
+/** The writer of a pipe may take minutes, and a blocking readSync would let no Ctrl-C through. A file never blocks. */
 function fill(fd: number, buffer: Buffer, signal: AbortSignal): Promise<number> | number {
   const stats = fstatSync(fd);
   if (isatty(fd)) return fillFrom(new ReadStream(fd), buffer, signal);

@@ -1,6 +1,6 @@
 import { toKiwiError, type KiwiError } from '../core/errors.ts';
 
-/** `error:` and `hint:` for a person, on stderr. */
+/** Prints `error:` and `hint:` for a person, on stderr. */
 export function printError(thrown: unknown): KiwiError {
   const error = toKiwiError(thrown);
   const lines = [`error: ${error.message} [${error.code}]`];
@@ -11,18 +11,18 @@ export function printError(thrown: unknown): KiwiError {
   return error;
 }
 
-/** What asks for nothing (exit code 0) is an answer, on stdout, and no error. */
+/** An outcome that needs no action (exit code 0) is an answer on stdout, not an error. */
 export function printNothingToDo(reason: KiwiError): void {
   const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
   process.stdout.write(`${reason.message.replace(/\.$/, '')}${detail}. ${reason.hint}\n`);
 }
 
-/** One event of `--json`: a line on stdout. Fields are only ever added. */
+/** Prints one event of `--json`: a line on stdout. Fields are added, never removed. */
 export function printJson(event: object): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-/** How an error looks in `--json`. */
+/** The fields of an error in `--json`. */
 export function errorFields(error: KiwiError): object {
   return {
     code: error.code,

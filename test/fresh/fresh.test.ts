@@ -84,7 +84,7 @@ test('npm run demo brings a laptop to green', async () => {
 test('the second time there is nothing to prepare', async () => {
   const said = await type('npm', 'run', 'demo');
   expect(said.code, all(said)).toBe(0);
-  expect(said.stdout).toContain('is enrolled with Acme GmbH and green in Fleet');
+  expect(said.stdout).toContain('is enrolled with Acme GmbH and online in Fleet');
   expect(prepared(said)).toEqual([]);
 });
 

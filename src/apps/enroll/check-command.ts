@@ -5,7 +5,7 @@ import { errorFields, printError, printJson } from '../../terminal/report.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
 
-/** `kiwistack-enroll check`: what a timer does every hour. Exit code 0 when nothing is left to do. */
+/** `kiwistack-enroll check`: run every hour by a timer. Exit code 0 when nothing is left to do. */
 export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const result = await check(await laptopContext(signal), (event) => {
@@ -20,12 +20,12 @@ export async function checkCommand(flags: { readonly json?: boolean }, signal: A
   return fault?.exitCode ?? 0;
 }
 
-/** What somebody should know of or do, the gravest first. */
+/** What the user or the operator should know or do; the most serious comes first. */
 function faultOf({ farewells, enrollment }: CheckResult): KiwiError | undefined {
   if (enrollment !== undefined) {
     const { slice, removed } = enrollment;
     if (removed !== undefined && removed.leftBehind.length > 0) {
-      return new KiwiError('program-failed', { detail: `still there: ${removed.leftBehind.join(', ')}` });
+      return new KiwiError('program-failed', { detail: `could not be undone: ${removed.leftBehind.join(', ')}` });
     }
     if (slice instanceof KiwiError) return slice;
     if (slice.hardware === 'changed') return new KiwiError('hardware-changed');
@@ -52,7 +52,7 @@ function resultOf({ farewells, enrollment }: CheckResult, fault: KiwiError | und
   };
 }
 
-/** One word for a program. */
+/** The result in one word, for programs. */
 function nameOf(enrollment: CheckResult['enrollment']): string {
   if (enrollment === undefined) return 'not-enrolled';
   if (enrollment.removed !== undefined) return 'removed';
@@ -64,15 +64,13 @@ function linesOf({ farewells, enrollment }: CheckResult): string[] {
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
   const { record, slice, removed } = enrollment;
   if (removed !== undefined) {
-    const left = removed.leftBehind.length > 0 ? '' : ' The enrollment was taken away from here.';
-    return [...lines, `${record.customer} has let this laptop go.${left}`];
+    const left = removed.leftBehind.length > 0 ? '' : ' Its enrollment was removed.';
+    return [...lines, `${record.customer} has offboarded this laptop.${left}`];
   }
   if (slice instanceof KiwiError) return lines;
-  lines.push(`${record.customer} says: ${slice.state}${slice.endReason === null ? '' : `, ${slice.endReason}`}.`);
+  lines.push(`Status at ${record.customer}: ${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}.`);
   if (slice.hardware === 'seen-elsewhere') {
-    lines.push(
-      'A copy of this enrollment is in use on other hardware. Tell your operator; this laptop goes on working.',
-    );
+    lines.push('A copy of this enrollment is in use on other hardware. Tell your operator; this laptop keeps working.');
   }
   return lines;
 }

@@ -64,9 +64,9 @@ async function chooseKey(
     for (const { serial, role, customer } of keys) {
       process.stderr.write(`    ${serial}  ${role ?? ''} at ${customer ?? ''}\n`);
     }
-    const answer = Number(await terminal.question('  Serial of the one to use: ', { signal }));
+    const answer = Number(await terminal.question('  Serial number of the one to use: ', { signal }));
     if (keys.some(({ serial }) => serial === answer)) return answer;
-    throw new KiwiError('key-several', { detail: 'no key with that serial' });
+    throw new KiwiError('key-several', { detail: 'none of them has that serial number' });
   } finally {
     terminal.close();
   }

@@ -6,18 +6,18 @@ import type { PlanEvent } from '../../laptop/pipeline/run-plan.ts';
 import { triesLeft } from '../../token/pin.ts';
 import { errorFields, printJson, seconds } from '../../terminal/report.ts';
 
-/** How an enrollment is told, to a person or to a program. PIN questions are asked by the caller. */
+/** Reports an enrollment, to a person or to a program. The caller asks for the PIN. */
 export interface EnrollOutput {
   event(event: EnrollEvent | PlanEvent): void;
   readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
-  /** The PIN is read from a descriptor now: for a program that asks the person itself. */
+  /** The PIN is about to be read from a descriptor; a program that prompts for it itself does so now. */
   pinExpected(key: Parameters<Person['askPin']>[0]): void;
   done(record: EnrollmentRecord, ms: number): void;
 }
 
 /**
- * For a person: a line a step on stderr, the answer on stdout. No meaning by colour or position alone, each line complete
- * when it is written, so that a screen reader reads it once.
+ * For a person: one line per step on stderr, the answer on stdout. Nothing is conveyed by colour or position alone, and each
+ * line is complete when it is written, so that a screen reader reads it once.
  */
 export function humanOutput(): EnrollOutput {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -26,33 +26,31 @@ export function humanOutput(): EnrollOutput {
     event(event) {
       switch (event.type) {
         case 'resumed':
-          say(`Going on with the enrollment begun at ${event.startedAt}.`);
+          say(`Resuming the enrollment started at ${event.startedAt}.`);
           break;
         case 'farewell':
           say(farewellLine(event));
           break;
         case 'undo-resumed':
-          say('An earlier run was cut off while it took back what it had done: first the rest of that.');
+          say('An earlier run was interrupted while it undid its changes. Undoing the rest first.');
           break;
         case 'step-started':
           break;
         case 'step-done':
-          say(`✓ ${event.title.padEnd(width)} ${event.kept ? 'was done' : seconds(event.ms)}`);
+          say(`✓ ${event.title.padEnd(width)} ${event.kept ? 'already done' : seconds(event.ms)}`);
           break;
         case 'step-failed':
           say(`✗ ${event.title.padEnd(width)} failed after ${seconds(event.ms)}`);
           break;
         case 'undo-started':
-          say('Taking back what was done:');
+          say('Undoing changes:');
           break;
         case 'step-undone':
           say(`↶ ${event.title.padEnd(width)} undone, ${seconds(event.ms)}`);
           break;
         case 'undo-failed':
           say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
-          say(
-            '  Run `kiwistack-enroll uninstall` to take the rest back; `enroll` does that, too, before it begins anew.',
-          );
+          say('  Run `kiwistack-enroll uninstall` to undo the rest. The next `enroll` also does so before it starts.');
           break;
       }
     },
@@ -64,31 +62,31 @@ export function humanOutput(): EnrollOutput {
         say(`  YubiKey ${serial}: ${role} at ${customer}`);
       },
       sliceProven: ({ customer, gatewayUrl, code, skewMs }) => {
-        say(`  ${customer} (${gatewayUrl}) has proved itself. Session code: ${code.slice(0, 3)} ${code.slice(3)}`);
+        say(`  Verified: ${customer}, ${gatewayUrl}. Session code: ${code.slice(0, 3)} ${code.slice(3)}`);
         if (Math.abs(skewMs) > 60_000) {
           const minutes = Math.round(Math.abs(skewMs) / 60_000);
-          say(`  Note: the clock of this laptop is ${minutes} min ${skewMs > 0 ? 'behind' : 'ahead'}.`);
+          say(`  Note: this laptop's clock is ${minutes} min ${skewMs > 0 ? 'behind' : 'ahead'}.`);
         }
       },
       touchExpected: () => {
-        say('  TOUCH your YubiKey now: its light blinks (you have 15 seconds).');
+        say('  TOUCH your YubiKey now: its light is blinking (you have 15 seconds).');
       },
       touched: () => {
-        say('  Touched. You need not do anything more.');
+        say('  Touched. Nothing more is needed from you.');
       },
     },
     pinExpected: () => undefined,
     done(record, ms) {
       const { device } = record;
       process.stdout.write(
-        `${device?.hostName ?? 'This laptop'} is enrolled with ${record.customer} and green in Fleet (${seconds(ms)}). ` +
-          `The tunnel is up (${device?.address ?? ''}); it and the Fleet agent start by themselves from now on.\n`,
+        `${device?.hostName ?? 'This laptop'} is enrolled with ${record.customer} and online in Fleet (${seconds(ms)}).\n` +
+          `The tunnel is up (${device?.address ?? ''}). It and the Fleet agent start automatically from now on.\n`,
       );
     },
   };
 }
 
-/** For a program: an event a line on stdout; the last one has `result`. */
+/** For a program: one event per line on stdout; the last one has `result`. */
 export function jsonOutput(): EnrollOutput {
   return {
     event(event) {
@@ -121,14 +119,14 @@ export function jsonOutput(): EnrollOutput {
   };
 }
 
-/** What became of a farewell that waited. */
+/** The outcome of a pending deregistration. */
 export function farewellLine({ customer, error }: FarewellOutcome): string {
   return error === undefined
-    ? `${customer} was told that this laptop had left.`
-    : `${customer} could not be told yet that this laptop had left: ${error.message}`;
+    ? `The pending deregistration was reported to ${customer}.`
+    : `The pending deregistration could not be reported to ${customer} yet: ${error.message}`;
 }
 
-/** The question for the PIN, with the tries left when there are few. */
+/** The prompt for the PIN, with the number of tries left. */
 export function pinPrompt(key: Parameters<Person['askPin']>[0]): string {
   return `  PIN of YubiKey ${key.serial} (${triesLeft(key.state)}): `;
 }

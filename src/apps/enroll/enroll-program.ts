@@ -10,20 +10,20 @@ import { uninstallCommand } from './uninstall-command.ts';
 
 const EXIT_CODES = `
 Exit codes:
-  0    done
-  2    the command was not understood
-  3    you must do something (key, PIN, touch)
-  4    refused by the slice, or the slice refused by us
-  5    slice or network not reachable
-  6    this machine does not fit
-  7    a fault of ours
-  130  cancelled`;
+  0    success; also when there was nothing to do
+  2    usage error
+  3    you must do something: plug in the key, enter the PIN, touch the key
+  4    the slice refused, or it failed verification
+  5    the slice, the tunnel or Fleet did not answer
+  6    this laptop is not suitable, or something is missing on it
+  7    internal error, or a system program failed
+  130  cancelled; changes were undone`;
 
 /** The command `kiwistack-enroll`. stdout is the answer, stderr everything else. */
 export function enrollProgram(): Command {
   const cli = new Command('kiwistack-enroll')
     .description(
-      'Makes this laptop a managed one of a KiwiStack customer: plug in your YubiKey, enter the PIN, touch it.',
+      'Enrolls this laptop with a KiwiStack customer, so that the customer can manage it. You need your YubiKey and its PIN.',
     )
     .version(AGENT_VERSION)
     .exitOverride()
@@ -32,18 +32,20 @@ export function enrollProgram(): Command {
 
   cli
     .command('enroll')
-    .description('enroll this laptop, or go on with an enrollment that was cut off')
+    .description('Enroll this laptop, or resume an interrupted enrollment')
     .option('--serial <number>', 'use the YubiKey with this serial number', wholeNumber)
-    .option('--wait <seconds>', 'how long to wait for a YubiKey (default: 120)', wholeNumber)
+    .option('--wait <seconds>', 'how long to wait for a YubiKey to be plugged in (default: 120)', wholeNumber)
     .option('--pin-fd <descriptor>', 'read the PIN from this open file descriptor instead of the terminal', wholeNumber)
-    .option('--msp-roots <file>', "PEM with the provider's roots (default: the ones of the installed package)")
-    .option('--json', 'one event a line on stdout; the last one is the result')
+    .option('--msp-roots <file>', "PEM file with the provider's root certificates (default: those in the package)")
+    .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText(
       'after',
       `
-What happens: the laptop is checked, your YubiKey is found, your customer's slice proves itself (compare the six digits with
-your operator if in doubt), you enter the PIN and touch the key, and certificate, tunnel and Fleet agent are set up. Ctrl-C at
-any time leaves the laptop as it was. Running it again is always safe.
+Plug in your YubiKey. kiwistack-enroll checks the laptop and verifies your organisation's slice, then asks for the PIN and a
+touch of the key, and sets up the device certificate, the tunnel and the Fleet agent. The session code it shows is also
+shown to your operator: compare them if in doubt.
+
+If anything fails, or you press Ctrl-C, all changes are undone. It is always safe to run the command again.
 
 Examples:
   sudo kiwistack-enroll enroll
@@ -57,25 +59,22 @@ ${EXIT_CODES}`,
 
   cli
     .command('status')
-    .description('show what is enrolled and whether every part works; changes nothing')
-    .option('--json', 'the same for programs')
-    .addHelpText(
-      'after',
-      '\nExit code 0 only when every part is as it should be.\n\nExample:\n  sudo kiwistack-enroll status',
-    )
+    .description('Show the enrollment and whether each part of it works; changes nothing')
+    .option('--json', 'print the status as one line of JSON')
+    .addHelpText('after', '\nThe exit code is 0 only if every part works.\n\nExample:\n  sudo kiwistack-enroll status')
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
 
   cli
     .command('check')
     .description(
-      'tell a slice what waits to be told, ask it about this laptop, and clean up when it has let the laptop go',
+      "Report a pending deregistration, ask the slice for this laptop's status, and uninstall if the laptop was offboarded",
     )
-    .option('--json', 'the result for programs, one line on stdout')
+    .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
       `
-A timer runs it every hour. Exit code 0 when nothing is left to do. An enrollment is taken away only when the customer has let
-this laptop go (offboarded, churn); anything else is reported and changes nothing.
+A timer runs this command every hour. The enrollment is removed only if an operator ended the device as offboarded or churn.
+Any other status is only reported. The exit code is 0 if nothing is left to do.
 
 Example:
   sudo kiwistack-enroll check`,
@@ -84,8 +83,8 @@ Example:
 
   cli
     .command('uninstall')
-    .description('tell the slice, and take certificate, tunnel, Fleet agent and state away from this laptop')
-    .option('--json', 'one event a line on stdout; the last one is the result')
+    .description('Deregister this laptop, and remove its certificate, tunnel, Fleet agent and state')
+    .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText('after', '\nExample:\n  sudo kiwistack-enroll uninstall')
     .action((flags: { json?: boolean }) =>
       carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0)),

@@ -5,7 +5,7 @@ import { EXIT } from '../../core/error-codes.ts';
 import { enrollProgram } from './enroll-program.ts';
 
 async function main(): Promise<void> {
-  // What ends without having come to an end is a fault of ours.
+  // A process that ends before its command has finished is an internal error.
   process.exitCode = EXIT.fault;
   try {
     await enrollProgram().parseAsync();
@@ -15,4 +15,4 @@ async function main(): Promise<void> {
   }
 }
 
-void main(); // not awaited at the top level: the built program is a script, and no module
+void main(); // not awaited at the top level: the built program is a script, not a module

@@ -4,7 +4,7 @@ import { FarewellFile } from '../../laptop/state/farewell.ts';
 import { printJson } from '../../terminal/report.ts';
 import { laptopContext } from './laptop-context.ts';
 
-/** `kiwistack-enroll status`: exit code 0 only when every part is as it should be. */
+/** `kiwistack-enroll status`: exit code 0 only when every part works. */
 export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
   // It changes nothing: a signal may end the program as it is.
   const context = await laptopContext(new AbortController().signal);
@@ -14,7 +14,7 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
   if (flags.json !== true) {
     for (const { customer, signedAt } of farewells) {
       process.stdout.write(
-        `${customer} was not told yet that this laptop left at ${signedAt}: \`kiwistack-enroll check\` tries it now.\n`,
+        `Pending deregistration from ${customer}, uninstalled at ${signedAt}. \`kiwistack-enroll check\` reports it now.\n`,
       );
     }
   }
@@ -33,28 +33,29 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
 
 function describe({ record, certificate, tunnel, agent, slice, healthy }: EnrollmentStatus): string {
   const state =
-    record.state === 'active' ? 'enrolled' : 'an enrollment was cut off; run `kiwistack-enroll enroll` again';
+    record.state === 'active' ? 'enrolled' : 'INTERRUPTED; run `kiwistack-enroll enroll` to resume the enrollment';
   const sliceText =
     'error' in slice
-      ? `could not be asked (${slice.error})`
-      : `${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}; Fleet: ${slice.fleet === null ? 'not known' : slice.fleet.green ? 'green' : 'NOT green'}`;
+      ? `NOT known (${slice.error})`
+      : `${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}; Fleet: ${slice.fleet === null ? 'NOT known' : slice.fleet.green ? 'online' : 'NOT online'}`;
   return [
     `laptop       ${record.device?.hostName ?? '-'}: ${state}`,
     `customer     ${record.customer} (${record.role}), ${record.gatewayUrl}`,
-    `certificate  ${certificate.present ? `${certificate.valid ? 'valid' : 'EXPIRED'}, until ${certificate.notAfter ?? ''}` : 'MISSING'}`,
-    `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'inside reachable' : 'inside NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
-    `fleet agent  ${agent.version ?? 'not installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
+    `certificate  ${certificate.present ? `${certificate.valid ? 'valid until' : 'EXPIRED at'} ${certificate.notAfter ?? ''}` : 'MISSING'}`,
+    `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
+    `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     `slice        ${sliceText}`,
     ...hardwareLines(slice),
-    healthy ? 'All is well.' : 'Something is not as it should be.',
+    healthy ? 'Everything works.' : 'Something does not work: see the words in capitals.',
     '',
   ].join('\n');
 }
 
 function hardwareLines(slice: EnrollmentStatus['slice']): string[] {
   if ('error' in slice) return [];
-  if (slice.hardware === 'changed') return ['hardware     ANOTHER than that of the enrollment: tell your operator'];
+  if (slice.hardware === 'changed')
+    return ['hardware     DIFFERENT from the hardware that was enrolled: tell your operator'];
   return slice.hardware === 'seen-elsewhere'
-    ? ['hardware     the same; a COPY of this enrollment is in use on another laptop: tell your operator']
+    ? ['hardware     unchanged, but a COPY of this enrollment is in use on another laptop: tell your operator']
     : [];
 }

@@ -4,12 +4,13 @@ import { printJson } from '../../terminal/report.ts';
 import { humanOutput, jsonOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
 
-const SAID = {
-  told: '; nothing of it is left here.',
-  kept: `; of it, only the farewell is left here.
-The slice could not be told now: it is, by itself, as soon as it can be reached, or by \`kiwistack-enroll check\`.`,
-  untold: `; nothing of it is left here.
-The slice could not be told: ask your operator to end the device there.`,
+const OUTCOME = {
+  told: ' Nothing of the enrollment is left on it.',
+  kept: `
+The slice could not be reached, so the deregistration is pending. It is reported automatically as soon as the slice can
+be reached; \`kiwistack-enroll check\` tries at once.`,
+  untold: ` Nothing of the enrollment is left on it.
+The deregistration could not be reported to the slice. Ask your operator to end the device there.`,
 } as const;
 
 /** `kiwistack-enroll uninstall` */
@@ -19,10 +20,13 @@ export async function uninstallCommand(flags: { readonly json?: boolean }, signa
     output.event(event);
   });
   if (leftBehind.length > 0) {
-    throw new KiwiError('program-failed', { detail: `still there: ${leftBehind.join(', ')}`, hint: 'Run it again.' });
+    throw new KiwiError('program-failed', {
+      detail: `could not be undone: ${leftBehind.join(', ')}`,
+      hint: 'Run the command again.',
+    });
   }
   const { customer } = record;
   if (flags.json === true) {
     printJson({ type: 'result', result: 'uninstalled', sliceTold: farewell === 'told', farewell, customer });
-  } else process.stdout.write(`This laptop is no longer enrolled with ${customer}${SAID[farewell]}\n`);
+  } else process.stdout.write(`This laptop is no longer enrolled with ${customer}.${OUTCOME[farewell]}\n`);
 }

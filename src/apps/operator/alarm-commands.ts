@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
 
-/** `alarm`: two machines that claim one identity. */
+/** `alarm`: machines that share one identity. */
 export function addAlarmCommands(program: Command): void {
-  const alarm = program.command('alarm').description('two machines that claim one identity');
+  const alarm = program.command('alarm').description('Show when two machines used one identity');
   onSlice(alarm.command('list'))
-    .description('alarms, the newest first; nothing was stopped because of one')
+    .description('List the alarms, newest first; an alarm does not stop a laptop')
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
         (await slice.alarms()).map((entry) => ({

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline/promises';
 import { KiwiError } from '../../core/errors.ts';
 
 /**
- * What cannot be taken back is typed, not clicked: the person writes the name of what ends.
- * @throws KiwiError `usage` when nobody can be asked and --yes is not there, `cancelled` when something else was typed
+ * Confirms what cannot be undone: the person types the name of what ends.
+ * @throws KiwiError `usage` without a terminal and without --yes, `cancelled` when something else was typed
  */
 export async function askConfirmation(
   what: string,
@@ -13,7 +13,7 @@ export async function askConfirmation(
 ): Promise<void> {
   if (flags.yes === true) return;
   if (flags.json === true || !process.stdin.isTTY) {
-    throw new KiwiError('usage', { detail: 'there is nobody to ask: say --yes' });
+    throw new KiwiError('usage', { detail: 'there is no terminal to ask for confirmation: use --yes' });
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import { wholeNumber } from '../../terminal/carry-out.ts';
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
 
-/** `audit`: every decision of the slice. */
+/** `audit`: the slice's decisions. */
 export function addAuditCommands(program: Command): void {
-  const audit = program.command('audit').description('every decision of the slice');
+  const audit = program.command('audit').description('Show the decisions of the slice');
   onSlice(audit.command('list'))
-    .description('the newest first')
-    .option('--limit <number>', 'how many', wholeNumber, 50)
+    .description('List the decisions, newest first')
+    .option('--limit <number>', 'how many to list', wholeNumber, 50)
     .action((flags: Flags & { limit: number }) =>
       listing(flags, async (slice) =>
         (await slice.audit(flags.limit)).map((entry) => ({

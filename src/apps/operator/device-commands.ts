@@ -14,16 +14,16 @@ import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-sl
 type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
 
 const LAPTOP = {
-  lost: 'It keeps what it has, so that Fleet can still lock it, and has no tunnel any more.',
-  offboarded: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
-  churn: 'It takes certificate, tunnel and Fleet agent away by itself, at the next of its hourly checks.',
+  lost: 'The laptop loses its tunnel but keeps its Fleet agent, so that Fleet can still lock it.',
+  offboarded: 'The laptop removes certificate, tunnel and Fleet agent at its next hourly check.',
+  churn: 'Each laptop removes certificate, tunnel and Fleet agent at its next hourly check.',
 } as const satisfies Record<OperatorEndReason, string>;
 
-/** `device` and `customer`: the laptops, one or all. */
+/** `device` and `customer`: one laptop, or all of them. */
 export function addDeviceCommands(program: Command): void {
-  const device = program.command('device').description('the laptops');
+  const device = program.command('device').description('List, end and re-enroll laptops');
   onSlice(device.command('list'))
-    .description('every laptop, also those that have ended')
+    .description('List all laptops, including those that have ended')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {
         const [devices, alarms] = await Promise.all([slice.listDevices(), slice.alarms()]);
@@ -32,26 +32,28 @@ export function addDeviceCommands(program: Command): void {
       }),
     );
   onSlice(device.command('end <device>'))
-    .description('a laptop, by id or name: certificate, peer and name end; see docs/operators.md for what it does then')
+    .description('End a laptop, by ID or name: revoke its certificate, remove its tunnel peer and free its name')
     .addOption(
-      new Option('--why <reason>', 'why it ends').choices(['lost', 'offboarded', 'churn']).makeOptionMandatory(),
+      new Option('--why <reason>', 'lost: the laptop keeps its Fleet agent; offboarded, churn: it uninstalls')
+        .choices(['lost', 'offboarded', 'churn'])
+        .makeOptionMandatory(),
     )
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask for confirmation')
     .action((name: string, flags: EndFlags) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
           const found = await slice.findLiveDevice(name);
-          const what = `${found.hostName} (${found.id}, ${found.state}) ends for good. ${LAPTOP[flags.why]}`;
+          const what = `${found.hostName} (${found.id}, ${found.state}) will end for good. ${LAPTOP[flags.why]}`;
           await askConfirmation(what, found.hostName, flags);
           return end(slice, [found], flags);
         }),
       ),
     );
   onSlice(device.command('consent <device>'))
-    .description('lets a laptop that is registered enroll once more, by id or name; signed, for one use')
-    .option('--hours <number>', 'how long it is good', wholeNumber, 24)
-    .option('--why <text>', 'for the record', 're-enrollment')
-    .option('--new-mainboard', 'also when its hardware looks like a copy: you know that the mainboard was replaced')
+    .description('Allow a registered laptop, by ID or name, to enroll once more; signed, for one use')
+    .option('--hours <number>', 'how long the consent is valid', wholeNumber, 24)
+    .option('--why <text>', 'reason, for the audit', 're-enrollment')
+    .option('--new-mainboard', 'allow it although the hardware looks like a copy, because the mainboard was replaced')
     .action((name: string, flags: Flags & { hours: number; why: string; newMainboard?: boolean }) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
@@ -72,32 +74,36 @@ export function addDeviceCommands(program: Command): void {
       ),
     );
   onSlice(device.command('consents'))
-    .description('the consents, the newest first')
+    .description('List the consents, newest first')
     .action((flags: Flags) => listing(flags, async (slice) => (await slice.listConsents()).map(consentRow)));
   onSlice(device.command('withdraw <consent>'))
-    .description('takes a consent back that was not used yet')
+    .description('Withdraw a consent that has not been used yet')
     .action((consentId: string, flags: Flags) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
           await slice.withdrawConsent(consentId);
           if (flags.json === true) printJson({ type: 'result', result: 'withdrawn', consentId });
-          else process.stdout.write(`Consent ${consentId} is worth nothing any more.\n`);
+          else process.stdout.write(`Consent ${consentId} was withdrawn.\n`);
           return 0;
         }),
       ),
     );
 
-  const customer = program.command('customer').description('the customer as a whole');
+  const customer = program.command('customer').description('Act on the customer as a whole');
   onSlice(customer.command('offboard'))
-    .description('the customer leaves: ends every laptop, and each takes its enrollment away by itself')
-    .option('--yes', 'do not ask')
+    .description('End all laptops because the customer leaves; each one removes its enrollment')
+    .option('--yes', 'do not ask for confirmation')
     .action((flags: Omit<EndFlags, 'why'>) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
           const { name, slug } = slice.config.customer;
           const live = (await slice.listDevices()).filter(({ state }) => state !== 'ended');
           if (live.length > 0) {
-            await askConfirmation(`All ${live.length} laptops of ${name} end for good. ${LAPTOP.churn}`, slug, flags);
+            await askConfirmation(
+              `All ${live.length} laptops of ${name} will end for good. ${LAPTOP.churn}`,
+              slug,
+              flags,
+            );
           }
           return end(slice, live, { ...flags, why: 'churn' });
         }),
@@ -117,7 +123,7 @@ async function end(slice: OperatorSlice, devices: readonly DeviceListing[], flag
     return 0;
   }
   process.stdout.write(`Ended: ${devices.map(({ hostName }) => hostName).join(', ')}. ${LAPTOP[flags.why]}\n`);
-  if (!revoked) process.stdout.write('Certificates and peers go as soon as the slice is up again.\n');
+  if (!revoked) process.stdout.write('Certificates and tunnel peers are revoked as soon as the slice runs again.\n');
   return 0;
 }
 
@@ -129,7 +135,7 @@ const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
   yubikey: entry.yubikeySerial,
   created: time(entry.createdAt),
   ...(entry.endedAt === null ? {} : { ended: time(entry.endedAt), why: entry.endReason ?? '' }),
-  // Of an ended one: whether its laptop has heard of it.
+  // When an ended device's laptop learned that it has ended.
   ...(entry.toldAt === null ? {} : { told: time(entry.toldAt) }),
   ...(alarm ? { alarm: 'see `alarm list`' } : {}),
   id: entry.id,

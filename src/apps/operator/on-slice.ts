@@ -11,11 +11,11 @@ export interface Flags {
   readonly json?: boolean;
 }
 
-/** The options that every command of an operator has. */
+/** Adds the options that every operator command has. */
 export function onSlice(command: Command): Command {
   return command
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'answer as JSON, one line; fields are only ever added');
+    .option('--json', 'print one line of JSON; fields are added, never removed');
 }
 
 export type Row = Readonly<Record<string, string | number>>;

@@ -6,12 +6,10 @@ import { addDeviceCommands } from './device-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { addYubikeyCommands } from './yubikey-commands.ts';
 
-/** The command `kiwistack-operator`: noun, verb. stdout is the answer, stderr everything else. */
+/** The command `kiwistack-operator NOUN VERB`. The answer goes to stdout, everything else to stderr. */
 export function operatorProgram(): Command {
   const program = new Command('kiwistack-operator')
-    .description(
-      'Gives out, lists and burns YubiKeys; lists and ends laptops, consents to re-enrollments; shows sessions and the audit.',
-    )
+    .description('Manages the YubiKeys and laptops of a slice. Run it on the machine of the slice.')
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addHelpText('after', EXAMPLES);
@@ -33,4 +31,4 @@ Examples:
   sudo kiwistack-operator device end anna-laptop --dir acme --why lost
   sudo kiwistack-operator audit list --dir acme --limit 20 --json
 
-Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;
+Exit codes: 0 success, 2 usage error, 3 action needed, 4 refused, 5 unreachable, 6 unsuitable machine, 7 internal error.`;

@@ -39,7 +39,7 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
       signal,
     });
     if (json === true) printJson({ type: 'result', result: 'provisioned', ...done });
-    else process.stdout.write(`YubiKey ${done.serial} is ready for a ${done.role}, until ${done.notAfter}.\n`);
+    else process.stdout.write(`YubiKey ${done.serial} is ready: role ${done.role}, valid until ${done.notAfter}.\n`);
     return 0;
   } finally {
     await token.close();

@@ -23,9 +23,9 @@ export interface ProvisionRequest {
 }
 
 /**
- * Makes a YubiKey ready for a member of staff: a key generated inside it (PIN and touch for every use), its attestation
- * checked, a certificate for it from step-ca, written into the slot, serial and slot registered. Registered last: what fails
- * before leaves a key that the slice does not know.
+ * Prepares a YubiKey for a member of staff: generates a key inside it (PIN and touch for every use), verifies its attestation,
+ * has step-ca issue a certificate, writes it into the slot and registers serial and slot. Registration comes last: a failure
+ * before it leaves a key that the slice does not know.
  *
  * @throws KiwiError `yubikey-registered`, `attestation-refused`, `ca-unavailable` and those of the token
  */
@@ -34,10 +34,10 @@ export async function provisionYubikey(
 ): Promise<{ serial: number; slot: string; role: string; notAfter: string }> {
   const { slice, token, role, managementKey, progress, signal } = request;
   const serial = await chooseYubikey(token, request.serial, signal);
-  // Before the key in the slot is overwritten: it may be the one that somebody uses.
+  // Checked before the key in the slot is overwritten: somebody may be using it.
   if ((await slice.findYubikey(serial))?.burnedAt === null)
     throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
-  progress(`Making a key in slot ${SLOT} of YubiKey ${serial} …`);
+  progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {
     serial,
     slot: SLOT,
@@ -53,13 +53,13 @@ export async function provisionYubikey(
       token.sign(key, data, {
         askPin: (state) => request.askPin({ serial, state }),
         onTouchExpected: () => {
-          progress('TOUCH the YubiKey now: its light blinks.');
+          progress('TOUCH the YubiKey now: its light is blinking.');
         },
         signal,
       }),
   };
   const csr = await makeCsrWith(key.publicKey, signer, `KiwiStack enrollment ${serial}`);
-  progress('Having its certificate issued …');
+  progress('Requesting its certificate …');
   const [certificate] = await slice.issueEnrollmentCertificate({ csr, serial, slot: SLOT, role });
   await importCertificate(token, { serial, slot: SLOT, der: certificate.der, managementKey, signal });
   await slice.registerYubikey({ serial, slot: SLOT, role, certificate });
@@ -77,7 +77,7 @@ async function chooseYubikey(token: Token, wanted: number | undefined, signal: A
   return only.serial;
 }
 
-/** Genuine, and the very key that was asked for: the slice will check the same at every enrollment. */
+/** The key is genuine and the one that was just generated: the slice checks the same at every enrollment. */
 function checkAttestation(key: GeneratedKey, slice: OperatorSlice): void {
   try {
     const attested = verifyAttestation({
@@ -90,5 +90,5 @@ function checkAttestation(key: GeneratedKey, slice: OperatorSlice): void {
     if (!(error instanceof AttestationError)) throw error;
     throw new KiwiError('attestation-refused', { detail: error.message, cause: error });
   }
-  throw new KiwiError('attestation-refused', { detail: 'another serial or slot' });
+  throw new KiwiError('attestation-refused', { detail: 'it names another serial number or slot' });
 }

@@ -1,4 +1,4 @@
-/** Rows as columns of text, wide enough for their longest value. Columns are those of all rows together, in order of appearance. */
+/** Renders rows as text, each column as wide as its longest value. The columns are those of all rows, in order of appearance. */
 export function renderTable(rows: readonly Readonly<Record<string, string | number>>[]): string {
   if (rows.length === 0) return 'None.\n';
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
 
-/** `session`: the enrollments that are going on. */
+/** `session`: the enrollments in progress. */
 export function addSessionCommands(program: Command): void {
-  const session = program.command('session').description('enrollments that are going on');
+  const session = program.command('session').description('Show enrollments in progress');
   onSlice(session.command('list'))
-    .description('sessions that are alive, with the six digits that the laptop shows')
+    .description('List the open sessions, each with the session code that the laptop shows')
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
         (await slice.listSessions()).map(({ id, code, remote, createdAt, expiresAt, used }) => ({

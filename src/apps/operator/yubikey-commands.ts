@@ -6,22 +6,22 @@ import { printJson } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { provisionCommand, type ProvisionFlags } from './provision-command.ts';
 
-/** `yubikey`: the keys that staff enroll their laptops with. */
+/** `yubikey`: the keys that staff use to enroll their laptops. */
 export function addYubikeyCommands(program: Command): void {
-  const yubikey = program.command('yubikey').description('the keys that staff enroll their laptops with');
+  const yubikey = program.command('yubikey').description('Provision, list and burn YubiKeys');
   onSlice(yubikey.command('provision'))
-    .description('make a key in a plugged-in YubiKey, have its certificate issued, write it, register it')
-    .requiredOption('--role <role>', 'role of the person: OU of the certificates')
-    .option('--serial <number>', 'the YubiKey, when several are plugged in', wholeNumber)
+    .description('Prepare a YubiKey for a member of staff: generate its key, issue its certificate, register it')
+    .requiredOption('--role <role>', 'role of the person; becomes the OU of the certificates')
+    .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
     .option('--pin-fd <descriptor>', 'read the PIN from this open descriptor instead of the terminal', wholeNumber)
     .option(
       '--management-key-fd <descriptor>',
-      'read the management key (hex) from it; else the factory one',
+      'read the management key (hex) from this open descriptor; default: the factory key',
       wholeNumber,
     )
     .action((flags: ProvisionFlags) => carryOut(flags.json === true, () => provisionCommand(flags, cancelOnSignals())));
   onSlice(yubikey.command('list'))
-    .description('the registered keys')
+    .description('List the registered YubiKeys')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {
         const keys = await slice.listYubikeys();
@@ -36,18 +36,18 @@ export function addYubikeyCommands(program: Command): void {
       }),
     );
   onSlice(yubikey.command('burn'))
-    .description('a lost or stolen key: it never enrolls a laptop again')
-    .requiredOption('--serial <number>', 'printed on the key', wholeNumber)
-    .option('--why <text>', 'for the audit', 'reported lost')
+    .description('Block a lost or stolen YubiKey: it can never enroll a laptop again')
+    .requiredOption('--serial <number>', 'serial number, printed on the YubiKey', wholeNumber)
+    .option('--why <text>', 'reason, for the audit', 'reported lost')
     .action((flags: Flags & { serial: number; why: string }) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
           const { revoked } = await slice.burnYubikey(flags.serial, flags.why);
           if (flags.json === true) printJson({ type: 'result', result: 'burned', serial: flags.serial, revoked });
           else {
-            process.stdout.write(`YubiKey ${flags.serial} is burned: it enrolls no laptop any more.\n`);
-            if (!revoked) process.stdout.write('Its certificate is revoked as soon as step-ca answers again.\n');
-            process.stdout.write('Laptops that it enrolled before stay enrolled: see `device list`.\n');
+            process.stdout.write(`YubiKey ${flags.serial} is burned: it can no longer enroll laptops.\n`);
+            if (!revoked) process.stdout.write('Its certificate is revoked as soon as step-ca runs again.\n');
+            process.stdout.write('Laptops that it has already enrolled stay enrolled; see `device list`.\n');
           }
           return 0;
         }),

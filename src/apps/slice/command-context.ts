@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** What a command needs of the world. */
+/** What a command gets from outside. */
 export interface CommandContext {
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;

@@ -9,10 +9,10 @@ import { readRunRecord, removeRunRecord } from '../../slice/run/run-record.ts';
 import type { CommandContext } from './command-context.ts';
 import { print } from './print.ts';
 
-/** How long a slice may take to stop before it is killed: its parts wait for each other. */
+/** How long a slice may take to stop before it is killed: its parts stop one after the other. */
 const PATIENCE_MS = 20_000;
 
-/** Stops the slice and waits until it is gone; cleans up behind one that was killed. Safe to repeat. */
+/** Stops the slice and waits until it has ended; cleans up after one that was killed. Safe to repeat. */
 export async function downCommand(flags: { dir: string; json?: boolean }, { clock }: CommandContext): Promise<void> {
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
@@ -25,9 +25,9 @@ export async function downCommand(flags: { dir: string; json?: boolean }, { cloc
   if (record !== undefined && (await isAlive(record.slice))) throw new KiwiError('slice-part-failed');
   const was = alive ? 'stopped' : leftover ? 'cleaned-up' : 'not-running';
   const line = {
-    stopped: 'Stopped.',
-    'cleaned-up': 'It was killed; cleaned up.',
-    'not-running': 'It was not running.',
+    stopped: 'The slice was stopped.',
+    'cleaned-up': 'The slice had been killed; cleaned up what it left.',
+    'not-running': 'The slice was not running.',
   };
   print(flags, { event: was }, [line[was]]);
 }

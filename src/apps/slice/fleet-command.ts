@@ -12,6 +12,6 @@ export async function fleetCommand(flags: { dir: string; config: string; json?: 
   const dir = path.resolve(flags.dir);
   await writeFleetConfig(dir, fleet);
   print(flags, { event: 'fleet-set', url: fleet.url, file: slicePaths(dir).fleet }, [
-    `Laptops will join Fleet at ${fleet.url}.`,
+    `Laptops will enroll with Fleet at ${fleet.url} after the next \`kiwistack-slice up\`.`,
   ]);
 }

@@ -10,7 +10,7 @@ export async function initCommand(flags: InitFlags, { clock }: CommandContext): 
   const config = await initSlice(await initOptions(flags), clock);
   const dir = path.resolve(flags.dir);
   print(flags, { event: 'made', dir, slug: config.customer.slug }, [
-    `Made the slice of ${config.customer.name} in ${dir}.`,
+    `Created the slice of ${config.customer.name} in ${dir}.`,
     `Next: ${process.getuid?.() === 0 ? '' : 'sudo '}kiwistack-slice up --dir ${flags.dir}`,
   ]);
 }

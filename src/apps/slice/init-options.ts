@@ -2,7 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { importFleetConfig } from '../../slice/config/fleet-config.ts';
 import type { InitOptions } from '../../slice/init/init-slice.ts';
 
-/** What stands on the command line of `init`. */
+/** The command line of `init`. */
 export interface InitFlags {
   readonly dir: string;
   readonly slug: string;
@@ -34,7 +34,7 @@ export interface InitFlags {
 /** @throws KiwiError `usage` naming the option */
 export async function initOptions(flags: InitFlags): Promise<InitOptions> {
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
-    throw new KiwiError('usage', { detail: '--tls-cert and --tls-key go together' });
+    throw new KiwiError('usage', { detail: '--tls-cert and --tls-key must be given together' });
   }
   const perSecond = numberOf('--rate-limit', flags.rateLimit);
   return dropUndefined({
@@ -71,19 +71,19 @@ function listenOf(text: string | undefined): InitOptions['listen'] | undefined {
   if (text === undefined) return undefined;
   const parts = /^(.+):(\d+)$/.exec(text);
   const [, host, port] = parts ?? [];
-  if (host === undefined || port === undefined) throw new KiwiError('usage', { detail: '--listen: host:port' });
+  if (host === undefined || port === undefined) throw new KiwiError('usage', { detail: '--listen: must be host:port' });
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
 function numberOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new KiwiError('usage', { detail: `${option}: a number` });
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new KiwiError('usage', { detail: `${option}: must be a number` });
   return Number(text);
 }
 
 type Dropped<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-/** Leaves out what was not given, so that defaults apply. */
+/** Leaves out options that were not given, so that defaults apply. */
 function dropUndefined<T extends object>(value: T): Dropped<T> {
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Dropped<T>;
 }

@@ -11,72 +11,75 @@ import { statusCommand } from './status-command.ts';
 import { upCommand } from './up-command.ts';
 
 /**
- * The command `kiwistack-slice`. stdout is the answer, stderr everything else.
+ * The command `kiwistack-slice`. The answer goes to stdout, everything else to stderr.
  * @returns the exit code
  */
 export async function sliceProgram(argv: readonly string[], context: CommandContext): Promise<number> {
   const json = argv.includes('--json');
   const program = new Command('kiwistack-slice')
-    .description("A customer's slice on one machine: gateway, step-ca and WireGuard endpoint.")
+    .description("Creates and runs a customer's slice on this machine: gateway, step-ca and WireGuard endpoint.")
     .exitOverride()
     .addHelpText('after', EXAMPLES);
   program
     .command('init')
-    .description("Make a slice in an empty folder: MSP root, customer's intermediate, keys, registry.")
-    .requiredOption('--dir <folder>', 'folder of the slice; made if it is not there')
-    .requiredOption('--slug <slug>', "customer's short name: a-z, 0-9 and -")
-    .requiredOption('--name <name>', "customer's name, as people and certificates show it")
+    .description("Create a slice in an empty folder: provider's root, customer's intermediate, keys and registry")
+    .requiredOption('--dir <folder>', 'folder of the slice; created if it does not exist')
+    .requiredOption('--slug <slug>', "the customer's short name: a-z, 0-9 and -")
+    .requiredOption('--name <name>', "the customer's full name, shown to people and in certificates")
     .requiredOption('--gateway-url <url>', 'public https URL of the gateway')
-    .option('--listen <host:port>', 'where the gateway listens (default 0.0.0.0 and the port of the URL)')
+    .option('--listen <host:port>', 'where the gateway listens (default: 0.0.0.0 and the port of the URL)')
     .option('--public-address <host>', 'where laptops reach WireGuard (default: the host of the URL)')
-    .option('--tls-cert <file>', 'TLS certificate chain of the gateway, PEM; without it a stand-in web CA is made')
-    .option('--tls-key <file>', 'its key, PEM')
-    .option('--yubico-root <file>', "PEM roots that stand in for Yubico's")
-    .option('--fleet-config <file>', 'JSON: url, serverCaFile, apiTokenFile, enrollSecretFile, packages')
-    .option('--role-domains <domain...>', 'DNS domains that laptops resolve inside')
-    .option('--dns-servers <address...>', 'DNS servers inside that know them')
-    .option('--inside-address <address>', "the slice's address in the tunnel network (default 10.77.0.1)")
-    .option('--inside-network <cidr>', 'network of the laptops (default 10.77.0.0/24)')
+    .option(
+      '--tls-cert <file>',
+      'TLS certificate chain of the gateway, PEM (default: issued by a web CA made for testing)',
+    )
+    .option('--tls-key <file>', 'key of that certificate, PEM')
+    .option('--yubico-root <file>', "PEM file with attestation roots to trust instead of Yubico's, for testing")
+    .option('--fleet-config <file>', 'Fleet server, as for `kiwistack-slice fleet --config`')
+    .option('--role-domains <domain...>', 'DNS domains that laptops resolve through the tunnel')
+    .option('--dns-servers <address...>', 'DNS servers in the internal network for these domains')
+    .option('--inside-address <address>', "the slice's address in the tunnel network (default: 10.77.0.1)")
+    .option('--inside-network <cidr>', 'tunnel network: addresses of the laptops (default: 10.77.0.0/24)')
     .option(
       '--inside-cidrs <cidr...>',
-      'what laptops reach through the tunnel (default: that network and 10.77.1.0/24)',
+      'networks that laptops reach through the tunnel (default: the tunnel network and 10.77.1.0/24)',
     )
-    .option('--interface <name>', 'name of the WireGuard interface (default kiwi-slice)')
-    .option('--wireguard-port <port>', 'UDP port (default 51820)')
-    .option('--ca-port <port>', 'port of step-ca, inside (default 9443)')
-    .option('--crl-port <port>', 'port of the CRL, inside (default 9080)')
-    .option('--operator <name>', 'who consents to re-enrollments, as it stands in what is signed (default "operator")')
-    .option('--quota <devices>', 'how many laptops the customer may have (default 200)')
-    .option('--rate-limit <per-second>', 'requests a second from one address (default 20, in bursts of 120)')
-    .option('--confirm-seconds <seconds>', 'time a laptop has to confirm (default 900)')
-    .option('--session-seconds <seconds>', 'time for PIN and touch (default 300)')
-    .option('--json', 'answer as JSON')
+    .option('--interface <name>', 'name of the WireGuard interface (default: kiwi-slice)')
+    .option('--wireguard-port <port>', 'UDP port of WireGuard (default: 51820)')
+    .option('--ca-port <port>', 'port of step-ca at the inside address (default: 9443)')
+    .option('--crl-port <port>', 'port of the CRL at the inside address (default: 9080)')
+    .option('--operator <name>', 'name of the operator in signed consents to re-enrollments (default: "operator")')
+    .option('--quota <devices>', 'how many laptops the customer may have (default: 200)')
+    .option('--rate-limit <per-second>', 'requests per second from one address (default: 20, in bursts of 120)')
+    .option('--confirm-seconds <seconds>', 'how long a laptop has to confirm its enrollment (default: 900)')
+    .option('--session-seconds <seconds>', 'how long a person has for PIN and touch (default: 300)')
+    .option('--json', 'print one line of JSON')
     .action((flags: InitFlags) => initCommand(flags, context));
   program
     .command('fleet')
-    .description('Set or change the Fleet server that laptops join. Takes effect with the next `up`.')
+    .description('Set or change the Fleet server that laptops enroll with; takes effect at the next `up`')
     .requiredOption('--dir <folder>', 'folder of the slice')
     .requiredOption('--config <file>', 'JSON: url, serverCaFile, apiTokenFile, enrollSecretFile, packages')
-    .option('--json', 'answer as JSON')
+    .option('--json', 'print one line of JSON')
     .action((flags: { dir: string; config: string; json?: boolean }) => fleetCommand(flags));
   program
     .command('up')
-    .description('Run the slice in the foreground until Ctrl-C, SIGTERM or `down`. Needs root for WireGuard.')
+    .description('Run the slice in the foreground until Ctrl-C, SIGTERM or `down`; needs root for WireGuard')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'one JSON event a line')
-    .option('--log <level>', 'how much is logged on stderr: error, warn, info', 'info')
+    .option('--json', 'print one JSON event per line')
+    .option('--log <level>', 'log level on stderr: error, warn or info', 'info')
     .action((flags: { dir: string; json?: boolean; log: string }) => upCommand(flags, context));
   program
     .command('down')
-    .description('Stop the slice in a folder, or clean up behind one that was killed.')
+    .description('Stop the slice, or clean up after one that was killed')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'answer as JSON')
+    .option('--json', 'print one line of JSON')
     .action((flags: { dir: string; json?: boolean }) => downCommand(flags, context));
   program
     .command('status')
-    .description('How each part stands, asked of the part itself.')
+    .description('Ask each part of the slice whether it works')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'answer as JSON')
+    .option('--json', 'print one line of JSON')
     .action((flags: { dir: string; json?: boolean }) => statusCommand(flags));
   try {
     await program.parseAsync([...argv]);
@@ -102,4 +105,4 @@ Examples:
   sudo kiwistack-slice status --dir acme --json
   sudo kiwistack-slice down --dir acme
 
-Exit codes: 0 done, 2 usage, 3 somebody must do something, 4 refused, 5 not reachable, 6 this machine, 7 a fault of ours.`;
+Exit codes: 0 success, 2 usage error, 3 action needed, 4 refused, 5 unreachable, 6 unsuitable machine, 7 internal error.`;

@@ -16,7 +16,7 @@ export async function statusCommand(flags: { dir: string; json?: boolean }): Pro
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
-  // A record without its process: the slice was killed, parts of it may still be there.
+  // A record without its process: the slice was killed, and parts of it may still run.
   const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
   const good = parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
   process.exitCode = good ? EXIT.done : EXIT.unreachable;

@@ -7,18 +7,18 @@ import { outliveReader } from '../../core/outlive-reader.ts';
 import { runSlice } from '../../slice/run/run-slice.ts';
 import type { CommandContext } from './command-context.ts';
 
-/** Runs until a signal comes. A second signal does not hurry it: step-ca and the interface must not stay behind. */
+/** Runs until a signal arrives. A second signal does not cut the stop short, which would leave step-ca and the interface behind. */
 export async function upCommand(
   flags: { dir: string; json?: boolean; log: string },
   context: CommandContext,
 ): Promise<void> {
   const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
-  // stdout is for events; what happens is logged on stderr, as JSON lines with request ids.
+  // Events go to stdout; the log goes to stderr, as JSON lines with request ids.
   const log = openLog(level);
-  // Most of what a gateway allocates lives for a request. V8 looks for what is still alive only after so many percent more than was: by
-  // default its threads, which mark, take a tenth of the gateway's time.
+  // Most of what a gateway allocates lives only as long as a request. This lets the heap grow further before V8 marks what is
+  // alive: by default, its marking threads take a tenth of the gateway's time.
   setFlagsFromString('--heap-growing-percent=1000');
-  // The terminal may be closed, the disk behind a redirection full: no reason to stop, and none to leave without stopping.
+  // The terminal may be closed, or the disk behind a redirection full: neither may end the slice without a clean stop.
   outliveReader();
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
@@ -31,7 +31,7 @@ export async function upCommand(
   const { config, fleet, identity } = slice.context;
   const { host, port } = slice.listen;
   if (fleet === undefined) {
-    process.stderr.write('Fleet is not configured: nobody can enroll yet. See `kiwistack-slice fleet --help`.\n');
+    process.stderr.write('Fleet is not configured, so no laptop can enroll yet. See `kiwistack-slice fleet --help`.\n');
   }
   say(
     {
@@ -47,7 +47,7 @@ export async function upCommand(
       wireguardPort: config.wireguard.port,
       mspRoot: identity.mspRoot.pem,
     },
-    `The slice of ${config.customer.name} is up: gateway ${config.gateway.url} (${host}:${port}), step-ca and tunnel inside at ${config.inside.address}.`,
+    `The slice of ${config.customer.name} is up: gateway ${config.gateway.url} (${host}:${port}), step-ca and tunnel at ${config.inside.address}.`,
   );
   const signal = await ended;
   say({ event: 'stopping', signal }, 'Stopping.');
@@ -55,10 +55,10 @@ export async function upCommand(
   say({ event: 'stopped' }, 'Stopped.');
 }
 
-/** How much of the log waits for a disk or a reader that takes nothing; what comes after that is dropped. */
+/** How many bytes of the log may wait for a full disk or a stalled reader; anything beyond that is dropped. */
 const MAX_WAITING = 1 << 20;
 
-/** So much, or so long, lines are gathered, as each write costs as much as the line. What is killed loses them; an error waits for nothing. */
+/** Lines are gathered up to this size or time, as each write costs as much as a line. A kill loses them; errors are written at once. */
 const GATHER = { bytes: 4096, ms: 200 } as const;
 
 /** pino's number for the level `error`. */
@@ -88,12 +88,12 @@ function openLog(level: string): Logger {
   );
 }
 
-/** Is written out at the end of the process. */
+/** The destination is flushed at the end of the process. */
 function logDestination(): ReturnType<typeof pino.destination> {
   const destination = pino.destination({ dest: 2, sync: false, minLength: GATHER.bytes, maxLength: MAX_WAITING });
   const flush = destination.flushSync.bind(destination);
   destination.on('error', () => {
-    // At the end of the process it would try for ever to write what the disk does not take.
+    // At the end of the process it would retry for ever what the disk does not take.
     destination.flushSync = () => undefined;
   });
   destination.on('write', () => {

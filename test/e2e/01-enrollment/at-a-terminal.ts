@@ -84,19 +84,18 @@ export function atATerminal(getCustomer: () => Customer): void {
       await stopBlinking();
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
-      // A slip of the finger is taken back.
+      // A mistyped character is deleted.
       terminal.type(`9\u007f${PIN}\r`);
       await terminal.until(/TOUCH your YubiKey now/u);
       await bob.reader.control.untilBlinking();
       await bob.reader.control.touch();
-      await terminal.until(/Touched\. You need not do anything more\./u);
+      await terminal.until(/Touched\. Nothing more is needed from you\./u);
       expect(await terminal.exitCode(), terminal.screen).toBe(0);
       const shown = terminal.screen.slice(0, terminal.screen.indexOf('exit code')).trim().split(/\r?\n/u);
-      expect(shown.at(-1)).toMatch(
-        /^bob is enrolled with Acme GmbH and green in Fleet \(\d+\.\d s\)\. The tunnel is up/u,
-      );
-      expect(terminal.screen).toMatch(/Acme GmbH .* has proved itself\. Session code: \d{3} \d{3}/u);
-      const order = ['has proved itself', 'PIN of YubiKey', 'TOUCH your', 'Touched.', 'Bring up the tunnel'];
+      expect(shown.at(-2)).toMatch(/^bob is enrolled with Acme GmbH and online in Fleet \(\d+\.\d s\)\.$/u);
+      expect(shown.at(-1)).toMatch(/^The tunnel is up/u);
+      expect(terminal.screen).toMatch(/Verified: Acme GmbH, \S+\. Session code: \d{3} \d{3}/u);
+      const order = ['Verified: Acme GmbH', 'PIN of YubiKey', 'TOUCH your', 'Touched.', 'Bring up the tunnel'];
       expect(order.map((text) => terminal.screen.indexOf(text))).toEqual(
         order.map((text) => terminal.screen.indexOf(text)).sort((a, b) => a - b),
       );
@@ -110,11 +109,11 @@ export function atATerminal(getCustomer: () => Customer): void {
       expect(terminal.screen).toContain('This laptop is already enrolled (bob with Acme GmbH).');
     });
 
-    step('uninstall says what it takes back', async () => {
+    step('uninstall says what it undoes', async () => {
       const terminal = new Terminal(bob.laptop, ['uninstall']);
       expect(await terminal.exitCode(), terminal.screen).toBe(0);
       expect(terminal.screen).toContain(
-        'This laptop is no longer enrolled with Acme GmbH; nothing of it is left here.',
+        'This laptop is no longer enrolled with Acme GmbH. Nothing of the enrollment is left on it.',
       );
       await expectNothingLeft(customer, bob);
     });

@@ -160,7 +160,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
 
     step('status says so, to a person and to a program', async () => {
       const person = await customer.world.cli(ada.laptop, ['status']);
-      expect(person).toMatchObject({ code: 0, stdout: expect.stringContaining('All is well.') as string });
+      expect(person).toMatchObject({ code: 0, stdout: expect.stringContaining('Everything works.') as string });
       const program = await customer.world.cli(ada.laptop, ['status', '--json']);
       expect(program).toMatchObject({
         code: 0,

@@ -74,7 +74,7 @@ test('it is not removed now, but upgraded, and the next run goes on without key,
 test('the service of the timer asks the slice', async () => {
   expect(await run('/usr/bin/systemctl', 'start', 'kiwistack-enroll-check.service')).toMatchObject({ code: 0 });
   const { stdout } = await run('/usr/bin/journalctl', '-u', 'kiwistack-enroll-check.service');
-  expect(stdout).toContain('Acme GmbH says: active.');
+  expect(stdout).toContain('Status at Acme GmbH: active.');
 });
 
 test('uninstalled while the slice is away: purging the package tells it, and leaves nothing', async () => {

@@ -10,7 +10,7 @@ import type { EnrollmentPlan, EnrollmentStep } from '../enrollment-run.ts';
  */
 export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
   name: 'confirm',
-  title: 'Confirm to the slice',
+  title: 'Confirm the enrollment',
   inspect: () => Promise.resolve('absent'),
   async apply(run) {
     const { hash } = await run.granted();

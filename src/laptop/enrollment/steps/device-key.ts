@@ -4,7 +4,7 @@ import type { EnrollmentStep } from '../enrollment-run.ts';
 /** Makes the device key. A crash leaves it on the disk or not; the next run uses what is there. */
 export const deviceKey: EnrollmentStep = {
   name: 'device-key',
-  title: 'Make the device key',
+  title: 'Create the device key',
   async inspect({ platform, record, resumed }) {
     if ((await platform.certificates.loadDeviceKey(record.slug)) === undefined) return 'absent';
     // smallstep's own tools use this folder too: what was there before us is not ours to use, and never ours to remove.

@@ -11,7 +11,7 @@ const POLL_MS = 500;
  */
 export const green: EnrollmentStep = {
   name: 'green',
-  title: 'Wait for green in Fleet',
+  title: 'Wait until online in Fleet',
   inspect: () => Promise.resolve('absent'),
 
   async apply(run) {

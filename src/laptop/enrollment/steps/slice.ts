@@ -14,7 +14,7 @@ import type { EnrollmentStep } from '../enrollment-run.ts';
  */
 export const slice: EnrollmentStep = {
   name: 'slice',
-  title: "Prove the customer's slice",
+  title: "Verify the customer's slice",
   inspect: ({ record }) => Promise.resolve(record.exchange?.statement === undefined ? 'absent' : 'done'),
 
   async apply(run) {
