@@ -1,5 +1,5 @@
 #!/bin/bash
-# Brings a machine to where the demo, the tests and the benchmark can run. Safe to repeat; does nothing the second time.
+# Prepares a machine for the demo, the tests and the benchmark. Safe to repeat: does nothing if the machine is ready.
 set -u -o pipefail
 export LC_ALL=C
 
@@ -7,24 +7,31 @@ usage() {
   cat <<'TEXT'
 usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh]
 
-Brings a Debian 12 or Ubuntu 24.04 machine that has Node 20 or newer, npm, Go 1.25 or newer and root to where `npm run demo`
-or `npm test` can do its job: Debian packages, node_modules, step-ca. Changes nothing else: no service is started, the
-network and /etc/resolv.conf stay as they are. `--for machine` brings what the virtual laptop of `npm run test:machine` needs,
-`--for fresh` what `npm run test:fresh` needs; both are part of `--for test`. Without --for it prepares for everything.
+Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
+Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
+started, and the network and /etc/resolv.conf stay as they are.
 
-Everything that the machine lacks is named at once, with how to get it, before anything is changed.
+If something is missing that this script does not install, it lists everything that is missing and how to get it, and
+changes nothing.
+
+  --for demo      only what the demo needs
+  --for machine   what the virtual laptop of `npm run test:machine` needs
+  --for fresh     what `npm run test:fresh` needs
+  --for test      everything that `npm test` needs, including the two above
+  --for bench     what `npm run bench` needs
+Without --for, it prepares for everything.
 
 exit codes
   0  the machine is ready
-  2  wrong usage
+  2  usage error
   3  not root
-  4  this machine does not fit (distribution, namespaces)
+  4  this machine is not suitable (distribution, namespaces)
   5  Node, npm or Go is missing or too old
   6  there is no network, or a package registry cannot be reached
-  7  not enough disk
-  8  a step failed; its last lines are shown, all of them are in .cache/prepare.log
-  9  another installation holds a lock for too long
-Of several things that are missing, the first decides.
+  7  not enough disk space
+  8  a step failed; its last lines are shown, its full output is in .cache/prepare.log
+  9  another installation held a lock for too long
+If several things are missing, the first one decides.
 TEXT
 }
 
@@ -54,23 +61,23 @@ while (($# > 0)); do
 done
 case $purpose in demo | test | bench | machine | fresh | all) ;; *) usage >&2 && exit 2 ;; esac
 
-# name, and why it is needed
+# Each package, and why it is needed
 packages=(
   'wireguard-tools|wg and wg-quick, which bring up the tunnel'
   'wireguard-go|WireGuard without a kernel module'
-  'pcscd|the smart card service the YubiKey is reached through'
-  'vsmartcard-vpcd|the reader in which the virtual YubiKey sits'
+  'pcscd|the smart-card service through which the YubiKey is reached'
+  'vsmartcard-vpcd|the virtual reader of the virtual YubiKey'
   'ykcs11|the PKCS#11 module of the YubiKey'
-  'yubikey-manager|ykman, with which the operator provisions a YubiKey'
+  'yubikey-manager|ykman, which the operator provisions a YubiKey with'
   'nftables|the packet filter of the slice: only its tunnel reaches what is inside'
   'iproute2|network namespaces: laptops, slice and internet'
   'iputils-ping|proves that the tunnel carries packets'
-  'util-linux|enters the rooms of the lab'
-  'procps|shows what runs in a laptop'
+  'util-linux|enters the namespaces of the lab'
+  'procps|lists the processes of a laptop'
   'curl|HTTPS through the tunnel, as a user would'
-  'openssl|checks certificates with code that is not ours'
+  'openssl|checks certificates independently of our code'
   'ca-certificates|the trust store that enrollment writes to'
-  'dnsmasq-base|name service behind the tunnel'
+  'dnsmasq-base|DNS server behind the tunnel'
   'dbus|the bus that resolvectl and polkit need'
   'jq|reads JSON in scripts'
   'g++|builds the PKCS#11 addon (node-gyp)'
@@ -83,8 +90,8 @@ test_packages=(
   'libpcsclite-dev|builds other clients of the virtual YubiKey (ykman of PyPI, the tests of piv-go)'
   'pkg-config|builds other clients of the virtual YubiKey (the tests of piv-go)'
   'python3-dev|builds other clients of the virtual YubiKey (ykman of PyPI)'
-  'python3-venv|keeps ykman of PyPI by itself'
-  'faketime|gives a laptop a wrong clock'
+  'python3-venv|keeps ykman of PyPI apart from Debian's'
+  'faketime|sets a laptop to a wrong time'
   'systemd|its library and its checks of units, where a container has none; it is not started'
   'polkitd|reads the polkit action of the package'
   'man-db|reads the man page of the package'
@@ -92,14 +99,14 @@ test_packages=(
 )
 machine_packages=(
   'qemu-system-x86|runs the virtual laptop'
-  'qemu-utils|makes its disks (qemu-img)'
-  'swtpm|its TPM'
-  'e2fsprogs|makes its disk of that file system (mke2fs)'
-  'kmod|puts its kernel modules in order (depmod)'
-  'busybox-static|the first programs it runs, before its disk is there'
-  'cpio|packs them for its kernel'
+  'qemu-utils|creates its disks (qemu-img)'
+  'swtpm|provides its TPM'
+  'e2fsprogs|creates its file system (mke2fs)'
+  'kmod|indexes its kernel modules (depmod)'
+  'busybox-static|its first programs at boot, before its disk is mounted'
+  'cpio|packs them into its initramfs'
 )
-tree_package='mmdebstrap|makes the virtual laptop and the bare machine of test/fresh of Debian packages'
+tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
   test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
@@ -130,17 +137,17 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
 missing_packages
-# A run that was killed while apt was at work leaves its ban on starting services: then there is something to do.
+# A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
   key_clients_ready; then exit 0; fi
 
-# --- From here on there is something to do. -------------------------------------------------------------------------
+# --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
 . "$repository/installers/prepare-steps.sh"
 check_prerequisites
 if ! mkdir -p "$cache/bin" || ! exec 8>"$cache/prepare.lock"; then
-  fail 7 "$cache cannot be written" 'clone the repository to a place that can be written'
+  fail 7 "$cache cannot be written" 'clone the repository to a writable place'
 fi
 if ! flock -n 8; then
   say 'another preparation of this clone is running; waiting for it'
@@ -152,7 +159,7 @@ started=$EPOCHSECONDS
 if left_ban; then restore_policy; fi
 
 if ((${#missing[@]} > 0)); then
-  say "installs ${#missing[@]} Debian packages:"
+  say "installing ${#missing[@]} Debian packages:"
   for entry in "${missing[@]}"; do printf '  %-17s %s\n' "${entry%%|*}" "${entry#*|}" >&2; done
   install_packages "${missing[@]%%|*}"
 fi
@@ -160,7 +167,7 @@ if ! modules_ready; then
   if modules_match; then
     modules_stamp >"$repository/node_modules/.prepared"
   else
-    say 'installs node_modules by npm ci, from package-lock.json: the libraries and Node 24 itself'
+    say 'installing node_modules with npm ci: the libraries, and Node 24'
     install_modules
   fi
 fi

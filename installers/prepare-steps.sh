@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The checks and steps of prepare-machine.sh, which sources this file only when there is something to do.
+# The checks and steps of prepare-machine.sh, which sources this file only if there is something to do.
 
 network_trouble='Temporary failure resolving|Could not resolve|Failed to fetch|Unable to connect|Could not connect|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|[Nn]etwork is unreachable|no such host|dial tcp|i/o timeout|TLS handshake timeout|server misbehaving'
 lock_trouble='Could not get lock|Unable to lock|Unable to acquire the dpkg frontend lock|is another process using it'
@@ -7,7 +7,7 @@ lock_trouble='Could not get lock|Unable to lock|Unable to acquire the dpkg front
 # at_least VERSION MINIMUM
 at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
 
-# What the machine lacks: told together, before anything is changed.
+# What the machine lacks: reported together, before anything is changed.
 problem_codes=() problems=()
 # problem CODE MESSAGE HINT
 problem() {
@@ -29,7 +29,7 @@ check_prerequisites() {
 
 check_root() {
   if ((EUID == 0)); then return; fi
-  problem 3 'root is needed: the laptops of the demo and the tests are made of namespaces' 'run it again as root, or with sudo'
+  problem 3 'root is needed: the demo and the tests create namespaces' 'run it again as root, or with sudo'
 }
 
 check_distribution() {
@@ -49,9 +49,9 @@ check_tools() {
   elif ! at_least "${version#v}" 20; then problem 5 "Node ${version#v} is too old" 'install Node 20 or newer'
   elif ! npm --version >/dev/null 2>&1; then problem 5 'npm is missing' 'install the npm that belongs to your Node'; fi
   if ! command -v go >/dev/null && [[ -x /usr/local/go/bin/go ]]; then PATH=$PATH:/usr/local/go/bin; fi
-  # GOTOOLCHAIN=local: what is installed counts, not what Go would fetch.
+  # GOTOOLCHAIN=local: report the installed version, not one that Go would download.
   if ! version=$(GOTOOLCHAIN=local go version 2>/dev/null); then
-    problem 5 'Go is missing' 'install Go 1.25 or newer, and see that `go` is in PATH'
+    problem 5 'Go is missing' 'install Go 1.25 or newer, and make sure that `go` is in PATH'
     return
   fi
   version=${version#go version go}
@@ -60,9 +60,9 @@ check_tools() {
 }
 
 check_namespaces() {
-  local hint='an unprivileged container cannot run it; use a machine, a virtual machine or a privileged container'
+  local hint='this does not work in an unprivileged container: use a real machine, a virtual machine or a privileged container'
   if ! unshare -m -n -p -u -i --fork true 2>/dev/null; then
-    problem 4 'root may not make namespaces here' "$hint"
+    problem 4 'root is not allowed to create namespaces here' "$hint"
     return
   fi
   if [[ ! -c /dev/net/tun ]]; then modprobe tun 2>/dev/null; fi
@@ -82,7 +82,7 @@ nothing_to_fetch() {
   step_ca_ready || find_step_ca
 }
 
-# existing FOLDER -> REPLY: the nearest folder above that is there
+# existing FOLDER -> REPLY: the nearest folder above it that exists
 existing() {
   REPLY=$1
   while [[ ! -d $REPLY ]]; do REPLY=$(dirname "$REPLY"); done
@@ -106,16 +106,16 @@ check_disk() {
   done
   for device in "${!needed[@]}"; do
     if ((available[$device] < needed[$device])); then
-      problem 7 "not enough disk: about ${needed[$device]} MB are needed at ${where[$device]}, ${available[$device]} MB are free" \
-        'make room, or clone the repository to a larger disk'
+      problem 7 "not enough disk space: about ${needed[$device]} MB are needed at ${where[$device]}, ${available[$device]} MB are free" \
+        'free some space, or clone the repository to a larger disk'
     fi
   done
 }
 
-# go_folder VARIABLE DEFAULT: where Go keeps something; below the home folder, when there is no Go yet
+# go_folder VARIABLE DEFAULT: where Go keeps something; below the home folder if Go is missing
 go_folder() { go env "$1" 2>/dev/null || printf '%s\n' "${HOME:-/root}/$2"; }
 
-# run_step TITLE COMMAND…: its output goes to the log; shows that it goes on; keeps its own part of the log in step_log
+# run_step TITLE COMMAND…: runs a command and shows its progress; its output goes to the log, and alone to step_log
 run_step() {
   local title=$1 began=$EPOCHSECONDS shown=0 pid code
   shift
@@ -149,30 +149,30 @@ has_route() {
     awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null
 }
 
-# try_step TITLE HINT COMMAND…: repeats twice when the network was in the way, waits while another apt holds its lock;
-# ends the script with a clear word otherwise
+# try_step TITLE HINT COMMAND…: retries twice after a network failure and waits while another apt holds its lock; any other
+# failure ends the script with a message and a hint
 try_step() {
   local title=$1 hint=$2 tries=0 waited=0
   shift 2
   while ! run_step "$title" "$@"; do
     if grep -qE "$lock_trouble" "$step_log"; then
-      if ((waited == 0)); then say 'another apt or dpkg is at work; waiting for it'; fi
-      if ((waited >= 600)); then fail 9 'the other apt or dpkg did not end within 10 minutes' 'see which one: ps ax | grep -E "apt|dpkg"'; fi
+      if ((waited == 0)); then say 'another apt or dpkg is running; waiting for it to end'; fi
+      if ((waited >= 600)); then fail 9 'the other apt or dpkg did not end within 10 minutes' 'find it with: ps ax | grep -E "apt|dpkg"'; fi
       sleep 5
       waited=$((waited + 5))
     elif grep -qE 'No space left on device|ENOSPC' "$step_log"; then
       tail -n 5 "$step_log" >&2
-      fail 7 "$title: the disk is full" 'make room, then run this again'
+      fail 7 "$title: the disk is full" 'free some space, then run this again'
     elif grep -qE "$network_trouble" "$step_log"; then
       if ((++tries > 2)); then
         tail -n 5 "$step_log" >&2
-        fail 6 "$title: a package registry cannot be reached" 'check network, proxy and name service, then run this again'
+        fail 6 "$title: a package registry cannot be reached" 'check the network, the proxy and DNS, then run this again'
       fi
-      say "$title: the network was in the way; again in 3 s ($tries of 2)"
+      say "$title: network failure; trying again in 3 s ($tries of 2)"
       sleep 3
     else
       tail -n 20 "$step_log" >&2
-      fail 8 "$title failed" "$hint; everything it said is in $log"
+      fail 8 "$title failed" "$hint; its full output is in $log"
     fi
   done
 }
@@ -187,42 +187,42 @@ restore_policy() {
 
 install_packages() {
   local apt=(apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=0)
-  # From an earlier run that was killed, ours may still be there: then the machine's own is the one beside it.
+  # An earlier run that was killed may have left our file here, and the machine's own file beside it.
   if [[ -e $policy ]] && ! grep -qs kiwistack-prepare "$policy"; then mv -f "$policy" "$policy.kiwistack"; fi
   printf '#!/bin/sh\n# kiwistack-prepare: installing a package starts no service\nexit 101\n' >"$policy"
   chmod 755 "$policy"
   trap restore_policy EXIT
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-  try_step 'apt-get update' 'check the sources of apt' update_lists
+  try_step 'apt-get update' 'check the package sources of apt' update_lists
   try_step "apt-get install" 'on Ubuntu the component "universe" must be enabled' \
     "${apt[@]}" install --no-install-recommends -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
   restore_policy
 }
 
-# A source that is out of order is no reason to stop if the packages can be found all the same.
+# A broken package source is no reason to stop if the packages can be found anyway.
 update_lists() {
   apt-get -q update -o APT::Update::Error-Mode=any -o Acquire::Retries=0 && return
   ! grep -qE "$lock_trouble" "$step_log" && apt-get -q -y --simulate --no-install-recommends install "${missing[@]%%|*}"
 }
 
 # Debian's systemd-resolved is only unpacked, into .cache: installed, it would take over this machine's /etc/resolv.conf.
-# Laptops of the lab get it laid over their disk. Where it is installed anyway, there is nothing to do.
+# The laptops of the lab get it as a layer over their disk. Nothing to do if it is installed anyway.
 provide_resolved() {
   local target=$cache/systemd-resolved
-  say 'unpacks systemd-resolved for laptops of the lab (does not install it)'
+  say "unpacking systemd-resolved for the lab's laptops (it is not installed here)"
   rm -rf "$target" && mkdir -p "$target/download" && chmod 755 "$target/download"
   cd "$target/download" || exit 8
-  try_step 'apt-get download systemd-resolved' 'check the sources of apt' apt-get -q download -o Acquire::Retries=0 systemd-resolved
+  try_step 'apt-get download systemd-resolved' 'check the package sources of apt' apt-get -q download -o Acquire::Retries=0 systemd-resolved
   run_step 'dpkg-deb -x' dpkg-deb -x ./*.deb "$target/unpacked" || fail 8 'systemd-resolved could not be unpacked' "see $log"
   cd - >/dev/null || exit 8
-  # Older packages have /lib beside /usr/lib, which are one folder on the machine.
+  # Older packages have both /lib and /usr/lib, which are one folder on the machine.
   mkdir -p "$target/unpacked/usr/lib"
   if [[ -d $target/unpacked/lib ]]; then cp -a "$target/unpacked/lib/." "$target/unpacked/usr/lib/"; fi
   rm -rf "$target/unpacked/lib" "$target/unpacked/sbin" "$target/unpacked/usr/share/doc" "$target/unpacked/usr/share/man"
   mv "$target/unpacked" "$target/tree"
 }
 
-# What somebody installed by hand is kept if it is the same: nothing is downloaded twice.
+# Modules that were installed by hand are kept if they are the right versions: nothing is downloaded twice.
 modules_match() {
   [[ -x $repository/node_modules/node/bin/node ]] || return 1
   local addon
@@ -240,18 +240,18 @@ modules_match() {
 
 install_modules() {
   local prefix
-  # The headers that came with Node serve node-gyp; without them it would fetch some.
+  # node-gyp uses the headers that came with Node; without this it would download them.
   prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
   if [[ -z ${npm_config_nodedir-} && -f $prefix/include/node/node_api.h ]]; then export npm_config_nodedir=$prefix; fi
   cd "$repository" || exit 8
-  try_step 'npm ci' 'see what npm said' npm ci --no-audit --no-fund --include=dev
+  try_step 'npm ci' 'see the output of npm' npm ci --no-audit --no-fund --include=dev
   cd - >/dev/null || exit 8
   modules_match || fail 8 'npm ci ended, but node_modules is not complete (Node 24, or the addon pkcs11js or locked-memory, is missing)' \
     "see $log; install scripts must be allowed: npm config get ignore-scripts"
   modules_stamp >"$repository/node_modules/.prepared"
 }
 
-# npm links the commands of dependencies, not the project's own; `npx kiwistack-…` looks here before it asks a registry.
+# npm links the commands of dependencies, but not the project's own. `npx kiwistack-…` looks here before it asks a registry.
 link_commands() {
   node -e '
     const { symlinkSync, rmSync } = require("node:fs");
@@ -263,10 +263,10 @@ link_commands() {
   ' "$repository" 2>>"$log" || fail 8 'the commands of the project could not be linked' "see $log"
 }
 
-# is_step_ca FILE: whether it is a step-ca of the version line we know
+# is_step_ca FILE: whether it is step-ca of the supported release line
 is_step_ca() {
   [[ -x $1 ]] || return 1
-  # `go install` leaves "0000000-dev" in what step-ca says of itself; the build information knows better.
+  # After `go install`, `step-ca version` prints "0000000-dev"; the build information has the version.
   go version -m "$1" 2>/dev/null | grep -qE '^\s+mod\s+github.com/smallstep/certificates\s+v0\.30\.' ||
     "$1" version 2>/dev/null | grep -qE 'Smallstep CA/0\.30\.'
 }
@@ -282,11 +282,11 @@ find_step_ca() {
 provide_step_ca() {
   if find_step_ca; then
     if [[ $found != "$step_ca" ]]; then ln -sfn "$found" "$step_ca"; fi
-    say "step-ca: uses $found"
+    say "step-ca: using $found"
   else
-    say "builds step-ca $step_ca_version, the certificate authority (about 2 minutes on 2 cores)"
+    say "building step-ca $step_ca_version, the certificate authority (about 2 minutes on 2 cores)"
     rm -f "$step_ca"
-    try_step 'go install step-ca' 'see what Go said' \
+    try_step 'go install step-ca' 'see the output of Go' \
       env CGO_ENABLED=0 GOBIN="$cache/bin" GOTOOLCHAIN=local go install "github.com/smallstep/certificates/cmd/step-ca@$step_ca_version"
   fi
   step_ca_stamp >"$cache/step-ca.stamp"

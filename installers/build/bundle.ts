@@ -1,4 +1,4 @@
-// `npm run build`: makes the folder `dist/app`, the program as people install it. It needs Node and nothing of this checkout.
+// `npm run build`: builds the program as people install it, in `dist/app`. It needs Node, and nothing of this checkout.
 import { execFileSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,13 +12,13 @@ import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
-/** Name in the folder, entry, and a command line that loads everything and ends at once. */
+/** Name in the folder, entry file, and a command line that loads everything and exits at once. */
 const PROGRAMS = [
   { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
-  // The channel that it serves is at its end at once.
+  // Exits as soon as its channel closes, which is at once.
   { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
 ];
-/** Where the sources look for them from their own place, which is this folder once they are bundled. */
+/** Paths relative to the sources, which are in this folder once they are bundled. */
 const ADDONS = [
   'node_modules/pkcs11js/build/Release/pkcs11.node',
   'native/locked-memory/build/Release/locked_memory.node',
@@ -30,7 +30,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: path.join(PROJECT, 'dist/app') },
   },
 });
-if (flags.kind !== 'production' && flags.kind !== 'test') throw new Error('--kind is production or test');
+if (flags.kind !== 'production' && flags.kind !== 'test') throw new Error('--kind must be production or test');
 const out = path.resolve(flags.out);
 const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
 
@@ -39,9 +39,9 @@ const common = {
   platform: 'node',
   target: 'node24',
   format: 'cjs',
-  // pkcs11js tells its errors apart by the names of their classes.
+  // pkcs11js tells its errors apart by class name.
   keepNames: true,
-  // Nothing is minified, for stack traces; licences are in a file of their own.
+  // Not minified, so that stack traces stay readable; licences are in a separate file.
   legalComments: 'none',
   absWorkingDir: PROJECT,
   define: { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname', 'import.meta.url': '__url' },
@@ -78,9 +78,9 @@ await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, unde
 await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
 await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
 
-// Bytecode for the Node that runs this, which is the one that the packages bring. The same sources give the same bytes: seed
-// and order of V8's work are fixed (the only flags that it does not ask about when it loads them), and so is the path, which is in
-// them: on Linux, one that leads here.
+// Bytecode for the Node that runs this script, which is the one that the packages ship. The build is reproducible: V8's hash
+// seed and the order of its work are fixed (by the only flags that it does not compare when it loads bytecode), and so is the
+// path that is part of the bytecode: on Linux, one that leads to this folder.
 const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
 const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
 for (const { name, dryRun } of PROGRAMS) {

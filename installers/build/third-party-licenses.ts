@@ -4,9 +4,9 @@ import path from 'node:path';
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 /**
- * The licences of every package that a build contains, one after the other.
- * @param inputs - the files that went into it, relative to the project
- * @throws Error when a package brings no licence file
+ * Concatenates the licences of all packages that a build contains.
+ * @param inputs - the files that went into the build, relative to the project
+ * @throws Error when a package has no licence file
  */
 export async function thirdPartyLicenses(project: string, inputs: readonly string[]): Promise<string> {
   const packages = new Set<string>();
@@ -22,7 +22,7 @@ async function describePackage(folder: string): Promise<string> {
   const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
   const title = `${String(manifest['name'])} ${String(manifest['version'])} (${String(manifest['license'])})`;
   const files = (await readdir(folder)).filter((name) => LICENSE_FILE.test(name)).sort();
-  if (files.length === 0) throw new Error(`${title} brings no licence file`);
+  if (files.length === 0) throw new Error(`${title} has no licence file`);
   const texts = await Promise.all(files.map((name) => readFile(path.join(folder, name), 'utf8')));
   return [title, ...texts.map((text) => text.trim())].join('\n\n') + '\n';
 }

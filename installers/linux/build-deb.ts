@@ -1,4 +1,4 @@
-// `npm run build:deb`: makes kiwistack-enroll_VERSION_ARCHITECTURE.deb. The same sources on the same machine give the same bytes.
+// `npm run build:deb`: builds kiwistack-enroll_VERSION_ARCHITECTURE.deb, reproducibly on the same machine.
 import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,14 +8,17 @@ import { stagePackage } from './stage-package.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
-const HELP = `usage: node installers/linux/build-deb.ts [options]
+const HELP = `usage: npm run build:deb -- [options]
 
-  --kind production|test  a test build lets a variable cut it off (default: production)
-  --out DIR               where to put the package (default: dist)
-  --msp-roots FILE        PEM with the provider's roots, pinned in the package; without it every enrollment needs --msp-roots
-  --version VERSION       of the package (default: that of package.json)
+Builds the Debian package and prints its path.
 
-SOURCE_DATE_EPOCH gives the time of the files (default: that of the last commit). The path of the package is printed.
+  --kind production|test  a test build can be interrupted by a variable, for tests (default: production)
+  --out DIR               where to write the package (default: dist)
+  --msp-roots FILE        PEM file with the provider's root certificates, pinned in the package; without it, every enrollment
+                          needs --msp-roots
+  --version VERSION       version of the package (default: the one in package.json)
+
+SOURCE_DATE_EPOCH sets the time of the files (default: the time of the last commit).
 `;
 
 const { values: flags } = parseArgs({
@@ -32,14 +35,14 @@ else process.stdout.write(`${await buildDeb()}\n`);
 
 async function buildDeb(): Promise<string> {
   const { kind } = flags;
-  if (kind !== 'production' && kind !== 'test') throw new Error('--kind is production or test');
+  if (kind !== 'production' && kind !== 'test') throw new Error('--kind must be production or test');
   const architecture = ARCHITECTURES[process.arch];
-  if (architecture === undefined) throw new Error(`no package for ${process.arch}`);
+  if (architecture === undefined) throw new Error(`cannot build a package for ${process.arch}`);
   const version = flags.version ?? (await packageVersion());
   if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version)) throw new Error(`not a version: ${version}`);
   const out = path.resolve(flags.out);
   await mkdir(out, { recursive: true });
-  // Beside the package, so that it is moved there in one step.
+  // Beside its destination, so that it can be moved there atomically.
   const work = await mkdtemp(path.join(out, '.deb-'));
   try {
     const app = path.join(work, 'app');
@@ -50,8 +53,8 @@ async function buildDeb(): Promise<string> {
     await timed('stage', () => stagePackage({ root, app, kind, version, architecture, mspRoots, epochSeconds }));
     const name = `kiwistack-enroll_${version}_${architecture}.deb`;
     const made = path.join(work, name);
-    // xz is what every tool for packages reads. Its lowest level takes a tenth of the usual one's time, and 5 MB more. Test builds
-    // are installed often, also where everything is slow: zstd, which Debian 12 and Ubuntu 24.04 read too.
+    // Every package tool reads xz; its lowest level takes a tenth of the default's time and 5 MB more. Test builds are installed
+    // often, and on slow machines: they use zstd, which Debian 12 and Ubuntu 24.04 read too.
     const compression = kind === 'test' ? ['-Zzstd', '-z3'] : ['-Zxz', '-z0'];
     const packing = ['--root-owner-group', ...compression, '--build', root, made];
     await timed('pack', () => run('/usr/bin/dpkg-deb', packing, { SOURCE_DATE_EPOCH: epochSeconds.toString() }));
@@ -71,9 +74,9 @@ async function packageVersion(): Promise<string> {
 
 async function sourceDate(): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
-  // Somebody else's clone is no reason to know nothing: only the time is read.
+  // A clone that belongs to another user is accepted: only the time of the commit is read.
   const said = given ?? (await run('/usr/bin/git', ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct']));
-  if (!/^\d+\s*$/u.test(said)) throw new Error('no time for the files: set SOURCE_DATE_EPOCH');
+  if (!/^\d+\s*$/u.test(said)) throw new Error('the time of the last commit is not known: set SOURCE_DATE_EPOCH');
   return Number(said);
 }
 

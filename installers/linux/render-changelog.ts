@@ -2,7 +2,7 @@ import { MAINTAINER } from './render-control.ts';
 
 const WIDTH = 78;
 
-/** Debian's changelog, as deb-changelog(5) has it, from the section of CHANGELOG.md that the version has. */
+/** Renders Debian's changelog, see deb-changelog(5), from the version's section in CHANGELOG.md. */
 export function renderChangelog(markdown: string, version: string, epochSeconds: number): string {
   const base = /^\d+\.\d+\.\d+/u.exec(version)?.[0] ?? version;
   const section = markdown.split(/^## /mu).find((part) => part.startsWith(`[${base}]`));

@@ -1,4 +1,4 @@
-/** What of the control file is not the same for every build. */
+/** The parts of the control file that differ between builds. */
 export interface ControlValues {
   readonly version: string;
   readonly architecture: string;
@@ -9,7 +9,7 @@ export interface ControlValues {
 
 export const MAINTAINER = 'KiwiStack contributors <enroll@kiwistack.io>';
 
-/** Programs that an enrollment runs; preflight.ts asks for them. */
+/** Programs that an enrollment runs; preflight.ts checks for them. */
 const DEPENDS = [
   'ca-certificates',
   'init-system-helpers (>= 1.54)',
@@ -20,29 +20,29 @@ const DEPENDS = [
   'wireguard-tools',
   'ykcs11',
 ];
-/** openssl: adding the root takes a twentieth of the time. pkexec: for `pkexec kiwistack-enroll enroll`. */
+/** openssl makes adding the root twenty times faster; pkexec is for `pkexec kiwistack-enroll enroll`. */
 const RECOMMENDS = ['openssl', 'pkexec'];
 /**
- * Not recommended, though names behind the tunnel need it: where systemd-resolved is not installed, installing it takes over
- * the resolver of the laptop, which nobody asked for.
+ * systemd-resolved is only suggested, although resolving names through the tunnel needs it: installing it would take over the
+ * laptop's resolver, which nobody asked for.
  */
 const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'bash-completion'];
 
 const DESCRIPTION = [
   'KiwiStack device enrollment',
-  'Turns this laptop into a managed one of a KiwiStack customer: plug in the',
-  'YubiKey that your company gave you, enter its PIN, touch it. The YubiKey',
-  "attests who enrolls what; the customer's slice checks it and issues a device",
-  'certificate; a WireGuard tunnel comes up; the Fleet agent registers. What',
-  'fails is undone.',
+  'Enrolls this laptop with a KiwiStack customer, so that the customer can',
+  'manage it: plug in the YubiKey that your organisation gave you, enter its',
+  "PIN and touch it. The customer's slice verifies the YubiKey's attestation",
+  'and issues a device certificate. A WireGuard tunnel and the Fleet agent are',
+  'set up. If a step fails, all changes are undone.',
   '',
-  'It brings the version of Node.js that it was tested with.',
+  'The package includes the version of Node.js that it was tested with.',
 ];
 
-/** DEBIAN/control, as deb-control(5) has it. */
+/** Renders DEBIAN/control, see deb-control(5). */
 export function renderControl(values: ControlValues): string {
   const { version, architecture, installedKib, sharedLibraries, kind } = values;
-  const test = ['', 'THIS IS A TEST BUILD: a variable can cut it off anywhere. Not for a real laptop.'];
+  const test = ['', 'THIS IS A TEST BUILD: a variable can interrupt it anywhere. Not for real use.'];
   const [synopsis = '', ...lines] = kind === 'test' ? [...DESCRIPTION, ...test] : DESCRIPTION;
   return [
     'Package: kiwistack-enroll',

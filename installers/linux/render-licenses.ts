@@ -1,13 +1,13 @@
 const RULE = '='.repeat(100);
 
-/** The two files about licences: `copyright` is short and names everybody, `licenses` has all texts word for word. */
+/** Renders the two files about licences: `copyright` is short and lists all packages, `licenses` has the full texts. */
 export function renderLicenses(parts: {
   /** The package's own notice. */
   readonly own: string;
-  /** Of the libraries, as installers/build/third-party-licenses.ts writes them: each begins with name, version and licence. */
+  /** The libraries' licences, as written by installers/build/third-party-licenses.ts: each begins with name, version and licence. */
   readonly libraries: string;
   readonly nodeVersion: string;
-  /** LICENSE of Node.js, with those of what is part of it. */
+  /** LICENSE of Node.js, including those of its parts. */
   readonly node: string;
 }): { copyright: string; licenses: string } {
   const { own, libraries, nodeVersion, node } = parts;

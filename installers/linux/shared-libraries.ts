@@ -1,6 +1,6 @@
 import { runChecked } from '../../src/programs/run-program.ts';
 
-/** Debian's package of each shared library that our binaries may need, the same in Debian 12 and Ubuntu 24.04. */
+/** The Debian package of each shared library that our binaries may need; the same in Debian 12 and Ubuntu 24.04. */
 const PACKAGES: Readonly<Record<string, string>> = {
   'libc.so.6': 'libc6',
   'libm.so.6': 'libc6',
@@ -12,7 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'libgcc_s.so.1': 'libgcc-s1',
 };
 
-/** GCC's major version by N of GLIBCXX_3.4.N, from libstdc++'s ABI history; the version of the package libstdc++6. */
+/** Maps N of GLIBCXX_3.4.N to GCC's major version, which is the version of the package libstdc++6 (libstdc++ ABI history). */
 const GCC_BY_GLIBCXX: readonly (readonly [glibcxx: number, gcc: number])[] = [
   [34, 15],
   [33, 14],
@@ -29,8 +29,8 @@ const GCC_BY_GLIBCXX: readonly (readonly [glibcxx: number, gcc: number])[] = [
 ];
 
 /**
- * The part of `Depends:` that binaries need, from their own headers: what dpkg-shlibdeps would find, without Debian's
- * build tools and without the version that happens to be on this machine.
+ * The part of `Depends:` that the binaries need, read from their headers: what dpkg-shlibdeps would find, but without Debian's
+ * build tools and independent of the versions on the build machine.
  * @throws Error when a binary needs a library that this table does not know
  */
 export async function sharedLibraryDependencies(binaries: readonly string[]): Promise<string[]> {
@@ -40,7 +40,7 @@ export async function sharedLibraryDependencies(binaries: readonly string[]): Pr
   return dependenciesOf(dumps.map(({ stdout }) => stdout.toString()).join('\n'));
 }
 
-/** The same from the text of `objdump -p`. */
+/** The same, from the output of `objdump -p`. */
 export function dependenciesOf(dump: string): string[] {
   const packages = new Set<string>();
   for (const [, soname = ''] of dump.matchAll(/^\s+NEEDED\s+(\S+)$/gmu)) {

@@ -15,9 +15,9 @@ const DOC = 'usr/share/doc/kiwistack-enroll';
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
 
 export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {
-  /** An empty folder that becomes the package's tree. */
+  /** An empty folder, to become the package's tree. */
   readonly root: string;
-  /** What installers/build/bundle.ts made. */
+  /** The folder that installers/build/bundle.ts wrote. */
   readonly app: string;
   /** PEM with the provider's roots. */
   readonly mspRoots: string | undefined;
@@ -54,7 +54,7 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
   if (mspRoots !== undefined) {
     await put(PINNED_ROOTS, await readFile(mspRoots));
-    // What an administrator changed there is not overwritten by an upgrade.
+    // An upgrade does not overwrite what an administrator changed there.
     await put('DEBIAN/conffiles', `/${PINNED_ROOTS}\n`);
   }
 
@@ -67,7 +67,7 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await tidy(path.join(root, 'DEBIAN'), epochSeconds);
 }
 
-/** The program and its Node. @returns the binaries among them */
+/** Copies the program and its Node. @returns the binaries among the files */
 async function stageApp({ root, app }: Staging): Promise<string[]> {
   const target = path.join(root, APP);
   await cp(app, target, {
@@ -94,13 +94,13 @@ async function readLicenses(app: string): Promise<ReturnType<typeof renderLicens
   });
 }
 
-/** Modes as Debian wants them whatever the umask was, and one time for everything. */
+/** Sets the modes that Debian requires, whatever the umask was, and the same time on every file. */
 async function tidy(folder: string, epochSeconds: number): Promise<void> {
   for (const name of await readdir(folder)) {
     const file = path.join(folder, name);
     const stat = await lstat(file);
     if (stat.isDirectory()) await tidy(file, epochSeconds);
-    // Bundles keep the mode of what they were made from; a program is what is in a folder of programs.
+    // Bundles keep the mode of their sources; only files in a folder of programs are executable.
     else if (/\.(js|node|cache|json)$/u.test(name)) await chmod(file, 0o644);
     await utimes(file, epochSeconds, epochSeconds);
   }
@@ -111,7 +111,7 @@ async function tidy(folder: string, epochSeconds: number): Promise<void> {
 async function sizeOf(folder: string): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    // As du and debhelper count: a folder is one kibibyte.
+    // Counted like debhelper does: a folder is one kibibyte.
     bytes += entry.isFile() ? (await lstat(path.join(entry.parentPath, entry.name))).size : 1024;
   }
   return bytes;

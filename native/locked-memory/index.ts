@@ -1,16 +1,16 @@
 import { createRequire } from 'node:module';
 
-/** What the operating system does for a process that holds a secret. Every call is best effort: see README.md. */
+/** Protects a process that holds a secret, as far as the operating system can. Every call is best effort: see README.md. */
 export interface LockedMemory {
   /** Keeps the buffer's pages out of swap until the process ends. @returns false when the system refuses (RLIMIT_MEMLOCK) */
   lock(buffer: Buffer): boolean;
   /** Overwrites the buffer with zeros. */
   wipe(buffer: Buffer): void;
-  /** No core file of this process from now on; on Linux no debugger of the same user either. @returns false when refused */
+  /** Disables core files of this process and, on Linux, debuggers of the same user. @returns false when refused */
   disableDumps(): boolean;
 }
 
-/** The addon; where it was not built, a stand-in that wipes, and locks nothing. */
+/** Loads the addon; if it was not built, a substitute that wipes but does not lock. */
 export function loadLockedMemory(): LockedMemory {
   try {
     return createRequire(import.meta.url)('./build/Release/locked_memory.node') as LockedMemory;

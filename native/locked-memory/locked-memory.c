@@ -1,4 +1,4 @@
-/* Three calls of the operating system that Node has no way to make. See README.md. */
+/* Three operating-system calls that Node does not offer. See README.md. */
 #define _GNU_SOURCE
 #include <node_api.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@ static napi_value to_boolean(napi_env env, bool value) {
   return result;
 }
 
-/* The one argument, which must be a Buffer; anything else is a programming mistake and throws a TypeError. */
+/* The only argument, which must be a Buffer; anything else is a programming error and throws a TypeError. */
 static bool buffer_argument(napi_env env, napi_callback_info info, void **data, size_t *length) {
   size_t count = 1;
   napi_value argument;
@@ -48,7 +48,7 @@ static napi_value lock(napi_env env, napi_callback_info info) {
 #endif
 }
 
-/* wipe(buffer): void. Zeros that no compiler and no JIT leaves out. */
+/* wipe(buffer): void. Overwrites the buffer in a way that the compiler cannot optimise away. */
 static napi_value wipe(napi_env env, napi_callback_info info) {
   void *data;
   size_t length;
@@ -62,7 +62,7 @@ static napi_value wipe(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* disableDumps(): boolean. No core file of this process, and (Linux) no debugger of the same user on it. */
+/* disableDumps(): boolean. This process writes no core file and, on Linux, no debugger of the same user can attach to it. */
 static napi_value disable_dumps(napi_env env, napi_callback_info info) {
   (void)info;
 #ifdef _WIN32

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-// The README's commands, as written, on a machine that has only what the README asks for. What is tested is the last commit.
+// The README's commands, as written, on a machine that has only what the README asks for. Tests the last commit.
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const SCRIPT = path.join(import.meta.dirname, 'bare-machine.sh');
@@ -70,7 +70,7 @@ function type(...command: string[]): Promise<Said> {
 }
 
 const all = ({ stdout, stderr }: Said): string => `${stdout}\n${stderr}`;
-/** What it says of its preparation: nothing, where nothing was to do. */
+/** What it prints about its preparation; nothing if there was nothing to do. */
 const prepared = ({ stderr }: Said): string[] => stderr.split('\n').filter((line) => line.startsWith('prepare:'));
 
 test('npm run demo brings a laptop to green', async () => {
@@ -78,17 +78,17 @@ test('npm run demo brings a laptop to green', async () => {
   expect(said.code, all(said)).toBe(0);
   const lines = said.stdout.trim().split('\n');
   expect(JSON.parse(lines.at(-1) ?? ''), all(said)).toMatchObject({ result: 'green' });
-  expect(prepared(said).join('\n')).toMatch(/installs \d+ Debian packages[^]*the machine is ready/u);
+  expect(prepared(said).join('\n')).toMatch(/installing \d+ Debian packages[^]*the machine is ready/u);
 });
 
-test('the second time there is nothing to prepare', async () => {
+test('the second run has nothing to prepare', async () => {
   const said = await type('npm', 'run', 'demo');
   expect(said.code, all(said)).toBe(0);
   expect(said.stdout).toContain('is enrolled with Acme GmbH and online in Fleet');
   expect(prepared(said)).toEqual([]);
 });
 
-test('npm run prepare-machine brings what the tests need as well, once', async () => {
+test('npm run prepare-machine also installs what the tests need, once', async () => {
   const first = await type('npm', 'run', '-s', 'prepare-machine');
   expect(first.code, all(first)).toBe(0);
   expect(prepared(first).at(-1)).toMatch(/the machine is ready/u);
@@ -102,7 +102,7 @@ test('npm test -- unit passes', async () => {
   expect(prepared(said)).toEqual([]);
 });
 
-test('the preparation of a machine keeps its own contract there', async () => {
+test('the contract tests of prepare-machine pass there', async () => {
   const file = 'test/contract/lab/prepare-machine.test.ts';
   const said = await type('npx', 'vitest', 'run', '--project', 'contract', file);
   expect(said.code, all(said)).toBe(0);

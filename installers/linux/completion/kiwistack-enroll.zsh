@@ -2,10 +2,10 @@
 
 local -a commands
 commands=(
-  'enroll:enroll this laptop, or go on with an enrollment that was cut off'
-  'status:show what is enrolled and whether every part works'
-  'check:ask the slice about this laptop, and tell it what waits to be told'
-  'uninstall:take the enrollment away from this laptop'
+  'enroll:enroll this laptop, or resume an interrupted enrollment'
+  'status:show the enrollment and whether each part of it works'
+  'check:ask the slice for the status of this laptop, and report a pending deregistration'
+  'uninstall:deregister this laptop and remove its enrollment'
   'help:display help for a command'
 )
 
@@ -26,13 +26,13 @@ case $state in
           '--serial[use the YubiKey with this serial number]:serial number: ' \
           '--wait[how long to wait for a YubiKey]:seconds: ' \
           '--pin-fd[read the PIN from this open file descriptor]:descriptor: ' \
-          "--msp-roots[PEM with the provider's roots]:file:_files" \
-          '--json[one event a line on stdout]' \
+          "--msp-roots[PEM file with the provider's root certificates]:file:_files" \
+          '--json[print one JSON event per line]' \
           '(- *)'{-h,--help}'[display help]'
         ;;
-      status) _arguments '--json[the same for programs]' '(- *)'{-h,--help}'[display help]' ;;
-      check) _arguments '--json[the result for programs]' '(- *)'{-h,--help}'[display help]' ;;
-      uninstall) _arguments '--json[one event a line on stdout]' '(- *)'{-h,--help}'[display help]' ;;
+      status) _arguments '--json[print the status as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      check) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      uninstall) _arguments '--json[print one JSON event per line]' '(- *)'{-h,--help}'[display help]' ;;
       help) _describe -t commands command commands ;;
     esac
     ;;

@@ -69,7 +69,7 @@ ${EXIT_CODES}`,
     .description(
       "Report a pending deregistration, ask the slice for this laptop's status, and uninstall if the laptop was offboarded",
     )
-    .option('--json', 'print the result as one line of JSON')
+    .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText(
       'after',
       `

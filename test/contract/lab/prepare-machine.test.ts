@@ -36,7 +36,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-describe('preparing a machine that does not fit ends with a clear word', () => {
+describe('preparing an unsuitable machine ends with an error and a hint', () => {
   let machines = 0;
   const withNode = (version: string): string =>
     `mkdir -p /tmp/bin; printf '#!/bin/sh\\necho v${version}\\n' >/tmp/bin/node; chmod 755 /tmp/bin/node; PATH=/tmp/bin:$PATH;`;
@@ -61,7 +61,7 @@ describe('preparing a machine that does not fit ends with a clear word', () => {
       'a full disk',
       `mkdir /srv/small && mount -t tmpfs -o size=50m small /srv/small && cp -r ${clone} /srv/small
        bash /srv/small/clone/installers/prepare-machine.sh`,
-      /^7 error: not enough disk: about \d+ MB are needed at \/srv\/small\/clone, \d+ MB are free\nhint: make room/u,
+      /^7 error: not enough disk space: about \d+ MB are needed at \/srv\/small\/clone, \d+ MB are free\nhint: free some space/u,
     ],
     ['no Go', `${withoutGo} bash ${script}`, /^5 error: Go is missing\nhint: install Go 1\.25/u],
     [
@@ -70,7 +70,7 @@ describe('preparing a machine that does not fit ends with a clear word', () => {
       /^4 error: Fedora Linux 44 is not supported\nhint: use Debian 12 or Ubuntu 24\.04/u,
     ],
     [
-      'several at once, each with how to get it, and nothing was changed',
+      'several at once, each with a hint, and nothing was changed',
       `${noRoute} ${fedora} ${withoutGo} ${withNode('18.20.0')}
        setpriv --reuid 65534 --clear-groups bash ${script}; code=$?; ls -A ${clone}; exit $code`,
       new RegExp(

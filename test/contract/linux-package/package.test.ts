@@ -134,7 +134,7 @@ describe('the package, installed', () => {
     const { code, stdout, stderr } = await run('/usr/bin/man', '--warnings', '-P', 'cat', 'kiwistack-enroll');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.length).toBeGreaterThan(3000);
-    expect(await sh('whatis kiwistack-enroll')).toContain('make this laptop a managed one');
+    expect(await sh('whatis kiwistack-enroll')).toContain('enroll this laptop with a KiwiStack customer');
   });
 
   it('completes commands and options in bash', async () => {
@@ -156,7 +156,7 @@ describe('the package, installed', () => {
       const said = await sh(ask);
       expect(said).toMatch(/implicit active: +auth_admin_keep/);
       expect(said).toMatch(/implicit any: +auth_admin\n/);
-      expect(said).toContain('Authentication is required to make this laptop');
+      expect(said).toContain('Authentication is required to enroll this laptop');
       expect(said).toContain('org.freedesktop.policykit.exec.path -> /usr/bin/kiwistack-enroll');
     } finally {
       polkitd.kill('SIGTERM');
@@ -211,7 +211,7 @@ describe('upgrading and removing', () => {
     await sh('rm /usr/sbin/policy-rc.d');
   });
 
-  it('tells when the slice could not be told of the farewell', async () => {
+  it('says when a pending deregistration could not be reported to the slice', async () => {
     await sh(`rm ${RECORD}; echo '{}' >${path.dirname(RECORD)}/farewell.json`);
     const { code, stderr } = await run('/usr/bin/dpkg', '--remove', 'kiwistack-enroll');
     expect(code).toBe(0);
