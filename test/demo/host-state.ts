@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 import { runProgram } from '../../src/programs/run-program.ts';
 
-/** What an enrollment would change on a machine, of the machine that the demo runs on: one text, to be compared. */
+/** Everything on the demo's own machine that an enrollment would change, as one text for comparison. */
 export async function hostState(): Promise<string> {
   const ip = async (...args: string[]): Promise<string> =>
     (await runProgram({ program: '/sbin/ip', args })).stdout.toString();

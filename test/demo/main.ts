@@ -1,4 +1,4 @@
-// `npm run demo`: from nothing to a laptop that is green in Fleet, in namespaces that are gone afterwards.
+// `npm run demo`: from nothing to a laptop that is online in Fleet, in namespaces that are removed afterwards.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,10 +19,10 @@ const { values: flags } = parseArgs({
 if (flags.help) {
   process.stdout.write(`usage: npm run demo [-- --json|--keep]
 
-From nothing to a laptop that is green in Fleet, in namespaces that are gone afterwards.
+Sets up a customer and enrolls a laptop, in network namespaces that are removed afterwards.
 
-  --json  one event a line; the last one is the result
-  --keep  leave everything running, and say how to use it (\`npm run lab\`)
+  --json  print one event per line; the last one is the result
+  --keep  leave everything running, and print what to try next (\`npm run lab\`)
 `);
   process.exit(0);
 }
@@ -36,26 +36,26 @@ const emit = (event: object): void => {
   if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
 };
 
-/** Ctrl-C ends the demonstration, and with it every namespace. */
+/** Ctrl-C ends the demo and removes every namespace. */
 let world: World | undefined;
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => {
     interruption.abort();
-    say('\nStopping; everything that was made goes …');
+    say('\nStopping and cleaning up …');
     void world?.destroy();
   });
 }
 
 if (process.getuid?.() !== 0) {
-  process.stderr.write('error: the demo needs root, for namespaces.\nhint: run it again with sudo.\n');
+  process.stderr.write('error: the demo needs root, to create namespaces.\nhint: run it again with sudo.\n');
   process.exit(6);
 }
 
 const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-demo-'));
 const before = await hostState();
 try {
-  say('Making a customer, Acme GmbH (all of it in namespaces; this machine stays as it is):');
+  say('Setting up a customer, Acme GmbH, in network namespaces. This machine is not changed.');
   world = await World.create({
     dir,
     progress: (what) => {
@@ -63,16 +63,16 @@ try {
       emit({ type: 'setup', what });
     },
   });
-  say(`  - a YubiKey (virtual, behind real pcscd and libykcs11), given to an engineer by the operator`);
+  say('  - a YubiKey for an engineer (virtual, behind the real pcscd and libykcs11)');
   await world.provisionKey(SERIAL);
-  say('  - a laptop named ada');
+  say('  - a laptop, ada');
   const laptop = await world.addLaptop({ name: 'ada' });
   const key = await world.plugIn(laptop, SERIAL, { mode: 'auto', delayMs: 700 });
   const setupMs = performance.now() - began;
   emit({ type: 'setup-done', ms: Math.round(setupMs) });
 
   say(
-    `\nIt took ${(setupMs / 1000).toFixed(1)} s. Now the laptop (the PIN ${PIN} is typed, the key touched, by the demo):\n`,
+    `\nDone in ${(setupMs / 1000).toFixed(1)} s. Now ada enrolls; the demo enters the PIN and touches the YubiKey.\n`,
   );
   const enrollment = await playEnrollment(laptop, [...CLI, 'enroll'], { json: flags.json, pin: PIN });
   if (enrollment.code !== 0) throw new Error(`the enrollment ended with ${enrollment.code}`);
@@ -82,10 +82,11 @@ try {
   const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];
   const proof = { ping: ping.code === 0, pingMs: Number(roundTrip ?? 'NaN'), https: https.stdout.trim() };
   emit({ type: 'through-the-tunnel', ...proof });
-  if (ping.code !== 0 || https.code !== 0) throw new Error(`inside is not reached: ${ping.stderr}${https.stderr}`);
-  say(`\nThrough the tunnel, to a host that answers only inside:`);
-  say(`  ping 10.77.1.30        ${roundTrip ?? '?'} ms`);
-  say(`  GET ${INTRANET_URL}   "${proof.https}"`);
+  if (ping.code !== 0 || https.code !== 0)
+    throw new Error(`the internal network is not reachable: ${ping.stderr}${https.stderr}`);
+  say('\nThe internal network, through the tunnel:');
+  say(`  ping 10.77.1.30           ${roundTrip ?? '?'} ms`);
+  say(`  GET ${INTRANET_URL}   ${proof.https}`);
   say('\n$ kiwistack-enroll status');
   const status = await laptop.run([...CLI, 'status']);
   say(status.stdout.trimEnd());
@@ -99,9 +100,7 @@ try {
     await rm(dir, { recursive: true, force: true });
     const changed = await hostState();
     if (changed !== before) throw new Error(`this machine has changed:\n${before}\n---\n${changed}`);
-    say(
-      '\nEverything is gone again: interfaces, routes, resolver, trust store and packages of this machine are as before.',
-    );
+    say('\nEverything was removed again. Network, resolver, trust store and packages of this machine are unchanged.');
     say(nextSteps({ kept: false, dir }));
   }
   emit({
@@ -117,8 +116,8 @@ try {
   await rm(dir, { recursive: true, force: true });
   if (interruption.signal.aborted) process.exit(130);
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: the demo did not get to green: ${message}\n`);
-  if (log !== '') process.stderr.write(`The slice's last words:\n${log.split('\n').slice(-15).join('\n')}\n`);
+  process.stderr.write(`error: the demo failed: ${message}\n`);
+  if (log !== '') process.stderr.write(`The end of the slice's log:\n${log.split('\n').slice(-15).join('\n')}\n`);
   emit({ result: 'failed', message });
   process.exit(7);
 }

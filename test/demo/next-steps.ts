@@ -1,26 +1,19 @@
-/** What to try next, in words that can be typed. */
+/** What to try next, as commands that can be typed. */
 export function nextSteps({ kept, dir }: { readonly kept: boolean; readonly dir: string }): string {
-  if (!kept) {
-    return `
-To play with it yourself: npm run demo -- --keep
-It then leaves the slice, the laptop and its key running, and tells how to use them.`;
-  }
+  if (!kept) return '\nTo keep it running and try it yourself: npm run demo -- --keep';
   const slice = `${dir}/slice/acme`;
   return `
-The slice, the laptop "ada" and its YubiKey stay. Try:
+The slice, the laptop ada and its YubiKey keep running. Their folder is ${dir}
 
-  npm run lab -- shell ada                    a shell on the laptop; there, for example:
-      npx kiwistack-enroll status             is every part as it should be?
-      npx kiwistack-enroll enroll             a second run says "already enrolled"
-      npx kiwistack-enroll uninstall          everything goes, here and at the slice
-      npx kiwistack-enroll enroll             again; a wrong PIN is refused and leaves nothing (PIN 123456)
+  npm run lab -- shell ada                a shell on the laptop (the YubiKey's PIN is 123456)
+      npx kiwistack-enroll status
+      npx kiwistack-enroll uninstall
+      npx kiwistack-enroll enroll
 
-  npm run lab -- shell slice                  the slice's machine; there, for example:
+  npm run lab -- shell slice              a shell on the slice's machine
       npx kiwistack-operator device list --dir ${slice}
       npx kiwistack-operator audit list --dir ${slice}
       npx kiwistack-operator yubikey burn --dir ${slice} --serial 12345678
-                                              then uninstall and enroll on the laptop: the burned key is refused
 
-  npm run lab -- list                         the rooms
-  npm run lab -- down                         the end: everything goes`;
+  npm run lab -- down                     stops and removes everything`;
 }

@@ -9,8 +9,8 @@ export interface Played {
 }
 
 /**
- * Runs an enrollment as a person would see it, with the PIN on a descriptor; with `json`, as a program would. What it says
- * goes out as it comes.
+ * Runs an enrollment as a person would see it, with the PIN on a descriptor; with `json`, as a program would. Its output is
+ * printed as it arrives.
  */
 export function playEnrollment(
   laptop: Laptop,

@@ -7,14 +7,14 @@ import type { Room } from './room.ts';
 
 const help = `usage: npm run lab -- COMMAND [--dir D]
 
-Enters the rooms of a lab that still runs, as \`npm run demo -- --keep\` leaves one. Needs root.
+Enters the machines of a running lab, such as the one that \`npm run demo -- --keep\` leaves. Needs root.
 
-  list               the labs and their rooms
-  shell ROOM         a shell in a room: slice, inside, or a laptop by its name
-  run ROOM -- ARGV   one program in a room; ends with its exit code
-  down               ends the lab: every room, every process in it, the laptops' disks
+  list               list the running labs and their rooms (machines)
+  shell ROOM         open a shell in a room: slice, inside, or a laptop by its name
+  run ROOM -- ARGV   run one program in a room; exits with its exit code
+  down               stop the lab: end all processes, remove all rooms and the laptops' disks
 
---dir D names the lab's folder; it may be left out if only one lab runs.
+--dir D names the lab's folder; needed only if several labs run.
 
 examples
   npm run lab -- list
@@ -27,24 +27,24 @@ class UsageError extends Error {}
 async function chooseLab(dir: string | undefined): Promise<AttachedLab> {
   const dirs = dir === undefined ? await listLabs() : [dir];
   const [only, ...more] = dirs;
-  if (only === undefined) throw new UsageError('no lab runs; start one with: npm run demo -- --keep');
-  if (more.length > 0) throw new UsageError(`several labs run; name one with --dir: ${dirs.join(', ')}`);
+  if (only === undefined) throw new UsageError('no lab is running; start one with: npm run demo -- --keep');
+  if (more.length > 0) throw new UsageError(`several labs are running; choose one with --dir: ${dirs.join(', ')}`);
   const lab = await attachLab(only);
-  if (lab === undefined) throw new UsageError(`no lab runs in ${only}`);
+  if (lab === undefined) throw new UsageError(`no lab is running in ${only}`);
   return lab;
 }
 
 function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
   const names = lab.rooms.map((room) => room.name).join(', ');
   const room = lab.rooms.find((candidate) => candidate.name === name);
-  if (room === undefined) throw new UsageError(`name a room: ${names}`);
+  if (room === undefined) throw new UsageError(`name one of these rooms: ${names}`);
   return room;
 }
 
 /** Runs a program at this terminal; resolves to its exit code. */
 function enter(room: Room, argv: readonly string[]): Promise<number> {
   const { env } = process;
-  // In the project's folder, so that `npx kiwistack-…` finds its commands there.
+  // In the project's folder, where `npx kiwistack-…` finds the commands.
   const cwd = join(import.meta.dirname, '..', '..');
   const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env: { TERM: env['TERM'] ?? 'dumb' } });
   // Ctrl-C is for the program inside.

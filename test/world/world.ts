@@ -74,17 +74,17 @@ export class World {
   /** A running slice of Acme GmbH, with Fleet and an intranet host, without keys and laptops. */
   static async create({ dir, progress, initArgs }: WorldOptions): Promise<World> {
     const say = progress ?? ((): void => undefined);
-    say('an internet, a slice and the rooms behind it, made of namespaces');
+    say('the internet, the slice and its internal network');
     const world = new World(dir, await Lab.create({ dir }));
     try {
       await mkdir(path.join(dir, 'keys'), { recursive: true, mode: 0o700 });
       makeRoot(world.yubicoDir);
-      say('a Fleet server inside, and the package of its agent');
+      say('a Fleet server and the package of its agent');
       const [package_] = await Promise.all([
         buildFleetPackage({ outDir: path.join(dir, 'private', 'packages') }),
         world.startFleet(),
       ]);
-      say("the provider's root, the customer's intermediate, step-ca, gateway and WireGuard endpoint");
+      say("the provider's root, the customer's CA, step-ca, gateway and WireGuard endpoint");
       await world.#initSlice(package_.path, initArgs ?? []);
       await world.startSlice();
       world.#intranet = await startIntranet(world.lab.inside, world.sliceDir, path.join(dir, 'private'));

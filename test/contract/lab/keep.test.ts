@@ -44,10 +44,12 @@ test('a kept lab outlives its maker, can be entered by a command, and is ended b
   expect(
     await command('run', 'ada', '--dir', dir, '--', 'sh', '-c', 'ping -c1 -W2 203.0.113.10 >/dev/null; exit 9'),
   ).toBe('9');
-  expect(await command('run', 'bob', '--dir', dir, '--', 'hostname')).toBe('2 error: name a room: slice, inside, ada');
+  expect(await command('run', 'bob', '--dir', dir, '--', 'hostname')).toBe(
+    '2 error: name one of these rooms: slice, inside, ada',
+  );
   expect(await command('down', '--dir', dir)).toBe('0');
   expect(await command('list')).not.toContain(dir);
-  expect(await command('run', 'ada', '--dir', dir, '--', 'hostname')).toBe(`2 error: no lab runs in ${dir}`);
+  expect(await command('run', 'ada', '--dir', dir, '--', 'hostname')).toBe(`2 error: no lab is running in ${dir}`);
   expect((await execute('/bin/ps', ['axww', '-o', 'args'])).stdout).not.toContain(dir);
 });
 
