@@ -6,14 +6,14 @@ export function nextSteps({ kept, dir }: { readonly kept: boolean; readonly dir:
 The slice, the laptop ada and its YubiKey keep running. Their folder is ${dir}
 
   npm run lab -- shell ada                a shell on the laptop (the YubiKey's PIN is 123456)
-      npx kiwistack-enroll status
-      npx kiwistack-enroll uninstall
-      npx kiwistack-enroll enroll
+      kiwistack-enroll status
+      kiwistack-enroll uninstall
+      kiwistack-enroll enroll
 
   npm run lab -- shell slice              a shell on the slice's machine
-      npx kiwistack-operator device list --dir ${slice}
-      npx kiwistack-operator audit list --dir ${slice}
-      npx kiwistack-operator yubikey burn --dir ${slice} --serial 12345678
+      kiwistack-operator device list --dir ${slice}
+      kiwistack-operator audit list --dir ${slice}
+      kiwistack-operator yubikey burn --dir ${slice} --serial 12345678
 
   npm run lab -- down                     stops and removes everything`;
 }

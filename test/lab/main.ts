@@ -43,10 +43,11 @@ function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
 
 /** Runs a program at this terminal; resolves to its exit code. */
 function enter(room: Room, argv: readonly string[]): Promise<number> {
-  const { env } = process;
-  // In the project's folder, where `npx kiwistack-…` finds the commands.
   const cwd = join(import.meta.dirname, '..', '..');
-  const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env: { TERM: env['TERM'] ?? 'dumb' } });
+  // The commands of this clone, and the Node that they need. (npx would have to write to the clone, which a laptop cannot.)
+  const PATH = `${join(cwd, 'node_modules', '.bin')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  const env = { TERM: process.env['TERM'] ?? 'dumb', PATH };
+  const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env });
   // Ctrl-C is for the program inside.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
