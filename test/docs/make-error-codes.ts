@@ -13,17 +13,17 @@ import { ERROR_CODES, EXIT, type ErrorEntry, type ExitKind } from '../../src/cor
 export const ERROR_CODES_FILE = path.join(import.meta.dirname, '../../docs/error-codes.md');
 
 const MEANING: Readonly<Record<ExitKind, string>> = {
-  done: 'done; also when there was nothing left to do',
-  usage: 'the command was not understood, or does not fit what is there',
-  person: 'the person must do something: plug in, enter, touch, decide',
-  refused: 'the slice, or the laptop’s check of the slice, said no',
-  unreachable: 'slice, tunnel or Fleet did not answer properly; try again, or from another network',
-  machine: 'this machine does not fit, or lacks something',
-  fault: 'a fault of ours or of a program that we use',
-  cancelled: 'cancelled; what was begun was undone',
+  done: 'success; also when there was nothing to do',
+  usage: 'usage error, or the command does not fit what exists',
+  person: 'a person must do something: plug in, enter the PIN, touch, decide',
+  refused: 'the slice refused, or it failed verification',
+  unreachable: 'the slice, the tunnel or Fleet did not answer; try again, or from another network',
+  machine: 'this machine is not suitable, or something is missing on it',
+  fault: 'internal error, or a system program failed',
+  cancelled: 'cancelled; changes were undone',
 };
 
-/** The whole file, formatted. */
+/** Renders the whole file, formatted. */
 export async function renderErrorCodes(): Promise<string> {
   const entries = Object.entries<ErrorEntry>(ERROR_CODES);
   const wire = entries.filter(([, { http }]) => http !== undefined);
@@ -32,8 +32,8 @@ export async function renderErrorCodes(): Promise<string> {
 
 # Error codes
 
-Every expected failure has one code. Codes are stable: they are in logs, in \`--json\`, in the gateway's answers. Messages and hints may
-change at any time; nobody should match on them.
+Every expected failure has one code. Codes are stable: they are used in logs, in \`--json\` and in the gateway's answers. Messages and hints may change at
+any time, so nothing should match on them.
 
 ## Exit codes of the commands
 
@@ -43,27 +43,29 @@ ${Object.entries(EXIT)
   .map(([kind, code]) => `| ${code} | ${MEANING[kind as ExitKind]} |`)
   .join('\n')}
 
-## What the gateway answers
+## Answers of the gateway
 
-The body is described in [protocol.md](protocol.md#errors). "again" means: the very same bytes may succeed later without anybody doing anything
-else; the body's \`retryable\` says the same.
+[protocol.md](protocol.md#errors) describes the body. _Retryable_ means that the very same bytes may succeed later without anybody doing anything; the
+body's \`retryable\` says the same.
 
-| code | HTTP status | again | exit code | message | hint |
-| --- | --- | --- | --- | --- | --- |
-${wire.map(([code, entry]) => row([`\`${code}\``, entry.http, entry.retryable ? 'yes' : 'no', EXIT[entry.exit], entry.message, entry.hint])).join('\n')}
+${wire.map(item).join('\n')}
 
-## What is found on this side of the wire
+## Errors on this side of the wire
 
-| code | again | exit code | message | hint |
-| --- | --- | --- | --- | --- |
-${local.map(([code, entry]) => row([`\`${code}\``, entry.retryable ? 'yes' : 'no', EXIT[entry.exit], entry.message, entry.hint])).join('\n')}
+${local.map(item).join('\n')}
 `;
   const config = await resolveConfig(ERROR_CODES_FILE);
   return format(text, { ...config, parser: 'markdown' });
 }
 
-function row(cells: readonly (string | number | undefined)[]): string {
-  return `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+/** One code as an item of a list: messages and hints are too long for the columns of a table. */
+function item([code, entry]: readonly [string, ErrorEntry]): string {
+  const facts = [
+    ...(entry.http === undefined ? [] : [`HTTP ${entry.http}`]),
+    `exit code ${EXIT[entry.exit]}`,
+    ...(entry.retryable ? ['retryable'] : []),
+  ];
+  return `- **\`${code}\`** (${facts.join(', ')}): ${entry.message} _${entry.hint}_`;
 }
 
 if (import.meta.main) await writeFile(ERROR_CODES_FILE, await renderErrorCodes());

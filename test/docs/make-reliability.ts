@@ -1,5 +1,5 @@
 /**
- * Writes docs/reliability.md; its tables are the list that test/e2e/03-interruption walks.
+ * Writes docs/reliability.md. Its lists are those that test/e2e/03-interruption goes through.
  *
  *     node test/docs/make-reliability.ts
  */
@@ -16,24 +16,24 @@ const TEXT = `<!-- Made from test/e2e/03-interruption/edges.ts by test/docs/make
 
 # What a crash leaves, and what the next run does
 
-An enrollment can end at any moment: a closed lid, an empty battery, a kill -9, a full disk. What holds then:
+An enrollment can be interrupted at any moment: the lid is closed, the battery is empty, the process is killed, the disk is full. This is guaranteed:
 
-- **Run it again.** \`kiwistack-enroll enroll\` goes on where it was cut off. In the end there is one device at the slice, one certificate, one
-  tunnel peer, one Fleet host, however often it was begun.
-- **No second touch** once the signed statement is on the disk: the same bytes go out again, and the slice answers with the same grant.
-- **A step that fails is undone**, with all before it, in reverse: files, routes, resolver, trust stores, units and packages are as before.
-- **An undo that was cut off is finished first**, by the next \`enroll\` or \`uninstall\`; never gone forward over.
+- **Run it again.** \`kiwistack-enroll enroll\` resumes an interrupted enrollment. However often it was interrupted, there is one device at the slice, one
+  certificate, one tunnel peer and one host in Fleet in the end.
+- **No second touch** once the signed statement is on the disk: the same bytes are sent again, and the slice answers with the same grant.
+- **If a step fails, it is undone**, with all steps before it, in reverse order: files, routes, resolver, trust stores, units and packages are as before.
+- **An interrupted undo is finished first**, by the next \`enroll\` or \`uninstall\`.
 
-How: before a step acts, its intent is in the journal (\`journal.jsonl\` beside the record), after it its outcome; each is on the disk before the next
-thing happens. Files are replaced whole: temporary file, fsync, rename, fsync of the folder. Each step looks at what is there
-before it acts, so that it may be repeated. What is to be done next follows from record, journal and the system alone.
+The journal (\`journal.jsonl\` beside the record) has the intent of each step before it acts and the outcome afterwards; each line is on the disk before
+anything else happens. Files are replaced atomically: temporary file, fsync, rename, fsync of the folder. Each step looks at what is there before it acts,
+so it may be repeated. Record, journal and the state of the system determine what is done next.
 
-## How it is shown
+## How it is tested
 
-The edges below have names. A test build of the program ends itself at the one that \`KIWISTACK_FAULT\` names, as \`POINT=ACTION\`: \`kill\` (SIGKILL), \`power\`
-(the machine, without a sync), \`fail\` (the next act fails with EIO). A build for people refuses the variable. \`npm test\` kills and fails an enrollment at every
-one of them in a laptop made of namespaces; \`npm run test:machine\` cuts the power of a virtual laptop. A test holds the lists against what an enrollment
-and an uninstall really pass.
+Each edge below is a place where a crash may leave something different. A test build ends itself at the edge that \`KIWISTACK_FAULT\` names, as
+\`POINT=ACTION\`: \`kill\` (SIGKILL), \`power\` (switches the machine off without a sync), or \`fail\` (the next act fails with EIO). Production builds refuse
+the variable. The end-to-end tests kill and fail enrollments at these edges in a laptop made of namespaces (\`npm run test:nightly\`: at every one);
+\`npm run test:machine\` cuts the power of a virtual laptop. A test compares the lists with what an enrollment and an uninstall really pass.
 
 `;
 
@@ -41,19 +41,27 @@ and an uninstall really pass.
 export async function renderReliability(): Promise<string> {
   const text = `${TEXT}## Enrollment: ${EDGES.length} edges
 
-${table(EDGES)}
+${list(EDGES)}
 
 ## Undo and uninstall: ${UNDO_EDGES.length} edges
 
-${table(UNDO_EDGES)}
+${list(UNDO_EDGES)}
 `;
   const config = await resolveConfig(RELIABILITY_FILE);
   return format(text, { ...config, parser: 'markdown' });
 }
 
-function table(edges: readonly Edge[]): string {
-  const rows = edges.map(({ point, step, leaves, next }) => `| ${step} | \`${point}\` | ${leaves} | ${next} |`);
-  return ['| step | edge | a crash here leaves | the next run |', '| --- | --- | --- | --- |', ...rows].join('\n');
+/** A list, as the texts are too long for the columns of a table. */
+function list(edges: readonly Edge[]): string {
+  const steps = [...new Set(edges.map(({ step }) => step))];
+  return steps
+    .map((step) => {
+      const items = edges
+        .filter((edge) => edge.step === step)
+        .map(({ point, leaves, next }) => `- \`${point}\`: leaves ${leaves}. The next run ${next}.`);
+      return [`### ${step}`, '', ...items, ''].join('\n');
+    })
+    .join('\n');
 }
 
 if (import.meta.main) await writeFile(RELIABILITY_FILE, await renderReliability());

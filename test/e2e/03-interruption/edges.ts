@@ -1,32 +1,32 @@
 import { stepsIn } from '../../../src/laptop/pipeline/run-plan.ts';
 import { ENROLLMENT_PLAN } from '../../../src/laptop/enrollment/plan.ts';
 
-// The edges of an enrollment: every place where it can be cut off. The tests walk this list, docs/reliability.md is made from
-// it, and a test holds it against what an enrollment really passes.
+// The edges of an enrollment: every place where it can be interrupted. The tests go through this list, docs/reliability.md is
+// made from it, and a test compares it with what an enrollment really passes.
 
-/** A place between two acts, by the name that `faultPoint` has for it. */
+/** A place between two acts, with its name in `faultPoint`. */
 export interface Edge {
   readonly point: string;
   readonly step: string;
-  /** What a crash here leaves on the laptop, beside what the steps before made. */
+  /** What a crash here leaves on the laptop, in addition to the results of earlier steps. */
   readonly leaves: string;
   /** What the next run does about it. */
   readonly next: string;
 }
 
 interface Replacement {
-  /** As in the names of points; `*` stands for the root's own name. */
+  /** As in the names of points; `*` stands for the name of the root. */
   readonly file: string;
-  /** Which replacement of this file it is in an enrollment. */
+  /** Counts the replacements of this file in an enrollment. */
   readonly count: number;
   readonly what: string;
 }
 
 interface StepEdges {
   readonly files: readonly Replacement[];
-  /** What the step's act makes. */
+  /** What the step's act creates. */
   readonly makes: string;
-  /** What the next run does when the act was done and not noted down. */
+  /** What the next run does if the act was done but not journalled. */
   readonly again: string;
 }
 
@@ -35,25 +35,24 @@ const record = (count: number, what: string): Replacement => ({ file: 'enrollmen
 const STEPS: Readonly<Record<string, StepEdges>> = {
   preflight: { files: [], makes: 'nothing', again: 'checks again' },
   key: {
-    files: [record(1, 'the record: whose key it is')],
+    files: [record(1, 'the record with key and customer')],
     makes: 'a record without an exchange',
-    again: 'looks for the key again and begins the record anew',
+    again: 'looks for the key again and starts a new record',
   },
   'device-key': {
     files: [{ file: 'acme.key', count: 1, what: 'the device key' }],
-    makes: 'the device key, known to nobody else yet',
+    makes: 'the device key, which nobody else knows yet',
     again: 'uses the key that is there',
   },
   slice: {
     files: [record(2, 'hello and challenge')],
-    makes: 'a challenge in the record; a session at the slice, which ends by itself after five minutes',
-    again: 'says hello anew',
+    makes: 'a challenge in the record, and a session at the slice, which expires after five minutes',
+    again: 'sends a new hello',
   },
   statement: {
     files: [record(3, 'the signed statement'), record(4, 'the grant')],
-    makes:
-      'the grant in the record, encrypted to the device key; at the slice a device that waits for its confirmation',
-    again: 'uses the signature that is there: no PIN, no touch; the slice gives the same grant again',
+    makes: 'the grant in the record, encrypted to the device key, and a pending device at the slice',
+    again: 'sends the stored statement again, without PIN and touch; the slice answers with the same grant',
   },
   grant: {
     files: [record(5, 'the device')],
@@ -66,11 +65,11 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
       { file: 'root_ca.crt', count: 1, what: 'the root' },
     ],
     makes: 'certificate and root in /etc/step/certs',
-    again: 'finds them whole and keeps them',
+    again: 'finds them complete and keeps them',
   },
   trust: {
     files: [
-      { file: 'kiwistack-root-*.crt', count: 1, what: "the root among the administrator's own" },
+      { file: 'kiwistack-root-*.crt', count: 1, what: "the root in the administrator's folder" },
       { file: 'ca-certificates.crt', count: 1, what: 'the bundle of all roots' },
     ],
     makes: "the root in the system's trust store",
@@ -81,12 +80,12 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
       {
         file: '10-kiwistack-userspace.conf',
         count: 1,
-        what: 'which WireGuard the unit takes (without a kernel module)',
+        what: 'the choice of wireguard-go for the unit (without a kernel module)',
       },
       { file: 'kiwi-acme.conf', count: 1, what: "the tunnel's configuration" },
     ],
-    makes: 'the tunnel, up and started at boot',
-    again: 'leaves a tunnel that is up as it should be alone, and looks whether it answers',
+    makes: 'the tunnel, which is up and starts at boot',
+    again: 'keeps a running tunnel with the right settings, and checks that it answers',
   },
   agent: {
     files: [
@@ -94,13 +93,13 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
       { file: 'enroll.env', count: 1, what: "the agent's settings" },
       { file: '10-fleet-enroll.conf', count: 1, what: 'the drop-in of its unit' },
     ],
-    makes: 'the Fleet agent, enrolled on its first plane',
+    makes: 'the Fleet agent, with orbit enrolled',
     again: 'finds it running and keeps it',
   },
   confirm: {
-    files: [record(6, 'that the confirmation is being sent')],
+    files: [record(6, 'the record that the confirmation is being sent')],
     makes: 'an active device at the slice',
-    again: 'confirms again: the slice takes it once more',
+    again: 'confirms again, which the slice accepts',
   },
   green: {
     files: [
@@ -108,7 +107,7 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
       record(7, 'the final record'),
     ],
     makes: 'a final record: the laptop is enrolled',
-    again: 'says that the laptop is enrolled',
+    again: 'reports that the laptop is enrolled',
   },
 };
 
@@ -122,26 +121,30 @@ function edgesOf(step: string): Edge[] {
   const edge = (point: string, leaves: string, next: string): Edge => ({ point, step, leaves, next });
   return [
     edge(`${step}:before-intent#1`, 'nothing', 'carries out the step'),
-    edge(`${step}:after-intent#1`, 'a line in the journal', 'carries out the step'),
+    edge(`${step}:after-intent#1`, 'its intent in the journal', 'carries out the step'),
     ...files.flatMap(({ file, count, what }) => {
       const point = (phase: string): string => `file:${file}:${phase}#${count}`;
       return [
-        edge(point('created'), `an empty temporary file for ${what}`, 'takes it away and writes the file'),
+        edge(point('created'), `an empty temporary file for ${what}`, 'removes it and writes the file'),
         edge(
           point('written'),
-          `a temporary file with ${what}; the old file, if any`,
-          'takes it away and writes the file',
+          `a temporary file with ${what}, and the old file, if any`,
+          'removes it and writes the file',
         ),
-        edge(point('renamed'), `${what}; after a power cut perhaps still the old file`, 'goes by what the file says'),
+        edge(
+          point('renamed'),
+          `${what}, or after a power cut perhaps still the old file`,
+          'continues from what the file says',
+        ),
       ];
     }),
     edge(`${step}:after-act#1`, makes, again),
-    edge(`${step}:after-outcome#1`, `${makes}; noted in the journal`, again),
+    edge(`${step}:after-outcome#1`, `${makes}; its outcome is in the journal`, again),
   ];
 }
 
 interface UndoEdges {
-  /** The files that it removes, or replaces for a moment, in their order. */
+  /** The files that it removes or replaces, in order. */
   readonly files: readonly { readonly file: string; readonly phases: readonly Phase[] }[];
   readonly takes: string;
 }
@@ -159,41 +162,41 @@ const UNDO_STEPS: Readonly<Record<string, UndoEdges>> = {
       removed('kiwistack-root-*.crt'),
       { file: 'ca-certificates.conf', phases: ['created', 'written', 'renamed'] },
     ],
-    takes: "the root from the system's trust store",
+    takes: "the root in the system's trust store",
   },
   'device-key': {
     files: [removed('root_ca.crt'), removed('acme.crt'), removed('acme.key')],
-    takes: 'device key, certificate and root from /etc/step/certs',
+    takes: 'device key, certificate and root in /etc/step/certs',
   },
 };
 
-/** What an uninstall passes, in its order: the goodbye, the undo of the steps, and at last its own record. */
+/** The edges of an uninstall, in order: the deregistration, the undo of the steps, and finally its own record. */
 export const UNDO_EDGES: readonly Edge[] = [
   ...(['created', 'written', 'renamed'] as const).map((phase) => ({
     point: `file:farewell.json:${phase}#1`,
-    step: 'goodbye',
-    leaves: `the enrollment as it was; the goodbye to the slice, signed, is being written (${phase})`,
-    next: 'says goodbye and takes everything away; said twice it counts once',
+    step: 'deregistration',
+    leaves: `the enrollment as it was; the signed deregistration is being written (${phase})`,
+    next: 'deregisters and removes everything; deregistering twice changes nothing',
   })),
   ...Object.entries(UNDO_STEPS).flatMap(([step, undo]) => undoEdgesOf(step, undo)),
   ...['enrollment.json', 'journal.jsonl', 'farewell.json'].map((file) => ({
     point: `file:${file}:removed#1`,
-    step: 'the end',
-    leaves: `nothing of the enrollment but what is removed after ${file}`,
-    next: 'removes that; after the last there is nothing to do',
+    step: 'end',
+    leaves: `nothing of the enrollment but the files that are removed after ${file}`,
+    next: 'removes these; after the last one, there is nothing to do',
   })),
 ];
 
 function undoEdgesOf(step: string, { files, takes }: UndoEdges): Edge[] {
   const edge = (point: string, leaves: string, next: string): Edge => ({ point, step, leaves, next });
-  const rest = (file: string): string => `a part of it; ${file} is through`;
+  const rest = (file: string, phase: Phase): string => `part of it; ${file} was ${phase}`;
   return [
-    edge(`undo:${step}:before-intent#1`, takes, 'takes it away'),
-    edge(`undo:${step}:after-intent#1`, `${takes}; a line in the journal`, 'takes it away'),
+    edge(`undo:${step}:before-intent#1`, takes, 'removes it'),
+    edge(`undo:${step}:after-intent#1`, `${takes}; its intent is in the journal`, 'removes it'),
     ...files.flatMap(({ file, phases }) =>
-      phases.map((phase) => edge(`file:${file}:${phase}#1`, rest(file), 'takes the rest away')),
+      phases.map((phase) => edge(`file:${file}:${phase}#1`, rest(file, phase), 'removes the rest')),
     ),
-    edge(`undo:${step}:after-act#1`, 'nothing of it', 'finds nothing to take away'),
-    edge(`undo:${step}:after-outcome#1`, 'nothing of it; noted in the journal', 'goes on with the next'),
+    edge(`undo:${step}:after-act#1`, 'nothing of it', 'finds nothing to remove'),
+    edge(`undo:${step}:after-outcome#1`, 'nothing of it; its outcome is in the journal', 'continues with the next'),
   ];
 }
