@@ -90,7 +90,7 @@ test_packages=(
   'libpcsclite-dev|builds other clients of the virtual YubiKey (ykman of PyPI, the tests of piv-go)'
   'pkg-config|builds other clients of the virtual YubiKey (the tests of piv-go)'
   'python3-dev|builds other clients of the virtual YubiKey (ykman of PyPI)'
-  'python3-venv|keeps ykman of PyPI apart from Debian's'
+  'python3-venv|keeps ykman of PyPI apart'
   'faketime|sets a laptop to a wrong time'
   'systemd|its library and its checks of units, where a container has none; it is not started'
   'polkitd|reads the polkit action of the package'
