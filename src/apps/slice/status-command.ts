@@ -5,6 +5,7 @@ import { isAlive } from '../../programs/process-mark.ts';
 import { readSliceConfig } from '../../slice/config/slice-config.ts';
 import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { askStatus } from '../../slice/run/control-socket.ts';
+import { requireRegistry } from '../../slice/registry/sqlite/require-registry.ts';
 import { readRunRecord } from '../../slice/run/run-record.ts';
 import { print } from './print.ts';
 
@@ -13,6 +14,8 @@ export async function statusCommand(flags: { dir: string; json?: boolean }): Pro
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
+  // Also of a running slice, which goes on with the file that it opened.
+  requireRegistry(paths.registry);
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;

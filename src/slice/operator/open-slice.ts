@@ -17,7 +17,7 @@ import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, readPart, type SliceIdentity } from '../config/slice-identity.ts';
 import { slicePaths } from '../config/slice-paths.ts';
 import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
-import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { findLiveDevice } from './find-device.ts';
 
@@ -82,7 +82,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
   const paths = slicePaths(dir);
   const config = await readSliceConfig(dir);
   const identity = await loadIdentity(paths);
-  const registry = createSqliteRegistry(paths.registry);
+  const registry = openSqliteRegistry(paths.registry);
   const ca = createCaClient({
     url: `https://${config.inside.address}:${config.ca.port}`,
     root: identity.mspRoot.pem,

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ERROR_CODES, EXIT } from '../../../src/core/error-codes.ts';
+import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 
 /**
  * The true program in a network namespace of its own: real step-ca, real WireGuard. The namespace lives as long as the holder
@@ -71,7 +72,7 @@ const INIT = ['--slug', 'acme', '--name', 'Acme GmbH', '--gateway-url', 'https:/
 beforeAll(async () => {
   parent = await mkdtemp(path.join(tmpdir(), 'kiwi-cmd-'));
   dir = path.join(parent, 'd');
-  holder = spawn('/usr/bin/unshare', ['--net', '/bin/sleep', '600'], { stdio: 'ignore' });
+  holder = spawn('/usr/bin/unshare', ['--net', '/bin/sleep', 'infinity'], { stdio: 'ignore' });
   // Not before it is in a namespace of its own: what follows would change the host.
   const ours = await readlink('/proc/self/ns/net');
   while ((await readlink(`/proc/${holder.pid}/ns/net`)) === ours) await new Promise(setImmediate);
@@ -121,6 +122,43 @@ describe('kiwistack-slice init', () => {
     const failed = await slice('init', '--dir', path.join(parent, 'failed'), ...args);
     expect(failed.code, failed.stderr).not.toBe(0);
     expect((await readdir(parent)).filter((name) => name.includes('failed'))).toEqual([]);
+  });
+});
+
+describe('a registry that was lost', () => {
+  const operator = path.resolve(import.meta.dirname, '../../../src/apps/operator/main.ts');
+
+  test.each([
+    ['is missing', 'registry.sqlite: the registry is missing', async (file: string) => rm(file)],
+    ['is empty', 'registry.sqlite: the registry is empty', async (file: string) => writeFile(file, '')],
+    [
+      'is garbage',
+      'registry.sqlite: the registry is not a database',
+      async (file: string) => writeFile(file, 'x'.repeat(5000)),
+    ],
+  ])('and %s stops up, status and the operator, and nothing is made in its place', async (_, detail, lose) => {
+    const file = slicePaths(dir).registry;
+    const kept = await readFile(file);
+    await lose(file);
+    try {
+      for (const program of [
+        [MAIN, 'up'],
+        [MAIN, 'status'],
+        [operator, 'yubikey', 'list'],
+      ]) {
+        const said = await inside(process.execPath, ...program, '--dir', dir, '--json');
+        const answer = JSON.parse(said.stdout) as { error?: object };
+        expect([said.code, answer.error ?? answer], program.join(' ')).toMatchObject([
+          EXIT.fault,
+          { code: 'slice-damaged', detail: expect.stringContaining(detail) as string },
+        ]);
+      }
+      expect(await readFile(file).catch(() => undefined)).not.toEqual(kept);
+      expect(await interfaceThere()).toBe(false);
+    } finally {
+      await writeFile(file, kept, { mode: 0o600 });
+      await run('/bin/chown', ['12345:12345', file]);
+    }
   });
 });
 

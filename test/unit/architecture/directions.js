@@ -100,7 +100,11 @@ export const DIRECTIONS = {
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
-  'src/apps/slice': ['src/core', 'src/programs', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
+  'src/apps/slice': [
+    ...['src/core', 'src/programs', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
+    // `status` looks whether the registry is there, without opening it.
+    'src/slice/registry/sqlite/require-registry.ts',
+  ],
 
   // What ships, and how it is made.
   'installers/build': [],

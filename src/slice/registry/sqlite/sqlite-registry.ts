@@ -3,11 +3,26 @@ import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
 import { sessionQueries } from './session-queries.ts';
-import { openSqliteDatabase } from './sqlite-database.ts';
+import { requireRegistry } from './require-registry.ts';
+import { openSqliteDatabase, type SqliteDatabase } from './sqlite-database.ts';
 
-/** The registry in one SQLite file (WAL, 0600). Opens it or makes it. */
+/** Makes the registry of a new slice: one SQLite file (WAL, 0600). Opens the one that is there. */
 export function createSqliteRegistry(file: string): Registry {
-  const db = openSqliteDatabase(file);
+  return registryOf(openSqliteDatabase(file));
+}
+
+/**
+ * Opens the registry of a slice that exists. An empty one must never take the place of one that was lost: burned YubiKeys would enroll
+ * again, and nobody would see it.
+ *
+ * @throws KiwiError `slice-damaged` when the file is missing, empty, or not a registry
+ */
+export function openSqliteRegistry(file: string): Registry {
+  requireRegistry(file);
+  return registryOf(openSqliteDatabase(file));
+}
+
+function registryOf(db: SqliteDatabase): Registry {
   return {
     ...keyQueries(db),
     ...sessionQueries(db),
