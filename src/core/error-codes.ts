@@ -70,6 +70,11 @@ const table = {
     'This laptop is enrolled with another customer.',
     'To leave that customer, run `kiwistack-enroll uninstall` first.',
   ),
+  'other-plan-begun': entry(
+    'person',
+    'Something else was started on this laptop and is not finished.',
+    'The details name it. Finish it with the program that started it, in that version or a newer one.',
+  ),
   'not-enrolled': entry('person', 'This laptop is not enrolled.', 'To enroll it, run `kiwistack-enroll enroll`.'),
   'hardware-changed': entry(
     'person',

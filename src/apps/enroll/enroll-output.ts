@@ -42,6 +42,12 @@ export function humanOutput(): EnrollOutput {
         case 'step-failed':
           say(`✗ ${event.title.padEnd(width)} failed after ${seconds(event.ms)}`);
           break;
+        case 'step-retried':
+          say(`  ${event.title}: ${event.error.message} Again in ${seconds(event.delayMs)}.`);
+          break;
+        case 'step-waits':
+          say(`… ${event.title.padEnd(width)} waits for ${event.for}`);
+          break;
         case 'undo-started':
           say('Undoing changes:');
           break;

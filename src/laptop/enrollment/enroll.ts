@@ -1,6 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import { undoWasBegun, type Journal } from '../pipeline/journal.ts';
-import { runPlan, undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
+import { runPlan, undoPlan, type PlanEvent, type PlanResult } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
@@ -8,7 +8,7 @@ import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
-import { ENROLLMENT_PLAN } from './plan.ts';
+import { ENROLLMENT, ENROLLMENT_PLAN } from './plan.ts';
 
 export type EnrollEvent =
   | PlanEvent
@@ -30,7 +30,7 @@ export async function enroll(
   options: EnrollmentOptions,
   report: (event: EnrollEvent) => void,
 ): Promise<EnrollmentRecord> {
-  return inStateFolder(options.platform.stateFolder, (state) => enrollIn(state, options, report));
+  return inStateFolder(options.platform.stateFolder, ENROLLMENT, (state) => enrollIn(state, options, report));
 }
 
 async function enrollIn(
@@ -61,8 +61,9 @@ async function enrollIn(
     // The steps hear of both: the person's wish to stop, and the failure of a step beside them.
     run = new EnrollmentRun({ ...options, signal: AbortSignal.any([signal, failed.signal]) }, file, record);
     const leftBehind: string[] = [];
+    let result: PlanResult;
     try {
-      await runPlan({
+      result = await runPlan({
         steps: ENROLLMENT_PLAN,
         run,
         journal,
@@ -82,6 +83,7 @@ async function enrollIn(
       }
       throw error;
     }
+    if (result.state === 'waiting') throw new TypeError('no step of an enrollment waits');
     return run.record;
   } finally {
     await run?.close();

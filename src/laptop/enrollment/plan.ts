@@ -1,3 +1,4 @@
+import type { PlanName } from '../pipeline/journal.ts';
 import type { EnrollmentPlan } from './enrollment-run.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
@@ -11,6 +12,9 @@ import { slice } from './steps/slice.ts';
 import { statement } from './steps/statement.ts';
 import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
+
+/** In its journal. The journals of 0.1.0 had no name. */
+export const ENROLLMENT: PlanName = { name: 'enrollment', version: 1, wroteUnnamed: true };
 
 const ASKS: EnrollmentPlan = [
   preflight, // can this laptop be enrolled at all?

@@ -7,7 +7,7 @@ import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
-import { LOCAL_PLAN } from './plan.ts';
+import { ENROLLMENT, LOCAL_PLAN } from './plan.ts';
 
 export interface UninstallResult {
   readonly record: EnrollmentRecord;
@@ -26,7 +26,7 @@ export interface UninstallResult {
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
 export async function uninstall(context: LaptopContext, report: (event: PlanEvent) => void): Promise<UninstallResult> {
-  return inStateFolder(context.platform.stateFolder, (state) => uninstallIn(state, context, report));
+  return inStateFolder(context.platform.stateFolder, ENROLLMENT, (state) => uninstallIn(state, context, report));
 }
 
 async function uninstallIn(
@@ -36,6 +36,7 @@ async function uninstallIn(
 ): Promise<UninstallResult> {
   let run: KnownEnrollment | undefined;
   try {
+    await journal.read(); // one of another plan is refused before the slice is told
     const loaded = await loadOrSalvage(file);
     if (loaded === undefined) {
       // An uninstall that was cut off at its very end may have left these.

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 
 import { z } from 'zod';
 
-import { isMissing, removeDurableFile } from '../../core/durable-file.ts';
+import { ignoreMissing, removeDurableFile } from '../../core/durable-file.ts';
+import { KiwiError } from '../../core/errors.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -11,30 +12,57 @@ const entry = z.strictObject({
   /** RFC 3339, UTC. */
   at: z.iso.datetime({ precision: 3 }),
   step: z.string().max(40),
-  /** `intent` before the act, `done` after it; `undoing` before its undo, `undone` after it. */
-  event: z.enum(['intent', 'done', 'undoing', 'undone']),
+  /** `intent` before the act, `done` or `waiting` after it; `undoing` before its undo, `undone` after it. */
+  event: z.enum(['intent', 'done', 'waiting', 'undoing', 'undone']),
+  /** Of `waiting`: what it waits for, and when that may have come about. */
+  for: z.string().max(200).optional(),
+  until: z.iso.datetime({ precision: 3 }).optional(),
 });
 export type JournalEntry = z.infer<typeof entry>;
+
+/** The first line: whose steps the names below it are. */
+const header = z.strictObject({ plan: z.string().max(40), version: z.int().min(1) });
+
+/** Whose journal it is. */
+export interface PlanName {
+  readonly name: string;
+  /**
+   * Raised when the program of before could not make sense of a journal any more. A plan resumes and undoes what its older versions
+   * began, as an enrollment outlives many updates.
+   */
+  readonly version: number;
+  /** Its first version wrote journals without a name. */
+  readonly wroteUnnamed?: true;
+}
 
 /**
  * What a run set out to do and what came of it: a line of JSON an event, each on the disk before the next thing happens.
  * A last line that a power cut left unfinished is dropped: its act had not begun.
+ *
+ * `append` and `read` throw KiwiError `other-plan-begun` for a journal of another plan or of a newer version of this one: the same
+ * name of a step may mean something else there.
  */
 export class Journal {
   readonly #file: string;
+  readonly #plan: PlanName;
 
   /** @param file in a folder that only root can write */
-  constructor(file: string) {
+  constructor(file: string, plan: PlanName) {
     this.#file = file;
+    this.#plan = plan;
   }
 
   async append(item: JournalEntry): Promise<void> {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
     const handle = await open(this.#file, flags, 0o600);
     try {
+      const text = await readText(handle);
+      const { named, entries } = this.#parse(text);
       // Behind a line that a power cut left unfinished this one would be lost with it.
-      const start = (await endsInMidLine(handle)) ? '\n' : '';
-      await handle.writeFile(`${start}${JSON.stringify(item)}\n`);
+      const start = text === '' || text.endsWith('\n') ? '' : '\n';
+      const { name: plan, version } = this.#plan;
+      const first = named || entries.length > 0 ? '' : `${JSON.stringify({ plan, version })}\n`;
+      await handle.appendFile(`${start}${first}${JSON.stringify(entry.parse(item))}\n`);
       await handle.sync();
     } finally {
       await handle.close();
@@ -42,34 +70,56 @@ export class Journal {
   }
 
   async read(): Promise<JournalEntry[]> {
-    let text: string;
+    const handle = await open(this.#file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(ignoreMissing);
     try {
-      text = await readFile(this.#file, 'utf8');
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
+      return handle === undefined ? [] : this.#parse(await readText(handle)).entries;
+    } finally {
+      await handle?.close();
     }
-    if (text.length > MAX_BYTES) throw new Error('the journal is too large');
-    const lines = text.split('\n').slice(0, -1);
-    return lines.flatMap((line) => {
-      try {
-        return [entry.parse(JSON.parse(line))];
-      } catch {
-        return [];
-      }
-    });
   }
 
   async remove(): Promise<void> {
     await removeDurableFile(this.#file);
   }
+
+  #parse(text: string): { named: boolean; entries: JournalEntry[] } {
+    let named = false;
+    const entries: JournalEntry[] = [];
+    for (const line of text.split('\n').slice(0, -1)) {
+      const value = fromJson(line);
+      const name = header.safeParse(value);
+      const item = entry.safeParse(value);
+      if (name.success) {
+        named = true;
+        this.#refuseOther(name.data);
+      } else if (item.success) {
+        if (!named && this.#plan.wroteUnnamed !== true) this.#refuseOther(undefined);
+        entries.push(item.data);
+      }
+    }
+    return { named, entries };
+  }
+
+  #refuseOther(found: z.infer<typeof header> | undefined): void {
+    const { name, version } = this.#plan;
+    if (found?.plan === name && found.version <= version) return;
+    const detail = found === undefined ? 'a journal without a name' : `${found.plan}, version ${found.version}`;
+    throw new KiwiError('other-plan-begun', { detail });
+  }
 }
 
-async function endsInMidLine(handle: FileHandle): Promise<boolean> {
-  const { size } = await handle.stat();
-  if (size === 0) return false;
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-  return buffer[0] !== 0x0a;
+async function readText(handle: FileHandle): Promise<string> {
+  if ((await handle.stat()).size > MAX_BYTES) throw new Error('the journal is too large');
+  return handle.readFile('utf8');
+}
+
+/** Undefined for a line that a power cut left unfinished. */
+function fromJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The steps that were begun and not undone, in the order in which they were begun: a pure function of the journal. */

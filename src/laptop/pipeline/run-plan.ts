@@ -2,7 +2,8 @@ import type { Clock } from '../../core/clock.ts';
 import { toKiwiError, type KiwiError } from '../../core/errors.ts';
 import { faultPoint } from '../../core/fault-point.ts';
 import { stepsBegun, type Journal } from './journal.ts';
-import type { Step } from './step.ts';
+import { isEarly, nextState, waitsIn } from './next-state.ts';
+import type { Step, Wait } from './step.ts';
 
 export type PlanEvent =
   | { readonly type: 'step-started'; readonly step: string; readonly title: string }
@@ -20,6 +21,15 @@ export type PlanEvent =
       readonly ms: number;
       readonly error: KiwiError;
     }
+  | {
+      readonly type: 'step-retried';
+      readonly step: string;
+      readonly title: string;
+      /** Why it is tried again, after this time. */
+      readonly error: KiwiError;
+      readonly delayMs: number;
+    }
+  | ({ readonly type: 'step-waits'; readonly title: string } & Waiting)
   | { readonly type: 'undo-started' }
   | { readonly type: 'step-undone'; readonly step: string; readonly title: string; readonly ms: number }
   | { readonly type: 'undo-failed'; readonly step: string; readonly title: string; readonly error: KiwiError };
@@ -27,6 +37,18 @@ export type PlanEvent =
 /** Steps that are carried out one after the other; or lanes of steps, each in its own order, all at the same time. */
 export type PlanItem<R, U = R> = Step<R, U> | { readonly lanes: readonly (readonly Step<R, U>[])[] };
 export type Plan<R, U = R> = readonly PlanItem<R, U>[];
+
+/** A step that a later run has to finish. */
+export interface Waiting {
+  readonly step: string;
+  readonly for: string;
+  /** RFC 3339, UTC: there is no use in a run before. */
+  readonly until?: string;
+}
+
+/** How a run ends that does not fail. While it waits, what was done stays, and the journal says what for. */
+export type PlanResult =
+  { readonly state: 'done' } | { readonly state: 'waiting'; readonly waits: readonly [Waiting, ...Waiting[]] };
 
 export interface UndoOptions<U> {
   /** Of any plan that can be undone with this. */
@@ -49,17 +71,28 @@ export interface PlanOptions<R> extends UndoOptions<R> {
  * Carries out the steps in order; the only loop that does. A step that is done already is kept. When one fails, or the
  * signal fires, everything that this enrollment has begun is undone in reverse, also what an earlier run of it had done.
  *
- * @returns the names of the steps that are now done
- * @throws KiwiError the failure, after the undo; `undo-failed` events name what could not be undone
+ * A step that waits ends the run behind its item; the next run goes on there.
+ *
+ * @throws KiwiError the failure, after the undo; `undo-failed` events name what could not be undone; `other-plan-begun`, before
+ * anything is done
  */
-export async function runPlan<R>(options: PlanOptions<R>): Promise<string[]> {
+export async function runPlan<R>(options: PlanOptions<R>): Promise<PlanResult> {
+  const context = { ...options, waits: waitsIn(await options.journal.read(), options.clock.now()) };
   try {
-    for (const item of options.steps) await runItem(options, item);
+    for (const item of options.steps) {
+      const [first, ...others] = await runItem(context, item);
+      if (first !== undefined) return { state: 'waiting', waits: [first, ...others] };
+    }
   } catch (error) {
     await undoPlan(options);
     throw error;
   }
-  return stepsIn(options.steps).map((step) => step.name);
+  return { state: 'done' };
+}
+
+interface StepContext<R> extends PlanOptions<R> {
+  /** What earlier runs left waiting. */
+  readonly waits: ReadonlyMap<string, Wait>;
 }
 
 /** Every step of a plan, lane after lane. */
@@ -67,26 +100,29 @@ export function stepsIn<R, U>(plan: Plan<R, U>): Step<R, U>[] {
   return plan.flatMap((item) => ('lanes' in item ? item.lanes.flat() : [item]));
 }
 
-async function runItem<R>(options: PlanOptions<R>, item: PlanItem<R>): Promise<void> {
-  if (!('lanes' in item)) {
-    await runStep(options, item);
-    return;
-  }
-  const lanes = item.lanes.map(async (lane) => {
-    for (const step of lane) await runStep(options, step);
-  });
+async function runItem<R>(context: StepContext<R>, item: PlanItem<R>): Promise<Waiting[]> {
+  if (!('lanes' in item)) return runLane(context, [item]);
+  const lanes = item.lanes.map((lane) => runLane(context, lane));
   // Nothing is undone while a lane is still doing: wait for all of them.
   const first = Promise.all(lanes).catch((error: unknown) => {
-    options.failed?.abort();
+    context.failed?.abort();
     throw error;
   });
   // `first` among them: a rejection that nobody waits for yet would end the process.
   await Promise.allSettled([...lanes, first]);
-  await first;
+  return (await first).flat();
 }
 
-async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void> {
-  const { run, journal, clock, signal, failed, report } = options;
+async function runLane<R>(context: StepContext<R>, lane: readonly Step<R>[]): Promise<Waiting[]> {
+  for (const step of lane) {
+    const waiting = await runStep(context, step);
+    if (waiting !== undefined) return [waiting];
+  }
+  return [];
+}
+
+async function runStep<R>(context: StepContext<R>, step: Step<R>): Promise<Waiting | undefined> {
+  const { run, journal, clock, signal, failed, report } = context;
   const { name, title } = step;
   const start = clock.monotonic();
   report({ type: 'step-started', step: name, title });
@@ -94,27 +130,60 @@ async function runStep<R>(options: PlanOptions<R>, step: Step<R>): Promise<void>
     signal.throwIfAborted();
     failed?.signal.throwIfAborted();
     const kept = (await step.inspect(run)) === 'done';
-    if (!kept) {
-      faultPoint(`${name}:before-intent`);
-      await journal.append({ at: now(clock), step: name, event: 'intent' });
-      faultPoint(`${name}:after-intent`);
-      await step.apply(run);
-      faultPoint(`${name}:after-act`);
-    }
+    const before = context.waits.get(name);
+    const early = isEarly(before, clock.now());
+    const wait = kept ? undefined : early ? before : await act(context, step);
     signal.throwIfAborted();
+    if (wait !== undefined) {
+      const waiting = asWaiting(name, wait);
+      report({ type: 'step-waits', title, ...waiting });
+      return waiting;
+    }
     await step.verify(run);
     // What was there before us, and was not begun by an earlier run of ours, is not ours to undo: it is not in the journal.
-    if (!kept) {
+    if (!kept || before !== undefined) {
       await journal.append({ at: now(clock), step: name, event: 'done' });
       faultPoint(`${name}:after-outcome`);
     }
     report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
+    return undefined;
   } catch (thrown) {
     // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
     const error = toKiwiError(signal.aborted ? new DOMException('aborted', 'AbortError') : thrown);
     report({ type: 'step-failed', step: name, title, ms: clock.monotonic() - start, error });
     throw error;
   }
+}
+
+/** Acts until the step has acted, fails, or waits. @returns what it waits for, which the journal then says */
+async function act<R>(context: StepContext<R>, step: Step<R>): Promise<Wait | undefined> {
+  const { run, journal, clock, signal, failed, report } = context;
+  const { name, title } = step;
+  faultPoint(`${name}:before-intent`);
+  await journal.append({ at: now(clock), step: name, event: 'intent' });
+  faultPoint(`${name}:after-intent`);
+  const stop = failed === undefined ? signal : AbortSignal.any([signal, failed.signal]);
+  for (let retries = 0; ; retries++) {
+    const next = nextState((await step.apply(run)) ?? undefined, retries);
+    switch (next.state) {
+      case 'acted':
+        faultPoint(`${name}:after-act`);
+        return undefined;
+      case 'failed':
+        throw next.reason;
+      case 'waiting':
+        await journal.append({ at: now(clock), event: 'waiting', ...asWaiting(name, next.wait) });
+        return next.wait;
+      case 'retrying':
+        report({ type: 'step-retried', step: name, title, error: next.reason, delayMs: next.delayMs });
+        await clock.sleep(next.delayMs, stop);
+    }
+  }
+}
+
+function asWaiting(step: string, wait: Wait): Waiting {
+  const until = wait.until === undefined ? {} : { until: new Date(wait.until).toISOString() };
+  return { step, for: wait.for, ...until };
 }
 
 /**

@@ -2,7 +2,7 @@ import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { systemErrorCode } from '../../core/system-error-code.ts';
-import { Journal } from '../pipeline/journal.ts';
+import { Journal, type PlanName } from '../pipeline/journal.ts';
 import { RecordFile } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
 
@@ -18,13 +18,14 @@ export interface RunState {
  */
 export async function inStateFolder<Result>(
   stateFolder: string,
+  plan: PlanName,
   use: (state: RunState) => Promise<Result>,
 ): Promise<Result> {
   const lock = await takeRunLock(stateFolder);
   try {
     return await use({
       file: new RecordFile(stateFolder),
-      journal: new Journal(path.join(stateFolder, 'journal.jsonl')),
+      journal: new Journal(path.join(stateFolder, 'journal.jsonl'), plan),
     });
   } finally {
     await lock.release();

@@ -1,6 +1,7 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { DeviceStatus, EndReason } from '../../protocol/device-messages.ts';
 import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
+import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
@@ -36,7 +37,7 @@ export interface CheckResult {
  */
 export async function check(context: LaptopContext, report: (event: PlanEvent) => void): Promise<CheckResult> {
   const { platform } = context;
-  return inStateFolder(platform.stateFolder, async ({ file, journal }) => {
+  return inStateFolder(platform.stateFolder, ENROLLMENT, async ({ file, journal }) => {
     const record = await file.load();
     const device = record?.device;
     const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { KiwiError, toKiwiError } from '../../../src/core/errors.ts';
 import { check } from '../../../src/laptop/upkeep/check.ts';
+import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { enroll } from '../../../src/laptop/enrollment/enroll.ts';
 import { RecordFile } from '../../../src/laptop/state/record.ts';
 import { uninstall } from '../../../src/laptop/enrollment/uninstall.ts';
@@ -245,7 +246,7 @@ async function afterwards(life: Life): Promise<string> {
 async function leftOver(life: Life): Promise<{ signed: boolean; age: number }> {
   const { platform, clock } = life.options;
   const record = await new RecordFile(platform.stateFolder).load();
-  const entries = await new Journal(path.join(platform.stateFolder, 'journal.jsonl')).read();
+  const entries = await new Journal(path.join(platform.stateFolder, 'journal.jsonl'), ENROLLMENT).read();
   if (record === undefined || undoWasBegun(entries)) return { signed: false, age: 0 };
   return { signed: record.exchange?.statement !== undefined, age: clock.now() - Date.parse(record.startedAt) };
 }

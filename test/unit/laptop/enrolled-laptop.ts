@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts';
 import type { Platform } from '../../../src/laptop/system/platform.ts';
+import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
@@ -99,7 +100,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     context: { platform, clock, signal: new AbortController().signal, roots: [slice.root.certificate] },
   });
   await new RecordFile(stateFolder).save(record);
-  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'));
+  const journal = new Journal(path.join(stateFolder, 'journal.jsonl'), ENROLLMENT);
   for (const step of ['device-key', 'statement', 'certificate', 'trust', 'tunnel', 'agent']) {
     await journal.append({ at: NOW.toISOString(), step, event: 'intent' });
     await journal.append({ at: NOW.toISOString(), step, event: 'done' });

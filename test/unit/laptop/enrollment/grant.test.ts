@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { digest } from '../../../../src/core/bytes.ts';
 import { EnrollmentRun, type EnrollmentOptions } from '../../../../src/laptop/enrollment/enrollment-run.ts';
+import { ENROLLMENT } from '../../../../src/laptop/enrollment/plan.ts';
 import { grant } from '../../../../src/laptop/enrollment/steps/grant.ts';
 import { statement } from '../../../../src/laptop/enrollment/steps/statement.ts';
 import { Journal } from '../../../../src/laptop/pipeline/journal.ts';
@@ -69,7 +70,7 @@ async function run(record: EnrollmentRecord): Promise<void> {
   await runPlan({
     steps: [statement, grant],
     run: new EnrollmentRun(options, file, record),
-    journal: new Journal(path.join(folder, 'journal')),
+    journal: new Journal(path.join(folder, 'journal'), ENROLLMENT),
     clock,
     signal: options.signal,
     report: (event) => events.push(event),

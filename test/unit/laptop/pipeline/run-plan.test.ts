@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../../src/core/clock.ts';
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { Journal, stepsBegun } from '../../../../src/laptop/pipeline/journal.ts';
-import { runPlan, undoPlan, type PlanEvent } from '../../../../src/laptop/pipeline/run-plan.ts';
+import { runPlan, undoPlan, type PlanEvent, type PlanResult } from '../../../../src/laptop/pipeline/run-plan.ts';
 import type { Step } from '../../../../src/laptop/pipeline/step.ts';
 
 /** A machine that remembers what is on it and what happened to it. */
@@ -66,7 +66,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const journal = (): Journal => new Journal(path.join(folder, 'journal'));
+const journal = (): Journal => new Journal(path.join(folder, 'journal'), { name: 'test', version: 1 });
 const options = (steps: readonly Step<Machine>[] = NAMES.map(step)) => ({
   steps,
   run: machine,
@@ -75,13 +75,13 @@ const options = (steps: readonly Step<Machine>[] = NAMES.map(step)) => ({
   signal: controller.signal,
   report: (event: PlanEvent) => events.push(event),
 });
-const run = (steps?: readonly Step<Machine>[]): Promise<string[]> => runPlan(options(steps));
+const run = (steps?: readonly Step<Machine>[]): Promise<PlanResult> => runPlan(options(steps));
 const outcome = (): string[] => events.map((event) => ('step' in event ? `${event.type} ${event.step}` : event.type));
 const begun = async (): Promise<string[]> => stepsBegun(await journal().read());
 
 describe('a plan', () => {
   it('is carried out in order, each step inspected, applied and verified', async () => {
-    expect(await run(['a', 'b'].map(step))).toEqual(['a', 'b']);
+    expect(await run(['a', 'b'].map(step))).toEqual({ state: 'done' });
     expect(machine.history).toEqual(['inspect a', 'apply a', 'verify a', 'inspect b', 'apply b', 'verify b']);
     expect(outcome()).toEqual(['step-started a', 'step-done a', 'step-started b', 'step-done b']);
     expect((await journal().read()).map(({ step: name, event }) => `${event} ${name}`)).toEqual([
@@ -235,7 +235,7 @@ describe('a plan', () => {
           expect([...machine.has]).toEqual([]);
         }
         machine.broken.clear();
-        expect(await run()).toEqual(NAMES);
+        expect(await run()).toEqual({ state: 'done' });
         expect([...machine.has]).toEqual(NAMES);
       }),
       { numRuns: 20 },
