@@ -91,7 +91,7 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(await hosts()).toEqual([]);
   });
 
-  it('keeps asking with a wrong secret, and says so in the words of orbit', async () => {
+  it('keeps trying with a wrong secret, and logs it in orbit’s words', async () => {
     const agent = startAgent({ ORBIT_ENROLL_SECRET: 'yesterday' });
     await until(() => agent.log().includes('orbit enroll attempt failed error="unauthenticated, or invalid token"'));
     expect(await hosts()).toEqual([]);
@@ -112,7 +112,7 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(await hosts()).toEqual([]);
   });
 
-  it('stays offline with a server that enrolls orbit but not osquery, and gets well by itself', async () => {
+  it('stays offline with a server that enrolls orbit but not osquery, and recovers when it does', async () => {
     setBehaviour(dir, { refuseOsqueryEnroll: true });
     const agent = startAgent();
     await until(() => agent.log().includes('(No node key returned from TLS enroll plugin) retrying...'));
@@ -179,7 +179,7 @@ describe('the stand-in agent against the stand-in server', () => {
     expect(second.log()).not.toMatch(/ERR|enroll attempt failed|Failed/);
   });
 
-  it('enrolls anew after its host was deleted, as fleetd does', async () => {
+  it('enrolls again after its host was deleted, as fleetd does', async () => {
     startAgent();
     const { id } = await untilHost((known) => known.orbit_version !== null);
     expect(await rest('DELETE', `/hosts/${id}`)).toMatchObject({ status: 200 });

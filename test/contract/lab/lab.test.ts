@@ -194,7 +194,7 @@ describe('a laptop', () => {
 });
 
 describe('a program in a room', () => {
-  test('gets input and a clean environment, and its end is told truly', async () => {
+  test('gets input and a clean environment, and its exit is reported correctly', async () => {
     const { code, stdout, stderr } = await ada.run(['/bin/sh', '-c', 'cat; echo "$A" >&2; pwd; exit 7'], {
       input: 'hello\n',
       env: { A: 'b' },
@@ -252,7 +252,7 @@ describe('a lab', () => {
     expect(await attachLab(other)).toBeUndefined();
   });
 
-  test('is made with a laptop and thrown away, and leaves the host as it was', async () => {
+  test('is created with a laptop and removed, and leaves the host unchanged', async () => {
     const second = await Lab.create({ dir: join(dir, 'second') });
     await second.addLaptop({ name: 'ada' });
     await second.destroy();

@@ -92,17 +92,17 @@ describe('the gate before the installation', () => {
     expect(await call({ verb: 'gate', url: URL, serverCa })).toMatchObject({ ok: null });
   });
 
-  it('says when the server proves itself under another root', async () => {
+  it('reports a server certificate under another root', async () => {
     const other = (await makeTestRoot('Somebody else')).certificate.pem;
     expect((await call({ verb: 'gate', url: URL, serverCa: other })).error?.code).toBe('fleet-tls');
   });
 
-  it('says when the certificate is for another name', async () => {
+  it('reports a certificate for another name', async () => {
     const url = 'https://enroll.acme.example:8412';
     expect((await call({ verb: 'gate', url, serverCa })).error?.code).toBe('fleet-tls');
   });
 
-  it('says when nobody is there, and when Fleet is out of order', async () => {
+  it('reports when nothing listens, and when Fleet answers with errors', async () => {
     const url = 'https://203.0.113.10:8413';
     expect((await call({ verb: 'gate', url, serverCa })).error?.code).toBe('fleet-unreachable');
     setBehaviour(folder, { down: true });
@@ -121,7 +121,7 @@ describe('the agent', () => {
     await laptop.run(['/bin/rm', '-f', '/var/log/fake-journal/orbit.service.log']);
   });
 
-  it('is installed, enrolls on both planes, forgets its secret and goes on', async () => {
+  it('is installed, enrolls orbit and osquery, forgets its secret and keeps running', async () => {
     const installed = await install();
     console.info(`agent install to node key: ${installed.ms} ms`);
     expect(installed).toMatchObject({ ok: null });
@@ -158,19 +158,19 @@ describe('the agent', () => {
     expect((await install(settings, 3_000)).error?.code).toBe(code);
   });
 
-  it('says when Fleet does not prove itself under the promised root', async () => {
+  it('reports a Fleet whose certificate is not under the granted root', async () => {
     const other = (await makeTestRoot('Somebody else')).certificate.pem;
     expect((await install({ serverCa: other }, 3_000)).error?.code).toBe('fleet-tls');
   });
 
-  it('says when only orbit enrolls', async () => {
+  it('reports when only orbit enrolls', async () => {
     setBehaviour(folder, { refuseOsqueryEnroll: true });
     expect(await install()).toMatchObject({ ok: null });
     const explain = async (): Promise<string | undefined> => (await call({ verb: 'explain' })).error?.code;
     expect(await until(explain, (code) => code === 'fleet-half-enrolled')).toBe('fleet-half-enrolled');
   });
 
-  it('says what dpkg said of a file that is no package', async () => {
+  it('reports what dpkg said about a file that is not a package', async () => {
     const done = await call({
       verb: 'install',
       packageFile: '/etc/hostname',

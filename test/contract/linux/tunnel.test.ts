@@ -154,7 +154,7 @@ describe('the tunnel', () => {
     await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
   });
 
-  it('says when nobody answers, or somebody else, and what it did can be taken away', async () => {
+  it('reports when the endpoint does not answer, or another one does, and can be undone', async () => {
     // At the first port is the endpoint, which does not have the key that we were told; at the second is nobody.
     const endpoints = [`203.0.113.10:${PORT}`, `203.0.113.10:${PORT + 1}`];
     const done = await drive(laptop, 'tunnel', up(endpoints, { serverPublicKey: device.publicKey }));

@@ -29,7 +29,7 @@ describe('looking for the key', () => {
     expect(token.events()).toEqual(['waiting']);
   });
 
-  it('says so when there is none in time, and stops waiting when aborted', async () => {
+  it('reports when there is none in time, and stops waiting when aborted', async () => {
     const { token } = await setUp([], {});
     expect(await token.do({ do: 'find' })).toMatchObject({ code: 'key-absent' });
     const waiting = token.until('waiting');
@@ -67,8 +67,8 @@ describe('looking for the key', () => {
   });
 });
 
-describe('what stands in the way', () => {
-  it('a program that holds the key for itself is named as the reason', async () => {
+describe('obstacles', () => {
+  it('a program that uses the key exclusively is named as the reason', async () => {
     const { bench, token } = await setUp([{ touch: 'never' }]);
     const holder = bench.sandbox.spawn(['/usr/bin/python3', '-c', HOLD], { stdio: ['pipe', 'pipe', 'inherit'] });
     await new Promise((resolve) => holder.stdout?.once('data', resolve));

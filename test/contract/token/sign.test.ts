@@ -66,7 +66,7 @@ describe('the usual way', () => {
 });
 
 describe('the PIN', () => {
-  it('is refused with the tries left, told before each, until it is locked; then it is not asked for', async () => {
+  it('is refused, with the tries left known before each, until it is locked; then it is not asked for', async () => {
     await setUp([{ touch: 'never' }]);
     await findKey();
     const wrong = { do: 'sign', pin: '654321' } as const;
@@ -90,7 +90,7 @@ describe('the PIN', () => {
     expect(await token.do({ do: 'tries' })).toMatchObject({ result: { state: 'ok' } });
   });
 
-  it('works again after a wrong one, and the count starts anew', async () => {
+  it('works after a wrong one, and resets the count', async () => {
     await setUp([{ touch: 'never' }]);
     await findKey();
     await token.do({ do: 'sign', pin: '654321' });
@@ -116,7 +116,7 @@ describe('the token host', () => {
 });
 
 describe('the touch', () => {
-  it('that never comes is told from everything else', async () => {
+  it('that never comes is distinguished from everything else', async () => {
     await setUp();
     await findKey();
     expect(await token.do({ do: 'sign', pin: PIN })).toMatchObject({ code: 'touch-timeout' });
@@ -184,7 +184,7 @@ describe('a key that does not stay', () => {
     expect(await token.do({ do: 'tries' })).toMatchObject({ result: { state: 'ok' } });
   });
 
-  it('pulled and plugged in again goes on', async () => {
+  it('unplugged and plugged in again continues', async () => {
     const [file = ''] = await setUp([{ touch: 'never' }]);
     await findKey();
     await bench.sandbox.control.pull();

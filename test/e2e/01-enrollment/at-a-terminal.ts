@@ -21,7 +21,7 @@ export function atATerminal(getCustomer: () => Customer): void {
       await bob.reader.control.insert(customer.world.keyFile(bob.serial));
     };
 
-    step('Ctrl-C while the PIN is asked for: as before, and the terminal echoes again', async () => {
+    step('Ctrl-C at the PIN prompt: all is undone, and the terminal echoes again', async () => {
       customer = getCustomer();
       bob = await seat('bob', { touch: { mode: 'manual' } });
       const terminal = enroll();
@@ -44,7 +44,7 @@ export function atATerminal(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, bob);
     });
 
-    step('a wrong PIN: says how many tries are left, and asks no second time', async () => {
+    step('a wrong PIN: reports how many tries are left, and does not ask again', async () => {
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
       terminal.type('654321\r');

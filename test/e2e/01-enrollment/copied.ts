@@ -14,7 +14,7 @@ export function aDiskThatWasCopied(getCustomer: () => Customer): void {
 
     const cli = (seat: Seat, ...args: string[]) => customer.world.cli(seat.laptop, [...args, '--json']);
 
-    step('says on the other laptop that it was made elsewhere, and runs on', async () => {
+    step('reports on the other laptop that it was made elsewhere, and keeps running', async () => {
       customer = getCustomer();
       kim = await seat('kim');
       thief = await seat('thief');
@@ -31,7 +31,7 @@ export function aDiskThatWasCopied(getCustomer: () => Customer): void {
       }
     });
 
-    step('raises one alarm that names both, and says so on the first, which runs on', async () => {
+    step('raises one alarm that names both, and is reported on the first laptop, which keeps running', async () => {
       const alarms = (await customer.operator.alarms()).filter((alarm) => alarm.deviceId === deviceId);
       expect(alarms).toHaveLength(1);
       const [device] = await customer.liveDevicesOf(kim.serial);
@@ -45,7 +45,7 @@ export function aDiskThatWasCopied(getCustomer: () => Customer): void {
       expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining('COPY') as string });
     });
 
-    step('the laptop leaves; what was copied is worth nothing then', async () => {
+    step('the laptop is uninstalled; after that the copy is useless', async () => {
       expect(await cli(kim, 'uninstall')).toMatchObject({ code: 0 });
       await expectNothingLeft(customer, kim);
       expect(await cli(thief, 'check')).toMatchObject({ code: 3 });

@@ -34,7 +34,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
     const device = async (id: string) => (await customer.devicesOf(lea.serial)).find((entry) => entry.id === id);
     const farewell = /^\/var\/lib\/kiwistack(?:\/farewell\.json)? /u;
 
-    step('while the slice cannot be reached takes all with it but its farewell', async () => {
+    step('while the slice cannot be reached, removes everything but the pending deregistration', async () => {
       customer = getCustomer();
       lea = await seat('lea');
       await lea.reader.stop();
@@ -58,7 +58,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, lea);
     });
 
-    step('or tells it before it enrolls anew', async () => {
+    step('or reports it before it enrolls again', async () => {
       await enroll();
       await barred(async () => {
         expect(await cli('uninstall')).toMatchObject({ code: 0, result: { farewell: 'kept' } });
@@ -71,7 +71,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       });
     });
 
-    step('and is lost keeps what it has, and says so', async () => {
+    step('and is lost, keeps what it has and reports it', async () => {
       const [before] = await customer.liveDevicesOf(lea.serial);
       const asked = await operator('device', 'end', 'lea', '--why', 'lost');
       expect([asked.code, asked.stdout]).toEqual([2, expect.stringContaining('--yes')]);
@@ -90,7 +90,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, lea);
     });
 
-    step('and is let go cleans up by itself; Fleet forgets it', async () => {
+    step('and is offboarded, uninstalls automatically; Fleet forgets it', async () => {
       const id = await enroll();
       const ended = await operator('device', 'end', id, '--why', 'offboarded', '--yes');
       expect(ended, ended.stderr).toMatchObject({ code: 0 });
@@ -100,7 +100,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, lea);
     });
 
-    step('and says its consents to whoever asks', async () => {
+    step('and lists its consents', async () => {
       const id = await enroll();
       const given = await operator('device', 'consent', 'lea', '--why', 'new disk');
       expect(given, given.stderr).toMatchObject({ code: 0 });

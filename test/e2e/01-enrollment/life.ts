@@ -136,7 +136,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(here.stdout).toContain(`${publicKey}\t${device?.address ?? '?'}/32`);
     });
 
-    step('names of the customer are asked inside, all others as before', async () => {
+    step('the customer’s names are resolved through the tunnel, all others as before', async () => {
       const dns = (
         await sh(`resolvectl dns ${TUNNEL}; resolvectl domain ${TUNNEL}; resolvectl default-route ${TUNNEL}`)
       ).out;
@@ -152,13 +152,13 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(String(hosts[0]?.['uuid']).toLowerCase()).toBe(ada.laptop.dmi.product_uuid.toLowerCase());
     });
 
-    step('the enroll secret is not on the disk any more', async () => {
+    step('the enroll secret is no longer on the disk', async () => {
       const secret = (await readFile(path.join(customer.world.fleetDir, 'enroll-secret'), 'utf8')).trim();
       expect((await sh(`grep -rl -e '${secret}' /etc /opt/orbit /var/lib/kiwistack`)).out).toBe('');
       expect((await sh('cat /etc/fleet/enroll.env')).out).toContain('ORBIT_ENROLL_SECRET=removed-after-enrollment');
     });
 
-    step('status says so, to a person and to a program', async () => {
+    step('status reports it, to a person and to a program', async () => {
       const person = await customer.world.cli(ada.laptop, ['status']);
       expect(person).toMatchObject({ code: 0, stdout: expect.stringContaining('Everything works.') as string });
       const program = await customer.world.cli(ada.laptop, ['status', '--json']);
@@ -175,7 +175,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(await customer.devicesOf(ada.serial)).toHaveLength(1);
     });
 
-    step('after a power cut all of it comes back by itself', async () => {
+    step('everything starts again after a power cut', async () => {
       await ada.laptop.powerOff();
       await ada.laptop.boot();
       await vi.waitFor(
@@ -216,7 +216,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(crl.stdout).toContain(`Serial Number: ${certificate}`);
     });
 
-    step('status then says that it is not enrolled, with exit code 3', async () => {
+    step('status then reports that it is not enrolled, with exit code 3', async () => {
       const person = await customer.world.cli(ada.laptop, ['status']);
       expect(person.code).toBe(3);
       expect(person.stderr).toContain('[not-enrolled]');

@@ -6,7 +6,7 @@ import { story } from './step.ts';
 
 /** An enrollment that is cut off and goes on, waits, or has to go around something. */
 export function cutOffAndGoingOn(getCustomer: () => Customer): void {
-  story('cut off, and going on', getCustomer, (step, seat) => {
+  story('interrupted and resumed', getCustomer, (step, seat) => {
     let customer: Customer;
     let erin: Seat;
 
@@ -61,11 +61,11 @@ export function cutOffAndGoingOn(getCustomer: () => Customer): void {
     });
   });
 
-  story('something in the way', getCustomer, (step, seat) => {
+  story('obstacles', getCustomer, (step, seat) => {
     let customer: Customer;
     let frank: Seat;
 
-    step('whoever reads --json may go away', async () => {
+    step('the reader of --json may go away', async () => {
       customer = getCustomer();
       frank = await seat('frank');
       const run = new CliRun(frank.laptop);

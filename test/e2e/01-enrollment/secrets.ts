@@ -62,7 +62,7 @@ export function secretsStayHidden(getCustomer: () => Customer): void {
       afterwards = await holders(grace.laptop, secrets, customer.world.dir);
     });
 
-    step('no argument list and no environment holds one, but the agent’s own', () => {
+    step('no argument list or environment has one, except the agent’s own', () => {
       const started = trace.split('\n').filter((line) => / execve\(/u.test(line));
       expect(started.length).toBeGreaterThan(20);
       // systemd hands orbit its settings in its environment, as Fleet's package wants it; /proc shows that to root alone.
@@ -77,7 +77,7 @@ export function secretsStayHidden(getCustomer: () => Customer): void {
       return Promise.resolve();
     });
 
-    step('every file of ours is made private, and never through a link', () => {
+    step('every file of ours is private from the start, and never written through a link', () => {
       const ours = /^\/(?:etc\/(?:step|wireguard|fleet)|var\/lib\/kiwistack|run\/kiwistack)\//u;
       const made = [...trace.matchAll(/ openat\([^,]+, "([^"]+)", ([^,)]*O_CREAT[^,)]*), (0\d+)\) = \d+/gu)]
         .map(([, file = '', flags = '', mode = '']) => ({ file, flags, mode }))
@@ -99,7 +99,7 @@ export function secretsStayHidden(getCustomer: () => Customer): void {
       return Promise.resolve();
     });
 
-    step('neither what we print nor what the slice writes down holds one', async () => {
+    step('neither our output nor the slice’s files have one', async () => {
       expect(namesIn(run.output, secrets)).toEqual([]);
       expect(namesIn(customer.world.sliceLog(), secrets)).toEqual([]);
       expect(namesIn(JSON.stringify(await customer.operator.audit(1000)), secrets)).toEqual([]);

@@ -30,7 +30,7 @@ export function meanwhile(
   };
 
   describe('meanwhile', { concurrent: true }, () => {
-    test('four runs at once after a kill: one goes on, the others say so and end', () =>
+    test('four runs at once after a kill: one resumes, the others report it and exit', () =>
       atASeat(async (seat) => {
         await killAt(seat, 'certificate:after-act#1');
         const runs = await Promise.all([1, 2, 3, 4].map(() => runEnroll(seat.laptop)));
@@ -42,7 +42,7 @@ export function meanwhile(
         await leave(seat);
       }));
 
-    test('the tunnel’s and the agent’s files changed by hand between two runs: written anew', () =>
+    test('the tunnel’s and the agent’s files are changed by hand between two runs: they are written again', () =>
       atASeat(async (seat) => {
         await killAt(seat, 'agent:after-act#1');
         await shell(seat, 'echo "# mine" >>/etc/wireguard/kiwi-acme.conf; rm /etc/fleet/fleet.pem');
@@ -51,7 +51,7 @@ export function meanwhile(
         await leave(seat);
       }));
 
-    test('somebody else’s root under smallstep’s name, put there between two runs: given back at the end', () =>
+    test('another root is put under smallstep’s name between two runs: it is restored at the end', () =>
       atASeat(async (seat) => {
         await killAt(seat, 'certificate:after-outcome#1');
         await shell(seat, 'cp /usr/local/share/ca-certificates/public-web-ca.crt /etc/step/certs/root_ca.crt');
@@ -64,7 +64,7 @@ export function meanwhile(
         await expectNothingLeft(getCustomer(), seat);
       }));
 
-    test('the journal is damaged between two runs: what is there is found all the same', () =>
+    test('the journal is damaged between two runs: what was done is found anyway', () =>
       atASeat(async (seat) => {
         await killAt(seat, 'tunnel:after-act#1');
         await shell(seat, 'f=/var/lib/kiwistack/journal.jsonl; printf "half a li" >>$f');
@@ -72,7 +72,7 @@ export function meanwhile(
         await leave(seat);
       }));
 
-    test('no room for the record in the middle: said so, undone', () =>
+    test('the disk is full during a run: it is reported and undone', () =>
       atASeat(async (seat) => {
         // Room for the journal and a first record, and not for what is said with the slice.
         const mounts =
@@ -84,7 +84,7 @@ export function meanwhile(
         await expectNothingLeft(getCustomer(), seat);
       }));
 
-    test('the disk becomes read-only in the middle: what cannot be undone then is undone by the next run', () =>
+    test('the disk becomes read-only during a run: the next run undoes what could not be undone', () =>
       atASeat(async (seat) => {
         const run = new CliRun(seat.laptop, { pin: null });
         await run.untilType('pin-expected');
@@ -101,7 +101,7 @@ export function meanwhile(
         await leave(seat);
       }));
 
-    test('an uninstall that is killed is finished by the next enrollment, before it begins anew', () =>
+    test('an uninstall that is killed is finished by the next enrollment before it starts', () =>
       atASeat(async (seat) => {
         await goOn(seat);
         expect(await uninstall(seat, cutAt(getCustomer(), 'undo:tunnel:after-act#1', 'kill'))).toBe(137);

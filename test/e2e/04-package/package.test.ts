@@ -41,7 +41,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test('the package is installed, and an enrollment is cut off', async () => {
+test('the package is installed, and an enrollment is interrupted', async () => {
   expect(await run('/usr/bin/dpkg', '-i', deb)).toMatchObject({ code: 0 });
   const child = laptop.spawn([ENROLL, 'enroll', '--json', '--pin-fd', '0', '--wait', '10']);
   child.stdin?.end(`${PIN}\n`);
@@ -55,7 +55,7 @@ test('the package is installed, and an enrollment is cut off', async () => {
   expect(said).not.toContain('"green"');
 });
 
-test('it is not removed now, but upgraded, and the next run goes on without key, PIN and touch', async () => {
+test('the package cannot be removed now but can be upgraded, and the next run resumes without key, PIN and touch', async () => {
   const refused = await run('/usr/bin/dpkg', '--purge', 'kiwistack-enroll');
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('sudo kiwistack-enroll uninstall');
@@ -77,7 +77,7 @@ test('the service of the timer asks the slice', async () => {
   expect(stdout).toContain('Status at Acme GmbH: active.');
 });
 
-test('uninstalled while the slice is away: purging the package tells it, and leaves nothing', async () => {
+test('uninstalled while the slice is down: purging the package reports it, and leaves nothing', async () => {
   await world.stopSlice();
   const { code, stdout, stderr } = await run(ENROLL, 'uninstall', '--json');
   expect(code, stdout + stderr).toBe(0);

@@ -102,7 +102,7 @@ describe('an error', () => {
     expect(toKiwiError(thrown).code).toBe(code);
   });
 
-  it('is not one when a union held what it cannot hold: that is a mistake of ours', () => {
+  it('is not one when a union has an impossible value: that is a programming error', () => {
     expect(() => never('surprise' as never)).toThrow(TypeError);
   });
 });

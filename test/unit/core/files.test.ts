@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 describe('a durable file', () => {
-  it('is written with exactly the mode asked for, whatever the umask says', async () => {
+  it('is written with exactly the requested mode, whatever the umask', async () => {
     const before = process.umask(0o077);
     try {
       await writeDurableFile(file, 'one', 0o644);
@@ -111,7 +111,7 @@ describe('a capped file', () => {
     await expect(readCappedFile(folder, { maxBytes: 10 })).rejects.toMatchObject({ code: 'state-damaged' });
   });
 
-  it('is no pipe: one that nobody writes to does not stop the program', async () => {
+  it('is not a pipe: one without a writer does not block the program', async () => {
     execFileSync('/usr/bin/mkfifo', [file]);
     await expect(readCappedFile(file, { maxBytes: 10 })).rejects.toMatchObject({ code: 'state-damaged' });
   });

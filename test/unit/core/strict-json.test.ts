@@ -7,7 +7,7 @@ const MAX = 64 * 1024;
 const parse = (text: string) => () => parseStrictJson(text, MAX);
 
 describe('strict JSON', () => {
-  it('reads what JSON.parse reads, when no name stands twice', () => {
+  it('reads what JSON.parse reads, if no name is duplicated', () => {
     const names = fc.string({ unit: 'grapheme' });
     const values = fc.letrec((tie) => ({
       value: fc.oneof(

@@ -23,7 +23,7 @@ describe('locked memory, built or not', () => {
     expect(secret).toEqual(Buffer.alloc(6));
   });
 
-  it('says truly whether it locked', () => {
+  it('reports correctly whether it locked', () => {
     const locked = (): number => Number(/VmLck:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
     const before = locked();
     const done = memory.lock(Buffer.alloc(64 * 1024));

@@ -120,7 +120,7 @@ describe('an attestation', () => {
     expect(() => readAttestation(certificate)).toThrow('the subject names no slot');
   });
 
-  it('by another key than that of the certificate beside it is refused', async () => {
+  it('by another key than that of the accompanying certificate is refused', async () => {
     const other = await issue('Yubico PIV Attestation', { issuer: maker, ca: { pathLength: 0 } });
     expect(() => verify({ issuer: other })).toThrow('not signed by the attestation key of a YubiKey');
   });

@@ -65,7 +65,7 @@ describe('a certificate', () => {
     }
   });
 
-  it('is none when an extension stands in it twice', async () => {
+  it('is refused when it has an extension twice', async () => {
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const made = await x509.X509CertificateGenerator.createSelfSigned({
@@ -79,7 +79,7 @@ describe('a certificate', () => {
     expect(() => parseCertificate(Buffer.from(made.rawData))).toThrow(CertificateError);
   });
 
-  it('has no name that stands in it twice: which one counts would be anybody’s guess', async () => {
+  it('has no name of a kind that occurs twice: either could be meant', async () => {
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const made = await x509.X509CertificateGenerator.createSelfSigned({
@@ -120,7 +120,7 @@ describe('a certificate', () => {
 });
 
 describe('a PEM bundle', () => {
-  it('gives its certificates in order, whatever stands between them', () => {
+  it('gives its certificates in order, whatever is between them', () => {
     const bundle = `# the root\n${root.certificate.pem}\nand\n${leaf.certificate.pem}`;
     expect(parsePemBundle(bundle).map(({ der }) => der)).toEqual([root.certificate.der, leaf.certificate.der]);
     expect(parsePemBundle('')).toEqual([]);

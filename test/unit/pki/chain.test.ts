@@ -68,7 +68,7 @@ async function withExtensions(
 const { KeyUsageFlags: Usage } = x509;
 
 describe('a chain', () => {
-  it('of leaf, intermediate and pinned root is taken, and says which root ended it', async () => {
+  it('of leaf, intermediate and pinned root is accepted, and tells which root it ends at', async () => {
     const other = await makeRoot('Another root');
     expect(verify({ roots: [other, root] }).root).toBe(root.certificate);
   });
@@ -97,7 +97,7 @@ describe('a chain', () => {
     );
   });
 
-  it('does not end at a root that somebody made with the same name', async () => {
+  it('does not end at another root with the same name', async () => {
     const fake = await makeRoot(); // same name, another key
     expect(fake.certificate.subjectDer.equals(root.certificate.subjectDer)).toBe(true);
     expect(reason({ roots: [fake] })).toBe('intermediate: signature');

@@ -10,7 +10,7 @@ const toPem = (der: Buffer): string =>
   `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
 
 describe('the head of an issued certificate', () => {
-  it('says what the whole certificate says', () => {
+  it('gives the same as the whole certificate', () => {
     const { der, serialHex, notBefore, notAfter } = certificate;
     expect(readIssuedCertificate(certificate.pem)).toEqual({ der, serialHex, notBefore, notAfter });
   });

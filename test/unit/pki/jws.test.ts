@@ -244,7 +244,7 @@ describe('a general JWS', () => {
       ],
     });
 
-  it('holds two signatures over the same bytes, in the order in which they were made', async () => {
+  it('has two signatures over the same bytes, in the order in which they were made', async () => {
     const { payload, signatures } = openGeneral(await make('{"a":1}'), TYP, 9999);
     expect(payload.toString()).toBe('{"a":1}');
     expect(signatures).toHaveLength(2);
@@ -255,7 +255,7 @@ describe('a general JWS', () => {
     expect(signatures[1]?.header.jwk).toEqual(publicJwk(key));
   });
 
-  it('signs header and payload as RFC 7515 says', async () => {
+  it('signs header and payload as in RFC 7515', async () => {
     const raw = JSON.parse(await make()) as { payload: string; signatures: { protected: string; signature: string }[] };
     const [, second] = raw.signatures;
     const input = signingInput(second?.protected ?? '', raw.payload);
@@ -295,7 +295,7 @@ describe('a general JWS', () => {
     expect(() => openGeneral(JSON.stringify(change(raw)), TYP, 9999)).toThrow(message);
   });
 
-  it('is refused when it is too large, or a member stands in it twice', async () => {
+  it('is refused when it is too large or has a duplicate member', async () => {
     const text = await make();
     expect(() => openGeneral(text, TYP, text.length - 1)).toThrow('not JSON');
     expect(() => openGeneral(text.replace('{', '{"payload":"e30",'), TYP, 9999)).toThrow('not JSON');

@@ -21,7 +21,7 @@ describe('a P-256 key', () => {
     }
   });
 
-  it('is no key of another kind, and no point beside the curve', () => {
+  it('is not a key of another kind, nor a point that is not on the curve', () => {
     expect(() => publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)).toThrow();
     expect(() => publicJwk(generateKeyPairSync('ed25519').privateKey)).toThrow();
     const jwk = publicJwk(generateP256());

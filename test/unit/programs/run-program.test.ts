@@ -22,7 +22,7 @@ describe('running a program to its end', () => {
     expect(result.stdout.toString()).toBe(tricky);
   });
 
-  it('starts with a minimal environment, none of ours', async () => {
+  it('starts with a minimal environment, not with ours', async () => {
     process.env['KIWI_TEST_SECRET'] = 'x';
     const result = await runProgram({ program: '/usr/bin/env', args: [] });
     delete process.env['KIWI_TEST_SECRET'];
@@ -50,7 +50,7 @@ describe('running a program to its end', () => {
     await expect(runProgram({ program: 'sh', args: [] })).rejects.toThrow(TypeError);
   });
 
-  it('says tool-missing when there is no such program', async () => {
+  it('fails with tool-missing when there is no such program', async () => {
     await expect(runProgram({ program: '/usr/bin/no-such-tool', args: [] })).rejects.toMatchObject({
       code: 'tool-missing',
       detail: '/usr/bin/no-such-tool',
@@ -79,7 +79,7 @@ describe('running a program to its end', () => {
     await expect(runProgram({ ...sh('exit 0'), signal: abort.signal })).rejects.toMatchObject({ name: 'AbortError' });
   });
 
-  it('ends a program that says too much', async () => {
+  it('ends a program that prints too much', async () => {
     await expect(runProgram({ program: '/usr/bin/yes', args: [], maxOutputBytes: 1000 })).rejects.toMatchObject({
       code: 'program-failed',
       detail: 'yes: more than 1000 bytes of output',

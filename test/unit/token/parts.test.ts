@@ -99,7 +99,7 @@ describe('the tools that hold the management key', () => {
   const at = { serial: 7, reader: 'Yubico 00', slot: '9c' } as const;
   const generate = { ...at, act: 'generate', pinPolicy: 'always', touchPolicy: 'always' } as const;
 
-  it('are told everything but the key in their arguments', () => {
+  it('get everything but the key in their arguments', () => {
     expect(ykmanArguments(generate).join(' ')).toBe(
       '--device 7 piv keys generate --algorithm ECCP256 --pin-policy ALWAYS --touch-policy ALWAYS 9c -',
     );
@@ -119,7 +119,7 @@ describe('the tools that hold the management key', () => {
 });
 
 describe('the token host', () => {
-  it('says that the module cannot be loaded, again and again', async () => {
+  it('reports every time that the module cannot be loaded', async () => {
     const host = new TokenHost('/no/such/libykcs11.so', process.execPath);
     const missing = { code: 'key-module-missing', detail: '/no/such/libykcs11.so cannot be loaded' };
     await expect(host.ask({ op: 'presence' })).rejects.toMatchObject(missing);
@@ -127,7 +127,7 @@ describe('the token host', () => {
     await host.close();
   });
 
-  it('is started anew after it was killed by an abort', async () => {
+  it('is started again after it was killed by an abort', async () => {
     const host = new TokenHost('/no/such/libykcs11.so', process.execPath);
     const abort = new AbortController();
     const asking = host.ask({ op: 'presence' }, { signal: abort.signal });

@@ -46,7 +46,7 @@ describe('finding the enrollment key', () => {
     await expect(token.find()).rejects.toMatchObject({ code: 'key-certificate-invalid' });
   });
 
-  it('is not kept from the right key by a broken one beside it', async () => {
+  it('finds the right key beside a broken one', async () => {
     host.keys = [await fakeYubikey({ serial: 1, attestedSerial: 99 }), await fakeYubikey({ serial: 2 })];
     expect(await token.find()).toMatchObject({ serial: 2 });
   });
@@ -73,7 +73,7 @@ describe('finding the enrollment key', () => {
     await expect(token.find({ waitMs: 0 })).rejects.toMatchObject({ code });
   });
 
-  it('says that a key is not enrolled, or that the wanted one is not there', async () => {
+  it('reports that a key is not enrolled, or that the requested one is not there', async () => {
     host.keys = [await fakeYubikey({ enrolled: false })];
     await expect(token.find({ waitMs: 0 })).rejects.toMatchObject({ code: 'key-not-enrolled' });
     await expect(token.find({ waitMs: 0, serial: 5 })).rejects.toMatchObject({ code: 'key-absent' });

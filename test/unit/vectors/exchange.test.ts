@@ -180,7 +180,7 @@ describe('the test vectors', () => {
     }
   });
 
-  it('have a statement that says what the other vectors say', async () => {
+  it('have a statement that agrees with the other vectors', async () => {
     const message = parseMessage(statementSchema, files.statement.payload, LIMITS.statement, 'internal');
     expect(message.challengeHash).toBe(files.challenge.challengeHash);
     expect(message.sessionId).toBe(opened.challenge.sessionId);

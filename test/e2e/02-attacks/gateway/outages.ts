@@ -8,7 +8,7 @@ import { QUOTA, type Enrolled, type Siege } from '../siege.ts';
 
 /** Parts of the slice are away: nothing is used up, and the very same bytes succeed later. */
 export function describeOutages(siege: () => Siege): void {
-  test('step-ca is away → ca-unavailable, and the same bytes succeed when it is back', async () => {
+  test('step-ca is down → ca-unavailable, and the same bytes succeed when it is back', async () => {
     const { world } = siege();
     const { run } = slicePaths(world.sliceDir);
     const { stepCa } = JSON.parse(readFileSync(run.lock, 'utf8')) as { stepCa: { pid: number } };
@@ -18,7 +18,7 @@ export function describeOutages(siege: () => Siege): void {
     });
   });
 
-  test('the endpoint is away → endpoint-unavailable, and the same bytes succeed when it is back', async () => {
+  test('the endpoint is down → endpoint-unavailable, and the same bytes succeed when it is back', async () => {
     // Whichever way the slice has to its endpoint: wireguard-go's socket or the program.
     const socket = '/run/wireguard/kiwi-slice.sock';
     const { code } = await siege().world.slice.run(['/usr/bin/test', '-e', socket]);

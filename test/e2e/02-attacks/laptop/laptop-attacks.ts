@@ -92,7 +92,7 @@ export function describeLaptopAttacks(siege: () => Siege, count: () => void): vo
       }
     });
 
-    test('a Fleet server that is away → fleet-unreachable', async () => {
+    test('a Fleet server that is down → fleet-unreachable', async () => {
       await siege().world.stopFleet();
       try {
         await attacked({ name: 'Fleet', code: 'fleet-unreachable', signed: true });

@@ -100,7 +100,7 @@ describe('a statement', () => {
     expect(asked).toBe(1);
   });
 
-  it('is not built from what the protocol does not allow, and nobody is asked for a touch then', async () => {
+  it('is not built from what the protocol does not allow, and no touch is asked for', async () => {
     let asked = 0;
     const input = inputWith(acme.enrollmentKey.key, { host: { ...examples.statement.host, name: 'Not A Label' } });
     const signer = { alg: 'ES256' as const, sign: () => (asked++, Promise.resolve(Buffer.alloc(64))) };

@@ -142,7 +142,7 @@ describe('a grant', () => {
     expect(await outcome(await sealGrant(acme, change(content) as object))).toBe(detail);
   });
 
-  it('that is no JSON, or says one thing twice, is refused', async () => {
+  it('that is not JSON, or has a duplicate member, is refused', async () => {
     expect(await outcome(await sealGrant(acme, 'hello'))).toBe('not JSON');
     const twice = JSON.stringify(content).replace('{', '{"slug":"beta",');
     expect(await outcome(await sealGrant(acme, twice))).toBe('duplicate member name');

@@ -50,7 +50,7 @@ const chainOf = (leaf: Authority, intermediate: Authority) => ({
 });
 
 describe('a challenge', () => {
-  it('of the customer’s slice is taken, and gives what the laptop goes on with', async () => {
+  it('of the customer’s slice is accepted, and gives what the laptop needs next', async () => {
     const jws = await makeChallenge(acme);
     const opened = open(jws);
     expect(opened.challenge.customer).toEqual({ slug: 'acme', name: 'Acme GmbH' });

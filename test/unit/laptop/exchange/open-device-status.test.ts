@@ -45,7 +45,7 @@ describe('an answer about a device', () => {
     await expect(open(bend, by)).rejects.toMatchObject({ code: 'slice-not-proven', detail });
   });
 
-  it('is not when the root is not pinned any more', async () => {
+  it('is not when the root is no longer pinned', async () => {
     const answer = await signStatus(slice, REQUEST);
     const known = { intermediate: slice.intermediate.certificate, roots: [stranger.root.certificate] };
     const asked = { request: REQUEST, deviceId: examples.ID.device, slice: known };

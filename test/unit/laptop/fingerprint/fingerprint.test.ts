@@ -27,7 +27,7 @@ const hmac = (kind: string, value: string): string =>
     .digest('base64url');
 
 describe('a fingerprint', () => {
-  it('holds each component that says something, once, as a salted HMAC', () => {
+  it('has each component with information once, as a salted HMAC', () => {
     const { components } = fingerprintOf(laptop, salt);
     expect(components.map(({ kind }) => kind)).toEqual([
       'uuid',

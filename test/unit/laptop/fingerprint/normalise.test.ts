@@ -33,7 +33,7 @@ describe('a serial number', () => {
     '\0\0\0',
     'O.E.M.',
   ];
-  it.each(placeholders)('says nothing as %j', (raw) => {
+  it.each(placeholders)('drops %j as without information', (raw) => {
     for (const kind of ['system-serial', 'board-serial', 'chassis-serial', 'disk'] as const) {
       expect(normaliseComponent(kind, raw)).toBeUndefined();
     }
@@ -60,7 +60,7 @@ describe('an SMBIOS UUID', () => {
     'Not Settable',
     'not-a-uuid',
     '',
-  ])('says nothing as %j', (raw) => {
+  ])('drops %j as without information', (raw) => {
     expect(normaliseComponent('uuid', raw)).toBeUndefined();
   });
 

@@ -56,7 +56,7 @@ describe('the download of the package', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('says when there is no server', async () => {
+  it('reports when there is no server', async () => {
     await expect(download()).rejects.toMatchObject({ code: 'gateway-unreachable' });
     expect(await readdir(folder)).toEqual([]);
   });

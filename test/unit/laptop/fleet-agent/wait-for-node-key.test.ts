@@ -35,7 +35,7 @@ describe('waiting for the agent to enroll', () => {
     expect(waited()).toBe(700);
   });
 
-  it('ends when the server says no, without waiting for the deadline', async () => {
+  it('ends when the server refuses, without waiting for the deadline', async () => {
     const { over, waited } = waiting(() => refused);
     await expect(over).rejects.toMatchObject({ code: 'fleet-refused' });
     expect(waited()).toBeLessThan(10_000);
@@ -46,7 +46,7 @@ describe('waiting for the agent to enroll', () => {
     await expect(over).resolves.toBeUndefined();
   });
 
-  it('goes on while the server is not reached, and names that at the deadline', async () => {
+  it('keeps waiting while the server is not reachable, and reports that at the deadline', async () => {
     const { over, waited } = waiting(() => unreachable);
     await expect(over).rejects.toMatchObject({ code: 'fleet-unreachable' });
     expect(waited()).toBeGreaterThanOrEqual(60_000);

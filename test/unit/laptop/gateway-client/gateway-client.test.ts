@@ -68,7 +68,7 @@ describe('the gateway client', () => {
     expect(gateway.seen.map((request) => request.body.toString())).toEqual([body.toString(), 'the..statement.jwe.x']);
   });
 
-  it('signs what it says of a device by that device’s key', async () => {
+  it('signs the messages of a device with that device’s key', async () => {
     gateway.answer(status);
     const message = { grantHash: examples.confirm.grantHash, stepsDigest: examples.confirm.stepsDigest };
     expect(await client.confirm(device, message)).toMatchObject({ state: 'active', fleet: { green: true } });
@@ -190,14 +190,14 @@ describe('the gateway client', () => {
     await impatient.close();
   });
 
-  it('stops when it is told to, and does not try again', async () => {
+  it('stops when aborted, and does not try again', async () => {
     const controller = new AbortController();
     gateway.answer(() => controller.abort());
     expect(await failure(client.hello(body, controller.signal))).toMatchObject({ name: 'AbortError' });
     expect(gateway.seen).toHaveLength(1);
   });
 
-  it('speaks to nobody whose TLS certificate is not under the system’s roots, and does not insist', async () => {
+  it('sends nothing to a server whose TLS certificate is not under the system’s roots, and does not retry', async () => {
     const other = await startLocalGateway();
     const stranger = new GatewayClient({ gatewayUrl: other.url, systemCa: gateway.ca, clock });
     try {

@@ -39,7 +39,7 @@ describe('what a failed connection means', () => {
     expect(transportError(wrapped)).toMatchObject({ code: 'gateway-tls', cause: wrapped });
   });
 
-  it('without a code is told by its message', () => {
+  it('without a code is recognised by its message', () => {
     expect(transportError(new Error('odd'))).toMatchObject({ code: 'gateway-unreachable', detail: 'odd' });
     expect(transportError('odd')).toMatchObject({ code: 'gateway-unreachable', detail: 'unknown' });
   });

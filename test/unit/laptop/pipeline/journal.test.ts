@@ -57,7 +57,7 @@ describe('a journal', () => {
     expect(await open().read()).toEqual([entry('a'), entry('c')]);
   });
 
-  it('does not follow a link that somebody put in its place', async () => {
+  it('does not follow a link in its place', async () => {
     const target = path.join(folder, 'passwd');
     await writeFile(target, 'untouched');
     await symlink(target, file);
@@ -109,7 +109,7 @@ describe('a journal', () => {
     expect(await open().read()).toEqual([]);
   });
 
-  it('says which steps were begun and not undone', () => {
+  it('tells which steps were begun and not undone', () => {
     expect(stepsBegun([])).toEqual([]);
     expect(stepsBegun([entry('a'), entry('a', 'done'), entry('b')])).toEqual(['a', 'b']);
     expect(stepsBegun([entry('a'), entry('b'), entry('a', 'undone')])).toEqual(['b']);

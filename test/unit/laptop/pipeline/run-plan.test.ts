@@ -159,7 +159,7 @@ describe('a plan', () => {
     expect([...machine.has]).toEqual([]);
   });
 
-  it('goes on with its undo when one undo fails, names it, and throws the first failure', async () => {
+  it('continues the undo when one undo fails, reports it, and throws the first failure', async () => {
     machine.broken.set('apply d', new KiwiError('fleet-refused'));
     machine.broken.set('undo b', new Error('busy'));
     await expect(run()).rejects.toMatchObject({ code: 'fleet-refused' });
@@ -174,7 +174,7 @@ describe('a plan', () => {
     expect(await begun()).toEqual(['b']);
   });
 
-  it('tells a mistake of ours from an expected failure', async () => {
+  it('distinguishes a programming error from an expected failure', async () => {
     machine.broken.set('apply a', new TypeError('x is not a function'));
     await expect(run()).rejects.toMatchObject({ code: 'internal', exitCode: 7 });
   });
@@ -187,7 +187,7 @@ describe('a plan', () => {
     expect(outcome().filter((event) => event.startsWith('step-undone'))).toEqual(['step-undone c', 'step-undone a']);
   });
 
-  it('goes on after a crash where it was, and undoes also what the run before had done', async () => {
+  it('resumes after a crash, and also undoes what the earlier run had done', async () => {
     // The power fails in the middle of b: its intent is written, its act half done.
     await journal().append({ at: new Date(0).toISOString(), step: 'a', event: 'intent' });
     await journal().append({ at: new Date(0).toISOString(), step: 'a', event: 'done' });
@@ -199,7 +199,7 @@ describe('a plan', () => {
     expect(machine.history.filter((what) => what.startsWith('undo'))).toEqual(['undo c', 'undo b', 'undo a']);
   });
 
-  it('undoes by the journal alone, and a second time has nothing to do', async () => {
+  it('undoes by the journal alone, and has nothing to do the second time', async () => {
     await run();
     events.length = 0;
     const { signal: _signal, ...rest } = options();
@@ -211,7 +211,7 @@ describe('a plan', () => {
     expect(outcome()).toEqual([]);
   });
 
-  it('says which undo failed, and does that one again the next time', async () => {
+  it('reports which undo failed, and repeats it the next time', async () => {
     await run();
     machine.broken.set('undo c', new Error('busy'));
     const { signal: _signal, ...rest } = options();

@@ -30,14 +30,14 @@ const files = (): Promise<string[]> => readdir(laptop.stateFolder).catch(() => [
 const TAKEN = ['agent', 'tunnel', 'roots', 'key and certificate'];
 
 describe('an uninstallation', () => {
-  it('tells the slice and leaves nothing', async () => {
+  it('deregisters and leaves nothing', async () => {
     laptop.gateway.answer(ended());
     expect(await leaves()).toMatchObject({ farewell: 'told', leftBehind: [] });
     expect(laptop.removed).toEqual(TAKEN);
     expect(await files()).toEqual([]);
   });
 
-  it('keeps its farewell when the slice cannot be reached, and nothing else; it is told later, and then nothing is left', async () => {
+  it('keeps only a pending deregistration when the slice cannot be reached; it is reported later, and then nothing is left', async () => {
     laptop.gateway.answer(hangUp);
     expect(await leaves()).toMatchObject({ farewell: 'kept', leftBehind: [] });
     expect([laptop.removed, laptop.key]).toEqual([TAKEN, undefined]);
@@ -58,7 +58,7 @@ describe('an uninstallation', () => {
     expect(await checks()).toEqual({ farewells: [] });
   });
 
-  it('believes nobody but the slice that it was told', async () => {
+  it('accepts only the slice’s own word that it was deregistered', async () => {
     const refusal = { ...examples.publicError, code: 'device-unknown' };
     const stranger = await makeSlice();
     const forgeries = [
@@ -77,7 +77,7 @@ describe('an uninstallation', () => {
     }
   });
 
-  it('whose record is damaged tells the slice as well, if device and key can be read', async () => {
+  it('whose record is damaged deregisters as well, if device and key can be read', async () => {
     const file = path.join(laptop.stateFolder, 'enrollment.json');
     await writeFile(file, (await readFile(file, 'utf8')).replace('"version": 1', '"version": '), { mode: 0o600 });
     laptop.gateway.answer(hangUp);
@@ -87,7 +87,7 @@ describe('an uninstallation', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('that was cut off when the key was gone finds its farewell again', async () => {
+  it('that was interrupted after the key was deleted finds its pending deregistration', async () => {
     laptop.gateway.answer(hangUp);
     const kept = readFile(path.join(laptop.stateFolder, 'enrollment.json'));
     const record = await kept;
@@ -99,7 +99,7 @@ describe('an uninstallation', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('that was cut off is finished by the next check', async () => {
+  it('that was interrupted is finished by the next check', async () => {
     const file = path.join(laptop.stateFolder, 'enrollment.json');
     const record = await readFile(file);
     laptop.gateway.answer(hangUp);
@@ -110,7 +110,7 @@ describe('an uninstallation', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('without key and farewell says that the slice was not told', async () => {
+  it('without key and pending deregistration reports that the slice was not informed', async () => {
     laptop.key = undefined;
     laptop.gateway.answer(ended());
     expect(await leaves()).toMatchObject({ farewell: 'untold', leftBehind: [] });
@@ -118,8 +118,8 @@ describe('an uninstallation', () => {
   });
 });
 
-describe('the farewells', () => {
-  it('of several devices wait beside each other, each once', async () => {
+describe('pending deregistrations', () => {
+  it('of several devices are kept together, each once', async () => {
     const file = new FarewellFile(laptop.stateFolder);
     laptop.gateway.answer(hangUp);
     await leaves();
@@ -133,7 +133,7 @@ describe('the farewells', () => {
     expect(await file.load()).toHaveLength(1);
   });
 
-  it('that others can read are not believed', async () => {
+  it('that others can read are not trusted', async () => {
     await writeFile(path.join(laptop.stateFolder, 'farewell.json'), '{}', { mode: 0o644 });
     await expect(checks()).rejects.toMatchObject({ code: 'state-damaged' });
   });

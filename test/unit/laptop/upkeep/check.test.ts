@@ -25,7 +25,7 @@ const ends = (endReason: EndReason | null) =>
   answerSigned(laptop.slice, { content: { state: 'ended', endReason, fleet: null } });
 
 describe('a check', () => {
-  it.each(['offboarded', 'churn'] as const)('takes the enrollment away that ended as %s', async (endReason) => {
+  it.each(['offboarded', 'churn'] as const)('removes an enrollment that ended as %s', async (endReason) => {
     laptop.gateway.answer(ends(endReason));
     expect(await checks()).toMatchObject({ enrollment: { removed: { leftBehind: [] } } });
     expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
@@ -43,7 +43,7 @@ describe('a check', () => {
     },
   );
 
-  it('changes nothing when the slice is gone, or somebody else says that it let the laptop go', async () => {
+  it('changes nothing when the slice is down, or when another party claims that the laptop was offboarded', async () => {
     laptop.gateway.answer(hangUp);
     expect(await checks()).toMatchObject({ enrollment: { slice: { code: 'gateway-unreachable' } } });
     const content = { state: 'ended', endReason: 'churn' } as const;

@@ -91,7 +91,7 @@ describe('removal', () => {
     expect(await machine.files('/')).toEqual(before);
   });
 
-  it('takes away a key whose certificate never came', async () => {
+  it('removes a key whose certificate never arrived', async () => {
     const before = await machine.files('/');
     await store.createDeviceKey(NAME);
     await store.remove(NAME);

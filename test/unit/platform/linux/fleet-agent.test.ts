@@ -91,7 +91,7 @@ describe('the Fleet agent', () => {
     expect((await agent.status()).orbitEnrolled).toBe(false);
   });
 
-  it('waits while another package manager is at work', async () => {
+  it('waits while another package manager is running', async () => {
     const stderr = 'dpkg: error: dpkg frontend lock was locked by another process with pid 4711';
     dpkg.failures.push({ code: 2, stderr }, { code: 2, stderr });
     await agent.install('/x.deb');
@@ -100,7 +100,7 @@ describe('the Fleet agent', () => {
     await expect(agent.install('/x.deb')).rejects.toMatchObject({ code: 'package-install-failed', detail: stderr });
   });
 
-  it('says what dpkg said when it fails for another reason', async () => {
+  it('reports what dpkg said when it fails for another reason', async () => {
     dpkg.failures.push({ code: 1, stderr: 'dpkg: error processing package fleet-osquery' });
     await expect(agent.install('/x.deb')).rejects.toMatchObject({
       code: 'package-install-failed',
@@ -143,7 +143,7 @@ describe('the Fleet agent', () => {
     );
   });
 
-  it('of somebody else is not uninstalled', async () => {
+  it('that another party installed is not uninstalled', async () => {
     await agent.install('/x.deb');
     await agent.uninstall();
     expect(await agent.status()).toMatchObject({ version: '1.48.0', configuredByUs: false, running: true });

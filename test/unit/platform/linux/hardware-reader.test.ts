@@ -18,7 +18,7 @@ async function device(link: string, place: string, files: Record<string, string>
 }
 
 describe('the hardware of a Linux machine', () => {
-  it('is what SMBIOS says in sysfs', async () => {
+  it('is read from SMBIOS in sysfs', async () => {
     await machine.write('/sys/class/dmi/id/product_uuid', '4c4c4544-0042-3510-8053-b7c04f4e5032\n', 0o400);
     await machine.write('/sys/class/dmi/id/product_serial', 'PF3ABCDE\n', 0o400);
     await machine.write('/sys/class/dmi/id/board_serial', ' \n', 0o400);

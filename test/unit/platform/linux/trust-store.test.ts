@@ -90,13 +90,13 @@ describe.each([
 });
 
 describe('the trust store', () => {
-  it('says when the tool did not take the root', async () => {
+  it('reports when the tool did not add the root', async () => {
     await machine.write('/usr/local/share/ca-certificates/x.crt', other.pem);
     await machine.install('/usr/sbin/update-ca-certificates');
     await expect(store.install([root])).rejects.toMatchObject({ code: 'trust-store-failed' });
   });
 
-  it('says what a failing tool said', async () => {
+  it('reports what a failing tool said', async () => {
     await machine.write('/usr/local/share/ca-certificates/x.crt', other.pem);
     await machine.install('/usr/sbin/update-ca-certificates', () => ({ code: 1, stderr: 'no space' }));
     await expect(store.install([root])).rejects.toMatchObject({
@@ -105,7 +105,7 @@ describe('the trust store', () => {
     });
   });
 
-  it('says when there is none that it knows', async () => {
+  it('reports when there is none that it knows', async () => {
     await expect(store.install([root])).rejects.toMatchObject({ code: 'trust-store-failed' });
     expect(await store.systemCaBundle()).toBeUndefined();
   });

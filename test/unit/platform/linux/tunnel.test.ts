@@ -137,7 +137,7 @@ describe('bringing the tunnel up', () => {
     expect(machine.time - started).toBeLessThan(21_000);
   });
 
-  it('says when the endpoint has no address', async () => {
+  it('reports when the endpoint has no address', async () => {
     addresses = [];
     await expect(tunnel.up(config())).rejects.toMatchObject({
       code: 'tunnel-no-handshake',
@@ -146,7 +146,7 @@ describe('bringing the tunnel up', () => {
     expect(await machine.files('/etc')).toEqual([]);
   });
 
-  it('says what systemd said when wg-quick fails', async () => {
+  it('reports what systemd said when wg-quick fails', async () => {
     wireguard.wgQuickFails = true;
     await expect(tunnel.up(config())).rejects.toMatchObject({
       code: 'tunnel-tools-failed',
@@ -162,7 +162,7 @@ describe('bringing the tunnel up', () => {
     expect(machine.ran.filter((line) => line.startsWith('wg setconf'))).toEqual([]);
   });
 
-  it('shakes hands anew when the running tunnel has been silent for long', async () => {
+  it('makes a new handshake when the running tunnel has been silent for long', async () => {
     await tunnel.up(config());
     machine.time += 200_000;
     await tunnel.up(config());
