@@ -134,7 +134,9 @@ async function inTurn(lane: readonly Stage[]): Promise<Result[]> {
 await rm(reports, { recursive: true, force: true });
 await mkdir(reports, { recursive: true });
 const started = performance.now();
-console.log(`sample ${sample} of what is exhaustive; again: SAMPLE=${sample}, all of it: npm run test:nightly`);
+console.log(
+  `sample ${sample} of the exhaustive tests; SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
+);
 const results = await inTurn(quick.filter(isWanted));
 const stopped = results.some(({ passed }) => !passed);
 if (!stopped) results.push(...(await Promise.all(lanes.map((lane) => inTurn(lane.filter(isWanted))))).flat());
@@ -157,5 +159,5 @@ if (stopped)
       .join(', ')}`,
   );
 if (total.failed > 0) process.exitCode = 1;
-// The plain closing line that tells whoever reads the output whether tests ran.
+// A plain last line, from which a reader can tell whether tests ran.
 console.log(describe(total));

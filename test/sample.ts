@@ -6,7 +6,7 @@ import { random } from './random.ts';
  */
 const seed = process.env['SAMPLE'] ?? 'all';
 
-/** `count` of `all`, in their order, and said on the console; all of them in a nightly run. */
+/** Picks `count` of `all`, in order, and prints the sample's number; in a nightly run, picks all. */
 export function sampleOf<T>(what: string, all: readonly T[], count: number): readonly T[] {
   if (seed === 'all' || count >= all.length) return all;
   const numbers = random(Number(seed));

@@ -49,11 +49,11 @@ function candidates(search: ModuleSearch): string[] {
 function howToGetIt(platform: NodeJS.Platform): string {
   switch (platform) {
     case 'win32':
-      return 'Install Yubico PIV Tool from yubico.com and run it again.';
+      return 'Install Yubico PIV Tool from yubico.com and run the command again.';
     case 'darwin':
-      return 'Install Yubico PIV Tool from yubico.com (or: brew install yubico-piv-tool) and run it again.';
+      return 'Install Yubico PIV Tool from yubico.com (or: brew install yubico-piv-tool) and run the command again.';
     default:
-      return 'Install it (Debian, Ubuntu: apt install ykcs11; Fedora, Arch: yubico-piv-tool) and run it again.';
+      return 'Install it (Debian, Ubuntu: apt install ykcs11; Fedora, Arch: yubico-piv-tool) and run the command again.';
   }
 }
 

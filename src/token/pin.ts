@@ -15,7 +15,7 @@ export function triesLeft(state: PinState): string {
     case 'final':
       return '1 try left';
     case 'locked':
-      return 'no try left';
+      return 'no tries left';
     default:
       return never(state);
   }

@@ -73,7 +73,7 @@ export async function importCertificate(token: Token, request: ImportRequest): P
   const key = await token.slotKey(serial, slot, signal);
   if (!certificate.spki.equals(parseCertificate(key.attestation).spki)) {
     throw new KiwiError('key-certificate-invalid', {
-      detail: `slot ${slot}: for another key than the one in the slot`,
+      detail: `slot ${slot}: the certificate is for another key than the one in the slot`,
     });
   }
   const reader = await readerOf(token, serial, signal);

@@ -27,7 +27,7 @@ export async function signWithKey(
 ): Promise<Uint8Array> {
   const { signal } = options;
   const { pin: state = 'ok' } = await findAgain(host, key, signal);
-  if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no try left' });
+  if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no tries left' });
   const spki = parseCertificate(key.attestation).spki;
   const pin = await options.askPin(state);
   let signature: Buffer;

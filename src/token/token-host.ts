@@ -104,7 +104,7 @@ export class TokenHost implements KeyHost {
     } catch (error) {
       if (error instanceof KiwiError) throw error;
       signal?.throwIfAborted();
-      throw new KiwiError('key-fault', { detail: 'the token host ended or said what it should not', cause: error });
+      throw new KiwiError('key-fault', { detail: 'the token host exited or sent an invalid message', cause: error });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', kill);

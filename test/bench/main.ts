@@ -21,13 +21,13 @@ const { values: flags } = parseArgs({
 if (flags.help) {
   process.stdout.write(`usage: npm run bench [-- --json] [--only enrollment|gateway] [--laptops N]
 
-A whole enrollment beside its bare parts, and the gateway beside step-ca's bare /sign; see docs/performance.md. About two minutes;
-wants a quiet machine.
+Compares a whole enrollment with its bare parts, and the gateway with step-ca's bare /sign; see docs/performance.md. Takes about two
+minutes and needs a quiet machine.
 `);
   process.exit(0);
 }
 if (flags.only !== undefined && !['enrollment', 'gateway'].includes(flags.only)) {
-  throw new Error('--only is enrollment or gateway');
+  throw new Error('--only must be enrollment or gateway');
 }
 const SERIAL = 12345678;
 /** A tunnel network for more laptops than a /24 has. */
@@ -70,7 +70,7 @@ function sayEnrollment({ wholes, steps, tokenMs, tunnelMs, agentMs }: Enrollment
   const parts = tokenMs + signMs + tunnelMs + agentMs;
   const enrollmentRatio = wholeMs / parts;
   Object.assign(figures, { enrollmentRatio, wholeMs, tokenMs, signMs, tunnelMs, agentMs });
-  say('A whole enrollment by the built program, without the human (the PIN is piped, the key touched at once):');
+  say('A whole enrollment by the built program, without the human (the PIN is piped, the key is touched at once):');
   for (const [index, whole] of wholes.entries()) say(`  laptop ${index + 1}                        ${ms(whole)}`);
   for (const { step, ms: taken } of steps) say(`    ${step.padEnd(28)} ${ms(taken)}`);
   say('\nIts bare parts:');

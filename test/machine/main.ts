@@ -9,14 +9,14 @@ import { Machine } from './machine.ts';
 
 const help = `usage: npm run machine -- COMMAND [options]
 
-A virtual laptop with a kernel of its own: systemd, NetworkManager, kernel WireGuard, TPM, radios, suspend. Needs root.
+Runs a virtual laptop with its own kernel: systemd, NetworkManager, kernel WireGuard, TPM, radios, suspend. Needs root.
 
-  build      make its disk, kernel and initramfs, if they are not in .cache/machine already (about a minute)
-  boot       boot it, say how long it took, run what follows --, and shut it down
-  console    boot it at this terminal, logged in as root; "poweroff" ends it
+  build      build its disk, kernel and initramfs, unless they are in .cache/machine already (about a minute)
+  boot       boot it, print how long that took, run the program that follows --, and shut it down
+  console    boot it in this terminal, logged in as root; "poweroff" ends it
 
 options
-  --dir D    keep its disk in D, and use the one that is there; without it the disk is thrown away
+  --dir D    keep its disk in D and reuse it; without this option, the disk is discarded
 
 examples
   npm run machine -- build

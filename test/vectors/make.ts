@@ -81,7 +81,7 @@ if (import.meta.main) {
   for (const name of changed) process.stderr.write(`${check ? 'not up to date' : 'written'}: ${name}.json\n`);
   if (check && changed.length > 0) {
     process.stderr.write(
-      'error: test vectors are not what the code makes\nhint: npm run vectors, and look at the difference\n',
+      'error: the test vectors differ from what the code generates\nhint: run npm run vectors and look at the difference\n',
     );
     process.exitCode = 1;
   }
