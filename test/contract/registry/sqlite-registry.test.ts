@@ -1,0 +1,20 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { createSqliteRegistry } from '../../../src/slice/registry/sqlite/sqlite-registry.ts';
+import { describeRegistry } from './registry-contract.ts';
+
+describeRegistry('SQLite', async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'kiwi-registry-'));
+  const open = () => createSqliteRegistry(path.join(dir, 'registry.sqlite'));
+  const registry = open();
+  return {
+    registry,
+    open,
+    remove: () => {
+      registry.close();
+      return rm(dir, { recursive: true });
+    },
+  };
+});
