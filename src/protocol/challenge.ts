@@ -1,6 +1,19 @@
+import { createPublicKey } from 'node:crypto';
+
 import { z } from 'zod';
 
-import { base64urlOf, digestText, p256Jwk, protocol, slug, text, timestamp, uuid, version } from './common.ts';
+import {
+  base64urlOf,
+  digestText,
+  p256Jwk,
+  type P256Jwk,
+  protocol,
+  slug,
+  text,
+  timestamp,
+  uuid,
+  version,
+} from './common.ts';
 
 export const touchPolicy = z.enum(['never', 'always', 'cached']);
 export const pinPolicy = z.enum(['never', 'once', 'always']);
@@ -29,6 +42,16 @@ export const challenge = z.strictObject({
   fingerprintSalt: base64urlOf(32),
   policy,
   /** Made for this session and forgotten with it: the statement is encrypted to it. */
-  encryptionKey: p256Jwk,
+  encryptionKey: p256Jwk.refine(isOnCurve, 'a point of the curve'),
 });
 export type Challenge = z.infer<typeof challenge>;
+
+/** Otherwise the laptop would find out after PIN and touch, when it encrypts the statement. */
+function isOnCurve(jwk: P256Jwk): boolean {
+  try {
+    createPublicKey({ key: jwk, format: 'jwk' });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -35,7 +35,13 @@ export const challenge: Challenge = {
   purpose: 'enroll',
   fingerprintSalt: bytes(32),
   policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
-  encryptionKey: { kty: 'EC', crv: 'P-256', x: bytes(32), y: bytes(32) },
+  // The base point of the curve (SEC 2, section 2.4.2).
+  encryptionKey: {
+    kty: 'EC',
+    crv: 'P-256',
+    x: 'axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY',
+    y: 'T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU',
+  },
 };
 
 export const statement: Statement = {

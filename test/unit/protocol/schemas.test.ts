@@ -139,6 +139,7 @@ describe('bounds', () => {
     [challenge, examples.challenge, 'policy.pinPolicies', []],
     [challenge, examples.challenge, 'policy.touchPolicies', ['sometimes']],
     [challenge, examples.challenge, 'encryptionKey.crv', 'P-384'],
+    [challenge, examples.challenge, 'encryptionKey.y', examples.challenge.encryptionKey.x],
     [challenge, examples.challenge, 'encryptionKey.d', Buffer.alloc(32).toString('base64url')],
     [statement, examples.statement, 'csr', Buffer.alloc(2049).toString('base64url')],
     [statement, examples.statement, 'wireguardPublicKey', Buffer.alloc(31).toString('base64')],
