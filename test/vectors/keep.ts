@@ -43,6 +43,15 @@ export async function keepJwe(recipient: KeyObject, plaintext: string, typ: stri
   return encryptTo(publicJwk(recipient), plaintext, typ);
 }
 
+/** What is in a JWE that the file had; '' when there was none for this key. */
+export async function decryptedOrEmpty(recipient: KeyObject, previous: string, typ: string): Promise<string> {
+  try {
+    return (await decryptWith(recipient, previous, typ)).toString();
+  } catch {
+    return '';
+  }
+}
+
 /** @param previous base64url */
 export async function keepCsr(key: KeyObject, cn: string, previous: string): Promise<Buffer> {
   const der = Buffer.from(previous, 'base64url');

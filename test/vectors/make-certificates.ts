@@ -91,6 +91,41 @@ const ORDER = [
     extensions: [yubico(3, '050403'), yubico(7, '020400bc614e'), yubico(8, '0202'), yubico(9, '01')],
     ...long,
   },
+  // For what has to be refused. The second intermediate has name and key of the first, under a root that nobody pinned.
+  {
+    name: 'otherRoot',
+    subject: { cn: 'Another root', o: 'KiwiStack' },
+    key: 'other-root',
+    ca: { pathLength: 1 },
+    ...long,
+  },
+  {
+    name: 'otherIntermediate',
+    subject: { cn: 'KiwiStack acme intermediate', o: 'Acme GmbH' },
+    key: 'intermediate',
+    issuer: 'otherRoot',
+    ca: { pathLength: 0 },
+    ...long,
+  },
+  {
+    name: 'otherEnrollmentKey',
+    subject: { cn: `KiwiStack enrollment ${YUBIKEY_SERIAL}`, ...person },
+    key: 'yubikey',
+    issuer: 'otherRoot',
+    extendedKeyUsages: [EKU.enrollmentKey],
+    sanUris: [enrollmentUri(SLUG), 'https://enroll.acme.example'],
+    ...long,
+  },
+  {
+    name: 'expiredEnrollmentKey',
+    subject: { cn: `KiwiStack enrollment ${YUBIKEY_SERIAL}`, ...person },
+    key: 'yubikey',
+    issuer: 'intermediate',
+    extendedKeyUsages: [EKU.enrollmentKey],
+    sanUris: [enrollmentUri(SLUG), 'https://enroll.acme.example'],
+    notBefore: new Date(NOW.getTime() - 2 * DAY),
+    notAfter: new Date(NOW.getTime() - 60_000),
+  },
   { name: 'fleetCa', subject: { cn: 'Acme Fleet CA' }, key: 'fleet-ca', ca: { pathLength: 0 }, ...long },
 ] as const satisfies readonly (Recipe & { readonly name: string })[];
 

@@ -28,7 +28,7 @@ const at = (seconds: number): string => new Date(NOW.getTime() + seconds * 1000)
 export type Previous = (name: string) => unknown;
 
 /** A whole enrollment, message by message. */
-export async function makeExchange(certificates: Certificates, previous: Previous): Promise<Record<string, object>> {
+export async function makeExchange(certificates: Certificates, previous: Previous) {
   const hello = makeHello();
   const challenge = await makeChallenge(certificates, hello.bytes, previous('challenge'));
   const statement = await makeStatement(certificates, challenge.jws, previous('statement'));

@@ -15,6 +15,8 @@ import { makeCertificates } from './make-certificates.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
+import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
+import { makeRefusedChallenges, makeRefusedDeviceStatuses, makeRefusedGrants } from './refused-by-laptop.ts';
 import { makeKeys } from './test-keys.ts';
 
 const FILES = [
@@ -31,6 +33,11 @@ const FILES = [
   'hash-to-curve',
   'wireguard-key',
   'thumbprint',
+  'refused-challenges',
+  'refused-statements',
+  'refused-grants',
+  'refused-confirms',
+  'refused-device-statuses',
 ] as const;
 
 const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
@@ -53,15 +60,28 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     return text === '' ? undefined : JSON.parse(text);
   };
   const { certificates, file } = await makeCertificates(previous('certificates'));
+  const exchange = await makeExchange(certificates, previous);
+  const refused = {
+    'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
+    'refused-statements': makeRefusedStatements(certificates, exchange.statement, previous('refused-statements')),
+    'refused-grants': makeRefusedGrants(certificates, exchange.grant, previous('refused-grants')),
+    'refused-confirms': makeRefusedConfirms(exchange.confirm, previous('refused-confirms')),
+    'refused-device-statuses': makeRefusedDeviceStatuses(
+      certificates,
+      exchange['device-status'],
+      previous('refused-device-statuses'),
+    ),
+  };
   const vectors: Record<string, object> = {
     keys: makeKeys(),
     certificates: file,
-    ...(await makeExchange(certificates, previous)),
+    ...exchange,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': makeWireguardKeys(),
     thumbprint: makeThumbprint(),
   };
+  for (const [name, made] of Object.entries(refused)) vectors[name] = await made;
   const changed: string[] = [];
   for (const name of FILES) {
     const config = await resolveConfig(fileOf(name));

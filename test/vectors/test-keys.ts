@@ -15,6 +15,7 @@ export const KEY_NAMES = [
   'yubico-root',
   'yubikey-f9',
   'fleet-ca',
+  'other-root',
 ] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 

@@ -3,6 +3,8 @@ import path from 'node:path';
 
 import { z } from 'zod';
 
+import { ERROR_CODES, type ErrorCode } from '../../src/core/error-codes.ts';
+
 /** Reads a vector file for a test; the schema says which parts the test looks at. */
 export function vector<S extends z.ZodType>(name: string, schema: S): z.infer<S> {
   return schema.parse(JSON.parse(readFileSync(path.join(import.meta.dirname, `${name}.json`), 'utf8')));
@@ -96,4 +98,10 @@ export const THUMBPRINT = z.object({
   jwk: z.object({ kty: z.string(), crv: z.string(), x: z.string(), y: z.string() }),
   input: z.string(),
   thumbprint: z.string(),
+});
+/** Messages that are the good one bent in one way, with the code of their refusal. */
+export const REFUSED = z.object({
+  messages: z
+    .array(z.object({ name: z.string(), code: z.enum(Object.keys(ERROR_CODES) as ErrorCode[]), body: z.string() }))
+    .min(1),
 });

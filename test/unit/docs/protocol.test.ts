@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -74,6 +74,12 @@ describe('docs/protocol.md', () => {
       expect(text).toContain(uuid);
     }
     expect(quoted(uuids).length).toBeGreaterThan(5);
+  });
+
+  it('names every file of vectors', () => {
+    const files = readdirSync(path.join(root, 'test/vectors')).filter((name) => name.endsWith('.json'));
+    expect(files.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+    expect(files.filter((name) => name.startsWith('refused-'))).toHaveLength(5);
   });
 
   it('points at headings that are there', () => {

@@ -1,0 +1,155 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+
+import { describe, expect, test } from 'vitest';
+
+import { toKiwiError } from '../../../src/core/errors.ts';
+import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
+import { openChallenge } from '../../../src/laptop/exchange/open-challenge.ts';
+import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
+import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
+import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
+import { keySigner } from '../../../src/pki/signer.ts';
+import type { Challenge } from '../../../src/protocol/challenge.ts';
+import type { Confirm } from '../../../src/protocol/device-messages.ts';
+import type { Statement } from '../../../src/protocol/statement.ts';
+import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
+import { validateStatement } from '../../../src/slice/enrollment/validate-statement.ts';
+import type { KnownSession } from '../../../src/slice/registry/registry.ts';
+import type { SliceContext } from '../../../src/slice/slice-context.ts';
+import * as V from '../../vectors/vector.ts';
+
+/*
+ * Each verifier of ours, in the situation of the worked example, takes the good message and refuses the bent ones, each with its code.
+ */
+
+const { keys } = V.vector('keys', V.KEYS);
+const { certificates } = V.vector('certificates', V.CERTIFICATES);
+const key = (name: string): KeyObject => createPrivateKey(keys[name]?.pkcs8 ?? '');
+const certificate = (name: string): Certificate => parseCertificate(certificates[name]?.pem ?? '');
+const roots = [certificate('mspRoot')];
+
+const hello = V.vector('hello', V.HELLO);
+const challenge = V.vector('challenge', V.CHALLENGE);
+const statement = V.vector('statement', V.STATEMENT);
+const grant = V.vector('grant', V.GRANT);
+const confirm = V.vector('confirm', V.CONFIRM);
+const deviceStatus = V.vector('device-status', V.DEVICE_STATUS);
+const confirmed = JSON.parse(confirm.payload) as Confirm;
+const claimed = JSON.parse(statement.payload) as Statement;
+
+const NOW = Date.parse('2026-03-01T12:00:10.000Z');
+const AT_CONFIRMATION = Date.parse(confirmed.timestamp);
+
+const openedChallenge = (jws: string) =>
+  openChallenge({
+    jws,
+    helloBytes: Buffer.from(hello.bytes),
+    slug: 'acme',
+    keyCertificate: certificate('enrollmentKey'),
+    roots,
+    now: NOW,
+  });
+
+/** The slice of the example, as far as it is asked for what stands in a message. */
+function slice(now: number): SliceContext {
+  const { policy } = JSON.parse(challenge.payload) as Challenge;
+  const enrollmentKey = certificate('enrollmentKey');
+  const device = {
+    id: confirmed.deviceId,
+    hostName: 'anna-laptop',
+    state: 'pending',
+    endReason: null,
+    grantHash: grant.grantHash,
+    deviceKey: publicJwk(key('device')),
+    deviceKeyThumbprint: jwkThumbprint(publicJwk(key('device'))),
+  };
+  return {
+    config: { customer: { slug: 'acme', name: 'Acme GmbH' }, policy },
+    identity: {
+      mspRoot: certificate('mspRoot'),
+      intermediate: certificate('intermediate'),
+      grantCertificate: certificate('gateway'),
+      signer: keySigner(key('gateway')),
+      yubicoRoots: [certificate('yubicoRoot')],
+    },
+    registry: {
+      findCertificate: () => Promise.resolve({ revokeWhy: null }),
+      findYubikey: () =>
+        Promise.resolve({
+          burnedAt: null,
+          slot: '9c',
+          spki: enrollmentKey.spki.toString('base64url'),
+          role: 'engineer',
+        }),
+      findDevice: () => Promise.resolve(device),
+      findFingerprint: () => Promise.resolve(claimed.fingerprint),
+      findAlarm: () => Promise.resolve(false),
+      confirm: () => Promise.resolve('active'),
+    },
+    fleet: undefined,
+    clock: { now: () => now },
+  } as unknown as SliceContext;
+}
+
+const session = {
+  id: claimed.sessionId,
+  challengeHash: challenge.challengeHash,
+  deviceKeyThumbprint: jwkThumbprint(publicJwk(key('device'))),
+  privateKey: keys['session']?.pkcs8 ?? '',
+} as unknown as KnownSession;
+
+const READERS: readonly [file: string, good: string, read: (body: string) => unknown][] = [
+  ['refused-challenges', challenge.jws, openedChallenge],
+  ['refused-statements', statement.jwe, (body) => validateStatement(slice(NOW), session, Buffer.from(body), {})],
+  [
+    'refused-grants',
+    grant.jwe,
+    (body) => {
+      const { gateway, intermediate } = openedChallenge(challenge.jws);
+      return checkGrant(body, {
+        ...{ deviceKey: key('device'), slug: 'acme', sessionId: claimed.sessionId, hostName: 'anna-laptop' },
+        ...{ statementHash: statement.statementHash, customer: 'Acme GmbH', role: 'engineer' },
+        ...{ gateway, intermediate, roots, now: new Date(NOW) },
+      });
+    },
+  ],
+  [
+    'refused-confirms',
+    confirm.jws,
+    (body) =>
+      confirmDevice(slice(AT_CONFIRMATION), confirmed.deviceId, Buffer.from(body), {
+        ...{ requestId: 'r', remote: 'a', action: 'device.confirm' },
+      }),
+  ],
+  [
+    'refused-device-statuses',
+    deviceStatus.jws,
+    (body) =>
+      openDeviceStatus(body, {
+        request: confirm.jws,
+        deviceId: confirmed.deviceId,
+        slice: { intermediate: certificate('intermediate'), roots },
+      }),
+  ],
+];
+
+describe.each(READERS)('%s.json', (file, good, read) => {
+  const codeOf = async (body: string): Promise<string> => {
+    try {
+      await read(body);
+      return 'taken';
+    } catch (error) {
+      return toKiwiError(error).code;
+    }
+  };
+  const { messages } = V.vector(file, V.REFUSED);
+
+  test('is of messages that are good but for one thing', async () => {
+    expect(await codeOf(good)).toBe('taken');
+    expect(new Set(messages.map(({ body }) => body).concat(good)).size).toBe(messages.length + 1);
+  });
+
+  test.each(messages)('$name: $code', async ({ code, body }) => {
+    expect(await codeOf(body)).toBe(code);
+  });
+});
