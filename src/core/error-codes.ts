@@ -34,6 +34,11 @@ const table = {
     'There is not enough free disk space.',
     'Free at least 500 MB and run the command again.',
   ),
+  'output-failed': entry(
+    'machine',
+    'The output could not be written.',
+    'Make room where it is written to, or choose another place, and run the command again.',
+  ),
   'read-only-file-system': entry(
     'machine',
     'The system disk is read-only.',

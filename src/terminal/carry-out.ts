@@ -2,12 +2,10 @@ import { InvalidArgumentError } from 'commander';
 
 import { toKiwiError } from '../core/errors.ts';
 import { refuseFaultsInProduction } from '../core/fault-point.ts';
-import { outliveReader } from '../core/outlive-reader.ts';
 import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
 
 /** Runs a command's action, and turns what it throws into output and an exit code. */
 export async function carryOut(json: boolean, action: () => Promise<number>): Promise<void> {
-  outliveReader();
   try {
     refuseFaultsInProduction();
     process.exitCode = await action();

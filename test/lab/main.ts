@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { outliveReader } from '../../src/core/outlive-reader.ts';
 import { attachLab, type AttachedLab } from './attach-lab.ts';
 import { listLabs } from './lab-file.ts';
 import type { Room } from './room.ts';
@@ -21,6 +22,8 @@ examples
   npm run lab -- shell ada
   npm run lab -- run ada -- ping -c 3 10.77.1.20
 `;
+
+outliveReader();
 
 class UsageError extends Error {}
 

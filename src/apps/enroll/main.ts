@@ -2,9 +2,11 @@
 import { CommanderError } from 'commander';
 
 import { EXIT } from '../../core/error-codes.ts';
+import { outliveReader } from '../../core/outlive-reader.ts';
 import { enrollProgram } from './enroll-program.ts';
 
 async function main(): Promise<void> {
+  outliveReader();
   // A process that ends before its command has finished is an internal error.
   process.exitCode = EXIT.fault;
   try {

@@ -2,8 +2,10 @@
 import { CommanderError } from 'commander';
 
 import { EXIT } from '../../core/error-codes.ts';
+import { outliveReader } from '../../core/outlive-reader.ts';
 import { operatorProgram } from './operator-program.ts';
 
+outliveReader();
 try {
   await operatorProgram().parseAsync();
 } catch (error) {

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 
 import { pino, type Logger } from 'pino';
 
-import { outliveReader } from '../../core/outlive-reader.ts';
 import { runSlice } from '../../slice/run/run-slice.ts';
+import { runsAsService } from '../../core/outlive-reader.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** Runs until a signal arrives. A second signal does not cut the stop short, which would leave step-ca and the interface behind. */
@@ -13,13 +13,13 @@ export async function upCommand(
   context: CommandContext,
 ): Promise<void> {
   const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
+  runsAsService();
   // Events go to stdout; the log goes to stderr, as JSON lines with request ids.
   const log = openLog(level);
   // Most of what a gateway allocates lives only as long as a request. This lets the heap grow further before V8 marks what is
   // alive: by default, its marking threads take a tenth of the gateway's time.
   setFlagsFromString('--heap-growing-percent=1000');
   // The terminal may be closed, or the disk behind a redirection full: neither may end the slice without a clean stop.
-  outliveReader();
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
   });
