@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 
 import { pino, type Logger } from 'pino';
 
-import { runSlice } from '../../slice/run/run-slice.ts';
 import { runsAsService } from '../../core/outlive-reader.ts';
+import { runSlice } from '../../slice/run/run-slice.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** Runs until a signal arrives. A second signal does not cut the stop short, which would leave step-ca and the interface behind. */
