@@ -12,19 +12,22 @@ import { ENROLLMENT, ENROLLMENT_PLAN } from './plan.ts';
 
 export type EnrollEvent =
   | PlanEvent
-  /** An earlier run was cut off; this one goes on with it. */
+  /** An earlier run was interrupted; this one resumes it. */
   | { readonly type: 'resumed'; readonly startedAt: string }
-  /** A slice was still to be told of an earlier uninstallation. With an error it waits on: the enrollment goes on without. */
+  /**
+   * A deregistration pending from an earlier uninstallation was sent. With an error it stays pending; the enrollment
+   * continues.
+   */
   | ({ readonly type: 'farewell' } & FarewellOutcome)
-  /** An earlier run was cut off while it undid what it had done; this one does the rest of that first. */
+  /** An earlier run was interrupted while undoing its changes; this one finishes the undo first. */
   | { readonly type: 'undo-resumed' };
 
 /**
- * Enrolls this laptop, or goes on with an enrollment that was cut off. A failure, or the signal, undoes what the enrollment
- * did, on this laptop and at the slice.
+ * Enrolls this laptop, or resumes an interrupted enrollment. On a failure, or when the signal fires, everything that the
+ * enrollment did is undone, on this laptop and at the slice.
  *
  * @returns the final record
- * @throws KiwiError `already-enrolled` when there is nothing to do; else why it failed, after the undo
+ * @throws KiwiError `already-enrolled` when there is nothing to do; otherwise the reason for the failure, after the undo
  */
 export async function enroll(
   options: EnrollmentOptions,
@@ -52,13 +55,13 @@ async function enrollIn(
       await refuseElsewhere(options, record);
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
-    // Else the slice may take this laptop for one that is enrolled already.
+    // Otherwise the slice may refuse this laptop as already registered.
     const outcomes = await tellFarewells(options).catch(() => []);
     for (const outcome of outcomes) report({ type: 'farewell', ...outcome });
     if (record !== undefined) report({ type: 'resumed', startedAt: record.startedAt });
     const { clock, signal } = options;
     const failed = new AbortController();
-    // The steps hear of both: the person's wish to stop, and the failure of a step beside them.
+    // The steps observe both: the person's request to stop, and the failure of a step in another lane.
     run = new EnrollmentRun({ ...options, signal: AbortSignal.any([signal, failed.signal]) }, file, record);
     const leftBehind: string[] = [];
     let result: PlanResult;
@@ -76,7 +79,7 @@ async function enrollIn(
         },
       });
     } catch (error) {
-      // What could not be undone is found again by the next run or by `uninstall`, through the record and the journal.
+      // If something could not be undone, record and journal stay: the next run or `uninstall` needs them to find it.
       if (leftBehind.length === 0) {
         await file.remove();
         await journal.remove();
@@ -91,7 +94,8 @@ async function enrollIn(
 }
 
 /**
- * An enrollment that the slice, if it can be asked, does not take for this laptop's own is worse than none.
+ * Checks that the slice, if it can be reached, still accepts this enrollment for this laptop: reporting "already enrolled"
+ * would hide a copied disk or a device that has ended.
  * @throws KiwiError `hardware-changed`, `device-ended`
  */
 async function refuseElsewhere(context: LaptopContext, record: EnrollmentRecord): Promise<void> {
@@ -102,7 +106,7 @@ async function refuseElsewhere(context: LaptopContext, record: EnrollmentRecord)
   throw new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know it', hint });
 }
 
-/** @throws KiwiError why the first of the steps that are left could not be undone */
+/** @throws KiwiError the error of the first undo that failed */
 async function finishUndo(run: KnownEnrollment, journal: Journal, report: (event: EnrollEvent) => void): Promise<void> {
   const errors: KiwiError[] = [];
   try {

@@ -15,17 +15,19 @@ export interface EnrollmentOptions extends LaptopContext {
   readonly waitForKeyMs?: number;
 }
 
-/** A step of the enrollment. Its undo is given less: whoever takes an enrollment away has no person and no YubiKey at hand. */
+/**
+ * A step of the enrollment. Its undo is given less, because an enrollment is removed without a person and without a YubiKey.
+ */
 export type EnrollmentStep = Step<EnrollmentRun, KnownEnrollment>;
 export type EnrollmentPlan = Plan<EnrollmentRun, KnownEnrollment>;
 
-/** What the steps of one enrollment share: the enrollment as the disk knows it, the person, and the YubiKey in hand. */
+/** What the steps of one enrollment share: the enrollment as recorded on disk, the person, and the YubiKey in use. */
 export class EnrollmentRun extends KnownEnrollment {
   readonly options: EnrollmentOptions;
-  /** An earlier run of this enrollment was cut off, and this one goes on with it. */
+  /** True when this run resumes an interrupted one. */
   readonly resumed: boolean;
   #token: Promise<Token> | undefined;
-  /** The key in hand; absent when an earlier run had its signature already. */
+  /** The key in use; absent when an earlier run already got its signature. */
   key: EnrollmentKey | undefined;
 
   constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
@@ -38,7 +40,7 @@ export class EnrollmentRun extends KnownEnrollment {
     await this.replace(record);
   }
 
-  /** The last save: the exchange with the slice has done its work and goes. */
+  /** The last save: the exchange with the slice is no longer needed and is dropped. */
   async finish(): Promise<void> {
     const { exchange: _, ...record } = this.record;
     await this.replace({ ...record, state: 'active' });
@@ -48,7 +50,7 @@ export class EnrollmentRun extends KnownEnrollment {
     return (this.#token ??= this.options.openToken());
   }
 
-  /** Begins with what `token` does; its failure shows where the token is used. */
+  /** Starts to open the token early; a failure surfaces where the token is used. */
   warmUpToken(): void {
     this.token().catch(() => undefined);
   }

@@ -18,14 +18,14 @@ export interface EnrollmentStatus {
     readonly inside: boolean;
   };
   readonly agent: { readonly running: boolean; readonly orbitEnrolled: boolean; readonly version?: string };
-  /** What the slice says; the code of the failure when it could not be asked. */
+  /** The slice's answer; the error code when it could not be asked. */
   readonly slice: DeviceStatus | { readonly error: ErrorCode };
   /** True when every part is as it should be. */
   readonly healthy: boolean;
 }
 
 /**
- * Looks at every part of the enrollment as it is now, changing nothing; believes neither the record nor the agent alone.
+ * Checks every part of the enrollment as it is now and changes nothing; trusts neither the record nor the agent alone.
  * @returns undefined when this laptop is not enrolled
  */
 export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {

@@ -14,8 +14,8 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
 
 /**
- * An enrollment as its record on the disk knows it, and what can be had again from that after an interruption. It is all that an
- * undo needs: no person, no YubiKey. Holds no secret but the device key's handle.
+ * An enrollment as recorded on disk, and what can be derived from the record after an interruption. It is all that an undo
+ * needs: no person, no YubiKey. Holds no secret except the device key's handle.
  */
 export class KnownEnrollment {
   readonly context: LaptopContext;
@@ -39,7 +39,7 @@ export class KnownEnrollment {
     return this.context.signal;
   }
 
-  /** Undefined before a key was found. */
+  /** Undefined until a key has been found. */
   get recordIfAny(): EnrollmentRecord | undefined {
     return this.#record;
   }
@@ -84,14 +84,14 @@ export class KnownEnrollment {
     return { deviceId, key: await this.deviceKey(), slice: await this.#authority() };
   }
 
-  /** Whose word counts: as long as the exchange is there, the slice that proved itself in it. */
+  /** The slice whose answers are accepted: while the exchange is on record, the one that proved itself in it. */
   async #authority(): Promise<SliceAuthority> {
     const { roots } = this.context;
     if (this.record.exchange === undefined) return sliceAuthority(this.platform, this.record.slug, roots);
     return { intermediate: this.opened().intermediate, roots };
   }
 
-  /** The challenge, verified; from the record when an earlier step or run got it. */
+  /** The verified challenge, from the record: an earlier step or run may have received it. */
   opened(): OpenedChallenge {
     const { keyCertificate, hello, challenge, challengeAt } = this.exchange;
     this.#opened ??= openChallenge({
@@ -105,7 +105,7 @@ export class KnownEnrollment {
     return this.#opened;
   }
 
-  /** The grant, checked; from the record when an earlier step or run got it. */
+  /** The checked grant, from the record: an earlier step or run may have received it. */
   async granted(): Promise<CheckedGrant> {
     if (this.#granted !== undefined) return this.#granted;
     const { statement, grant, hostName } = this.exchange;

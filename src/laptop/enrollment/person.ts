@@ -1,18 +1,18 @@
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { PinState } from '../../token/token.ts';
 
-/** What the person is told and asked during an enrollment; the command line, the window and tests each have their own. */
+/** What the person is told and asked during an enrollment; the command line, the window and the tests each implement it. */
 export interface Person {
-  /** No YubiKey with a KiwiStack certificate is plugged in; it is waited for. */
+  /** No YubiKey with a KiwiStack certificate is plugged in; the enrollment waits for one. */
   waitingForKey(): void;
-  /** Several keys fit. @returns the serial of one of them; absent: several keys are an error */
+  /** Several keys match. Without this method that is an error. @returns the serial of the chosen key */
   chooseKey?(keys: readonly { serial: number; role?: string; customer?: string }[]): Promise<number>;
   keyFound(key: { serial: number; role: string; customer: string }): void;
-  /** The other side proved to be this customer's slice. Comes before the PIN. */
+  /** The other side has proved that it is this customer's slice. Called before the PIN is asked for. */
   sliceProven(slice: { customer: string; gatewayUrl: string; code: string; skewMs: number }): void;
-  /** Called at most once an enrollment. The caller of this clears the PIN. */
+  /** Called at most once per enrollment. The caller clears the PIN. */
   askPin(key: { serial: number; state: PinState }): Promise<SecretBytes>;
-  /** The key waits for a touch now, for about 15 seconds. */
+  /** The key now waits for a touch, for about 15 seconds. */
   touchExpected(): void;
   touched(): void;
 }

@@ -13,38 +13,38 @@ import { statement } from './steps/statement.ts';
 import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
-/** In its journal. The journals of 0.1.0 had no name. */
+/** The name of this plan in its journal. The journals of version 0.1.0 have no name. */
 export const ENROLLMENT: PlanName = { name: 'enrollment', version: 1, wroteUnnamed: true };
 
 const ASKS: EnrollmentPlan = [
   preflight, // can this laptop be enrolled at all?
-  key, // a YubiKey with a KiwiStack certificate, which says whose it is
+  key, // a YubiKey with a KiwiStack certificate, which names the customer
   deviceKey, // made and stored here; the first message commits to it
   slice, // the other side proves that it is this customer's slice, before any PIN
   statement, // PIN, touch: the YubiKey and the device key sign; the slice grants
 ];
 
 const APPLIES: EnrollmentPlan = [
-  grant, // every part of the grant held against what was asked for
+  grant, // every part of the grant compared with the request
   certificate, // device certificate, intermediate and root into /etc/step
   {
     lanes: [
-      [trust], // the root into the system's trust store: Debian takes a second for it, so it goes on beside
+      [trust], // the root into the system's trust store: takes a second on Debian, so it runs in parallel
       [
-        tunnel, // WireGuard on a key derived from the device key
+        tunnel, // WireGuard, with a key derived from the device key
         agent, // the Fleet agent, both of its planes
       ],
     ],
   },
 ];
 
-/** The enrollment, as a table of contents. Undo goes through it from the end. */
+/** The enrollment at a glance. Undo runs through it in reverse. */
 export const ENROLLMENT_PLAN: EnrollmentPlan = [
   ...ASKS,
   ...APPLIES,
   confirmApplied(APPLIES), // pending becomes active at the slice
-  green, // Fleet itself says so, through the slice
+  green, // Fleet reports the laptop as online, through the slice
 ];
 
-/** What an uninstallation undoes. Taking leave from the slice is the statement's undo, and has been done by then. */
+/** What an uninstallation undoes: all but `statement`, whose undo deregisters at the slice, which is done by then. */
 export const LOCAL_PLAN: EnrollmentPlan = ENROLLMENT_PLAN.filter((item) => item !== statement);

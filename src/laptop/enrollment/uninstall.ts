@@ -12,17 +12,18 @@ import { ENROLLMENT, LOCAL_PLAN } from './plan.ts';
 export interface UninstallResult {
   readonly record: EnrollmentRecord;
   /**
-   * Whether the slice says that the device has ended. `kept`: it could not be told, and is told by a later `check` or `enroll`;
-   * `untold`: there was nothing left to tell it with, and the device stays listed there until an operator ends it.
+   * Whether the slice has confirmed the deregistration. `kept`: it could not be told; the deregistration is pending and is
+   * sent by a later `check` or `enroll`. `untold`: the deregistration could not be signed or saved, and the device stays
+   * listed at the slice until an operator ends it.
    */
   readonly farewell: 'told' | 'kept' | 'untold';
-  /** Steps whose undo failed; what they made is still there. */
+  /** Steps whose undo failed; what they created is still there. */
   readonly leftBehind: readonly string[];
 }
 
 /**
- * Takes the enrollment away: tells the slice first, while there is a key to sign with, then undoes every step. What could not be told
- * is kept, signed, and told later; it is all that stays.
+ * Removes the enrollment: deregisters at the slice first, while there is a key to sign with, then undoes every step. If the
+ * slice cannot be told, the signed deregistration stays pending on disk; nothing else stays.
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
 export async function uninstall(context: LaptopContext, report: (event: PlanEvent) => void): Promise<UninstallResult> {
@@ -36,10 +37,10 @@ async function uninstallIn(
 ): Promise<UninstallResult> {
   let run: KnownEnrollment | undefined;
   try {
-    await journal.read(); // one of another plan is refused before the slice is told
+    await journal.read(); // throws for another plan's journal, before the slice is told
     const loaded = await loadOrSalvage(file);
     if (loaded === undefined) {
-      // An uninstall that was cut off at its very end may have left these.
+      // An uninstallation that was interrupted at its very end may have left these.
       await journal.remove();
       await tellFarewells(context);
       throw new KiwiError('not-enrolled');
@@ -56,15 +57,15 @@ async function uninstallIn(
 }
 
 /**
- * Undoes every step, and at last the record of it. The slice knows already, or is told otherwise.
- * @returns the names of the steps whose undo failed: the record stays for another try
+ * Undoes every step and finally removes the record. Does not deregister: that is left to the caller.
+ * @returns the names of the steps whose undo failed; the record then stays for another attempt
  */
 export async function takeAway(input: {
   readonly run: KnownEnrollment;
   readonly file: RecordFile;
   readonly journal: Journal;
   readonly report: (event: PlanEvent) => void;
-  /** Nothing is believed of what was begun: everything is undone. */
+  /** The record is damaged, so the journal is not relied on either: every step is undone. */
   readonly damaged: boolean;
 }): Promise<readonly string[]> {
   const { run, file, journal, report, damaged } = input;
@@ -77,7 +78,7 @@ export async function takeAway(input: {
   return leftBehind;
 }
 
-/** Being rid of an enrollment must not fail because its record cannot be read. */
+/** Removing an enrollment must not fail because its record cannot be read. */
 async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean } | undefined> {
   try {
     const record = await file.load();

@@ -20,7 +20,7 @@ export interface StatementInput {
     readonly slot: Statement['yubikey']['slot'];
     /** DER */
     readonly attestation: Buffer;
-    /** f9, DER */
+    /** The certificate of slot f9, DER */
     readonly attestationIssuer: Buffer;
     /** Asks for PIN and touch, signs once. */
     readonly signer: Signer;
@@ -34,9 +34,10 @@ export interface StatementInput {
 }
 
 /**
- * Builds what the touch signs: two signatures over the same bytes, the YubiKey's first, inside a JWE to the session's key.
+ * Builds what the touch signs: two signatures over the same bytes, the YubiKey's first, in a JWE encrypted to the session's
+ * key.
  *
- * @returns the compact JWE. Store it before it is sent: after a lost reply the very same bytes must go out again.
+ * @returns the compact JWE. Store it before sending it: after a lost reply exactly the same bytes must be sent again.
  */
 export async function buildStatement(input: StatementInput): Promise<string> {
   const { opened, key, deviceKey } = input;

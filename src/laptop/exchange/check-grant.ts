@@ -15,7 +15,7 @@ import { parseMessage } from '../../protocol/parse.ts';
 /** 24 h, the minute that step-ca backdates, and a little for rounding. */
 const MAX_SPAN_MS = (24 * 60 + 2) * 60_000;
 
-/** What was asked for, against which every part of the grant is held. */
+/** What was requested; every part of the grant is compared with it. */
 export interface GrantExpectation {
   readonly deviceKey: KeyObject;
   readonly slug: string;
@@ -33,7 +33,7 @@ export interface GrantExpectation {
   readonly roots: readonly Certificate[];
   /** Wall clock corrected by the skew found in the challenge. */
   readonly now: Date;
-  /** The slice has the confirmation already: its time is of no matter any more. */
+  /** The confirmation may have been sent already, so its deadline no longer counts. */
   readonly confirmed?: boolean;
 }
 
@@ -47,15 +47,15 @@ export interface CheckedGrant {
 }
 
 /**
- * Decrypts the grant and holds every part against what was asked for, before any part is applied.
- * @throws KiwiError `grant-invalid`, with the part that is wrong in its detail
+ * Decrypts the grant and compares every part with the request before anything is applied.
+ * @throws KiwiError `grant-invalid`, with the wrong part in its detail
  */
 export async function checkGrant(jwe: string, expected: GrantExpectation): Promise<CheckedGrant> {
   const opened = await open(jwe, expected.deviceKey);
   const [signer, issuer] = opened.x5c;
   if (signer === undefined || issuer === undefined || opened.x5c.length !== 2) refuse('x5c');
-  // The same certificate as the challenge's, whose chain and role are checked already.
-  if (!signer.der.equals(expected.gateway.der)) refuse('signed by another than the challenge');
+  // Must be the challenge's certificate, whose chain and role are already checked.
+  if (!signer.der.equals(expected.gateway.der)) refuse('signed by another certificate than the challenge');
   if (!issuer.der.equals(expected.intermediate.der)) refuse('another intermediate');
   if (!opened.verify(expected.gateway.publicKey)) refuse('signature');
   const grant = parseMessage(schema, opened.payload, LIMITS.grant, 'grant-invalid');
@@ -74,7 +74,7 @@ export async function checkGrant(jwe: string, expected: GrantExpectation): Promi
   for (const root of trustRoots) {
     if (!expected.roots.some((pinned) => pinned.der.equals(root.der))) refuse('a trust root that is not pinned');
   }
-  // A route for everything would send the whole traffic of a private laptop through the customer.
+  // A default route, or one nearly as wide, would send all traffic of a private laptop through the customer's network.
   for (const cidr of grant.wireguard.allowedCidrs) {
     if (Number(cidr.split('/')[1]) < 8) refuse('a route that is too wide');
   }
@@ -83,8 +83,8 @@ export async function checkGrant(jwe: string, expected: GrantExpectation): Promi
 }
 
 /**
- * The name asked for, or that with a suffix of four hex digits when another laptop has it. A label has at most 63 characters, so
- * a long name loses its end to the suffix.
+ * The requested name, or that name with a suffix of four hex digits when another laptop has it. A label has at most 63
+ * characters, so a long name is cut to make room for the suffix.
  */
 function hostNameFits(granted: string, asked: string): boolean {
   const stem = asked.slice(0, 58).replace(/-+$/, '');
@@ -115,9 +115,9 @@ function checkCertificate(
   }
   if (!leaf.sanUris.includes(deviceUri(expected.slug, grant.deviceId))) refuse('device URI');
   if (leaf.sanDns.some((name) => name !== grant.hostName)) refuse('DNS name');
-  if (leaf.notAfter.getTime() - leaf.notBefore.getTime() > MAX_SPAN_MS) refuse('life of the certificate');
+  if (leaf.notAfter.getTime() - leaf.notBefore.getTime() > MAX_SPAN_MS) refuse('certificate lifetime');
   const renewAfter = new Date(grant.certificate.renewAfter);
-  if (renewAfter < leaf.notBefore || renewAfter >= leaf.notAfter) refuse('time of renewal');
+  if (renewAfter < leaf.notBefore || renewAfter >= leaf.notAfter) refuse('renewal time');
 }
 
 async function open(jwe: string, deviceKey: KeyObject): Promise<ReturnType<typeof openCompact>> {

@@ -12,9 +12,9 @@ export interface OpenedChallenge {
   readonly challenge: Challenge;
   /** SHA-256 of the compact JWS. */
   readonly hash: Buffer;
-  /** The customer's intermediate: issuer of the certificate on the key and of the gateway's. */
+  /** The customer's intermediate, which issued both the certificate on the key and the gateway's. */
   readonly intermediate: Certificate;
-  /** The pinned root that ended the chain. */
+  /** The pinned root at the end of the chain. */
   readonly root: Certificate;
   /** The gateway's certificate: the grant must be signed by the same key. */
   readonly gateway: Certificate;
@@ -27,9 +27,9 @@ export interface OpenedChallenge {
 /**
  * The laptop's check that the other side is the customer's slice: the challenge is signed by a certificate with the gateway's
  * role, issued by **the issuer of the certificate on the inserted key**, under a pinned root; it answers this very hello, for
- * the slug that the key's certificate names. TLS plays no part in it: a proxy that opens TLS gains nothing.
+ * the slug that the key's certificate names. TLS plays no part in it: a proxy that intercepts TLS gains nothing.
  *
- * @param input.now wall clock when the challenge came, milliseconds
+ * @param input.now wall clock when the challenge arrived, milliseconds
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
  */
 export function openChallenge(input: {
@@ -47,13 +47,13 @@ export function openChallenge(input: {
   const root = checkGateway({ gateway, intermediate, roots: input.roots, at: serverTime });
   const { keyCertificate } = input;
   if (!keyCertificate.issuerDer.equals(intermediate.subjectDer) || !keyCertificate.isSignedBy(intermediate)) {
-    refuse('another issuer than that of the key');
+    refuse("another issuer than that of the key's certificate");
   }
   const helloHash = sha256(input.helloBytes);
   if (challenge.helloHash !== helloHash.toString('base64url')) refuse('answers another hello');
   if (challenge.customer.slug !== input.slug) refuse('another customer');
 
-  // Before the dates of the key's certificate, which look wrong by a clock that is: nobody needs a new key then.
+  // Before the validity of the key's certificate, which a wrong clock would make look expired: nobody needs a new key then.
   const skewMs = serverTime.getTime() - input.now;
   if (Math.abs(skewMs) > CLOCK_WINDOW_MS) {
     throw new KiwiError('clock-skew', {
@@ -66,7 +66,7 @@ export function openChallenge(input: {
     if (!(error instanceof ChainError)) throw error;
     throw new KiwiError('key-certificate-invalid', { detail: error.message, cause: error });
   }
-  if (new Date(challenge.expiresAt) <= serverTime) refuse('expired when it was made');
+  if (new Date(challenge.expiresAt) <= serverTime) refuse('already expired when it was issued');
   const hash = sha256(input.jws);
   return { challenge, hash, intermediate, root, gateway, code: sessionCode(helloHash, hash), skewMs };
 }

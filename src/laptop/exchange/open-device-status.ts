@@ -6,7 +6,7 @@ import { LIMITS, TYP } from '../../protocol/common.ts';
 import { deviceStatus, type DeviceStatus } from '../../protocol/device-messages.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
-/** The customer's slice as it proved itself at the enrollment: the only one that is believed afterwards. */
+/** The customer's slice as it proved itself at enrollment: the only one whose answers are accepted afterwards. */
 export interface SliceAuthority {
   /** The customer's intermediate. */
   readonly intermediate: Certificate;
@@ -15,8 +15,9 @@ export interface SliceAuthority {
 }
 
 /**
- * The slice's answer to a device message, proven as its challenge was: signed by a certificate with the gateway's role under the very
- * intermediate of the enrollment and a pinned root, for this very request. A proxy that opens TLS can neither make nor replay one.
+ * Opens the slice's answer to a device message, verified like its challenge: signed, for exactly this request, by a
+ * certificate with the gateway's role under the intermediate of the enrollment and a pinned root. A proxy that intercepts TLS
+ * can neither forge nor replay one.
  *
  * @param request the body as sent
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`
@@ -26,7 +27,7 @@ export function openDeviceStatus(
   asked: { readonly request: string; readonly deviceId: string; readonly slice: SliceAuthority },
 ): DeviceStatus {
   const { payload, gateway, intermediate } = openGatewaySigned(answer, TYP.deviceStatus);
-  if (!intermediate.der.equals(asked.slice.intermediate.der)) refuse('another slice than that of the enrollment');
+  if (!intermediate.der.equals(asked.slice.intermediate.der)) refuse('from another slice than that of the enrollment');
   const status = parseMessage(deviceStatus, payload, LIMITS.deviceStatus, 'slice-not-proven');
   checkGateway({ gateway, ...asked.slice, at: new Date(status.serverTime) });
   if (status.requestHash !== digest(asked.request)) refuse('answers another request');

@@ -4,8 +4,8 @@ import type { Platform } from '../system/platform.ts';
 import type { SliceAuthority } from './open-device-status.ts';
 
 /**
- * Whom an enrolled laptop believes: the intermediate that issued its certificate, under a pinned root. Where none is pinned any more
- * (the package went first), under the roots of its enrollment.
+ * Whose answers an enrolled laptop accepts: those under the intermediate that issued its certificate and a pinned root. If no
+ * root is pinned any more (the package was removed first), the roots stored at enrollment take their place.
  *
  * @throws KiwiError `state-damaged` when the certificate is gone
  */

@@ -15,7 +15,7 @@ import {
 import type { HardwareFacts, HardwareReader } from '../system/hardware-reader.ts';
 import { normaliseComponent } from './normalise.ts';
 
-/** The message holds at most 32 components; more disks and adapters than this make no machine better known. */
+/** The message holds at most 32 components; more disks and adapters than this do not identify a machine any better. */
 const MAX_PER_KIND = 8;
 
 /** The fingerprint of this machine for one customer. @throws KiwiError `fingerprint-too-weak`, naming what is left */
@@ -40,7 +40,7 @@ export function fingerprintOf(facts: HardwareFacts, salt: Uint8Array): Fingerpri
   return { algorithm: FINGERPRINT_ALGORITHM, digest: digest(fingerprintDigestInput(components)), components };
 }
 
-/** The values of a kind that say something, each once. */
+/** The meaningful values of a kind, without duplicates. */
 function valuesOf(facts: HardwareFacts, kind: ComponentKind): string[] {
   const values = rawValues(facts, kind).map((raw) => normaliseComponent(kind, raw));
   return [...new Set(values.filter((value) => value !== undefined))];
@@ -68,12 +68,12 @@ function rawValues(facts: HardwareFacts, kind: ComponentKind): readonly string[]
   }
 }
 
-/** Names each identity component and why it does not count; placeholders may be shown, they are nobody's number. */
+/** Names each identity component that does not count, and why. Placeholders may be shown: they identify nobody. */
 function tooWeak(facts: HardwareFacts, present: readonly string[]): KiwiError {
   const reasons = IDENTITY_KINDS.filter((kind) => !present.includes(kind)).map((kind) => {
     const raw = rawValues(facts, kind)[0];
     return raw === undefined
-      ? `${kind}: not there`
+      ? `${kind}: not found`
       : `${kind}: only a placeholder (${JSON.stringify(raw.slice(0, 40))})`;
   });
   const usable = present.length === 0 ? 'nothing usable' : `only ${present.join(', ')}`;

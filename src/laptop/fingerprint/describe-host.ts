@@ -6,13 +6,16 @@ import { normaliseComponent } from './normalise.ts';
 
 export type HostDescription = Statement['host'];
 
-/** How the laptop is named in registry and Fleet. @throws KiwiError `unsupported-system` for an architecture without an agent */
+/**
+ * Describes the laptop for the registry and Fleet.
+ * @throws KiwiError `unsupported-system` for an architecture without an agent
+ */
 export async function describeHost(reader: HardwareReader): Promise<HostDescription> {
   const [hardware, system] = await Promise.all([reader.readHardware(), reader.readSystem()]);
   if (system.arch !== 'x64' && system.arch !== 'arm64') {
     throw new KiwiError('unsupported-system', { detail: `processor architecture ${system.arch}` });
   }
-  // Some firmware writes 128 bits that are no RFC 9562 UUID: good for the fingerprint, not for the message's field.
+  // Some firmware has 128 bits that are not an RFC 9562 UUID: usable in the fingerprint, but invalid in the message's field.
   const uuid = statement.shape.host.shape.uuid.safeParse(normaliseComponent('uuid', hardware.uuid ?? '')).data;
   const serial = plainText(hardware.systemSerial);
   const usableSerial = normaliseComponent('system-serial', serial ?? '') === undefined ? undefined : serial;
@@ -28,12 +31,12 @@ export async function describeHost(reader: HardwareReader): Promise<HostDescript
   });
 }
 
-/** Names that say nothing about whose laptop it is. */
+/** Names that do not tell one laptop from another. */
 const GENERIC_NAMES: ReadonlySet<string> = new Set(['', 'localhost', 'localhost4', 'localhost6', 'unknown']);
 
 /**
- * A host name as a DNS label: its first label, transliterated where Unicode knows how, the rest as '-'. A laptop without a
- * name of its own gets `laptop-` and four hex digits of its hardware.
+ * A host name as a DNS label: its first label, transliterated where Unicode can decompose it, everything else replaced with
+ * '-'. A laptop without a name of its own gets `laptop-` and four hex digits of a hash of its hardware UUID or serial.
  */
 export function hostLabel(name: string, hardware: string): string {
   const first = name.trim().split('.')[0] ?? '';

@@ -4,8 +4,8 @@ import { isPlaceholderSerial, isPlaceholderUuid } from './placeholder.ts';
 const MAX_LENGTH = 128;
 
 /**
- * The one form of a component's value: NFC, lower case, no control characters, single spaces; undefined when it says nothing.
- * Firmware updates change case and padding of the same number, so both must not matter.
+ * The canonical form of a component's value: NFC, lower case, no control characters, single spaces; undefined for a
+ * placeholder or a malformed value. Firmware updates change case and padding of the same number, so neither may matter.
  */
 export function normaliseComponent(kind: ComponentKind, raw: string): string | undefined {
   const value = tidy(raw);
@@ -44,7 +44,7 @@ function normaliseUuid(value: string): string | undefined {
   return isPlaceholderUuid(uuid) ? undefined : uuid;
 }
 
-/** Locally administered and group addresses are made up by software. */
+/** Locally administered and group addresses are assigned by software, so they identify no hardware. */
 function normaliseMac(value: string): string | undefined {
   const hex = value.replace(/[:.\s-]/g, '');
   if (!/^[0-9a-f]{12}$/.test(hex) || /^(.)\1*$/.test(hex)) return undefined;

@@ -1,5 +1,5 @@
 /**
- * What firmware makers leave where a number should stand, in lower case with single spaces. Two laptops with one of these
+ * What firmware vendors leave in place of a serial number, in lower case with single spaces. Two laptops with one of these
  * would look alike. Collected from Fleet's, Snipe-IT's, fwupd's and systemd's lists.
  */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
@@ -79,12 +79,15 @@ const SHARED_UUIDS: ReadonlySet<string> = new Set([
   '4c4c4544-0020-2010-8020-a0c04f202020',
 ]);
 
-/** True for a serial that says nothing: a placeholder, one character repeated, or shorter than 3. Takes a normalised value. */
+/**
+ * True for a meaningless serial: a placeholder, one character repeated, or shorter than 3 characters. Takes a normalised
+ * value.
+ */
 export function isPlaceholderSerial(value: string): boolean {
   return PLACEHOLDERS.has(value) || value.length < 3 || /^(.?)\1*$/u.test(value.replace(/[\s.:_-]/g, ''));
 }
 
-/** True for a UUID that several machines share, or none has. Takes a normalised value. */
+/** True for a UUID that several machines share, or that only repeats one digit. Takes a normalised value. */
 export function isPlaceholderUuid(value: string): boolean {
   return SHARED_UUIDS.has(value) || /^([0-9a-f])\1*$/.test(value.replaceAll('-', ''));
 }

@@ -1,6 +1,6 @@
 /**
- * The permanent addresses of adapters that use another one for now, from what `ip -json link` prints: NetworkManager
- * gives Wi-Fi made-up addresses while it looks around. Empty for anything that is not of that form.
+ * The permanent addresses of adapters that currently use another one, from the output of `ip -json link`: NetworkManager
+ * gives Wi-Fi adapters random addresses while scanning. Empty for any other output.
  */
 export function readPermanentAddresses(json: string): ReadonlyMap<string, string> {
   let links: unknown;

@@ -5,15 +5,15 @@ import { systemErrorCode } from '../../core/system-error-code.ts';
 
 export interface FleetServer {
   readonly url: string;
-  /** PEM: the only root under which the server is believed, as the agent will do. */
+  /** PEM: the only root that is trusted for the server, as in the agent. */
   readonly serverCa: string;
 }
 
 const TIMEOUT_MS = 10_000;
 
 /**
- * The gate before the agent is installed: what it would need in a moment is there. TLS is verified with the grant's root
- * alone, orbit's plane answers its ping, and osquery's plane has an enroll endpoint (which refuses our empty request).
+ * Checks, before the agent is installed, that what it needs is there: TLS is verified with the grant's root alone, orbit's
+ * plane answers its ping, and osquery's plane has an enroll endpoint (which refuses our empty request).
  *
  * @throws KiwiError `fleet-tls`, `fleet-unreachable`
  */
@@ -51,7 +51,7 @@ function unreachable(detail: string): KiwiError {
   return new KiwiError('fleet-unreachable', { detail });
 }
 
-/** Node's names for a server that does not prove itself; none of them is a matter of the network. */
+/** Node's codes for a server that fails to prove its identity; none of them is a network failure. */
 function isTlsError(error: unknown): boolean {
   const code = systemErrorCode(error) ?? '';
   return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_OSSL_|INVALID_CA|PATH_LENGTH_)/.test(code);

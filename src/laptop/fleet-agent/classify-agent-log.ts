@@ -2,13 +2,13 @@ import type { ErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { AgentStatus } from '../system/fleet-agent.ts';
 
-/** Reasons that waiting does not mend: the server has answered, and it was a no. */
+/** Reasons that waiting does not fix: the server has answered and refused. */
 const FINAL: ReadonlySet<ErrorCode> = new Set(['fleet-refused', 'fleet-half-enrolled', 'fleet-tls']);
 
-/** A "no" that is followed by success within this time was none: osquery tries again when the tunnel hiccups. */
+/** A refusal that is followed by success within this time does not count: osquery retries after a hiccup of the tunnel. */
 const PATIENCE_MS = 5000;
 
-/** Tells when there is no use in waiting for green any longer: a final reason that has stayed for a while. */
+/** Decides when further waiting for green is pointless: when a final reason has persisted for a while. */
 export class FinalReason {
   #since: number | undefined;
 
@@ -28,13 +28,15 @@ interface Sign {
   readonly says: (status: AgentStatus) => KiwiError;
 }
 
-/** What orbit and osqueryd write into the journal when the way to green ends there; the first that fits a line decides. */
+/**
+ * What orbit and osqueryd write to the journal when enrollment fails there; the first pattern that matches a line decides.
+ */
 const SIGNS: readonly Sign[] = [
   {
     pattern: /END_USER_AUTH_REQUIRED|end user authentication required/i,
     says: () =>
       new KiwiError('fleet-refused', {
-        detail: 'Fleet demands that the user signs in before a laptop enrolls',
+        detail: 'Fleet requires the user to sign in before a laptop enrolls',
         hint: 'Tell your operator: end user authentication is switched on in Fleet and must be off for this team.',
       }),
   },
@@ -42,11 +44,11 @@ const SIGNS: readonly Sign[] = [
     pattern: /x509:|certificate verify failed|certificate signed by unknown authority|tls: failed to verify/i,
     says: (status) =>
       status.orbitEnrolled
-        ? new KiwiError('fleet-half-enrolled', { detail: 'osquery does not believe the Fleet server' })
-        : new KiwiError('fleet-tls', { detail: 'the agent does not believe the Fleet server' }),
+        ? new KiwiError('fleet-half-enrolled', { detail: "osquery does not trust the Fleet server's certificate" })
+        : new KiwiError('fleet-tls', { detail: "the agent does not trust the Fleet server's certificate" }),
   },
   {
-    // osqueryd's own enrollment, before the general 401: orbit may be enrolled for long.
+    // osqueryd's own enrollment; before the general 401, because orbit may have enrolled long ago.
     pattern: /Failed enrollment request|node_invalid|No node key returned/i,
     says: (status) =>
       new KiwiError(status.orbitEnrolled ? 'fleet-half-enrolled' : 'fleet-refused', {
@@ -67,16 +69,16 @@ const SIGNS: readonly Sign[] = [
   },
   {
     pattern: /no such host|connection refused|i\/o timeout|network is unreachable|no route to host|deadline exceeded/i,
-    says: () => new KiwiError('fleet-unreachable', { detail: 'the agent does not reach the Fleet server' }),
+    says: () => new KiwiError('fleet-unreachable', { detail: 'the agent cannot reach the Fleet server' }),
   },
 ];
 
 /**
- * Why a laptop does not become green, from what the agent wrote since its installation and its state. Only the classes of
+ * Why a laptop does not become green, judged by the agent's log since its installation and by its state. Only classes of
  * failure leave this function, never lines of the log.
  */
 export function classifyAgentLog(log: string, status: AgentStatus): KiwiError {
-  // From the end: what was said last is true now, and a first try before the tunnel was up is not.
+  // From the end: the last message describes the current state; a first attempt before the tunnel was up does not.
   for (const line of log.split('\n').reverse()) {
     for (const { pattern, says } of SIGNS) if (pattern.test(line)) return says(status);
   }

@@ -9,9 +9,9 @@ import { systemErrorCode } from '../../core/system-error-code.ts';
 
 export interface DownloadRequest {
   readonly url: string;
-  /** SHA-256, base64url, as the grant says it. */
+  /** SHA-256, base64url, as given in the grant. */
   readonly sha256: string;
-  /** Bytes, as the grant says it; not one more is written. */
+  /** In bytes, as given in the grant; never more than this is written. */
   readonly size: number;
   /** A file that does not exist yet, in a folder that only root can write to. */
   readonly file: string;
@@ -19,14 +19,15 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** No progress for this long is a broken connection. */
+/** A connection without progress for this long is considered broken. */
 const STALL_MS = 20_000;
 
 /**
- * Downloads the agent's package and checks it while it comes in: a file with another hash never exists under that name
- * after this returns or throws.
+ * Downloads the agent's package and checks it as it arrives: after this returns or throws, no file with another hash exists
+ * under that name.
  *
- * @throws KiwiError `package-hash-mismatch` for other bytes than the grant promised, `gateway-unreachable` when there are none
+ * @throws KiwiError `package-hash-mismatch` when the bytes are not those that the grant promised, `gateway-unreachable` when
+ * they cannot be downloaded
  */
 export async function downloadPackage(download: DownloadRequest): Promise<void> {
   const { file, size, sha256, signal } = download;
@@ -57,7 +58,7 @@ export async function downloadPackage(download: DownloadRequest): Promise<void> 
   }
 }
 
-/** Redirects are not followed: the grant names the place. */
+/** Redirects are not followed: the grant names the exact URL. */
 async function start({ url, dispatcher, signal }: DownloadRequest): Promise<AsyncIterable<Buffer>> {
   const answer = await request(url, {
     headersTimeout: STALL_MS,
@@ -66,7 +67,7 @@ async function start({ url, dispatcher, signal }: DownloadRequest): Promise<Asyn
     ...(signal === undefined ? {} : { signal }),
   });
   if (answer.statusCode === 200) return answer.body as AsyncIterable<Buffer>;
-  // Destroyed without a listener it would end the program: undici tells an abort as an error of the body.
+  // undici reports the abort as an error of the body; without a listener that error would end the program.
   answer.body.on('error', () => undefined).destroy();
   throw new KiwiError('gateway-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
 }
@@ -80,7 +81,7 @@ function unreachable({ url }: DownloadRequest, cause: unknown): KiwiError {
   return new KiwiError('gateway-unreachable', { detail: `GET ${url}: ${why}`, cause });
 }
 
-/** A full or read-only disk is named so by toKiwiError. */
+/** Left to toKiwiError, which names a full or read-only disk. */
 function isDiskError(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(systemErrorCode(error) ?? '');
 }

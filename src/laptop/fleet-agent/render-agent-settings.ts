@@ -1,11 +1,11 @@
 import type { AgentSettings } from '../system/fleet-agent.ts';
 
-/** What stands for the secret after both planes have enrolled: says itself why it is there. */
+/** Replaces the secret after both planes have enrolled; the text explains itself. */
 export const DUMMY_SECRET = 'removed-after-enrollment';
 
 /**
- * `enroll.env`, an EnvironmentFile of systemd.exec(5). It holds the enroll secret. A value of other than plain
- * characters stands in double quotes, in which systemd unescapes `\`, `"`, `$` and the backtick; a line break is refused.
+ * `enroll.env`, an EnvironmentFile of systemd.exec(5). It holds the enroll secret. A value with other than plain characters
+ * is put in double quotes, in which systemd unescapes `\`, `"`, `$` and the backtick; control characters are refused.
  */
 export function renderAgentEnvironment(settings: AgentSettings, certificateFile: string): string {
   const values: readonly [string, string][] = [
@@ -18,13 +18,13 @@ export function renderAgentEnvironment(settings: AgentSettings, certificateFile:
   return values.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
 }
 
-/** The drop-in of `orbit.service`: where the settings are, and that the tunnel comes first. */
+/** The drop-in of `orbit.service`: names the settings file and starts the tunnel first. */
 export function renderAgentDropIn(environmentFile: string, startAfter: string | undefined): string {
   const order = startAfter === undefined ? [] : ['[Unit]', `Wants=${startAfter}`, `After=${startAfter}`, ''];
   return [...order, '[Service]', `EnvironmentFile=${environmentFile}`, ''].join('\n');
 }
 
-/** The same settings with the dummy in the secret's place. */
+/** The same settings with the dummy in place of the secret. */
 export function withoutSecret(environment: string): string {
   return environment.replace(/^ORBIT_ENROLL_SECRET=.*$/m, `ORBIT_ENROLL_SECRET=${quoted(DUMMY_SECRET)}`);
 }

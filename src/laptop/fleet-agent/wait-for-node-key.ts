@@ -7,19 +7,19 @@ export interface WaitOptions {
   readonly agent: FleetAgent;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Wall clock: what the agent said before is of another installation. */
+  /** Wall clock: earlier log lines belong to another installation. */
   readonly installedAt: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 const POLL_MS = 50;
-/** How often the log is read: a server that has said no will not say yes a minute later. */
+/** How often the log is read: a server that has refused will not accept a minute later. */
 const LOG_EVERY_MS = 1000;
 
 /**
- * Waits until orbit has its node key: the first plane. Whether osquery has enrolled only Fleet can say.
+ * Waits until orbit has its node key: the first plane. Only Fleet knows whether osquery has enrolled.
  *
- * @throws KiwiError the class of failure that the log shows: soon when the server refuses, else when there is no key in time
+ * @throws KiwiError the class of failure that the log shows: early when the server refuses, otherwise at the time-out
  */
 export async function waitForNodeKey(options: WaitOptions): Promise<void> {
   const { agent, clock, timeoutMs, installedAt, signal } = options;

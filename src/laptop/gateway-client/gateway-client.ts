@@ -24,19 +24,19 @@ export interface GatewayClientOptions {
   readonly clock?: Clock;
   /** How often a request that got no answer is sent again, byte for byte. */
   readonly retries?: number;
-  /** How long one try may take altogether, milliseconds. */
+  /** Time limit for one attempt in total, milliseconds. */
   readonly deadlineMs?: number;
 }
 
-/** Waits between tries of one request, milliseconds. */
+/** Delays between attempts of one request, milliseconds. */
 const BACKOFF_MS = [500, 1500, 4000];
 const TIMEOUT_MS = 30_000;
-/** An answer that comes a byte at a time never is silent; the largest one passes a slow modem in this time. */
+/** Limits an answer that trickles in and so never hits the idle time-out; enough for the largest answer over a slow modem. */
 const DEADLINE_MS = 90_000;
 
 /**
- * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so a lost
- * reply is met by sending them again. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
+ * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so after a
+ * lost reply they are simply sent again. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
  *
  * All methods throw KiwiError: the gateway's own code where it refuses, `gateway-*` where it does not answer properly.
  */
@@ -95,20 +95,21 @@ export class GatewayClient {
     return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#clock.now()), signal);
   }
 
-  /** Asks what the slice knows of this device; changes nothing of it. */
+  /** Asks the slice for the state of this device; changes nothing. */
   async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
     const nonce = base64url(randomBytes(16));
     const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
     return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#clock.now()), signal);
   }
 
-  /** Ends this device at the slice. Safe to repeat. */
+  /** Deregisters this device at the slice. Safe to repeat. */
   async leave(device: DeviceIdentity, reason: Leave['reason'], signal?: AbortSignal): Promise<DeviceStatus> {
     return this.tell(device, 'leave', await signDeviceMessage(device, 'leave', { reason }, this.#clock.now()), signal);
   }
 
   /**
-   * Sends a message that was signed before, as it is. @returns the answer, proven
+   * Sends a message that is already signed, unchanged.
+   * @returns the verified answer
    * @throws KiwiError `slice-not-proven` when the answer is not the slice's
    */
   async tell(device: KnownDevice, verb: DeviceVerb, request: string, signal?: AbortSignal): Promise<DeviceStatus> {
@@ -152,14 +153,14 @@ export class GatewayClient {
     const granted = response.statusCode >= 200 && response.statusCode < 300;
     const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);
     if (!granted) {
-      // An ingress before a gateway that is being restarted answers with a page of its own.
+      // While the gateway restarts, an ingress in front of it answers with a page of its own.
       const ours = mediaType(response.headers['content-type']) === MEDIA.json;
       if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
         throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
       }
       throw refusal(response.statusCode, text);
     }
-    // A sign-in page says 200 too. Taken for a challenge it would look like an attack.
+    // A network's sign-in page answers 200 too. Mistaken for a challenge, it would look like an attack.
     const given = mediaType(response.headers['content-type']);
     if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
     return text;
@@ -171,7 +172,7 @@ function mediaType(header: string | string[] | undefined): string {
   return String(header).split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** One request and what its answer has to be. */
+/** One request and the form that its answer must have. */
 interface Exchange {
   readonly method: 'POST' | 'PUT';
   readonly path: string;
@@ -181,7 +182,7 @@ interface Exchange {
   readonly maxBytes: number;
 }
 
-/** A device of ours, and whose word about it counts. */
+/** A device of ours, and the slice whose answers about it are accepted. */
 export interface KnownDevice {
   readonly deviceId: string;
   readonly slice: SliceAuthority;
@@ -190,9 +191,9 @@ export interface DeviceIdentity extends KnownDevice {
   readonly key: KeyObject;
 }
 
-/** The gateway's refusal as an error of ours; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
+/** The gateway's refusal as a KiwiError; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
 function refusal(status: number, text: string): KiwiError {
-  // Its message and hint are those of the same table as ours, so that only the code is taken.
+  // Message and hint come from our own table of codes, so they are not taken from the answer.
   const { code, requestId, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
   if (!isErrorCode(code)) {
     return new KiwiError('gateway-answer-invalid', { detail: `HTTP ${status}: ${code}`, requestId });

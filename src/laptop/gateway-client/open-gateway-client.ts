@@ -1,7 +1,7 @@
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { GatewayClient, type GatewayClientOptions } from './gateway-client.ts';
 
-/** A client of a gateway on this laptop's clock, under the roots of its system. Whoever opens it closes it. */
+/** A gateway client that uses this laptop's clock and trusts the roots of its system. The caller closes it. */
 export async function openGatewayClient(
   { platform, clock }: LaptopContext,
   gatewayUrl: string,

@@ -38,7 +38,7 @@ export function transportError(thrown: unknown): KiwiError {
   return new KiwiError('gateway-unreachable', { detail, cause: thrown });
 }
 
-/** An error of undici's often has the telling one as its cause. */
+/** undici often wraps the informative error as `cause`. */
 function firstCodeOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     const code = systemErrorCode(error);

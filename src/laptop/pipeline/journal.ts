@@ -14,33 +14,33 @@ const entry = z.strictObject({
   step: z.string().max(40),
   /** `intent` before the act, `done` or `waiting` after it; `undoing` before its undo, `undone` after it. */
   event: z.enum(['intent', 'done', 'waiting', 'undoing', 'undone']),
-  /** Of `waiting`: what it waits for, and when that may have come about. */
+  /** Only for `waiting`: what the step waits for, and the earliest time at which it can have happened. */
   for: z.string().max(200).optional(),
   until: z.iso.datetime({ precision: 3 }).optional(),
 });
 export type JournalEntry = z.infer<typeof entry>;
 
-/** The first line: whose steps the names below it are. */
+/** The first line: the plan that the steps below belong to. */
 const header = z.strictObject({ plan: z.string().max(40), version: z.int().min(1) });
 
-/** Whose journal it is. */
+/** The plan that a journal belongs to. */
 export interface PlanName {
   readonly name: string;
   /**
-   * Raised when the program of before could not make sense of a journal any more. A plan resumes and undoes what its older versions
-   * began, as an enrollment outlives many updates.
+   * Raised when earlier programs could no longer make sense of a journal. A plan resumes and undoes what its older versions
+   * began, because an enrollment outlives many updates.
    */
   readonly version: number;
-  /** Its first version wrote journals without a name. */
+  /** The plan's first version wrote journals without a name. */
   readonly wroteUnnamed?: true;
 }
 
 /**
- * What a run set out to do and what came of it: a line of JSON an event, each on the disk before the next thing happens.
- * A last line that a power cut left unfinished is dropped: its act had not begun.
+ * What a run intended to do and what the outcome was: one line of JSON per event, each on disk before the run continues. A
+ * last line that a power cut left unfinished is dropped: its act had not begun.
  *
- * `append` and `read` throw KiwiError `other-plan-begun` for a journal of another plan or of a newer version of this one: the same
- * name of a step may mean something else there.
+ * `append` and `read` throw KiwiError `other-plan-begun` for a journal of another plan or of a newer version of this one,
+ * where the same step name may mean something else.
  */
 export class Journal {
   readonly #file: string;
@@ -58,7 +58,7 @@ export class Journal {
     try {
       const text = await readText(handle);
       const { named, entries } = this.#parse(text);
-      // Behind a line that a power cut left unfinished this one would be lost with it.
+      // Appended to a line that a power cut left unfinished, this one would be lost with it.
       const start = text === '' || text.endsWith('\n') ? '' : '\n';
       const { name: plan, version } = this.#plan;
       const first = named || entries.length > 0 ? '' : `${JSON.stringify({ plan, version })}\n`;
@@ -132,7 +132,7 @@ export function stepsBegun(entries: readonly JournalEntry[]): string[] {
   return [...begun];
 }
 
-/** An undo was begun. Whoever finds this in a journal goes on with the undo: the enrollment is not to be finished any more. */
+/** True when an undo was begun: the next run must finish the undo, not the enrollment. */
 export function undoWasBegun(entries: readonly JournalEntry[]): boolean {
   return entries.some(({ event }) => event === 'undoing' || event === 'undone');
 }

@@ -9,7 +9,7 @@ export type NextState =
   | { readonly state: 'failed'; readonly reason: KiwiError };
 
 /**
- * What follows from the end of an act.
+ * What follows from the outcome of an act.
  * @param retries how often this run has repeated it already
  */
 export function nextState(outcome: Pending | undefined, retries: number): NextState {
@@ -21,8 +21,8 @@ export function nextState(outcome: Pending | undefined, retries: number): NextSt
 }
 
 /**
- * What the steps of earlier runs wait for, by their names.
- * @param now wall clock. A time that was noted by a clock which has been set back since is not waited for.
+ * What the steps of earlier runs are waiting for, by step name.
+ * @param now wall clock. If the clock has been set back since a wait was recorded, its time is ignored.
  */
 export function waitsIn(entries: readonly JournalEntry[], now: number): Map<string, Wait> {
   const waits = new Map<string, Wait>();
@@ -39,7 +39,7 @@ export function waitsIn(entries: readonly JournalEntry[], now: number): Map<stri
   return waits;
 }
 
-/** True before the time that a wait was given. */
+/** True when the time of a wait has not come yet. */
 export function isEarly(wait: Wait | undefined, now: number): boolean {
   return wait?.until !== undefined && now < wait.until;
 }

@@ -25,7 +25,7 @@ export type PlanEvent =
       readonly type: 'step-retried';
       readonly step: string;
       readonly title: string;
-      /** Why it is tried again, after this time. */
+      /** Why it is retried, after this delay. */
       readonly error: KiwiError;
       readonly delayMs: number;
     }
@@ -42,16 +42,18 @@ export type Plan<R, U = R> = readonly PlanItem<R, U>[];
 export interface Waiting {
   readonly step: string;
   readonly for: string;
-  /** RFC 3339, UTC: there is no use in a run before. */
+  /** RFC 3339, UTC: an earlier run cannot finish it. */
   readonly until?: string;
 }
 
-/** How a run ends that does not fail. While it waits, what was done stays, and the journal says what for. */
+/**
+ * How a run ends when it does not fail. While it is waiting, what was done stays, and the journal records what it waits for.
+ */
 export type PlanResult =
   { readonly state: 'done' } | { readonly state: 'waiting'; readonly waits: readonly [Waiting, ...Waiting[]] };
 
 export interface UndoOptions<U> {
-  /** Of any plan that can be undone with this. */
+  /** Of any plan that can be undone with this `run`. */
   readonly steps: Plan<never, U>;
   readonly run: U;
   readonly journal: Journal;
@@ -61,17 +63,17 @@ export interface UndoOptions<U> {
 
 export interface PlanOptions<R> extends UndoOptions<R> {
   readonly steps: Plan<R>;
-  /** The person's wish to stop. */
+  /** The person's request to stop. */
   readonly signal: AbortSignal;
-  /** Ends what the other lanes are at when one has failed. Its signal, if the steps of lanes are to hear it, is theirs. */
+  /** Aborted when one lane fails, to stop the others. The caller passes its signal to the steps if they are to observe it. */
   readonly failed?: AbortController;
 }
 
 /**
- * Carries out the steps in order; the only loop that does. A step that is done already is kept. When one fails, or the
- * signal fires, everything that this enrollment has begun is undone in reverse, also what an earlier run of it had done.
+ * Runs the steps in order; the only loop that does. A step that is already done is kept. When one fails, or the signal fires,
+ * everything that the journal records as begun is undone in reverse, including the work of earlier runs.
  *
- * A step that waits ends the run behind its item; the next run goes on there.
+ * A step that waits ends the run after its item; the next run resumes there.
  *
  * @throws KiwiError the failure, after the undo; `undo-failed` events name what could not be undone; `other-plan-begun`, before
  * anything is done
@@ -103,12 +105,12 @@ export function stepsIn<R, U>(plan: Plan<R, U>): Step<R, U>[] {
 async function runItem<R>(context: StepContext<R>, item: PlanItem<R>): Promise<Waiting[]> {
   if (!('lanes' in item)) return runLane(context, [item]);
   const lanes = item.lanes.map((lane) => runLane(context, lane));
-  // Nothing is undone while a lane is still doing: wait for all of them.
+  // Nothing may be undone while a lane is still running: wait for all of them.
   const first = Promise.all(lanes).catch((error: unknown) => {
     context.failed?.abort();
     throw error;
   });
-  // `first` among them: a rejection that nobody waits for yet would end the process.
+  // Including `first`: a rejection that nothing awaits yet would end the process.
   await Promise.allSettled([...lanes, first]);
   return (await first).flat();
 }
@@ -140,7 +142,7 @@ async function runStep<R>(context: StepContext<R>, step: Step<R>): Promise<Waiti
       return waiting;
     }
     await step.verify(run);
-    // What was there before us, and was not begun by an earlier run of ours, is not ours to undo: it is not in the journal.
+    // What was there before us, and was not begun by an earlier run, is not ours to undo, so it stays out of the journal.
     if (!kept || before !== undefined) {
       await journal.append({ at: now(clock), step: name, event: 'done' });
       faultPoint(`${name}:after-outcome`);
@@ -148,14 +150,14 @@ async function runStep<R>(context: StepContext<R>, step: Step<R>): Promise<Waiti
     report({ type: 'step-done', step: name, title, ms: clock.monotonic() - start, kept });
     return undefined;
   } catch (thrown) {
-    // An abort shows itself in many ways (a killed child, a closed socket); the signal is what the person meant.
+    // An abort surfaces in many ways (a killed child, a closed socket); the signal identifies it as a cancellation.
     const error = toKiwiError(signal.aborted ? new DOMException('aborted', 'AbortError') : thrown);
     report({ type: 'step-failed', step: name, title, ms: clock.monotonic() - start, error });
     throw error;
   }
 }
 
-/** Acts until the step has acted, fails, or waits. @returns what it waits for, which the journal then says */
+/** Applies the step until it is done, fails or waits. @returns what it waits for, which the journal then records */
 async function act<R>(context: StepContext<R>, step: Step<R>): Promise<Wait | undefined> {
   const { run, journal, clock, signal, failed, report } = context;
   const { name, title } = step;
@@ -187,7 +189,8 @@ function asWaiting(step: string, wait: Wait): Waiting {
 }
 
 /**
- * Undoes, in reverse, the steps that the journal says were begun; with `everything`, for want of a journal, all of them. A failing undo does not stop the others.
+ * Undoes, in reverse, the steps that the journal says were begun; with `everything`, when the journal cannot be relied on,
+ * all of them. A failing undo does not stop the others.
  * @returns the names of the steps whose undo failed
  */
 export async function undoPlan<U>(options: UndoOptions<U> & { readonly everything?: boolean }): Promise<string[]> {

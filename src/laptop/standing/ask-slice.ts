@@ -11,8 +11,8 @@ import type { Platform } from '../system/platform.ts';
 const PATIENCE_MS = 10_000;
 
 /**
- * Asks the slice about this laptop, once, telling it on what hardware the device key is used.
- * @throws KiwiError `not-enrolled` without a device, and why there was no answer that counts
+ * Asks the slice about this laptop, once, and reports the hardware on which the device key is used.
+ * @throws KiwiError `not-enrolled` without a device or its key; otherwise the reason why there was no valid answer
  */
 export async function askSlice(context: LaptopContext, record: EnrollmentRecord): Promise<DeviceStatus> {
   const { platform, roots } = context;
@@ -32,7 +32,10 @@ export async function askSlice(context: LaptopContext, record: EnrollmentRecord)
   }
 }
 
-/** The fingerprint of the hardware that we run on now; undefined when it cannot be told (no salt in an old record, hardware that is too silent). */
+/**
+ * The fingerprint of the hardware that we run on now; undefined when there is none (no salt in an old record, too few
+ * hardware identifiers).
+ */
 export async function currentHardware(platform: Platform, salt: string | undefined): Promise<Fingerprint | undefined> {
   if (salt === undefined) return undefined;
   return collectFingerprint(platform.hardware, Buffer.from(salt, 'base64url')).catch(() => undefined);

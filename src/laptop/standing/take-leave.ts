@@ -6,19 +6,21 @@ import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { tellFarewell } from './tell-farewells.ts';
 
-/** An enrollment that ends, as the run that works on it knows it. */
+/** An enrollment that is ending. */
 export interface EndingEnrollment {
   readonly context: LaptopContext;
   readonly record: EnrollmentRecord;
-  /** Who signs the message. Rejects when the key or the certificate is gone. */
+  /** The identity that signs the message. Rejects when the key or the certificate is gone. */
   device(): Promise<DeviceIdentity>;
 }
 
 /**
- * Signs the farewell of this device, keeps it, and tells it. It is kept before it is told: a run that is cut off after the key went
- * still has it. The caller forgets it, when it was told and all else is gone.
+ * Signs the deregistration of this device, saves it as pending and sends it. It is saved before it is sent, so that a run
+ * that is interrupted after the key was removed still has it. The caller removes it with `forgetFarewell` when it was sent
+ * and everything else is gone.
  *
- * @returns `kept` when the slice could not be told, and is told later; `untold` when there is nothing left to tell it with
+ * @returns `kept` when the slice could not be told and the deregistration is pending; `untold` when it could not be signed or
+ * saved
  */
 export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']): Promise<'told' | 'kept' | 'untold'> {
   const { context, record } = run;
@@ -27,7 +29,7 @@ export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']):
   const farewell = waiting ?? (await sign(run, reason).catch(() => undefined));
   // The key or the certificate is gone or damaged.
   if (farewell === undefined) return 'untold';
-  // A disk that takes nothing keeps nobody from leaving.
+  // A full or read-only disk must not prevent the deregistration.
   const kept = await file.keep(farewell).then(
     () => true,
     () => false,
@@ -36,7 +38,7 @@ export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']):
   return kept ? 'kept' : 'untold';
 }
 
-/** It was told, and nothing is left that would ask for it again. */
+/** Removes the pending deregistration once it was sent and nothing is left that would need it again. */
 export async function forgetFarewell({ context, record }: EndingEnrollment): Promise<void> {
   if (record.device !== undefined) await new FarewellFile(context.platform.stateFolder).forget(record.device.deviceId);
 }

@@ -7,14 +7,20 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 export interface FarewellOutcome {
   readonly customer: string;
   readonly deviceId: string;
-  /** Why it could not be told, and waits on; absent when the slice has said, signed, that the device has ended. */
+  /**
+   * Why the slice could not be told and the deregistration stays pending; absent when the slice has confirmed, signed, that
+   * the device has ended.
+   */
   readonly error?: KiwiError;
 }
 
-/** How long one slice may take, in all. */
+/** Time limit for one slice, in total. */
 const PATIENCE_MS = 20_000;
 
-/** Tells the slices what waits to be told, and forgets what was told. Never throws for want of an answer. */
+/**
+ * Sends the pending deregistrations and removes those that were confirmed. A slice that cannot be reached is not an
+ * exception.
+ */
 export async function tellFarewells(context: LaptopContext): Promise<FarewellOutcome[]> {
   const file = new FarewellFile(context.platform.stateFolder);
   const outcomes = await Promise.all(
@@ -28,7 +34,7 @@ export async function tellFarewells(context: LaptopContext): Promise<FarewellOut
   return outcomes;
 }
 
-/** @returns why it could not be told; undefined when the slice has said that the device has ended */
+/** @returns why the slice could not be told; undefined when it has confirmed that the device has ended */
 export async function tellFarewell(farewell: Farewell, context: LaptopContext): Promise<KiwiError | undefined> {
   const { gatewayUrl, deviceId, leave, intermediate, roots } = farewell;
   const client = await openGatewayClient(context, gatewayUrl);

@@ -13,8 +13,8 @@ import { parseMessage } from '../../protocol/parse.ts';
 const MAX_BYTES = 512 * 1024;
 
 /**
- * What this laptop still has to tell a slice: that its device ends. The message is signed already and does not age, so neither the
- * device key nor anything else of the enrollment has to stay for it. No secret is in it: it ends what is to be ended.
+ * A pending deregistration. The message is already signed and does not expire, so neither the device key nor anything else of
+ * the enrollment has to stay for it. It is not secret: it can only end the device that is to be ended.
  */
 const farewell = z.strictObject({
   slug,
@@ -24,7 +24,7 @@ const farewell = z.strictObject({
   signedAt: timestamp,
   /** Compact JWS, as it is sent. */
   leave: z.string().max(8192),
-  /** PEM: whose answer counts. */
+  /** PEM: the slice whose answer is accepted. */
   intermediate: z.string().max(8192),
   roots: z.array(z.string().max(8192)).min(1).max(8),
 });
@@ -32,7 +32,7 @@ export type Farewell = z.infer<typeof farewell>;
 
 const schema = z.strictObject({ version: z.literal(1), farewells: z.array(farewell).min(1).max(32) });
 
-/** The farewells that wait: one file, private to root, there only while it has one to tell. */
+/** The pending deregistrations: one file, private to root, which exists only while there are any. */
 export class FarewellFile {
   readonly #file: string;
 
@@ -52,13 +52,13 @@ export class FarewellFile {
     }
   }
 
-  /** Keeps one, in place of an earlier one of the same device. A file that cannot be read any more has nothing to keep. */
+  /** Adds one, replacing an earlier one of the same device. A file that cannot be read is overwritten. */
   async keep(added: Farewell): Promise<void> {
     const others = (await this.load().catch(() => [])).filter(({ deviceId }) => deviceId !== added.deviceId);
     await this.#save([...others, added]);
   }
 
-  /** It was told. The file goes with the last one. */
+  /** Removes one that was sent. The file is removed with the last one. */
   async forget(deviceId: string): Promise<void> {
     const all = await this.load();
     const left = all.filter((entry) => entry.deviceId !== deviceId);

@@ -6,15 +6,16 @@ import { Journal, type PlanName } from '../pipeline/journal.ts';
 import { RecordFile } from './record.ts';
 import { takeRunLock } from './run-lock.ts';
 
-/** What a run works on: what this laptop knows of its enrollment, and what was begun of it. */
+/** What a run works on: the record of this laptop's enrollment, and the journal of what was begun. */
 export interface RunState {
   readonly file: RecordFile;
   readonly journal: Journal;
 }
 
 /**
- * Works on the state of this laptop's enrollment, as the only run that does. The folder goes with the last file in it.
- * @throws KiwiError `already-running`, `not-root`, and whatever `use` throws
+ * Works on the state of this laptop's enrollment, under the lock that allows one run at a time. The folder is removed with
+ * the last file in it.
+ * @throws KiwiError `already-running`, `not-root`, and what `use` throws
  */
 export async function inStateFolder<Result>(
   stateFolder: string,
@@ -35,7 +36,7 @@ export async function inStateFolder<Result>(
 
 const STAYS: ReadonlySet<unknown> = new Set(['ENOTEMPTY', 'ENOENT', 'EBUSY', 'EROFS']);
 
-/** Not a folder that an administrator has mounted there. */
+/** Keeps a folder that an administrator has mounted there. */
 async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
     if (!STAYS.has(systemErrorCode(error))) throw error;

@@ -15,9 +15,9 @@ const MAX_BYTES = 512 * 1024;
 const gatewayUrlSchema = z.url({ protocol: /^https$/ }).max(500);
 
 /**
- * What this laptop knows of its enrollment: one file, private to root. It holds no key and no PIN. Until the grant is
- * applied it also holds the exchange with the slice, byte for byte, so that a run that was cut off can go on with it
- * without a second touch; the grant in it is encrypted to the device key.
+ * The record of this laptop's enrollment: one file, private to root. It holds no key and no PIN. Until the grant is applied
+ * it also holds the exchange with the slice, byte for byte, so that an interrupted run can be resumed without a second touch;
+ * the grant in it is encrypted to the device key.
  */
 const schema = z.strictObject({
   version: z.literal(1),
@@ -37,9 +37,9 @@ const schema = z.strictObject({
       hello: z.string(),
       /** Compact JWS, as received. */
       challenge: z.string(),
-      /** Our clock when it came: what its time is compared with, also by a run that goes on much later. */
+      /** Our clock when it arrived: its time is compared with this, even by a run that resumes much later. */
       challengeAt: z.iso.datetime({ precision: 3 }),
-      /** Name of the laptop asked for. */
+      /** The requested name of the laptop. */
       hostName: z.string(),
       /** Compact JWE, stored before it is sent. */
       statement: z.string().optional(),
@@ -54,9 +54,9 @@ const schema = z.strictObject({
       address: z.string(),
       probe: z.string(),
       fleetUrl: z.string(),
-      /** The customer's: with it the hardware is described again later. */
+      /** The customer's salt: later fingerprints of the hardware are made with it. */
       fingerprintSalt: z.string().optional(),
-      /** Set before the confirmation is sent: from then on the device does not end at the slice by itself. */
+      /** Set before the confirmation is sent: from then on the slice cannot be relied on to end the device automatically. */
       confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
     })
@@ -64,11 +64,11 @@ const schema = z.strictObject({
 });
 export type EnrollmentRecord = z.infer<typeof schema>;
 
-/** The record's file. Every save is whole: there is never half a record. */
+/** The record's file. Every save is atomic: there is never half a record. */
 export class RecordFile {
   readonly #file: string;
 
-  /** @param stateDir made, private to root, when the first record is saved */
+  /** @param stateDir created, private to root, when the first record is saved */
   constructor(stateDir: string) {
     this.#file = path.join(stateDir, 'enrollment.json');
   }
@@ -86,15 +86,15 @@ export class RecordFile {
   }
 
   /**
-   * What can still be told of a record that cannot be read: enough to take an enrollment away by. The slug decides which
-   * files that are, so it is taken only in its exact form.
+   * Recovers from an unreadable record what is needed to remove the enrollment. The slug decides which files are removed, so
+   * it is accepted only in its exact form.
    */
   async salvage(): Promise<EnrollmentRecord | undefined> {
     const text = await readFile(this.#file, 'utf8').catch(() => '');
     const named = (name: string): string => new RegExp(`"${name}":\\s*"([^"]*)"`).exec(text)?.[1] ?? '';
     const slug = slugSchema.safeParse(named('slug'));
     if (!slug.success) return undefined;
-    // With these two the slice can still be told, if the device key is there.
+    // With these two the device can still be deregistered, if its key is there.
     const [deviceId, gatewayUrl] = [uuid.safeParse(named('deviceId')), gatewayUrlSchema.safeParse(named('gatewayUrl'))];
     const startedAt = new Date(0).toISOString();
     return {

@@ -17,8 +17,8 @@ export interface RunLock {
 }
 
 /**
- * One run at a time on a laptop. The lock is the system's own on a file, as SQLite takes it on every system: it ends with the
- * process, however that ends. Node has no other way to such a lock. The file goes with the lock.
+ * Allows one run at a time on a laptop. The lock is the operating system's own lock on a file, taken through SQLite because
+ * Node has no API for it: it ends with the process, however that ends. The file is removed with the lock.
  *
  * @throws KiwiError `already-running`, `not-root`
  */
@@ -29,12 +29,12 @@ export async function takeRunLock(stateFolder: string): Promise<RunLock> {
     let db: DatabaseSync | undefined;
     try {
       db = lock(file);
-      // Whoever had it before may have taken the file away after we opened it: then our lock is on nothing. As long as the
-      // handle is open no other file gets this number.
+      // The previous holder may have removed the file after we opened it: our lock is then worthless. As long as the handle
+      // is open, no other file gets this inode number.
       if (await isSameFile(handle, file)) return { release: () => release(file, handle, db) };
     } catch (error) {
       await end(db, handle);
-      // It went between the two: there is nothing to be opened any more.
+      // The file was removed between the two calls, so SQLite had nothing to open.
       if (tries < 10 && sqliteCode(error) === SQLITE_CANTOPEN) continue;
       throw error;
     }
@@ -47,14 +47,14 @@ async function openLockFile(stateFolder: string, file: string): Promise<FileHand
     await mkdir(stateFolder, { recursive: true, mode: 0o700 });
     return await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   } catch (error) {
-    if (isMissing(error)) return openLockFile(stateFolder, file); // the folder went with another run's last file
+    if (isMissing(error)) return openLockFile(stateFolder, file); // another run removed the folder with its last file
     const code = systemErrorCode(error);
     throw code === 'EACCES' || code === 'EPERM' ? new KiwiError('not-root', { cause: error }) : error;
   }
 }
 
 function lock(file: string): DatabaseSync {
-  // Not to be made here, where it would be for everybody to read.
+  // SQLite must not create the file: everybody could read it.
   const url = pathToFileURL(file);
   url.searchParams.set('mode', 'rw');
   const db = new DatabaseSync(url, { timeout: 0 });
@@ -68,7 +68,7 @@ function lock(file: string): DatabaseSync {
   }
 }
 
-/** What node:sqlite has from SQLite; undefined for other errors. The bits above the first eight say more of the same. */
+/** SQLite's primary result code; undefined for other errors. The bits above the first eight only refine it. */
 function sqliteCode(error: unknown): number | undefined {
   const known = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
   return known ? Number(error.errcode) & 0xff : undefined;
@@ -83,13 +83,13 @@ async function isSameFile(handle: FileHandle, file: string): Promise<boolean> {
   }
 }
 
-/** The file goes first, while it is still locked: nobody can take the lock on one that is about to go. */
+/** The file is removed first, while it is still locked, so that nobody can lock a file that is about to disappear. */
 async function release(file: string, handle: FileHandle, db: DatabaseSync | undefined): Promise<void> {
   await unlink(file);
   await end(db, handle);
 }
 
-/** The handle goes last: closing any handle of a file ends the locks that this process has on it. */
+/** The handle is closed last: closing any handle of a file releases the locks that this process holds on it. */
 async function end(db: DatabaseSync | undefined, handle: FileHandle): Promise<void> {
   db?.close();
   await handle.close();

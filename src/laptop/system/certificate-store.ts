@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Certificate } from '../../pki/certificate.ts';
 
-/** A device's certificate as it is kept: the leaf, the customer's intermediate, and the roots it leads to. */
+/** A device certificate as stored: the leaf, the customer's intermediate, and the roots it chains to. */
 export interface DeviceCertificate {
   readonly leaf: Certificate;
   readonly intermediate: Certificate;
@@ -10,13 +10,13 @@ export interface DeviceCertificate {
 }
 
 /**
- * Where the operating system keeps the device key and certificate, by a name of the caller's (a host name or slug).
- * Obligations of an implementation:
- * - `createDeviceKey` returns the key that is there already, or makes one and returns it only after it is stored durably:
- *   whoever is told of a key must find it again after a crash.
- * - only root can read the key. Certificate and key are replaced whole or not at all.
+ * Where the operating system keeps the device key and certificate, under a name that the caller chooses (a host name or
+ * slug). Obligations of an implementation:
+ * - `createDeviceKey` returns the existing key, or creates one and returns it only after it is stored durably: a key that was
+ *   returned must still be there after a crash.
+ * - only root can read the key. Each file is replaced atomically.
  * - `install` refuses a certificate for another key, and may be repeated with a newer certificate.
- * - `remove` takes away everything of that name, and what `install` put beside it; repeated, it changes nothing.
+ * - `remove` removes everything of that name, and what `install` put beside it; repeated, it changes nothing.
  * - `load…` return undefined when there is nothing, and throw `state-damaged` when there is something unreadable.
  */
 export interface CertificateStore {

@@ -1,13 +1,13 @@
 /** How the Fleet agent is set up, apart from its package, which is the same for everybody. */
 export interface AgentSettings {
   readonly url: string;
-  /** PEM: the only root under which the agent believes the Fleet server. */
+  /** PEM: the only root that the agent trusts for the Fleet server. */
   readonly serverCa: string;
   readonly enrollSecret: string;
   readonly enableScripts: boolean;
   /** True where the agent cannot reach its update server: it would try for ever. */
   readonly disableUpdates: boolean;
-  /** The tunnel's unit: the agent starts after it, and brings it along. */
+  /** The tunnel's unit: the agent starts after it, and pulls it in. */
   readonly startAfter: string | undefined;
 }
 
@@ -24,17 +24,18 @@ export interface AgentStatus {
 /**
  * The Fleet agent's package and its configuration on this operating system. Obligations of an implementation:
  * - `configure` takes the desired state, before or after the installation; the secret is in a file that only root can read.
- * - `install` takes a file whose hash was checked, waits for a package manager at work, and may be repeated. A package manager that has begun is
- *   never interrupted: an abort takes effect when it has ended. It throws
- *   `package-install-failed`, or `unsupported-system` where there is no package manager that it knows.
- * - `forgetSecret` replaces the secret on disk by a dummy and leaves the agent running.
- * - `uninstall` takes away package, configuration and the agent's data; repeated, or after half an installation, it still does.
+ * - `install` takes a file whose hash was checked, waits while another package manager is at work, and is safe to repeat. A
+ *   package manager that has started is never interrupted: an abort takes effect when it has finished. It throws
+ *   `package-install-failed`, or `unsupported-system` where there is no package manager that it supports.
+ * - `forgetSecret` replaces the secret on disk with a dummy and leaves the agent running.
+ * - `uninstall` removes package, configuration and the agent's data; it is safe to repeat, even after a partial installation.
  *   An agent that somebody else configured is left alone.
- * - `log` is what the agent said since a moment, newest last; empty where it cannot be read. It may hold nothing secret.
+ * - `log` is what the agent has logged since a moment, newest last; empty where it cannot be read. It must not hold anything
+ *   secret.
  */
 export interface FleetAgent {
   status(): Promise<AgentStatus>;
-  /** The same as in `status`, so cheap that it may be asked twenty times a second. */
+  /** The same as in `status`, but cheap enough to be asked twenty times a second. */
   orbitEnrolled(): Promise<boolean>;
   configure(settings: AgentSettings): Promise<void>;
   install(packageFile: string, signal?: AbortSignal): Promise<void>;

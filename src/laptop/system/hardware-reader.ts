@@ -1,4 +1,6 @@
-/** What the firmware and the kernel say about a machine, as read: with placeholders, in any case, with spaces. */
+/**
+ * What the firmware and the kernel report about a machine, as read: with placeholders, in any letter case, with stray spaces.
+ */
 export interface HardwareFacts {
   readonly uuid?: string | undefined;
   readonly systemSerial?: string | undefined;
@@ -18,14 +20,14 @@ export interface SystemFacts {
   readonly os: 'linux' | 'macos' | 'windows';
   /** With the distribution's name: "Debian GNU/Linux 12". */
   readonly osVersion: string;
-  /** As Node says it. */
+  /** As Node names it. */
   readonly arch: string;
   readonly model?: string | undefined;
 }
 
 /**
- * Reads the machine. Obligations of an implementation: it changes nothing; it needs under 300 ms; what cannot be read is
- * absent, never made up; disks and adapters that can be unplugged are left out, and what an identity component says does
+ * Reads the machine. Obligations of an implementation: it changes nothing; it takes less than 300 ms; what cannot be read is
+ * absent, never invented; disks and adapters that can be unplugged are left out; and the value of an identity component does
  * not depend on which tools happen to be installed.
  */
 export interface HardwareReader {

@@ -2,12 +2,12 @@ import type { Clock } from '../../core/clock.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import type { Platform } from './platform.ts';
 
-/** What every operation on this laptop is given. What needs no person and no YubiKey needs nothing more. */
+/** What every operation on this laptop is given. An operation without a person and a YubiKey needs nothing more. */
 export interface LaptopContext {
   readonly platform: Platform;
   readonly clock: Clock;
-  /** The wish to stop. */
+  /** The request to stop. */
   readonly signal: AbortSignal;
-  /** The provider's roots that this laptop believes, pinned by its package. */
+  /** The provider's roots that this laptop trusts, pinned by its package. */
   readonly roots: readonly Certificate[];
 }

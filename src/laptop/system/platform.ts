@@ -5,7 +5,10 @@ import type { Preflight } from './preflight.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Tunnel } from './tunnel.ts';
 
-/** Everything of the operating system that an enrollment touches, one interface a thing; `platform/` has one bundle an OS. */
+/**
+ * Everything of the operating system that an enrollment touches, one interface each; `platform/` has one bundle per operating
+ * system.
+ */
 export interface Platform {
   readonly preflight: Preflight;
   readonly hardware: HardwareReader;
@@ -13,10 +16,10 @@ export interface Platform {
   readonly trust: TrustStore;
   readonly tunnel: Tunnel;
   readonly agent: FleetAgent;
-  /** Folder of the enrollment's own state; made by whoever first writes to it, 0700. */
+  /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */
   readonly stateFolder: string;
-  /** PEM: the provider's roots that this laptop believes; put there by the package. */
+  /** PEM: the provider's roots that this laptop trusts; installed by the package. */
   readonly pinnedRootsFile: string;
-  /** Name of the unit that brings the tunnel of a customer up: the agent starts after it. */
+  /** Name of the unit that brings up the tunnel of a customer: the agent starts after it. */
   tunnelUnit(slug: string): string | undefined;
 }

@@ -2,10 +2,10 @@ import type { Certificate } from '../../pki/certificate.ts';
 
 /**
  * The operating system's store of trusted roots. Obligations of an implementation:
- * - `install` adds the roots and nothing else; repeated, it changes nothing. It resolves when `verify` would be true.
+ * - `install` adds the roots and nothing else; repeated, it changes nothing. It resolves once `verify` would be true.
  * - `verify` looks at what programs will read (the generated bundle), not at the file that we put there.
- * - `remove` takes away exactly these roots, also from what is generated; repeated or without an install it changes nothing.
- *   A root that somebody else added stays.
+ * - `remove` removes exactly these roots, also from what is generated; repeated or without an install it changes nothing. A
+ *   root that somebody else added stays.
  * - `systemCaBundle` is the PEM text that programs of this system trust, or undefined where there is no such text.
  */
 export interface TrustStore {

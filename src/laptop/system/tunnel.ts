@@ -1,14 +1,14 @@
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 
-/** The desired state of the tunnel: what the grant says, with our own private key. */
+/** The desired state of the tunnel: what the grant specifies, with our own private key. */
 export interface TunnelConfig {
-  /** Of the customer: the interface is named after it. */
+  /** The customer's slug: the interface is named after it. */
   readonly slug: string;
-  /** 32 bytes; stays the caller's to clear. */
+  /** 32 bytes; the caller clears it. */
   readonly privateKey: SecretBytes;
-  /** IPv4 address of this laptop inside, without a prefix length. */
+  /** IPv4 address of this laptop inside the tunnel, without a prefix length. */
   readonly address: string;
-  /** `host:port`, `a.b.c.d:port` or `[v6]:port`, in the order of preference. */
+  /** `host:port`, `a.b.c.d:port` or `[v6]:port`, in order of preference. */
   readonly endpoints: readonly string[];
   readonly serverPublicKey: string;
   readonly presharedKey: string;
@@ -30,25 +30,25 @@ export interface TunnelStatus {
   readonly lastHandshake: number | undefined;
   readonly rxBytes: number;
   readonly txBytes: number;
-  /** True when names of the customer's domains are asked through the tunnel, and only those. */
+  /** True when names of the customer's domains are resolved through the tunnel, and only those. */
   readonly splitDns: boolean;
 }
 
 /**
  * The operating system's WireGuard tunnel. Obligations of an implementation:
- * - `up` takes the desired state and may be repeated; it leaves an equal running tunnel alone. It resolves names itself
- *   and configures the literal address that answered, so that a dead AAAA record cannot keep the tunnel down. It resolves
- *   when a handshake was made, and throws `tunnel-no-handshake` when none was made in time (the configuration stays, for
- *   `down` to take away) or `tunnel-tools-failed`.
+ * - `up` takes the desired state and is safe to repeat; it does not touch a running tunnel that already matches. It resolves
+ *   names itself and configures the literal address that answered, so that a dead AAAA record cannot keep the tunnel down.
+ *   Its promise resolves after a handshake; it throws `tunnel-no-handshake` when there was none in time (the configuration
+ *   stays, for `down` to remove) or `tunnel-tools-failed`.
  * - the tunnel comes up again at boot without a login, and never carries the default route or public DNS.
  * - secrets are in files that only root can read, never in an argument or the environment of a program.
- * - `down` leaves nothing of ours, may be repeated, and succeeds when there never was a tunnel.
+ * - `down` leaves nothing of ours, is safe to repeat, and succeeds when there never was a tunnel.
  * - `status` changes nothing.
  */
 export interface Tunnel {
   up(config: TunnelConfig, signal?: AbortSignal): Promise<void>;
   down(slug: string): Promise<void>;
   status(slug: string): Promise<TunnelStatus>;
-  /** True when an inside address answers a ping within `timeoutMs`: the tunnel carries data both ways. */
+  /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */
   probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
 }

@@ -8,7 +8,7 @@ const MAX_CANDIDATES = 6;
 
 /**
  * The literal endpoints to try, in order: every endpoint of the grant with every address of its name, A and AAAA, each once.
- * `wg` itself would take one address (often an AAAA that leads nowhere) and never another.
+ * `wg` itself would take one address (often an unreachable AAAA) and never try another.
  */
 export async function endpointCandidates(endpoints: readonly string[], resolve: ResolveHost): Promise<string[]> {
   const lists = await Promise.all(
@@ -22,7 +22,7 @@ export async function endpointCandidates(endpoints: readonly string[], resolve: 
   return [...new Set(lists.flat())].slice(0, MAX_CANDIDATES);
 }
 
-/** `host:port` or `[v6]:port` in its parts. */
+/** The parts of `host:port` or `[v6]:port`. */
 export function splitEndpoint(endpoint: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(endpoint);
   const host = match?.[1] ?? match?.[2];

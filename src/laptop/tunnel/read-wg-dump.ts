@@ -13,8 +13,8 @@ export interface WgPeer {
 }
 
 /**
- * What `wg show NAME dump` prints: tab-separated, the interface first, then one line a peer. Private and pre-shared keys
- * stand in it too and are dropped here.
+ * What `wg show NAME dump` prints: tab-separated, the interface first, then one line per peer. It also contains private and
+ * pre-shared keys, which are dropped here.
  */
 export function readWgDump(text: string): WgDump | undefined {
   const [first, ...rest] = text.split('\n').filter((line) => line !== '');

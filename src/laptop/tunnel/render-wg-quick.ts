@@ -6,7 +6,7 @@ import type { TunnelConfig } from '../system/tunnel.ts';
 export const TUNNEL_MTU = 1420;
 
 export interface WgQuickOptions {
-  /** The literal address and port to talk to. */
+  /** The literal address and port of the peer. */
   readonly endpoint: string;
   /** Absolute path of resolvectl when systemd-resolved runs, else undefined: split DNS is then left out. */
   readonly resolvectl: string | undefined;
@@ -15,11 +15,11 @@ export interface WgQuickOptions {
 /**
  * The text of /etc/wireguard/NAME.conf for wg-quick(8). It holds secrets.
  *
- * - Lists stand on one line separated by ", ": several parsers keep only the first or last of repeated lines.
- * - No `DNS =`: wg-quick would make the tunnel's server that of every name, and a dead tunnel would take public DNS along.
- * - wg-quick hands PostUp to a shell, so nothing that is not an address or a domain may get there.
+ * - Lists are on one line, separated by ", ": several parsers keep only the first or last of repeated lines.
+ * - No `DNS =`: wg-quick would use the tunnel's server for every name, and a dead tunnel would break public DNS too.
+ * - wg-quick passes PostUp to a shell, so nothing but addresses and domains may get there.
  *
- * @throws TypeError on a default route or a value that is not of its form: the grant's schema refuses both before
+ * @throws TypeError on a default route or a malformed value: the grant's schema refuses both earlier
  */
 export function renderWgQuick(config: TunnelConfig, options: WgQuickOptions): string {
   return [
@@ -58,8 +58,8 @@ function peerLines(config: TunnelConfig, endpoint: string): string[] {
 }
 
 /**
- * `|| true`: a laptop whose resolver is not up yet has a tunnel without names rather than no tunnel. `default-route false`
- * keeps every other name away from the tunnel.
+ * `|| true`: a laptop whose resolver is not up yet gets a tunnel without split DNS rather than no tunnel. `default-route
+ * false` keeps all other names out of the tunnel.
  */
 function splitDnsLines(dns: TunnelConfig['dns'], resolvectl: string | undefined): string[] {
   if (resolvectl === undefined || dns.servers.length === 0 || dns.domains.length === 0) return [];

@@ -41,7 +41,7 @@ export function hashToCurvePoint(): Buffer {
 
 /**
  * The WireGuard key pair of a device: docs/protocol.md, "WireGuard key". Deterministic: the same device key, slug and
- * generation give the same pair on every system, so that nothing but the device key has to be kept.
+ * generation give the same pair on every system, so that only the device key has to be kept.
  */
 export function deriveWireguardKey({ deviceKey, slug, generation }: WireguardKeyInput): WireguardKeyPair {
   if (deviceKey.type !== 'private' || deviceKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
@@ -77,7 +77,7 @@ function pointKey(point: Buffer): KeyObject {
   });
 }
 
-/** PKCS #8 of an X25519 private key up to the key itself (RFC 8410, section 7). */
+/** PKCS #8 encoding of an X25519 private key, up to the key itself (RFC 8410, section 7). */
 const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
 function x25519PublicKey(privateKey: Buffer): string {

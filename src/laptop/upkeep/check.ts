@@ -12,26 +12,27 @@ import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
 /**
- * Why a laptop takes its enrollment away by itself: an operator let it go, in so many words. Whatever else ended a device may be a
- * mistake, a theft or a copy's doing, and is only reported: a lost laptop must not lose the agent that could still lock it.
+ * The reasons for which a laptop removes its enrollment automatically: an operator has explicitly released it. Any other end
+ * of a device may result from a mistake, a theft or a copy, and is only reported: a lost laptop must not lose the agent that
+ * could still lock it.
  */
 const LET_GO: ReadonlySet<EndReason | null> = new Set(['offboarded', 'churn']);
 
 export interface CheckResult {
-  /** What waited to be told to a slice. */
+  /** The deregistrations that were pending. */
   readonly farewells: readonly FarewellOutcome[];
   /** Absent when this laptop is not enrolled. */
   readonly enrollment?: {
     readonly record: EnrollmentRecord;
     readonly slice: DeviceStatus | KiwiError;
-    /** The slice let this laptop go, and the enrollment was taken away; what could not be is named. */
+    /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
     readonly removed?: { readonly leftBehind: readonly string[] };
   };
 }
 
 /**
- * What is to be done from time to time: tells a slice that this laptop has left, asks the slice about this laptop, and takes the
- * enrollment away when the customer has let it go. Repeated, it changes nothing more.
+ * Periodic work: sends pending deregistrations, asks the slice about this laptop, and removes the enrollment when the
+ * customer has released it. Repeated, it changes nothing more.
  *
  * @throws KiwiError `already-running`, `not-root`, `state-damaged`
  */
@@ -45,7 +46,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
       return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
     };
     const waiting = await new FarewellFile(platform.stateFolder).load();
-    // An uninstallation that was cut off is finished, before its farewell is told and forgotten.
+    // An interrupted uninstallation is finished before its pending deregistration is sent and removed.
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
     if (record !== undefined && leaving) await takeAll(record);
     const farewells = await tellFarewells(context);

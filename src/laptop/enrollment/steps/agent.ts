@@ -13,8 +13,9 @@ import type { KnownEnrollment } from '../known-enrollment.ts';
 const NODE_KEY_MS = 60_000;
 
 /**
- * The Fleet agent: asks first whether it could enroll, then configuration, then package, then waits for its first plane.
- * A crash leaves at most the download, a package half installed and its configuration; they are repeated or purged.
+ * The Fleet agent: checks first that it could enroll, writes its configuration, installs the package, then waits for its
+ * first plane (orbit). A crash leaves at most the download, a partly installed package and its configuration; they are
+ * replaced or purged.
  */
 export const agent: EnrollmentStep = {
   name: 'agent',
@@ -61,7 +62,7 @@ export const agent: EnrollmentStep = {
   async verify(run) {
     const status = await run.platform.agent.status();
     if (!status.running) throw new KiwiError('agent-not-running');
-    // Of a run that was cut off when the agent was there already.
+    // Left by a run that was interrupted when the agent was already installed.
     await rm(downloadFolder(run), { recursive: true, force: true });
   },
   async undo(run) {

@@ -3,8 +3,8 @@ import type { DeviceCertificate } from '../../system/certificate-store.ts';
 import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
 
 /**
- * Files are replaced whole: a crash leaves the certificate or none; the next run does it again. Key and certificate are
- * taken away by the key's own step, after the slice was told by a message that the key signs.
+ * Each file is replaced atomically; after a crash the next run repeats the step. Key and certificate are removed by the undo
+ * of `device-key`, after the device was deregistered with a message that the key signs.
  */
 export const certificate: EnrollmentStep = {
   name: 'certificate',
@@ -18,7 +18,7 @@ export const certificate: EnrollmentStep = {
   },
   async verify(run) {
     if ((await certificate.inspect(run)) !== 'done') {
-      throw new KiwiError('state-damaged', { detail: 'the certificate that was written is not there' });
+      throw new KiwiError('state-damaged', { detail: 'the certificate that was written is missing' });
     }
   },
 };

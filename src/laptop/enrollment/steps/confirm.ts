@@ -5,8 +5,8 @@ import { currentHardware } from '../../standing/ask-slice.ts';
 import type { EnrollmentPlan, EnrollmentStep } from '../enrollment-run.ts';
 
 /**
- * Tells the slice that all is in place. May be repeated: a crash after it costs one more message.
- * @param applied the steps whose work the slice may count on once it has this message, in the order of the plan
+ * Tells the slice that everything is in place. Safe to repeat: a crash after it costs one more message.
+ * @param applied the steps that the message reports as done, in the order of the plan
  */
 export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
   name: 'confirm',
@@ -17,13 +17,13 @@ export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
     const { device } = run.record;
     if (device === undefined) throw new TypeError('no grant was checked');
     await run.save({ device: { ...device, confirmed: true } });
-    // In one run the statement has said it a moment ago; between two the disk may have come into another laptop.
+    // Within one run the statement has just reported it; between two runs the disk may have been moved to another laptop.
     const fingerprint = run.resumed ? await currentHardware(run.platform, device.fingerprintSalt) : undefined;
     const names = stepsIn(applied).map(({ name }) => name);
     const stepsDigest = digest(names.join('\n'));
     const message = { grantHash: hash, stepsDigest, ...(fingerprint === undefined ? {} : { fingerprint }) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
-    if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice says ${state}` });
+    if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice reports the device as ${state}` });
   },
   verify: () => Promise.resolve(),
 });

@@ -1,8 +1,8 @@
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
- * Holds the grant against what was asked for, and only then believes it: the record has a device when it passed. A crash leaves a
- * record without one. A run that goes on with an enrollment finds the device and checks the grant again.
+ * Compares the grant with the request; only a grant that passes puts a device into the record. A crash leaves a record
+ * without one. A resumed run finds the device and checks the grant again.
  */
 export const grant: EnrollmentStep = {
   name: 'grant',

@@ -6,8 +6,8 @@ const DEADLINE_MS = 180_000;
 const POLL_MS = 500;
 
 /**
- * Waits until Fleet, asked by the slice and not by this laptop, shows the laptop as online with both versions. Then the
- * enroll secret on the disk is replaced by a dummy and the record is final.
+ * Waits until Fleet, asked by the slice and not by this laptop, reports the laptop as online with both versions. Then the
+ * enroll secret on disk is replaced with a dummy and the record is final.
  */
 export const green: EnrollmentStep = {
   name: 'green',
@@ -18,7 +18,7 @@ export const green: EnrollmentStep = {
     const { clock } = run.options;
     const client = await run.client();
     const device = await run.device();
-    // What the agent wrote since this enrollment began: its installation is part of it.
+    // Only what the agent has logged since this enrollment began, which includes its installation.
     const begun = new Date(run.record.startedAt).getTime();
     const deadline = clock.monotonic() + DEADLINE_MS;
     const final = new FinalReason();

@@ -6,13 +6,13 @@ import type { EnrollmentKey } from '../../../token/token.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
- * Finds the key and learns from its certificate whose it is; begins the record. A crash here leaves at most a record
- * without an exchange, which the next run overwrites.
+ * Finds the key, reads the customer from its certificate and begins the record. A crash here leaves at most a record without
+ * an exchange, which the next run overwrites.
  */
 export const key: EnrollmentStep = {
   name: 'key',
   title: 'Find the YubiKey',
-  // A statement that is signed needs no key any more: nobody is asked for a second touch.
+  // Once the statement is signed, the key is no longer needed: nobody is asked for a second touch.
   inspect: (run) => Promise.resolve(run.recordIfAny?.exchange?.statement === undefined ? 'absent' : 'done'),
 
   async apply(run) {
@@ -32,7 +32,7 @@ export const key: EnrollmentStep = {
       signal,
     });
     const identity = identityOf(found);
-    // Better now than after everything else: a locked PIN cannot be answered.
+    // Better now than after everything else: with a locked PIN the key cannot sign.
     if ((await token.pinTries(found)).state === 'locked') throw new KiwiError('pin-locked');
     run.key = found;
     run.forgetExchange();

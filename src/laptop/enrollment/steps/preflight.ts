@@ -8,12 +8,12 @@ export const preflight: EnrollmentStep = {
   inspect: () => Promise.resolve('absent'),
   async apply(run) {
     const { platform } = run;
-    // These take a moment and are wanted later; their failures show where they are used. A signed statement needs no key.
+    // These take a moment and are needed later; failures surface where they are used. A signed statement needs no key.
     if (run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     const agent = await platform.agent.status();
-    // Replacing somebody else's agent would take the laptop away from whoever manages it now.
+    // Replacing somebody else's agent would take the laptop away from its present management.
     if ((agent.version !== undefined || agent.orbitEnrolled) && !agent.configuredByUs) {
       throw new KiwiError('agent-present', { detail: `fleet-osquery ${agent.version ?? 'not from a package'}` });
     }

@@ -9,8 +9,8 @@ import { AGENT_VERSION } from '../agent-version.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
- * Hello and challenge: the slice proves itself, and the person sees whose it is, before any PIN. A crash leaves a session at
- * the slice that nobody uses; it ends by itself after five minutes.
+ * Hello and challenge: before any PIN, the slice proves its identity and the person sees which customer it belongs to. A
+ * crash leaves an unused session at the slice, which expires after five minutes.
  */
 export const slice: EnrollmentStep = {
   name: 'slice',

@@ -10,8 +10,8 @@ import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
 import type { KnownEnrollment } from '../known-enrollment.ts';
 
 /**
- * The moment of PIN and touch. The statement is on the disk before it is sent: after a crash or a lost reply the same bytes
- * go out again, get the same grant, and nobody is asked for a second touch.
+ * Asks for PIN and touch. The statement is saved before it is sent: after a crash or a lost reply the same bytes are sent
+ * again and get the same grant, and nobody is asked for a second touch.
  */
 export const statement: EnrollmentStep = {
   name: 'statement',
@@ -24,19 +24,22 @@ export const statement: EnrollmentStep = {
     await requestGrant(run, run.signal);
   },
 
-  // Whether the grant is what was asked for is the next step's to say; until then nothing of it is used.
+  // The next step checks whether the grant matches the request; until then nothing in it is used.
   verify: () => Promise.resolve(),
 
-  /** Takes leave from the slice, so that nothing is left there either; of a confirmed device also later, by the farewell that is kept. */
+  /**
+   * Deregisters, so that nothing is left at the slice either. For a confirmed device that cannot reach the slice now, the
+   * deregistration stays pending.
+   */
   async undo(run) {
     if (run.record.device === undefined) {
       if (run.record.exchange?.statement === undefined) return;
       try {
-        // The reply may have been lost: the same bytes tell which device there is to end.
+        // The reply may have been lost: the same bytes get the same grant, which names the device to deregister.
         if (run.record.exchange.grant === undefined) await requestGrant(run, AbortSignal.timeout(5000));
         await run.granted();
       } catch {
-        return; // refused, not reachable, or a grant that is none of ours: there is nothing that we could take leave from
+        return; // refused, unreachable, or not our grant: there is no device to deregister
       }
     }
     if (run.record.device?.confirmed === true) {
@@ -44,7 +47,7 @@ export const statement: EnrollmentStep = {
       return;
     }
     const client = await run.client();
-    // An unconfirmed device that cannot take leave ends by itself when its time to confirm is over.
+    // An unconfirmed device that cannot be deregistered ends automatically when its time to confirm has passed.
     await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000)).catch(() => undefined);
   },
 };

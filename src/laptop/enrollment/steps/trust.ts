@@ -1,7 +1,7 @@
 import { KiwiError } from '../../../core/errors.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
-/** A crash leaves the root's file, in the generated bundle or not yet; the next run generates it again. */
+/** A crash leaves the root's file, perhaps not yet in the generated bundle; the next run then generates it again. */
 export const trust: EnrollmentStep = {
   name: 'trust',
   title: "Trust the provider's root",
@@ -17,7 +17,7 @@ export const trust: EnrollmentStep = {
     if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
   },
   async undo({ platform, context, record }) {
-    // Those of this enrollment; the package may have brought others since.
+    // The roots of this enrollment; a newer package may pin others.
     const stored = await platform.certificates.load(record.slug).catch(() => undefined);
     await platform.trust.remove(stored?.roots ?? context.roots);
   },

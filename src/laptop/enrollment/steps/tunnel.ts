@@ -4,11 +4,11 @@ import type { EnrollmentStep } from '../enrollment-run.ts';
 
 const PROBE_MS = 5000;
 
-/** A crash leaves a configuration, perhaps an interface; `up` takes the desired state and may be repeated. */
+/** A crash leaves a configuration and perhaps an interface; `up` takes the desired state and is safe to repeat. */
 export const tunnel: EnrollmentStep = {
   name: 'tunnel',
   title: 'Bring up the tunnel',
-  // Always applied: an equal running tunnel is left alone by `up` itself, which knows best what equal is.
+  // Always applied: `up` itself decides whether the running tunnel already matches, and then leaves it alone.
   inspect: () => Promise.resolve('absent'),
   async apply(run) {
     const { slug } = run.record;
@@ -23,7 +23,7 @@ export const tunnel: EnrollmentStep = {
   async verify(run) {
     const { grant } = await run.granted();
     if (await run.platform.tunnel.probe(grant.wireguard.probe, PROBE_MS, run.signal)) return;
-    throw new KiwiError('tunnel-no-handshake', { detail: `${grant.wireguard.probe} inside does not answer` });
+    throw new KiwiError('tunnel-no-handshake', { detail: `${grant.wireguard.probe} in the tunnel does not answer` });
   },
   async undo({ platform, record }) {
     await platform.tunnel.down(record.slug);

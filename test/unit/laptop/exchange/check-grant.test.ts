@@ -66,7 +66,7 @@ describe('a grant', () => {
   it('signed by another gateway of the same customer than the challenge is refused', async () => {
     const other = await makeGateway(acme.intermediate);
     const how = { key: other.key, x5c: [other.certificate.der, acme.intermediate.certificate.der] };
-    expect(await outcome(await sealGrant(acme, content, how))).toBe('signed by another than the challenge');
+    expect(await outcome(await sealGrant(acme, content, how))).toBe('signed by another certificate than the challenge');
   });
 
   it('with another intermediate, or another number of certificates, is refused', async () => {
@@ -109,12 +109,12 @@ describe('a grant', () => {
     [
       'a renewal after the end',
       (grant) => ({ ...grant, certificate: { ...grant.certificate, renewAfter: '2026-03-09T00:00:00.000Z' } }),
-      'time of renewal',
+      'renewal time',
     ],
     [
       'a renewal before the beginning',
       (grant) => ({ ...grant, certificate: { ...grant.certificate, renewAfter: '2026-02-01T00:00:00.000Z' } }),
-      'time of renewal',
+      'renewal time',
     ],
     [
       'a trust root that is no certificate',
@@ -194,7 +194,7 @@ describe('a grant', () => {
     ['of another device', { sanUris: [deviceUri('acme', ID.attempt)] }, 'device URI'],
     ['of another customer’s device', { sanUris: [deviceUri('beta', ID.device)] }, 'device URI'],
     ['with another DNS name', { sanDns: ['anna-laptop', 'fleet.corp.acme.example'] }, 'DNS name'],
-    ['that lives longer than a day', { notAfter: new Date(NOW.getTime() + 2 * DAY) }, 'life of the certificate'],
+    ['that lives longer than a day', { notAfter: new Date(NOW.getTime() + 2 * DAY) }, 'certificate lifetime'],
     ['that is not valid yet', { notBefore: new Date(NOW.getTime() + 60_000) }, 'leaf: not-yet-valid'],
     [
       'that is out of date',

@@ -95,7 +95,7 @@ describe('a challenge', () => {
     const intermediate = await makeIntermediate(acme.root, 'beta intermediate');
     const gateway = await makeGateway(intermediate);
     expect(refusal(await makeChallenge(acme, {}, chainOf(gateway, intermediate)))).toBe(
-      'slice-not-proven: another issuer than that of the key',
+      "slice-not-proven: another issuer than that of the key's certificate",
     );
   });
 
@@ -103,7 +103,7 @@ describe('a challenge', () => {
     const twin = await makeIntermediate(acme.root);
     const gateway = await makeGateway(twin);
     expect(refusal(await makeChallenge(acme, {}, chainOf(gateway, twin)))).toBe(
-      'slice-not-proven: another issuer than that of the key',
+      "slice-not-proven: another issuer than that of the key's certificate",
     );
   });
 
@@ -211,7 +211,7 @@ describe('a challenge', () => {
 
   it('that was over when it was made is refused', async () => {
     expect(refusal(await makeChallenge(acme, { expiresAt: NOW.toISOString() }))).toBe(
-      'slice-not-proven: expired when it was made',
+      'slice-not-proven: already expired when it was issued',
     );
   });
 

@@ -76,8 +76,8 @@ describe('a fingerprint', () => {
     expect(error).toMatchObject({
       code: 'fingerprint-too-weak',
       detail:
-        'only system-serial; 2 are needed. uuid: not there; board-serial: only a placeholder ("Default string"); ' +
-        'chassis-serial: not there; tpm-ek: not there',
+        'only system-serial; 2 are needed. uuid: not found; board-serial: only a placeholder ("Default string"); ' +
+        'chassis-serial: not found; tpm-ek: not found',
     });
   });
 
