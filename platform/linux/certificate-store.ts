@@ -13,7 +13,7 @@ import { PATHS } from './paths.ts';
 import { at, type LinuxSystem } from './system.ts';
 
 const MAX_FILE = 64 * 1024;
-/** Somebody else's root_ca.crt is kept under this name until ours goes. */
+/** A root_ca.crt that is not ours is kept with this suffix until ours is removed. */
 const KEPT = '.before-kiwistack';
 
 /** smallstep's layout: NAME.crt (leaf, intermediate), NAME.key, root_ca.crt; folders 0700, keys 0600. */
@@ -45,7 +45,7 @@ export class StepCertificateStore implements CertificateStore {
     try {
       return createPrivateKey(pem);
     } catch (error) {
-      // OpenSSL's message may quote nothing of the key, but its cause is not ours to judge: only the file is named.
+      // OpenSSL's message probably quotes nothing of the key, but we do not rely on that: the detail names only the file.
       throw new KiwiError('state-damaged', { detail: `${file}: not a private key`, cause: error });
     } finally {
       pem.fill(0);
@@ -68,7 +68,7 @@ export class StepCertificateStore implements CertificateStore {
     ) {
       await writeDurableFile(files.roots + KEPT, present, 0o600);
     }
-    // First: by the chain `remove` knows later whose roots it has before it, also when this is cut off in between.
+    // The chain comes first: it tells `remove` whether the roots file is ours, even after a crash between the two writes.
     await writeDurableFile(files.certificate, chainText(certificate), 0o644);
     await writeDurableFile(files.roots, roots, 0o644);
   }
@@ -118,7 +118,7 @@ export class StepCertificateStore implements CertificateStore {
     return filesOf(name);
   }
 
-  /** The file has a name that smallstep's own tools use as well: another root in it was put there by somebody else meanwhile. */
+  /** smallstep's own tools use the same file name: a different root in it was put there by somebody else in the meantime. */
   async #rootsAreOurs(name: string): Promise<boolean> {
     try {
       const stored = await this.load(name);

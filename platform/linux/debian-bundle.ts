@@ -15,8 +15,8 @@ const HOOKS = '/etc/ca-certificates/update.d';
  * roots, so that the next run of the script has nothing to add.
  *
  * @param anchor the root's file, already in /usr/local/share/ca-certificates (a path of the system)
- * @returns false, with nothing done, when something here is not as plain as that: hooks that want to hear of new roots, no
- *   bundle yet, no openssl, another file under the name, a bundle that changes meanwhile. Then it is the script's work.
+ * @returns false, with the bundle unchanged, when this shortcut is not safe: hooks that must be told of new roots, no bundle
+ * yet, no openssl, another file under the name, a bundle that changes meanwhile. The script must then be run.
  */
 export async function addToDebianBundle(system: LinuxSystem, anchor: string, pem: string): Promise<boolean> {
   if ((await findProgram(system, 'openssl')) === undefined || (await hasHooks(system))) return false;
@@ -25,9 +25,9 @@ export async function addToDebianBundle(system: LinuxSystem, anchor: string, pem
   const asRead = await versionOf(system);
   if (!(await link(system, anchor))) return false;
   await runTool(system, { name: 'openssl', args: ['rehash', FOLDER], timeoutMs: 60_000 });
-  // An installation of other roots at this moment has made another bundle: ours would take them away again.
+  // Another program has changed the bundle in the meantime: writing ours would remove the roots that it added.
   if ((await versionOf(system)) !== asRead) return false;
-  // Last: who finds the root in the bundle finds the links.
+  // Last, so that the links exist before the root is in the bundle.
   await writeDurableFile(at(system, BUNDLE), `${bundle}${pem}`, 0o644);
   return true;
 }

@@ -20,11 +20,11 @@ const ENVIRONMENT = `${PATHS.fleet}/enroll.env`;
 const CERTIFICATE = `${PATHS.fleet}/fleet.pem`;
 const NODE_KEY = `${PATHS.orbit}/secret-orbit-node-key.txt`;
 
-/** A Debian system is delivered with these, but no package owns them: dpkg takes them away with the last that was in them. */
+/** A Debian system comes with these folders, but no package owns them: dpkg removes them with the last file in them. */
 const DELIVERED = ['/opt', '/usr/local/bin'] as const;
 
 const INSTALL_MS = 180_000;
-/** Unattended upgrades may hold dpkg's lock for minutes; that long we wait, asking every two seconds. */
+/** Unattended upgrades may hold dpkg's lock for minutes; we wait that long, retrying every two seconds. */
 const LOCK_WAIT_MS = 120_000;
 const LOCK_POLL_MS = 2_000;
 const MAX_LOG = 512 * 1024;
@@ -64,10 +64,10 @@ export class DebianFleetAgent implements FleetAgent {
   async install(packageFile: string, signal?: AbortSignal): Promise<void> {
     if ((await findProgram(this.#system, 'dpkg')) === undefined) {
       throw new KiwiError('unsupported-system', {
-        detail: 'the Fleet agent comes as a Debian package; there is no dpkg',
+        detail: 'the Fleet agent is a Debian package, and dpkg is not installed',
       });
     }
-    // Never a question about changed configuration files: nobody is there to answer it.
+    // No questions about changed configuration files: nobody is there to answer them.
     await this.#dpkg(['--force-confdef', '--force-confold', '--install', packageFile], signal);
   }
 
@@ -79,16 +79,16 @@ export class DebianFleetAgent implements FleetAgent {
 
   async uninstall(): Promise<void> {
     const state = await this.#packageState();
-    // The settings come before the package and go after it: an agent without them was never ours.
+    // The settings are written before the package is installed and removed after it: an agent without them was never ours.
     if (state !== undefined && !(await this.#hasSettings())) return;
     if (state !== undefined) {
-      // Also one that demands to be installed again, because dpkg was killed in the middle.
+      // Including a package that dpkg marks as needing reinstallation, because dpkg was killed midway.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
       for (const folder of DELIVERED) await mkdir(at(this.#system, folder), { recursive: true, mode: 0o755 });
     }
-    // Node keys and the osquery database: a clone made from what is left would be this laptop for Fleet.
+    // Node keys and the osquery database: to Fleet, a clone made from what is left would be this laptop.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
-    // Also without a package: a run that was cut off may have left a part of them.
+    // Also without a package: an interrupted run may have left some of them.
     for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeDurableFile(at(this.#system, file));
     for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
     await this.#systemctl(['daemon-reload']);
@@ -107,7 +107,7 @@ export class DebianFleetAgent implements FleetAgent {
     return result.code === 0 ? result.stdout.toString() : '';
   }
 
-  /** Runs dpkg when nobody else does, to its end: dpkg killed in the middle leaves a package that is neither in nor out. */
+  /** Runs dpkg once no other process does, and to its end: killing dpkg midway leaves a half-installed package. */
   async #dpkg(args: readonly string[], signal?: AbortSignal): Promise<void> {
     const { clock } = this.#system;
     const deadline = clock.monotonic() + LOCK_WAIT_MS;
@@ -133,7 +133,10 @@ export class DebianFleetAgent implements FleetAgent {
     return state?.startsWith('install ok installed ') === true ? state.split(' ')[3] : undefined;
   }
 
-  /** As dpkg-query says it, also for half an installation or left configuration; undefined when dpkg has never heard of it. */
+  /**
+   * As reported by dpkg-query, also for a partial installation or leftover configuration; undefined when dpkg does not know
+   * it.
+   */
   async #packageState(): Promise<string | undefined> {
     if ((await findProgram(this.#system, 'dpkg-query')) === undefined) return undefined;
     const args = ['--show', '--showformat=${Status} ${Version}', PACKAGE];

@@ -14,12 +14,13 @@ const PERMANENT = '0';
 
 /**
  * Reads SMBIOS, disks and adapters from sysfs, and processor and distribution through systeminformation. Not everything
- * through systeminformation: it asks dmidecode (which reads /dev/mem where sysfs is hidden), smartctl and a dozen shells, and its
- * answers depend on which of these are installed. No TPM: the endorsement key would be there or not with tpm2-tools.
+ * through systeminformation: it runs dmidecode (which reads /dev/mem where sysfs is hidden), smartctl and a dozen shells, and
+ * its answers depend on which of these are installed. No TPM: whether its endorsement key can be read would depend on
+ * tpm2-tools.
  */
 export class LinuxHardwareReader implements HardwareReader {
   readonly #system: LinuxSystem;
-  /** Read once: a machine does not become another one while we run. */
+  /** Read once: the hardware does not change while we run. */
   #hardware: Promise<HardwareFacts> | undefined;
   #facts: Promise<SystemFacts> | undefined;
 
@@ -84,7 +85,7 @@ export class LinuxHardwareReader implements HardwareReader {
     return page === undefined || page.length <= 4 ? undefined : page.subarray(4).toString('latin1');
   }
 
-  /** Addresses of adapters with hardware behind them that is not on USB (a dock belongs to whoever sits at it). */
+  /** Addresses of physical adapters that are not on USB (a dock is shared between laptops). */
   async #macs(): Promise<string[]> {
     const net = at(this.#system, '/sys/class/net');
     const permanent = await this.#permanentAddresses();
@@ -114,7 +115,7 @@ export class LinuxHardwareReader implements HardwareReader {
     return undefined;
   }
 
-  /** The content of a small file of the kernel's; undefined when it is empty, not there or not readable. */
+  /** The content of a small kernel file; undefined when it is empty, missing or not readable. */
   async #text(file: string): Promise<string | undefined> {
     const text = await readFile(at(this.#system, file), 'utf8').catch(() => '');
     const trimmed = text.replaceAll('\0', '').trim();

@@ -1,6 +1,6 @@
 /** Every file and folder of ours on Linux, and those of others that we write to. Absolute, as the system sees them. */
 export const PATHS = {
-  /** State of the enrollment: the journal, what was applied, what the watchdog needs. */
+  /** State of the enrollment: the record, the journal, pending deregistrations, the lock. */
   state: '/var/lib/kiwistack',
   /** The provider's roots, from the package. */
   pinnedRoots: '/etc/kiwistack/msp-roots.pem',

@@ -8,11 +8,14 @@ import { at, findProgram, type LinuxSystem } from './system.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
-/** Nothing of ours existed before; a clock below it lost its battery. The slice checks the rest against its own. */
+/**
+ * Earlier than anything of ours: such a clock has lost its battery. Smaller errors show in the comparison with the slice's
+ * clock.
+ */
 const EARLIEST = Date.UTC(2026, 0, 1);
 const LATEST = Date.UTC(2060, 0, 1);
 
-/** Programs by the Debian package that brings them. */
+/** Programs, each with the Debian package that provides it. */
 const TOOLS: readonly (readonly [program: string, package_: string])[] = [
   ['systemctl', 'systemd'],
   ['ip', 'iproute2'],
@@ -48,13 +51,13 @@ export class LinuxPreflight implements Preflight {
   }
 
   async #checkSystem(): Promise<void> {
-    // As sd_booted(3) finds out.
+    // The same test as sd_booted(3).
     await access(at(this.#system, '/run/systemd/system')).catch((error: unknown) => {
       throw new KiwiError('unsupported-system', { detail: 'systemd is not running', cause: error });
     });
     if ((await findProgram(this.#system, 'dpkg')) === undefined) {
       throw new KiwiError('unsupported-system', {
-        detail: 'the Fleet agent comes as a Debian package; there is no dpkg',
+        detail: 'the Fleet agent is a Debian package, and dpkg is not installed',
       });
     }
   }
@@ -81,7 +84,7 @@ export class LinuxPreflight implements Preflight {
       throw error;
     });
     if (present === undefined) return;
-    // access(2) answers EROFS for root also, which statfs does not tell in Node.
+    // access(2) fails with EROFS even for root; Node's statfs does not report a read-only mount.
     await access(place, constants.W_OK).catch((error: unknown) => {
       throw new KiwiError('read-only-file-system', { detail: folder, cause: error });
     });

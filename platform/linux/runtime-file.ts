@@ -6,8 +6,8 @@ import { PATHS } from './paths.ts';
 import { at, type LinuxSystem } from './system.ts';
 
 /**
- * Hands text to a program that reads only files: for the time of `use` it is in a file that only root can read, on a tmpfs.
- * Afterwards file and folder are gone.
+ * Passes text to a program that reads only files: while `use` runs, the text is in a file on a tmpfs that only root can read.
+ * Afterwards file and folder are removed.
  */
 export async function withRuntimeFile<Result>(
   system: LinuxSystem,
@@ -23,6 +23,6 @@ export async function withRuntimeFile<Result>(
     return await use(file);
   } finally {
     await rm(file, { force: true });
-    await rmdir(folder).catch(() => undefined); // still in use by somebody else of ours
+    await rmdir(folder).catch(() => undefined); // not empty: another call still uses it
   }
 }

@@ -16,10 +16,10 @@ export interface LinuxSystem {
 
 export const linuxSystem: LinuxSystem = { root: '/', run: runProgram, clock: systemClock };
 
-/** Where programs may be; never PATH, which belongs to whoever called us. */
+/** Where programs may be; never PATH, which our caller controls. */
 const PROGRAM_FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin'] as const;
 
-/** The place of an absolute path on this system. */
+/** Where an absolute path lies on this system. */
 export function at(system: LinuxSystem, absolutePath: string): string {
   return path.join(system.root, absolutePath);
 }
@@ -45,14 +45,14 @@ export interface Command extends Omit<RunRequest, 'program' | 'signal'> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs an installed program, whatever it answers. */
+/** Runs an installed program and accepts any exit code. */
 export async function runTool(system: LinuxSystem, command: Command): Promise<RunResult> {
   const { name, signal, ...rest } = command;
   const program = await requireProgram(system, name);
   return system.run({ ...rest, program, ...(signal === undefined ? {} : { signal }) });
 }
 
-/** Runs an installed program that must succeed. @throws KiwiError `code` with what it said */
+/** Runs an installed program that must succeed. @throws KiwiError `code` with its output */
 export async function runToolChecked(system: LinuxSystem, command: Command, code: ErrorCode): Promise<RunResult> {
   const result = await runTool(system, command);
   if (result.code === 0) return result;

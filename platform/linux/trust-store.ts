@@ -66,7 +66,7 @@ export class LinuxTrustStore implements TrustStore {
     if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
     if (await this.verify(roots)) return;
     throw new KiwiError('trust-store-failed', {
-      detail: `${layout.update.name} did not take the root into the bundle`,
+      detail: `${layout.update.name} did not add the root to the bundle`,
     });
   }
 
@@ -89,7 +89,7 @@ export class LinuxTrustStore implements TrustStore {
     const layout = await this.#layout();
     const files = roots.map((root) => this.#file(layout, root));
     const traces = await Promise.all(roots.map((root) => this.#hasTrace(layout, root)));
-    // Also when there is none: a write that was killed may have left half of one.
+    // Even if there is none: a write that was killed may have left a partial one.
     for (const file of files) await removeDurableFile(file);
     if (!traces.includes(true)) return;
     if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
@@ -107,7 +107,7 @@ export class LinuxTrustStore implements TrustStore {
     return undefined;
   }
 
-  /** Its file, its link, or itself in the bundle: any of them may be what an undo that was cut off has left. */
+  /** True when its file, its link, or the root in the bundle is there: an interrupted undo may have left any of them. */
   async #hasTrace(layout: Layout, root: Certificate): Promise<boolean> {
     const file = this.#file(layout, root);
     const link = at(this.#system, `/etc/ssl/certs/${path.basename(file, layout.extension)}.pem`);
@@ -115,9 +115,9 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   /**
-   * Debian's update-ca-certificates (20230311) takes no notice of a root that an administrator took away: it leaves the links in
-   * /etc/ssl/certs and tells its hooks nothing, so that Java goes on trusting it. Deselected by a `!` line of its list the
-   * root is removed everywhere; ours is a copy of the list, so that the administrator's own stays as it is.
+   * Debian's update-ca-certificates (20230311) does not notice that an administrator's root was deleted: it leaves the links
+   * in /etc/ssl/certs and does not tell its hooks, so that Java keeps trusting it. A root that is deselected by a `!` line in
+   * its list is removed everywhere; we pass a copy of the list, so that the administrator's own stays unchanged.
    */
   async #updateDebianWithout(layout: Layout, files: readonly string[]): Promise<void> {
     const list = await readFile(at(this.#system, DEBIAN_LIST), 'utf8').catch(() => '');
@@ -155,7 +155,7 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
-/** Also a link to nowhere is there. */
+/** True for a dangling link as well. */
 async function isThere(file: string): Promise<boolean> {
   return lstat(file).then(
     () => true,

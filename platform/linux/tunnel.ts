@@ -15,11 +15,11 @@ import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
-/** How long a handshake may take over all candidates. */
+/** Time limit for a handshake, over all candidates. */
 const HANDSHAKE_MS = 20_000;
 /** Each candidate's first chance: one round trip with time to spare. Afterwards the rest of the time is shared evenly. */
 const FIRST_CHANCE_MS = 2_500;
-/** A tunnel in use shakes hands every two minutes; older than this and it is in doubt. */
+/** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
 const HEALTHY_HANDSHAKE_MS = 150_000;
 const POLL_MS = 50;
 const RESOLVE_MS = 5_000;
@@ -42,7 +42,7 @@ export class WgQuickTunnel implements Tunnel {
     const candidates = [first, ...others];
     const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, resolvectl }) === current);
     const started = (await this.#dump(name)) !== undefined;
-    // Before anything starts, for the handshake may be made before wg-quick ends; wg tells it in whole seconds.
+    // Before anything starts, because the handshake may come before wg-quick exits; wg reports it in whole seconds.
     const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
     if (kept !== undefined && started) {
       await this.#systemctl(['enable', unitOf(name)], signal);
@@ -63,7 +63,7 @@ export class WgQuickTunnel implements Tunnel {
 
   async down(slug: string): Promise<void> {
     const name = tunnelInterfaceName(slug);
-    // Whatever state the unit is in, disabling and stopping are tried; what counts is checked below.
+    // Disabling and stopping are tried whatever state the unit is in; the result is checked below.
     await runTool(this.#system, { name: 'systemctl', args: ['disable', unitOf(name)], timeoutMs: 30_000 });
     await this.#stop(name);
     await removeDurableFile(this.#configFile(name));
@@ -156,15 +156,18 @@ export class WgQuickTunnel implements Tunnel {
     }
   }
 
-  /** `setconf` replaces the peer, and a new peer with a keepalive shakes hands at once; a changed endpoint would wait. */
+  /**
+   * `setconf` replaces the peer, and a new peer with a keepalive starts a handshake at once; after changing only the endpoint
+   * it would wait.
+   */
   async #useEndpoint(name: string, config: TunnelConfig, endpoint: string, signal?: AbortSignal): Promise<void> {
-    // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened so.
+    // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened by name.
     await withRuntimeFile(this.#system, `${name}.setconf`, renderWgSetconf(config, endpoint), (file) =>
       runToolChecked(this.#system, { name: 'wg', args: ['setconf', name, file], signal }, 'tunnel-tools-failed'),
     );
   }
 
-  /** Stops the unit, and takes away the interface also when it was not the unit that made it. */
+  /** Stops the unit, and removes the interface even if the unit did not create it. */
   async #stop(name: string): Promise<void> {
     await runTool(this.#system, { name: 'systemctl', args: ['stop', unitOf(name)], timeoutMs: 30_000 });
     if (await this.#interfaceExists(name)) {
@@ -183,8 +186,9 @@ export class WgQuickTunnel implements Tunnel {
   }
 
   /**
-   * wg-quick falls back to `wireguard-go` by itself; the drop-in names the program absolutely, so that nothing else of that
-   * name on PATH runs as root. Without a kernel module and without a userspace program wg-quick itself says what is missing.
+   * wg-quick falls back to `wireguard-go` automatically; the drop-in gives the program's absolute path, so that nothing else
+   * of that name on PATH runs as root. Without a kernel module and without a userspace program wg-quick itself reports what
+   * is missing.
    */
   async #preferUserspaceIfNeeded(name: string): Promise<void> {
     const program = await userspaceWireguard(this.#system);
@@ -196,7 +200,7 @@ export class WgQuickTunnel implements Tunnel {
     await this.#systemctl(['daemon-reload']);
   }
 
-  /** The program, when systemd-resolved answers: `resolvectl` alone may be there without the service. */
+  /** The program, when systemd-resolved answers: `resolvectl` may be installed without the service. */
   async #resolvectl(): Promise<string | undefined> {
     const program = await findProgram(this.#system, 'resolvectl');
     if (program === undefined) return undefined;
@@ -232,7 +236,7 @@ function unitOf(name: string): string {
   return `wg-quick@${name}.service`;
 }
 
-/** The system's resolver may be silent for half a minute; a name that takes so long has no use for us. */
+/** The system's resolver may take half a minute; we do not wait that long for a name. */
 async function resolveHost(host: string): Promise<string[]> {
   const late = new AbortController();
   try {

@@ -1,7 +1,7 @@
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Platform } from '../../src/laptop/system/platform.ts';
 
-/** A system that we do not know: every operation is refused with `unsupported-system`, at the time it is asked for. */
+/** Any other operating system: every operation is refused with `unsupported-system` when it is called. */
 export function unsupportedPlatform(name: string): Platform {
   const refuse = (): never => {
     throw new KiwiError('unsupported-system', { detail: name });
