@@ -8,7 +8,7 @@ import type { YubikeyReading } from './wire/messages.ts';
 
 /** A key on a YubiKey that the device itself vouches for. */
 export interface SlotKey {
-  /** From the attestation certificate; equal to what the YubiKey says of itself. */
+  /** From the attestation certificate; equal to the serial that the YubiKey reports. */
   readonly serial: number;
   readonly slot: PivSlot;
   /** DER */
@@ -18,7 +18,7 @@ export interface SlotKey {
   readonly pinPolicy: 'never' | 'once' | 'always';
   readonly touchPolicy: 'never' | 'always' | 'cached';
   readonly algorithm: SignatureAlgorithm;
-  /** The reader it was found in: tells "pulled" from "exchanged". */
+  /** The reader it was found in: distinguishes an unplugged key from a replaced one. */
   readonly reader?: string;
 }
 
@@ -28,7 +28,7 @@ export interface EnrollmentKey extends SlotKey {
 }
 
 /**
- * The enrollment key on one YubiKey: of several, the one whose certificate ends last.
+ * The enrollment key on one YubiKey: of several, the one whose certificate expires last.
  *
  * @returns undefined when no slot has a KiwiStack enrollment certificate
  * @throws KiwiError `key-certificate-invalid` when it has one, but the device does not vouch for its key
@@ -49,7 +49,7 @@ export function enrollmentKeyOn(reading: YubikeyReading): EnrollmentKey | undefi
 }
 
 /**
- * The attested key in one slot. Nothing is proven here: the slice verifies the attestation under the maker's root.
+ * The attested key in one slot. Proves nothing on its own: the slice verifies the attestation under the manufacturer's root.
  *
  * @throws KiwiError `key-certificate-invalid` when there is no attested key, or the attestation is of another YubiKey
  */
@@ -67,7 +67,7 @@ export function slotKeyOf(reading: YubikeyReading, slot: PivSlot): SlotKey {
   if (attested.serial !== reading.serial) throw invalid(slot, 'the attestation names another serial number');
   if (attested.slot !== slot) throw invalid(slot, `the attestation is for slot ${attested.slot}`);
   const algorithm = algorithmFor(attested.publicKey);
-  if (algorithm === undefined) throw invalid(slot, 'a type of key that is not used');
+  if (algorithm === undefined) throw invalid(slot, 'this type of key is not supported');
   return {
     serial: attested.serial,
     slot,
@@ -80,7 +80,7 @@ export function slotKeyOf(reading: YubikeyReading, slot: PivSlot): SlotKey {
   };
 }
 
-/** Other certificates (a company's smart card log-in, a broken one) are nobody's mistake: they are passed over. */
+/** Other certificates (a company's smart card log-in, a broken one) are not an error: they are skipped. */
 function enrollmentCertificate(der: string | undefined): Certificate | undefined {
   if (der === undefined) return undefined;
   try {

@@ -7,16 +7,16 @@ import { readPresence, type Presence } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface TokenEvents {
-  /** There is none yet: it is waited for. Called once. */
+  /** There is no key yet, and the search waits for one. Called once. */
   waitingForKey?(): void;
-  /** There are several: which one? Without it several keys are an error. */
+  /** There are several keys. Without this method that is an error. @returns the serial of the chosen key */
   several?(keys: { serial: number; slot: PivSlot; role?: string; customer?: string }[]): Promise<number>;
 }
 
 export interface FindOptions {
   /** Only this YubiKey. */
   readonly serial?: number;
-  /** How long to wait for a key. Default: two minutes; 0: not at all. */
+  /** How long to wait for a key, milliseconds. Default: two minutes; 0: not at all. */
   readonly waitMs?: number;
   readonly events?: TokenEvents;
   readonly signal?: AbortSignal;
@@ -32,7 +32,7 @@ export async function findEnrollmentKey(host: KeyHost, clock: Clock, options: Fi
   let before: string | undefined;
   let looked: Look | undefined;
   for (;;) {
-    // A look through the module resets the keys, which hurts other programs: only when pcscd has seen a change.
+    // Reading through the module resets the keys, which disturbs other programs: do it only when pcscd has seen a change.
     const states = await host.readers();
     const now = states === undefined ? undefined : JSON.stringify(states);
     if (looked?.settled !== true || now === undefined || now !== before) {
@@ -51,9 +51,11 @@ interface Look {
   /** What was plugged in. */
   readonly seen: string;
   readonly found: readonly EnrollmentKey[];
-  /** What to say when the waiting is over. */
+  /** The error to throw when the time to wait is over. */
   readonly reason: KiwiError;
-  /** Looking again would show the same. A key that was pulled while it was read, or is held, is not settled. */
+  /**
+   * Reading again would show the same. False for a key that was unplugged while it was read, or is held by another program.
+   */
   readonly settled: boolean;
 }
 
@@ -61,11 +63,11 @@ async function look(host: KeyHost, options: FindOptions, before: Look | undefine
   const { serial, signal } = options;
   const readers = await readPresence(host, signal);
   const seen = JSON.stringify(readers);
-  // Reading a key takes seconds on a real one.
+  // Reading a real key takes seconds.
   if (before?.settled === true && before.seen === seen) return before;
   const { found, broken, complete } = await readKeys(host, options);
   if (found.length > 0) return { seen, found, settled: true, reason: whyNone(readers, serial) };
-  // libykcs11 tells a key that was pulled while it was read, or that another program has reset, as one with less in it.
+  // libykcs11 shows a key that was unplugged while it was read, or that another program has reset, as one with less in it.
   const after = await readPresence(host, signal);
   const same = JSON.stringify(after) === seen;
   if (same && broken !== undefined) throw broken;
@@ -87,7 +89,7 @@ async function readKeys(
       broken = toKiwiError(error);
     }
   }
-  // Without its own certificate in f9 a YubiKey was not read to the end; one that has really lost it is read again and again.
+  // A YubiKey without its own certificate in f9 was not read completely; one that has really lost it is read repeatedly.
   const complete = keys.length > 0 && keys.every(({ attestationIssuer }) => attestationIssuer !== undefined);
   return { found, broken, complete };
 }

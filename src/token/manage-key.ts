@@ -5,12 +5,12 @@ import { SecretBytes } from '../core/secret-bytes.ts';
 import { runProgram, type RunResult } from '../programs/run-program.ts';
 import type { PivSlot } from './piv-slot.ts';
 
-/** The hexadecimal text of the management key, or the one that a YubiKey leaves the factory with. */
+/** The hexadecimal text of the management key, or the factory default. */
 export type ManagementKey = SecretBytes | 'default';
 
 export type ManageRequest = {
   readonly serial: number;
-  /** Name of the reader, for the tool that does not know serials. */
+  /** Name of the reader, for yubico-piv-tool, which does not select by serial. */
   readonly reader: string;
   readonly slot: PivSlot;
 } & (
@@ -18,7 +18,7 @@ export type ManageRequest = {
   | { readonly act: 'import'; readonly file: string }
 );
 
-/** Public knowledge, so no secret: Yubico documents it. */
+/** Not a secret: Yubico documents it. */
 const FACTORY_KEY = '010203040506070801020304050607080102030405060708';
 
 const FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
@@ -33,8 +33,9 @@ const PROGRAMS = {
 export type ManageTool = keyof typeof PROGRAMS;
 
 /**
- * Does what only the holder of the management key may. ykman is taken where it is installed: it knows serial numbers, and the
- * AES management keys of firmware 5.7, which yubico-piv-tool before 2.3.0 does not. Both get the key through stdin.
+ * Performs an operation that requires the management key. ykman is preferred where it is installed: it selects by serial
+ * number, and supports the AES management keys of firmware 5.7, which yubico-piv-tool before 2.3.0 does not. Both get the key
+ * through stdin.
  *
  * @returns what the tool printed; for `generate` the public key as PEM
  * @throws KiwiError `management-key-refused`, `tool-missing`, `program-failed`, `key-fault`
@@ -83,7 +84,7 @@ export function pivToolArguments(request: ManageRequest): string[] {
   return [...common, '--action', 'generate', '--algorithm', 'ECCP256', ...policies];
 }
 
-/** One line in one buffer. @throws KiwiError `management-key-refused` for what cannot be a management key */
+/** The key as one line in one buffer. @throws KiwiError `management-key-refused` for what cannot be a management key */
 function keyLine(key: ManagementKey): SecretBytes {
   if (key === 'default') return new SecretBytes(Buffer.from(`${FACTORY_KEY}\n`, 'latin1'));
   if (!key.bytes.every(isHexDigit) || ![32, 48, 64].includes(key.length)) {

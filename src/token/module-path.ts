@@ -3,21 +3,21 @@ import path from 'node:path';
 
 import { KiwiError } from '../core/errors.ts';
 
-/** What the search sees of a machine; tests give another one. */
+/** What the search sees of a machine; tests pass another one. */
 export interface ModuleSearch {
   readonly platform: NodeJS.Platform;
   exists(file: string): boolean;
-  /** Names in a folder; none when it is not there. */
+  /** Names in a folder; empty when it is missing. */
   list(folder: string): readonly string[];
 }
 
 const WINDOWS = 'C:\\Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll';
 
 /**
- * Finds libykcs11. Only folders that an administrator alone can write to are looked at, and no environment variable: who
- * names the module runs code in the process that sees the PIN.
+ * Finds libykcs11. It looks only in folders that only an administrator can write to, and reads no environment variable:
+ * choosing the module means running code in the process that sees the PIN.
  *
- * @throws KiwiError `key-module-missing`, with the way to get it on this system as its hint
+ * @throws KiwiError `key-module-missing`, with a hint on how to install it on this system
  */
 export function findModule(search: ModuleSearch = thisMachine): string {
   const found = candidates(search).find((file) => search.exists(file));
@@ -30,7 +30,7 @@ function candidates(search: ModuleSearch): string[] {
     case 'win32':
       return [WINDOWS];
     case 'darwin':
-      // The installer package of Yubico, then Homebrew on Apple silicon.
+      // Yubico's installer package, then Homebrew on Apple silicon.
       return ['/usr/local/lib/libykcs11.dylib', '/opt/homebrew/lib/libykcs11.dylib'];
     default:
       // Debian and Ubuntu keep it in /usr/lib/<triplet>, Fedora in /usr/lib64, Arch in /usr/lib.

@@ -1,17 +1,19 @@
 import { connect } from 'node:net';
 
-/** What pcscd knows of a reader, which PKCS#11 does not tell. */
+/** What pcscd knows about a reader and PKCS#11 does not report. */
 export interface ReaderState {
   readonly reader: string;
   readonly cardPresent: boolean;
-  /** Another program has it for itself alone. */
+  /** Another program has exclusive access to it. */
   readonly exclusive: boolean;
 }
 
 const SOCKET = '/run/pcscd/pcscd.comm';
-/** Of pcsc-lite's winscard_msg.h: a header of two 32-bit numbers (size of what follows, command), in the machine's order. */
+/**
+ * From pcsc-lite's winscard_msg.h: a header of two 32-bit numbers (size of what follows, command), in the machine's order.
+ */
 const GET_READERS_STATE = 0x12;
-/** Of eventhandler.h: name[128], events, state, sharing, ATR[33] and padding, ATR length, protocol; 16 of them. */
+/** From eventhandler.h: name[128], events, state, sharing, ATR[33] and padding, ATR length, protocol; 16 of them. */
 const NAME_LENGTH = 128;
 const RECORD_LENGTH = 184;
 const RECORDS = 16;
@@ -20,8 +22,8 @@ const SHARING_EXCLUSIVE = -1;
 const PATIENCE_MS = 1000;
 
 /**
- * Asks pcscd itself for its readers. It helps only to say why a key does not answer: pcsc-lite's own library is the one
- * with a promise about this socket, so anything unexpected is "unknown" and never an error. Linux only.
+ * Asks pcscd itself for its readers. It only helps to tell why a key does not answer: pcsc-lite guarantees this socket's
+ * protocol to its own library only, so anything unexpected means "unknown" and is never an error. Linux only.
  */
 export async function readPcscdReaders(): Promise<ReaderState[] | undefined> {
   if (process.platform !== 'linux') return undefined;
@@ -29,7 +31,7 @@ export async function readPcscdReaders(): Promise<ReaderState[] | undefined> {
   return answer === undefined ? undefined : parseReaderStates(answer);
 }
 
-/** Takes pcscd's answer apart; undefined when it is not of the expected form. */
+/** Parses pcscd's answer; undefined when it does not have the expected form. */
 export function parseReaderStates(answer: Buffer): ReaderState[] | undefined {
   if (answer.length !== RECORDS * RECORD_LENGTH) return undefined;
   return Array.from({ length: RECORDS }, (_, index) =>

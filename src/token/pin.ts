@@ -2,7 +2,7 @@ import { KiwiError, never } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { YubikeyReading } from './wire/messages.ts';
 
-/** ok: 3 or more tries; low: 2; final: 1; locked: none. PKCS#11 has no number. */
+/** ok: 3 or more tries; low: 2; final: 1; locked: none. PKCS#11 reports no number. */
 export type PinState = YubikeyReading['pin'];
 
 /** How many tries a PIN has left, in words. */

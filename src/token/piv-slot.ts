@@ -20,7 +20,7 @@ export function keyIdOf(slot: PivSlot): number {
   return PIV_SLOTS.indexOf(slot) + 1;
 }
 
-/** The slot of a CKA_ID; undefined for f9 and for what is none. */
+/** The slot of a CKA_ID; undefined for f9 and for any other value. */
 export function slotOf(keyId: number): PivSlot | undefined {
   return PIV_SLOTS[keyId - 1];
 }

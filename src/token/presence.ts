@@ -5,7 +5,7 @@ import type { HostAnswer } from './wire/messages.ts';
 
 export type Presence = HostAnswer<'presence'>['readers'][number];
 
-/** Which YubiKeys are there. An empty reader is not taken for a held key where pcscd can tell the two apart. */
+/** Which YubiKeys are plugged in. Where pcscd can tell the two apart, an empty reader is not reported as a held key. */
 export async function readPresence(host: KeyHost, signal?: AbortSignal): Promise<readonly Presence[]> {
   const { readers } = await host.ask({ op: 'presence' }, signal === undefined ? {} : { signal });
   if (readers.every(({ held }) => !held)) return readers;

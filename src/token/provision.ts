@@ -29,10 +29,10 @@ export interface GeneratedKey extends SlotKey {
 }
 
 /**
- * Makes a new key (P-256) inside a YubiKey; what was in the slot is lost. The key is then read through the module, and must be the
- * one that was made: attested for this serial and slot, with the policies that were asked for.
+ * Generates a new key (P-256) inside a YubiKey; what was in the slot is lost. The key is then read through the module, and
+ * must be the generated one: attested for this serial and slot, with the requested policies.
  *
- * Through ykman or yubico-piv-tool, because libykcs11 2.2.0 (Debian 12, Ubuntu 24.04) has no way to say the policies.
+ * Through ykman or yubico-piv-tool, because libykcs11 2.2.0 (Debian 12, Ubuntu 24.04) cannot set the policies.
  *
  * @throws KiwiError `management-key-refused`, `key-removed`, `tool-missing`, `program-failed`, `key-certificate-invalid`
  */
@@ -47,8 +47,8 @@ export async function generateInSlot(token: Token, request: GenerateRequest): Pr
   const refuse = (why: string): never => {
     throw new KiwiError('key-certificate-invalid', { detail: `slot ${slot}: ${why}` });
   };
-  if (!made.equals(attested.publicKey)) refuse('the attested key is not the one that was made');
-  if (key.pinPolicy !== pinPolicy || key.touchPolicy !== touchPolicy) refuse('made with other policies');
+  if (!made.equals(attested.publicKey)) refuse('the attested key is not the generated one');
+  if (key.pinPolicy !== pinPolicy || key.touchPolicy !== touchPolicy) refuse('generated with other policies');
   return { ...key, publicKey: attested.publicKey };
 }
 

@@ -9,11 +9,11 @@ import { findAgain } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface SignOptions {
-  /** Asked for once. What it returns is cleared here, whatever happens. */
+  /** Called once. The PIN that it returns is cleared here, whatever happens. */
   askPin(state: PinState): Promise<SecretBytes>;
-  /** The PIN was right and the key waits for a touch now. Not called for keys whose attested policy asks for none. */
+  /** The PIN was accepted and the key now waits for a touch. Not called for keys whose attested policy asks for none. */
   onTouchExpected?(): void;
-  /** The touch came. */
+  /** The key was touched. */
   onTouched?(): void;
   readonly signal?: AbortSignal;
 }
@@ -55,7 +55,7 @@ export async function signWithKey(
     pin.clear();
   }
   if (touch) options.onTouched?.();
-  // The module may have signed with another key than the one it showed (2.2.0 does after an exchange of keys).
+  // The module may have signed with another key than the one it showed (libykcs11 2.2.0 does after the YubiKey was replaced).
   const hash = key.algorithm === 'ES384' ? 'sha384' : 'sha256';
   const publicKey = { key: spki, format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
   if (!verify(hash, data, publicKey, signature)) throw new KiwiError('key-signature-invalid');

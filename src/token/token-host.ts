@@ -13,32 +13,35 @@ import { bodyLength, frameHead, openBody } from './wire/frame.ts';
 import { hostAnswers, hostReply, type HostAnswer, type HostRequest } from './wire/messages.ts';
 
 export interface AskOptions {
-  /** Sent behind the request as raw bytes; stays the caller's to clear. */
+  /** Sent after the request as raw bytes; the caller clears it. */
   readonly pin?: SecretBytes;
-  /** The PIN was right and the key is asked to sign now. */
+  /** The PIN was accepted and the key is now asked to sign. */
   onSigning?(): void;
   readonly signal?: AbortSignal;
 }
 
-/** Whoever answers questions about keys: the child process, or a fake in tests. Questions are asked one at a time. */
+/** Answers requests about keys: the child process, or a fake in tests. Requests are handled one at a time. */
 export interface KeyHost {
-  /** @throws KiwiError with the host's code; the signal's AbortError when aborted, and then nothing goes on behind our back */
+  /**
+   * @throws KiwiError with the host's code; the signal's AbortError when aborted, and then nothing continues in the
+   * background
+   */
   ask<Op extends HostRequest['op']>(
     request: Extract<HostRequest, { op: Op }>,
     options?: AskOptions,
   ): Promise<HostAnswer<Op>>;
-  /** What the smart-card service itself says of its readers; undefined where it cannot be asked. */
+  /** What the smart-card service itself reports about its readers; undefined where it cannot be asked. */
   readers(): Promise<readonly ReaderState[] | undefined>;
   close(): Promise<void>;
 }
 
-/** No request takes longer: a touch is waited for 15 s, and a busy reader may take that long once more. */
+/** No request takes longer: the wait for a touch takes 15 s, and a busy reader may take that long once more. */
 const PATIENCE_MS = 60_000;
 
 /**
- * The child process that owns the PKCS#11 module. It is started at the first question, killed on abort (a waiting C_Sign
- * cannot be interrupted otherwise) and after every question with a PIN (pkcs11js needs the PIN as a string, which only the
- * end of its process clears), and started anew when it is needed again.
+ * The child process that owns the PKCS#11 module. It is started at the first request, killed on abort (a waiting C_Sign
+ * cannot be interrupted otherwise) and after every request with a PIN (pkcs11js needs the PIN as a string, which only the end
+ * of its process clears), and started again when needed.
  */
 export class TokenHost implements KeyHost {
   readonly #modulePath: string;
@@ -51,9 +54,9 @@ export class TokenHost implements KeyHost {
     this.#nodePath = nodePath;
   }
 
-  /** Starts the child already, so that its start does not have to be waited for later. */
+  /** Starts the child early, so that no request has to wait for its start. */
   warmUp(): void {
-    this.#start().catch(() => undefined); // the first question tells
+    this.#start().catch(() => undefined); // the first request reports the failure
   }
 
   async ask<Op extends HostRequest['op']>(
@@ -137,7 +140,7 @@ export class TokenHost implements KeyHost {
   }
 }
 
-/** Beside this file; in a built program, beside the program. */
+/** Next to this file; in a built program, next to the program. */
 const HOST = fileURLToPath(new URL(BUILD_KIND === 'source' ? './host/main.ts' : './token-host.js', import.meta.url));
 
 /** Windows finds the DLLs that libykcs11 needs through PATH only. */

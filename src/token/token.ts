@@ -17,23 +17,23 @@ export type { PivSlot } from './piv-slot.ts';
 export type { SignOptions } from './sign-with-key.ts';
 
 /**
- * The person's YubiKey. Every method may be aborted by its signal, at once, even while the key waits for a touch; what was
- * going on is then dead, not hidden. After an error every method can be called again.
+ * The person's YubiKey. Every method can be aborted through its signal, at once, even while the key waits for a touch;
+ * nothing then continues in the background. After an error every method can be called again.
  */
 export interface Token {
   /**
-   * Waits until a YubiKey with a KiwiStack enrollment certificate is there; asks when there are several.
-   * @throws KiwiError `key-absent`, `key-not-enrolled`, `key-busy` (what was seen last when `waitMs` is over), `key-several`,
-   *   `key-certificate-invalid`, `key-service-down`, `key-module-missing`
+   * Waits until a YubiKey with a KiwiStack enrollment certificate is plugged in; asks when there are several.
+   * @throws KiwiError `key-absent`, `key-not-enrolled`, `key-busy` (what was seen last when `waitMs` has passed),
+   *   `key-several`, `key-certificate-invalid`, `key-service-down`, `key-module-missing`
    */
   find(options?: FindOptions): Promise<EnrollmentKey>;
   /** How many tries the PIN has left. Uses up none. @throws KiwiError `key-removed`, `key-changed`, `key-busy` */
   pinTries(key: SlotKey): Promise<{ state: PinState }>;
   /**
    * Signs exactly once, and verifies the signature with the attested key (which is the certificate's) before returning it.
-   * @returns the signature as JWS has it: r‖s for EC
+   * @returns the signature in the form that JWS uses: r‖s for EC
    * @throws KiwiError `pin-wrong`, `pin-locked`, `pin-malformed`, `touch-timeout`, `key-removed`, `key-changed`, `key-fault`,
-   *   `key-signature-invalid`; whatever `askPin` throws
+   *   `key-signature-invalid`; and what `askPin` throws
    */
   sign(key: SlotKey, data: Uint8Array, options: SignOptions): Promise<Uint8Array>;
   /** Every YubiKey that is plugged in, with what can be read without a PIN. @throws KiwiError `key-service-down` */
@@ -50,9 +50,9 @@ export interface OpenOptions {
   readonly clock?: Clock;
 }
 
-/** Opens the way to YubiKeys; whoever opens it closes it. @throws KiwiError `key-module-missing` */
+/** Opens access to YubiKeys; the caller closes it. @throws KiwiError `key-module-missing` */
 export function openToken(options: OpenOptions = {}): Promise<Token> {
-  // A promise, because finding the module throws.
+  // Inside `then`, so that an exception while finding the module rejects the promise.
   return Promise.resolve().then(() => {
     const host = new TokenHost(findModule(), process.execPath);
     host.warmUp();

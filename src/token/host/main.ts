@@ -1,6 +1,6 @@
 /**
  * The token host: the one process that loads libykcs11. It serves one request after the other from descriptor 3 and ends when
- * that is closed. Everything is synchronous on purpose: the module is, and whoever does not want to wait kills us.
+ * that is closed. Everything is synchronous on purpose: the module is too, and a parent that does not want to wait kills us.
  */
 import { readSync, writeSync } from 'node:fs';
 
@@ -17,7 +17,7 @@ const CHANNEL = 3;
 const memory = loadLockedMemory();
 
 function main(modulePath: string): void {
-  // Already now, while nobody asks: whoever asks first is told of a failure.
+  // Early, before the first request; if it fails, the first request tries again and reports the failure.
   let module = attemptLoad(modulePath);
   for (let body = readBody(); body !== undefined; body = readBody()) {
     try {
@@ -79,14 +79,14 @@ function say(reply: HostReply): void {
   for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL, bytes, at);
 }
 
-/** One frame's body, which may hold a PIN, in locked memory; undefined at the end. */
+/** One frame's body, which may hold a PIN, in locked memory; undefined at the end of the channel. */
 function readBody(): Buffer | undefined {
   const head = readExactly(4);
   return head === undefined ? undefined : readExactly(bodyLength(head));
 }
 
 function readExactly(length: number): Buffer | undefined {
-  // Not of Node's pool (Buffer.alloc never is), where a secret would have neighbours.
+  // Not from Node's shared pool (Buffer.alloc never is), where a secret would have neighbours.
   const buffer = Buffer.alloc(length);
   memory.lock(buffer);
   for (let at = 0; at < length;) {

@@ -33,7 +33,7 @@ export function returnValue(error: unknown): number | undefined {
     : undefined;
 }
 
-/** "CKR_DEVICE_ERROR in C_Sign": for the log; never with an argument in it. */
+/** "CKR_DEVICE_ERROR in C_Sign": for the log; never contains an argument. */
 export function describe(error: unknown, call: string): string {
   const value = returnValue(error);
   if (value !== undefined) return `${(error as Error).message.slice(0, 60)} (0x${value.toString(16)}) in ${call}`;

@@ -9,22 +9,23 @@ import { readCertificates, slotsOf, tokenOf, withModule } from './yubikeys.ts';
 
 type SignRequest = Extract<HostRequest, { op: 'sign' }>;
 
-/** From the request to the key that gave up waiting for a touch: 15 s on real keys; nothing else takes that long. */
+/** How long a key waits for a touch before it gives up, less a margin: 15 s on real keys; nothing else takes that long. */
 const TOUCH_GIVEN_UP_MS = 14_000;
 
 /**
- * Signs exactly once. Before the PIN leaves this process, the key in the slot is read anew and must be the expected one:
- * a PIN given to another key would use up a try of that one. A PIN is needed whatever the key's policy: libykcs11 shows no private key before a login.
+ * Signs exactly once. Before the PIN leaves this process, the key in the slot is read again and must be the expected one: a
+ * PIN given to another key would use up a try of that one. A PIN is needed whatever the key's policy: libykcs11 shows no
+ * private key before a login.
  *
  * @param pin cleared by the caller
- * @param onSigning called when the PIN was right, just before the card is asked to sign
+ * @param onSigning called when the PIN was accepted, just before the card is asked to sign
  */
 export function signOnce(module: Module, request: SignRequest, pin: Buffer, onSigning: () => void): HostAnswer<'sign'> {
   try {
     return withModule(module, () => signInside(module, request, pin, onSigning));
   } catch (error) {
-    // libykcs11 has no code of its own for a pulled key, and shows one that is pulled while it is read as one with less in it.
-    // So look again, with a module that remembers nothing: a key that is gone is the better explanation.
+    // libykcs11 has no code of its own for an unplugged key, and shows one that is unplugged while it is read as one with
+    // less in it. So look again, with the module initialized anew: a key that is gone is the better explanation.
     const perhapsPulled = error instanceof HostError && (error.code === 'key-fault' || error.code === 'key-changed');
     if (perhapsPulled) withModule(module, () => findKey(module, request));
     throw error;
@@ -56,7 +57,7 @@ function signInside(module: Module, request: SignRequest, pin: Buffer, onSigning
   }
 }
 
-/** The reader with the right key. @throws HostError `key-changed` when another key sits in its place, else `key-removed` */
+/** The reader with the right key. @throws HostError `key-changed` when another key is in its place, else `key-removed` */
 function findKey(module: Module, request: SignRequest): Slot {
   const there = slotsOf(module).flatMap((slot) => {
     const token = tokenOf(slot);
@@ -85,7 +86,7 @@ function compareKey(session: Session, request: SignRequest): void {
 
 function login(slot: Slot, session: Session, pin: Buffer, user: graphene.UserType): void {
   try {
-    // pkcs11js takes strings only. This one dies with the process, which ends after the request.
+    // pkcs11js takes strings only. This one is gone with the process, which ends after the request.
     session.login(pin.toString('utf8'), user);
   } catch (error) {
     const value = returnValue(error);
@@ -93,7 +94,7 @@ function login(slot: Slot, session: Session, pin: Buffer, user: graphene.UserTyp
     if (value !== CKR.pinIncorrect && value !== CKR.pinLocked) {
       throw new HostError(value === CKR.argumentsBad ? 'pin-malformed' : 'key-fault', detail, undefined, error);
     }
-    // Firmware differs in the code for the last wrong try; the flags tell.
+    // Firmware versions differ in the code for the last wrong try; the token's flags are reliable.
     const state = value === CKR.pinLocked ? 'locked' : tokenOf(slot)?.pin;
     throw new HostError(state === 'locked' ? 'pin-locked' : 'pin-wrong', detail, state, error);
   }

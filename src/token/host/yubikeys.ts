@@ -7,9 +7,9 @@ import { CKR, HostError, describe, returnValue } from './pkcs11-error.ts';
 type PinState = YubikeyReading['pin'];
 
 /**
- * Initializes the module for one request and finalizes it after. Nothing is kept between requests, because libykcs11 may
- * show a stale serial and sign with a key that was plugged in meanwhile (2.2.0), or with the PIN of before (2.7.2), and only
- * C_Finalize takes the verified PIN off the card.
+ * Initializes the module for one request and finalizes it afterwards. Nothing is kept between requests, because libykcs11 may
+ * show a stale serial and sign with a key that was plugged in meanwhile (2.2.0), or with the earlier PIN (2.7.2), and only
+ * C_Finalize clears the verified PIN on the card.
  */
 export function withModule<T>(module: Module, work: () => T): T {
   try {
@@ -23,7 +23,7 @@ export function withModule<T>(module: Module, work: () => T): T {
     try {
       module.finalize();
     } catch {
-      // What went wrong before is the news; a module that cannot be finalized fails at the next C_Initialize.
+      // An earlier error takes precedence; a module that cannot be finalized fails at the next C_Initialize.
     }
   }
 }
@@ -54,7 +54,7 @@ export function tokenOf(slot: Slot): { serial: number; pin: PinState } | undefin
     if (!Number.isInteger(serial) || serial < 1 || serial > 0xffffffff) return undefined;
     return { serial, pin: pinStateOf(token.flags) };
   } catch {
-    return undefined; // pulled between the two calls
+    return undefined; // unplugged between the two calls
   }
 }
 
@@ -71,7 +71,7 @@ function pinStateOf(flags: number): PinState {
   return (flags & USER_PIN_COUNT_LOW) !== 0 ? 'low' : 'ok';
 }
 
-/** Which YubiKeys are there. */
+/** Which YubiKeys are plugged in. */
 export function readPresence(module: Module): HostAnswer<'presence'> {
   return {
     readers: slotsOf(module).map((slot) => {
@@ -81,7 +81,7 @@ export function readPresence(module: Module): HostAnswer<'presence'> {
   };
 }
 
-/** Everything that can be read without a PIN. A key that fails while it is read is left out: it was pulled. */
+/** Everything that can be read without a PIN. A key that fails while it is read is left out: it was unplugged. */
 export function readYubikeys(module: Module, serial: number | undefined): HostAnswer<'read'> {
   const keys: YubikeyReading[] = [];
   for (const slot of slotsOf(module)) {
@@ -97,7 +97,7 @@ export function readYubikeys(module: Module, serial: number | undefined): HostAn
   return { keys };
 }
 
-/** The certificates of one key: its own (in slots) and those that it makes on demand (attestations, CKA_TOKEN false). */
+/** The certificates of one key: its own (in slots) and those that it generates on demand (attestations, CKA_TOKEN false). */
 export function readCertificates(session: Session): Pick<YubikeyReading, 'slots' | 'attestationIssuer'> {
   const slots = new Map<PivSlot, { certificate?: string; attestation?: string }>();
   let attestationIssuer: string | undefined;

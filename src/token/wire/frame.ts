@@ -1,6 +1,6 @@
 /**
  * A frame: length of all that follows (4 bytes, big-endian), length of the JSON text (4 bytes), the text, then raw bytes (a
- * PIN, or nothing). Secrets travel as raw bytes because a JSON text is a string, which nobody can clear.
+ * PIN, or nothing). Secrets travel as raw bytes because a JSON text is a string, which cannot be cleared.
  */
 
 /** Larger frames are refused before they are read. */
@@ -10,7 +10,7 @@ export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
-/** The frame up to its raw bytes, which the sender writes right behind, from the buffer that it clears later. */
+/** The frame without its raw bytes, which the sender writes right after it, from the buffer that it clears later. */
 export function frameHead(message: unknown, rawLength: number): Buffer {
   const text = Buffer.from(JSON.stringify(message), 'utf8');
   const head = Buffer.alloc(8);
@@ -27,7 +27,7 @@ export function bodyLength(head: Buffer): number {
   return length;
 }
 
-/** Takes a body apart. `raw` is a view of `body`: clearing one clears the other. @throws FrameError */
+/** Parses a body. `raw` is a view of `body`: clearing one clears the other. @throws FrameError */
 export function openBody(body: Buffer): { message: unknown; raw: Buffer } {
   const textLength = body.readUInt32BE(0);
   if (textLength > body.length - 4) throw new FrameError('text longer than its frame');

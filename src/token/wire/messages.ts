@@ -4,8 +4,8 @@ import { isErrorCode, type ErrorCode } from '../../core/error-codes.ts';
 import { PIV_SLOTS } from '../piv-slot.ts';
 
 /**
- * What is said between us and the token host. Both ends check what they read: the host because it holds the PIN, we because
- * the host runs a C library that parses what a USB device says.
+ * The messages between us and the token host. Both ends check what they read: the host because it holds the PIN, we because
+ * the host runs a C library that parses the data of a USB device.
  */
 
 const slot = z.enum(PIV_SLOTS);
@@ -17,7 +17,7 @@ const algorithm = z.enum(['ES256', 'ES384', 'RS256']);
 export const pinState = z.enum(['ok', 'low', 'final', 'locked']);
 
 export const hostRequest = z.discriminatedUnion('op', [
-  /** Which YubiKeys are there: cheap, for polling. */
+  /** Which YubiKeys are plugged in: cheap, for polling. */
   z.strictObject({ op: z.literal('presence') }),
   /** Everything readable without a PIN, of all keys or of the one with this serial. */
   z.strictObject({ op: z.literal('read'), serial: serial.optional() }),
@@ -25,14 +25,14 @@ export const hostRequest = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('sign'),
     serial,
-    /** Where the key was: another one in its place was exchanged for it. */
+    /** The reader that the key was in: another key in its place has replaced it. */
     reader: z.string().max(128).optional(),
     slot,
     algorithm,
-    /** As attested. PIN 'once' is one login, 'always' a second one inside the operation (CKU_CONTEXT_SPECIFIC). */
+    /** As attested. PIN 'once' means one login, 'always' a second one inside the operation (CKU_CONTEXT_SPECIFIC). */
     pinPolicy: z.enum(['never', 'once', 'always']),
     touchPolicy: z.enum(['never', 'always', 'cached']),
-    /** SHA-256 of the attested SubjectPublicKeyInfo: signing starts only with this very key in the slot. */
+    /** SHA-256 of the attested SubjectPublicKeyInfo: signing starts only with exactly this key in the slot. */
     keySha256: sha256Hex,
     /** SHA-256 of the slot's certificate, when one is expected. */
     certificateSha256: sha256Hex.optional(),
@@ -67,9 +67,9 @@ export const hostAnswers = {
 } as const;
 export type HostAnswer<Op extends HostRequest['op']> = z.infer<(typeof hostAnswers)[Op]>;
 
-/** What the host says while and after it works on a request. */
+/** What the host sends while it works on a request, and as its result. */
 export const hostReply = z.union([
-  /** The PIN was right and the key is asked to sign now: from here on it may wait for a touch. */
+  /** The PIN was accepted and the key is now asked to sign: from here on it may wait for a touch. */
   z.strictObject({ event: z.literal('signing') }),
   z.strictObject({ ok: z.literal(true), answer: z.unknown() }),
   z.strictObject({
