@@ -16,7 +16,7 @@ const ENTER = new Set([0x0a, 0x0d]);
  */
 export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'there is no terminal to ask on' });
+  if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'there is no terminal to enter it on' });
   const pin = Buffer.alloc(MAX_PIN_BYTES);
   // Before the prompt, so that a PIN typed at once is not echoed either.
   stdin.setRawMode(true);
@@ -51,7 +51,7 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
       finish();
     };
     const onGone = (): void => {
-      end(() => reject(new KiwiError('pin-cancelled', { detail: 'the terminal is gone' })));
+      end(() => reject(new KiwiError('pin-cancelled', { detail: 'the terminal was closed' })));
     };
     const onAbort = (): void => {
       end(() => reject(new KiwiError('cancelled')));

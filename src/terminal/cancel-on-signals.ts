@@ -1,6 +1,6 @@
 /**
- * Ctrl-C, or a request by the system to end, cancels: the command undoes its changes and exits with 130.
- * A second signal only says that this is in progress.
+ * Ctrl-C, or the system's request to terminate, cancels: the command undoes its changes and exits with 130. A second signal
+ * only reports that this is in progress.
  */
 export function cancelOnSignals(): AbortSignal {
   const controller = new AbortController();

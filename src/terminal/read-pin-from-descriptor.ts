@@ -9,7 +9,7 @@ import { MAX_PIN_BYTES, takePin } from './pin-bytes.ts';
 const LINE_FEED = 0x0a;
 
 /**
- * Reads a PIN from an open descriptor (`--pin-fd`), up to the end or the first line feed: for programs that have a person's
+ * Reads a PIN from an open descriptor (`--pin-fd`), up to the end or the first line feed: for programs that hold a person's
  * PIN and must not pass it as an argument or in the environment. Bytes after the line feed may be consumed too.
  *
  * @throws KiwiError `pin-cancelled` when there is nothing to read; `cancelled` when the signal fires while waiting for it
