@@ -15,7 +15,7 @@ export function digest(data: Uint8Array | string): string {
   return hash('sha256', data, 'base64url');
 }
 
-/** Compares without telling by its duration where the first difference is. */
+/** Compares without revealing, by the time it takes, where the first difference is. */
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,4 +1,4 @@
-/** Time as the code sees it, passed inward so that tests can set it. `monotonic` never jumps and is for durations only. */
+/** Time as the code sees it, passed in so that tests can control it. `monotonic` never jumps and is for durations only. */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. */
   now(): number;

@@ -6,13 +6,13 @@ import path from 'node:path';
 import { faultPoint } from './fault-point.ts';
 import { systemErrorCode } from './system-error-code.ts';
 
-/** Temporary files that this process is writing. Others of the same form belong to a process that was killed. */
+/** Temporary files that this process is writing. Others with such a name were left by a process that was killed. */
 const underway = new Set<string>();
 
 /**
- * Replaces a file so that after a crash at any point either the old or the new content is there, whole: temporary file in
- * the same folder (O_EXCL, so that a planted link is not followed), fsync, rename, fsync of the folder. What a process that
- * was killed at it left is taken away; so only one process at a time may write a file.
+ * Replaces a file so that after a crash at any point either the old or the new content is there, whole: temporary file in the
+ * same folder (O_EXCL, so that a planted link is not followed), fsync, rename, fsync of the folder. What a process that was
+ * killed while writing left behind is removed, so only one process at a time may write a file.
  *
  * @param mode permission bits of the new file, set before any byte of content is written.
  */
@@ -73,7 +73,7 @@ async function removeLeftovers(file: string): Promise<void> {
   }
 }
 
-/** Removes a file durably, and what a killed write of it left; not there is fine. */
+/** Removes a file durably, and what a killed write of it left behind; a missing file is not an error. */
 export async function removeDurableFile(file: string): Promise<void> {
   await removeLeftovers(file);
   try {
@@ -86,12 +86,12 @@ export async function removeDurableFile(file: string): Promise<void> {
   await syncFolder(path.dirname(file));
 }
 
-/** True for ENOENT: the file or one of its folders is not there. */
+/** True for ENOENT: the file or one of its folders is missing. */
 export function isMissing(error: unknown): boolean {
   return systemErrorCode(error) === 'ENOENT';
 }
 
-/** For `catch`: what is not there is undefined, as nothing else is. */
+/** For `catch`: returns undefined for a missing file and rethrows any other error. */
 export function ignoreMissing(error: unknown): undefined {
   if (isMissing(error)) return undefined;
   throw error;

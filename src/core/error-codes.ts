@@ -4,11 +4,11 @@ import { REFUSAL_CODES } from './refusal-codes.ts';
 export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
 
 /**
- * Every expected failure on either side of the wire, in one table: the closed union of error codes, what each means, what
- * the reader can do about it, and which exit code the command ends with. Codes are stable API: they appear in logs, in
- * `--json`, in the gateway's answers and in docs/error-codes.md, which is generated from this table. Nothing matches on
- * message text. A hint says what to do next, for whoever sees the error: the laptop's user, the operator, or the
- * administrator of a slice.
+ * Every expected failure on either side of the wire, in one table: the closed union of error codes, what each means, what the
+ * reader can do about it, and which exit code the command ends with. Codes are stable API: they appear in logs, in `--json`,
+ * in the gateway's answers and in docs/error-codes.md, which is generated from this table. Nothing matches on message text. A
+ * hint says what to do next, to the person who sees the error: the laptop's user, the operator, or the administrator of a
+ * slice.
  */
 const table = {
   // --- usage and internal errors ------------------------------------------------------------------------------------

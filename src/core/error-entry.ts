@@ -17,7 +17,7 @@ export interface ErrorEntry {
   readonly exit: ExitKind;
   /** HTTP status when the gateway answers with it; absent for errors that never cross the wire. */
   readonly http?: number;
-  /** True when the very same request may succeed later without anybody doing anything else. */
+  /** True when the same request may succeed later without anybody doing anything else. */
   readonly retryable: boolean;
   /** One short sentence for the person. */
   readonly message: string;

@@ -11,8 +11,8 @@ export interface KiwiErrorOptions {
 }
 
 /**
- * An expected failure. `message` and `hint` are for the person, `detail` and `cause` for whoever reads the log.
- * Programming mistakes are not KiwiErrors: they throw TypeError and crash.
+ * An expected failure. `message` and `hint` are for the person, `detail` and `cause` for the reader of the log. Programming
+ * mistakes are not KiwiErrors: they throw TypeError and crash.
  */
 export class KiwiError extends Error {
   readonly code: ErrorCode;
@@ -49,7 +49,9 @@ export function toKiwiError(thrown: unknown): KiwiError {
   return new KiwiError('internal', { cause: thrown, detail: thrown instanceof Error ? thrown.message : 'unknown' });
 }
 
-/** Compile-time proof that a `switch` over a union covers it; a TypeError when the types were lied to. */
+/**
+ * Compile-time proof that a `switch` over a union covers it; a TypeError when a value does not match its type at run time.
+ */
 export function never(value: never): never {
   throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -3,14 +3,14 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { BUILD_KIND } from './build-kind.ts';
 import { KiwiError } from './errors.ts';
 
-/** Which point is hit and how: `POINT#N=ACTION`, N counted from 1 and 1 when absent. */
+/** Which point triggers and how: `POINT#N=ACTION`, where N counts the passes from 1 and is 1 when absent. */
 const FAULT = 'KIWISTACK_FAULT';
-/** A file to which the name of every point that is passed is added, a line each. */
+/** A file to which the name of every point that is passed is appended, one per line. */
 const TRACE = 'KIWISTACK_FAULT_TRACE';
 
 /**
- * `kill`: the process, at once. `power`: the machine, at once, without a sync. `fail`: the next act fails as a broken disk would
- * have it.
+ * `kill`: kills the process at once. `power`: restarts the machine at once, without a sync. `fail`: throws as a broken disk
+ * would.
  */
 type Action = 'kill' | 'power' | 'fail';
 const ACTIONS: readonly string[] = ['kill', 'power', 'fail'] satisfies readonly Action[];
@@ -19,8 +19,8 @@ const passed = new Map<string, number>();
 let wanted: { readonly point: string; readonly action: Action } | undefined;
 
 /**
- * A place where tests cut the program off: an edge between two things that it does. Does nothing without the variables, and
- * nothing at all in a production build.
+ * A point between two actions where tests can interrupt the program. Does nothing without the variables, and nothing at all
+ * in a production build.
  * @param name stable, in docs/reliability.md: `certificate:after-intent`, `file:acme.crt:written`
  * @throws Error with code EIO, when the variable says `fail`
  */
@@ -35,11 +35,11 @@ export function faultPoint(name: string): void {
   if (wanted.action === 'fail') throw Object.assign(new Error(`EIO: injected at ${name}`), { code: 'EIO' });
   if (wanted.action === 'power') writeFileSync('/proc/sysrq-trigger', 'b');
   process.kill(process.pid, 'SIGKILL');
-  // Nothing more happens, however long the signal takes.
+  // Block, so that nothing more happens until the signal arrives.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
-/** @throws KiwiError `fault-variable`: a program that people run does not let itself be cut off by a variable */
+/** @throws KiwiError `fault-variable`: a program that people install must not be interruptible through a variable */
 export function refuseFaultsInProduction(): void {
   if (BUILD_KIND !== 'production') return;
   for (const name of [FAULT, TRACE]) {

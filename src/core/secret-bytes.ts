@@ -1,6 +1,6 @@
 /**
  * A secret in exactly one buffer. It never turns into a string by accident: a template, JSON, console.log and the inspector
- * show `[secret]`. Whoever holds it calls `clear()` when it is used up; after that `bytes` throws.
+ * show `[secret]`. Its holder calls `clear()` after use; from then on `bytes` throws.
  */
 export class SecretBytes {
   #bytes: Buffer | undefined;

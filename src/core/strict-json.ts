@@ -1,5 +1,5 @@
 /**
- * JSON as kiwi/1 takes it: RFC 8259, UTF-8, no duplicate member names (two readers of such a text could see two different
+ * JSON as kiwi/1 accepts it: RFC 8259, UTF-8, no duplicate member names (two readers of such a text could see two different
  * messages under one signature), a cap on size and on depth.
  */
 
@@ -57,7 +57,7 @@ function refuseDuplicateNames(text: string): void {
         const names = open.at(-1);
         if (expectName && names !== undefined) {
           const written = text.slice(at + 1, end);
-          // One name can be written in several ways with escapes, and in one without.
+          // With escapes, a name can be written in several ways; without, in only one.
           const name = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
           if (names.has(name)) throw new SyntaxError('duplicate member name');
           names.add(name);

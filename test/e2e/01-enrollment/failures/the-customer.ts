@@ -75,7 +75,7 @@ export const CUSTOMER_FAILURES: readonly Failure[] = [
     step: 'agent',
     code: 'fleet-refused',
     exit: 4,
-    says: /signs in/u,
+    says: /sign in/u,
     undone: UNDONE.agent,
   },
   {
