@@ -9,20 +9,20 @@ import type { Endpoint } from './endpoint/endpoint.ts';
 import type { FleetClient } from './fleet/fleet-client.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
 
-/** Everything the operations of the gateway work with, passed inward. */
+/** Everything that the gateway's operations work with, passed as an argument. */
 export interface SliceContext {
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
   readonly registry: Registry;
   readonly ca: CertificateAuthority;
   readonly endpoint: Endpoint;
-  /** Absent while Fleet is not configured: then nobody is enrolled. */
+  /** Undefined while Fleet is not configured: then no laptop is enrolled. */
   readonly fleet: { readonly config: FleetConfig; readonly client: FleetClient } | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** One request and what became known of it on the way: the audit of a refusal names as much as was proven or claimed by then. */
+/** One request and what is known about it so far: the audit of a refusal names what was proven or claimed by then. */
 export interface RequestContext {
   readonly requestId: string;
   readonly remote: string;

@@ -10,7 +10,7 @@ export interface ConsentListing {
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly state: 'open' | 'used' | 'expired' | 'worthless';
-  /** Of what was signed, or why it is worth nothing. */
+  /** From the signed text. For a worthless consent, `why` says what is wrong with it. */
   readonly operator: string;
   readonly why: string;
   readonly newMainboard: boolean;
@@ -24,7 +24,7 @@ export function describeConsent(
 ): ConsentListing {
   const device = devices.find((entry) => entry.id === deviceId);
   const fingerprint = device?.fingerprintDigest ?? '';
-  // As of its making: whether it is out of date is told apart.
+  // Judged as of its creation: expiry is reported separately.
   const signed = openConsent(jws, trust, { deviceId, fingerprint, now: createdAt });
   const listing = { id, deviceId, hostName: device?.hostName ?? '', createdAt, expiresAt };
   if (typeof signed === 'string') {

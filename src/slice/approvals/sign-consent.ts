@@ -12,7 +12,7 @@ import type { Device } from '../registry/registry.ts';
 export interface ConsentWish {
   readonly hours: number;
   readonly why: string;
-  /** Also for the laptop on other hardware: its mainboard was replaced. */
+  /** The consent also covers different hardware: the laptop's mainboard was replaced. */
   readonly newMainboard: boolean;
 }
 

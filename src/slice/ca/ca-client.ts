@@ -14,10 +14,13 @@ export interface CertificateAuthority {
   /**
    * Has a certificate issued for the key in `csr`.
    * @returns PEM of the leaf
-   * @throws KiwiError `ca-unavailable` when the CA does not answer, `csr-refused` when it does not take the request
+   * @throws KiwiError `ca-unavailable` when the CA does not answer, `csr-refused` when it refuses the request
    */
   sign(input: SignInput): Promise<string>;
-  /** Revokes a serial. Safe to repeat. The caller knows the serial from our registry: step-ca "revokes" unknown ones too. */
+  /**
+   * Revokes a serial number. Safe to repeat. The caller takes it from our registry, because step-ca also "revokes"
+   * unknown ones.
+   */
   revoke(serialHex: string, reason: string): Promise<void>;
   /** True when the CA answers. Never rejects. */
   healthy(): Promise<boolean>;
@@ -25,7 +28,7 @@ export interface CertificateAuthority {
 }
 
 export interface SignInput {
-  /** A request that was read and verified. */
+  /** A certificate request that was already parsed and verified. */
   readonly csr: Buffer;
   /** Common name of the certificate. */
   readonly subject: string;
@@ -36,7 +39,7 @@ export interface SignInput {
 export interface CaClientOptions {
   /** https://10.77.0.1:9443 */
   readonly url: string;
-  /** PEM: the only root under which the CA is believed. */
+  /** PEM: the only root that is trusted for the CA's TLS certificate. */
   readonly root: string;
   readonly provisioner: string;
   readonly keyId: string;
@@ -48,7 +51,7 @@ export interface CaClientOptions {
 const signed = z.object({ crt: z.string().min(1).max(16_384) });
 const refused = z.object({ message: z.string().max(2000) });
 
-/** A client of step-ca's HTTP API with kept connections and a pinned root. */
+/** A client of step-ca's HTTP API with persistent connections and a pinned root. */
 export function createCaClient(options: CaClientOptions): CertificateAuthority {
   const timeout = options.timeoutMs ?? 10_000;
   const pool = new Pool(options.url, {
@@ -84,14 +87,14 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
   };
   return {
     async sign(input) {
-      // step-ca demands that the token names the CN that the request asks for; the template ignores it.
+      // step-ca requires the token to list the common name of the request as a SAN; the template ignores it.
       const sans = [input.subject, csrName(input.csr)].filter((name) => name !== undefined);
       const path = '/1.0/sign';
       const { status, value } = await post(path, {
         csr: toPem(input.csr),
         ott: token(path, input.subject, {
           sans: [...new Set(sans)],
-          // Binds the token to this very request: a stolen one signs nothing else.
+          // Binds the token to this one request: a stolen token cannot sign another.
           cnf: { 'x5rt#S256': digest(input.csr) },
           ...input.claims,
         }),
@@ -102,7 +105,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
         throw new KiwiError('ca-unavailable', { detail: 'step-ca: an answer without certificate' });
       }
       const detail = `step-ca /sign: ${status} ${messageOf(value)}`;
-      // 401 speaks of our token (a clock, a restarted CA), not of the laptop's request.
+      // A 401 is about our token (clock skew, a restarted CA), not about the laptop's request.
       throw new KiwiError(status === 400 || status === 403 ? 'csr-refused' : 'ca-unavailable', { detail });
     },
     async revoke(serialHex, reason) {
@@ -116,7 +119,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
         reason,
         passive: true,
       });
-      // step-ca has no code for it, only its words.
+      // step-ca has no code for this case, only a message.
       if (status === 200 || (status === 400 && /already revoked/i.test(messageOf(value)))) return;
       throw new KiwiError('ca-unavailable', { detail: `step-ca /revoke: ${status} ${messageOf(value)}` });
     },

@@ -1,9 +1,9 @@
 import { EKU } from '../../pki/roles.ts';
 
 /**
- * step-ca templates (Go text/template with sprig). Missing claims render silently as empty strings, so each template first
- * refuses everything that is not a map of non-empty strings (`fail` becomes 400). Nothing is taken from the request but its key:
- * `.Insecure.CR` appears only as PublicKey.
+ * step-ca templates (Go text/template with sprig). Missing claims would silently render as empty strings, so each
+ * template first refuses anything but a map of non-empty strings (`fail` becomes a 400). The key is the only thing
+ * taken from the request: `.Insecure.CR` appears only as PublicKey.
  */
 
 const requireClaims = (claim: string, names: readonly string[]): string =>
@@ -16,7 +16,7 @@ const requireClaims = (claim: string, names: readonly string[]): string =>
     ),
   ].join('\n');
 
-/** Certificate of a laptop: CN, OU, O and names from the gateway's token, P-256 only, clientAuth only. */
+/** Certificate of a laptop: CN, OU, O and SANs come from the gateway's token; P-256 only, clientAuth only. */
 export function deviceTemplate(crlUrl: string): string {
   return `${requireClaims('device', ['host', 'role', 'customer', 'uri'])}
 {{- if ne .Token.device.host .Subject.CommonName }}{{ fail "host is not the subject" }}{{ end -}}
@@ -37,7 +37,10 @@ export function deviceTemplate(crlUrl: string): string {
 `;
 }
 
-/** Certificate on a YubiKey: names customer and gateway, so that staff type nothing. EC or RSA: what keys can make. */
+/**
+ * Certificate on a YubiKey: names the customer and the gateway, so that staff need not type them. EC or RSA, depending
+ * on the YubiKey.
+ */
 export function yubikeyTemplate(crlUrl: string): string {
   return `${requireClaims('yubikey', ['serial', 'role', 'customer', 'uri', 'gateway'])}
 {{- if ne (print "KiwiStack enrollment " .Token.yubikey.serial) .Subject.CommonName }}{{ fail "serial is not the subject" }}{{ end -}}

@@ -32,11 +32,12 @@ const caConfig = z.object({
 });
 
 /**
- * Refuses a CA that would let somebody else renew, rekey or obtain certificates under the customer's intermediate: any provisioner
- * but our two with our keys, renewal not disabled, a template that takes more than the key from a request, a distribution point
- * that the certificates do not have, or a gateway certificate that step-ca would renew.
+ * Refuses a CA configuration that would let somebody else renew, rekey or obtain certificates under the customer's
+ * intermediate: any provisioner other than our two with our keys, renewal not disabled, a template that takes more than
+ * the key from a request, a CRL distribution point that differs from the one in the certificates, or a gateway
+ * certificate that step-ca would renew.
  *
- * @throws KiwiError `slice-unsafe` naming what is wrong
+ * @throws KiwiError `slice-unsafe`, naming what is wrong
  */
 export function checkCaConfig(text: string, config: SliceConfig, gateway: Certificate): void {
   const refuse = (why: string): never => {
@@ -57,15 +58,15 @@ export function checkCaConfig(text: string, config: SliceConfig, gateway: Certif
     [PROVISIONER.gateway, config.ca.gatewayKid],
     [PROVISIONER.yubikey, config.ca.yubikeyKid],
   ]);
-  if (authority.provisioners.length !== expected.size) refuse('ca.json: other provisioners than gateway and yubikey');
+  if (authority.provisioners.length !== expected.size) refuse('ca.json: provisioners other than gateway and yubikey');
   for (const { name, key, options } of authority.provisioners) {
     if (expected.get(name) !== key.kid) refuse(`ca.json: provisioner ${name} has another key`);
     const { template } = options.x509;
-    if (/\.Insecure\.(?!CR\.PublicKey\b)/.test(template)) refuse(`ca.json: template of ${name} takes from the request`);
-    if (!template.includes(JSON.stringify(crl.idpURL))) refuse(`ca.json: template of ${name} has another CRL`);
+    if (/\.Insecure\.(?!CR\.PublicKey\b)/.test(template)) refuse(`ca.json: template of ${name} uses more than the key`);
+    if (!template.includes(JSON.stringify(crl.idpURL))) refuse(`ca.json: template of ${name} names another CRL`);
     expected.delete(name);
   }
-  if (expected.size > 0) refuse('ca.json: a provisioner stands in it twice');
+  if (expected.size > 0) refuse('ca.json: a provisioner is listed twice');
   if (crl.idpURL !== crlDistributionPoint({ address: config.inside.address, crlPort: config.ca.crlPort })) {
     refuse('ca.json: crl.idpURL is another');
   }

@@ -3,7 +3,7 @@ import { randomBytes, sign, type KeyObject } from 'node:crypto';
 import { base64url } from '../../core/bytes.ts';
 import { ecdsaFromDer } from '../../pki/ecdsa-signature.ts';
 
-/** Shorter than step-ca's own cache of used tokens lives; long enough for a busy CA. */
+/** Shorter than the time for which step-ca remembers used tokens; long enough for a busy CA. */
 const LIFETIME_SECONDS = 120;
 
 export interface TokenInput {
@@ -13,11 +13,14 @@ export interface TokenInput {
   readonly audience: string;
   readonly subject: string;
   readonly nowMs: number;
-  /** Further claims: sans, cnf, and what the template asks for. */
+  /** Further claims: sans, cnf, and those that the template requires. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
-/** A one-time token for step-ca's JWK provisioner (JWS compact, ES256). step-ca accepts tokens without exp, iat or jti: always set. */
+/**
+ * A one-time token for step-ca's JWK provisioner (JWS compact, ES256). step-ca also accepts tokens without exp, iat or
+ * jti, so we always set them.
+ */
 export function oneTimeToken(input: TokenInput): string {
   const now = Math.floor(input.nowMs / 1000);
   const encode = (value: object): string => base64url(Buffer.from(JSON.stringify(value)));

@@ -1,17 +1,17 @@
-/** smallstep's extension that names the provisioner a certificate came from. */
+/** smallstep's X.509 extension that names the provisioner which issued a certificate. */
 export const PROVISIONER_EXTENSION = '1.3.6.1.4.1.37476.9000.64.1';
 
 /**
- * Content of that extension: SEQUENCE { INTEGER 1 (JWK), OCTET STRING name, OCTET STRING key id }. A certificate under the
- * intermediate without it can be renewed and rekeyed at step-ca by whoever holds its key: the gateway's own certificate is not issued by
- * step-ca, so it must carry this too.
+ * Content of that extension: SEQUENCE { INTEGER 1 (JWK), OCTET STRING name, OCTET STRING key id }. step-ca renews and
+ * rekeys a certificate under the intermediate that lacks it, for anyone who holds its key. step-ca does not issue the
+ * gateway's own certificate, so we have to add the extension there ourselves.
  */
 export function provisionerExtension(name: string, keyId: string): Buffer {
   const body = Buffer.concat([Buffer.from([0x02, 0x01, 0x01]), octets(name), octets(keyId)]);
   return Buffer.concat([Buffer.from([0x30, shortLength(body.length)]), body]);
 }
 
-/** The provisioner's name in such an extension; undefined when it is of another form. */
+/** The provisioner's name in such an extension; undefined when the extension has a different structure. */
 export function provisionerName(extension: Buffer): string | undefined {
   if (extension[0] !== 0x30 || extension[1] !== extension.length - 2) return undefined;
   if (extension[2] !== 0x02 || extension[3] !== 0x01 || extension[5] !== 0x04) return undefined;

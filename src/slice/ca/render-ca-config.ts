@@ -2,7 +2,7 @@ import type { P256Jwk } from '../../protocol/common.ts';
 import { jwkThumbprint } from '../../pki/keys.ts';
 import { deviceTemplate, yubikeyTemplate } from './certificate-templates.ts';
 
-/** Names of step-ca's provisioners; also `iss` of their one-time tokens. */
+/** Names of step-ca's provisioners; also the `iss` of their one-time tokens. */
 export const PROVISIONER = { gateway: 'gateway', yubikey: 'yubikey' } as const;
 
 export interface CaConfigInput {
@@ -14,9 +14,10 @@ export interface CaConfigInput {
 }
 
 /**
- * ca.json for step-ca 0.30. Renewal is disabled everywhere: step-ca renews and rekeys for whoever holds a certificate's key
- * without running template or policy again, and the gateway could not stop a lost laptop. No `logger`: its request log would hold
- * one-time tokens. No `encryptedKey`: step-ca would hand it to everybody.
+ * ca.json for step-ca 0.30. Renewal is disabled everywhere: step-ca renews and rekeys for anyone who holds a
+ * certificate's key, without evaluating the template or the policy again, and the gateway could not stop a lost laptop
+ * from renewing. No `logger`: its request log would contain one-time tokens. No `encryptedKey`: step-ca would serve it
+ * to anyone.
  */
 export function renderCaConfig(input: CaConfigInput): string {
   const crlUrl = crlDistributionPoint(input);
@@ -28,7 +29,8 @@ export function renderCaConfig(input: CaConfigInput): string {
     insecureAddress: `${input.address}:${input.crlPort}`,
     dnsNames: [input.address],
     db: { type: 'bbolt', dataSource: 'step-ca.db' },
-    // `idpURL` must equal, byte for byte, the distribution point in the certificates: OpenSSL fails otherwise (error 44).
+    // `idpURL` must equal the distribution point in the certificates byte for byte; otherwise OpenSSL fails with error
+    // 44.
     crl: { enabled: true, generateOnRevoke: true, cacheDuration: '1h', renewPeriod: '15m', idpURL: crlUrl },
     tls: { minVersion: 1.2, maxVersion: 1.3, renegotiation: false },
     authority: {
@@ -43,7 +45,7 @@ export function renderCaConfig(input: CaConfigInput): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Where the CRL is published: inside the tunnel, over plain HTTP, as CRLs are signed. */
+/** Where the CRL is published: inside the tunnel, over plain HTTP, because CRLs are signed. */
 export function crlDistributionPoint(input: { address: string; crlPort: number }): string {
   return `http://${input.address}:${input.crlPort}/crl`;
 }

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { KiwiError } from '../../core/errors.ts';
 import { runProgram } from '../../programs/run-program.ts';
 
-/** The line that ca.json, templates and HTTP answers were tried with. */
+/** The release series that ca.json, the templates and the HTTP answers were tested with. */
 const VERSION = /^0\.30\.\d+/;
 
 /**
  * Finds step-ca: KIWISTACK_STEP_CA, else `.cache/bin/step-ca` of this repository, else PATH.
- * @throws KiwiError `tool-missing` when there is none, or one of another version
+ * @throws KiwiError `tool-missing` when there is none, or only one of another version
  */
 export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
   const given = env['KIWISTACK_STEP_CA'];
@@ -35,7 +35,7 @@ export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
 async function versionOf(program: string): Promise<string> {
   const { stdout } = await runProgram({ program, args: ['version'], timeoutMs: 10_000 });
   const said = /step.* CA\/(\S+)/i.exec(stdout.toString('utf8'))?.[1] ?? 'unknown';
-  // One built with `go install` says "0000000-dev"; Go's build information in the binary names the module's version.
+  // A binary built with `go install` reports "0000000-dev"; Go's build information in it has the module's version.
   return VERSION.test(said) ? said : ((await moduleVersion(program)) ?? said);
 }
 

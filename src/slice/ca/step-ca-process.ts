@@ -7,21 +7,21 @@ import { spawnProgram, type RunningProgram } from '../../programs/spawn-program.
 
 export interface StepCaOptions {
   readonly program: string;
-  /** Working folder; ca.json names its files relative to it. */
+  /** Working directory; the file names in ca.json are relative to it. */
   readonly dir: string;
   readonly log: string;
   readonly clock: Clock;
-  /** Asked until it says yes. */
+  /** Polled until it returns true. */
   readonly healthy: () => Promise<boolean>;
-  /** Told of every start, so that a later run can end what a killed one left behind. */
+  /** Called after every start, so that a later run can stop the process that a killed run left behind. */
   readonly started: (pid: number) => Promise<void>;
-  /** Told when it could not be started again; it is tried once more later. */
+  /** Called when a restart failed; another attempt follows later. */
   readonly failed: (error: unknown) => void;
 }
 
 export interface StepCaProcess {
   readonly pid: number | undefined;
-  /** Ends it and waits for its end. Safe to repeat. */
+  /** Stops step-ca and waits until it has exited. Safe to repeat. */
   stop(): Promise<void>;
 }
 
@@ -30,8 +30,8 @@ const STOP_MS = 5000;
 const RESTART_MS = [200, 1000, 5000, 15_000] as const;
 
 /**
- * Runs step-ca as a child and starts it again when it ends by itself, at growing intervals.
- * @throws KiwiError `slice-part-failed` when it does not answer in time; its last words are in the detail
+ * Runs step-ca as a child process and restarts it when it exits unexpectedly, at growing intervals.
+ * @throws KiwiError `slice-part-failed` when it does not answer in time; the detail has its last output
  */
 export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess> {
   let child: RunningProgram | undefined;
@@ -39,7 +39,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   let lastWords = '';
   const log = createWriteStream(options.log, { flags: 'a', mode: 0o600 });
   await new Promise((resolve, reject) => log.once('open', resolve).once('error', reject));
-  // A full disk costs its words and nothing else.
+  // A full disk loses step-ca's log, but must not stop the slice.
   log.on('error', () => undefined);
   await chmod(options.log, 0o600);
 
@@ -89,7 +89,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
       await last.exited;
       late.abort();
     }
-    // It may have been starting another one at this moment.
+    // A restart may have been under way at this moment.
     await supervised;
     await new Promise<void>((resolve) => {
       log.end(resolve);
@@ -106,7 +106,7 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   let ended = false;
   void running()?.exited.then(() => (ended = true));
   while (!(await options.healthy())) {
-    // `ended` changes in the callback above, which the compiler does not see.
+    // `ended` changes in the callback above, which the compiler cannot see.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (ended || options.clock.monotonic() > deadline) {
       await stop();
@@ -123,5 +123,5 @@ export async function startStepCa(options: StepCaOptions): Promise<StepCaProcess
   };
 }
 
-// A function, because the compiler does not know that a signal changes while one waits.
+// A function, because the compiler does not know that a signal can change during an await.
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;

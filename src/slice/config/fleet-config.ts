@@ -16,7 +16,7 @@ import { readSliceFile } from './read-slice-file.ts';
 import { parseConfigFile } from './slice-config.ts';
 import { slicePaths } from './slice-paths.ts';
 
-/** What the operator gives: `--fleet-config F`. File names are relative to the folder of F. */
+/** The file given with `--fleet-config F`. File names in it are relative to the folder of F. */
 const fleetInput = z.strictObject({
   url: z.url({ protocol: /^https$/ }).max(500),
   serverCaFile: z.string().min(1),
@@ -25,7 +25,10 @@ const fleetInput = z.strictObject({
   packages: z.array(z.strictObject({ key: packageKey, file: z.string().min(1) })).max(6),
 });
 
-/** D/fleet.json (0600): the secrets themselves, so that the slice does not depend on files elsewhere; packages stay where they are. */
+/**
+ * D/fleet.json (0600): contains the secrets themselves, so that the slice does not depend on files elsewhere. Packages
+ * stay where they are.
+ */
 const fleetConfig = z.strictObject({
   url: z.url({ protocol: /^https$/ }).max(500),
   serverCa: z.string().min(1).max(16_384),
@@ -37,7 +40,10 @@ const fleetConfig = z.strictObject({
 });
 export type FleetConfig = z.infer<typeof fleetConfig>;
 
-/** Reads what the operator gave, with the files that it names. @throws KiwiError `usage` naming what is wrong */
+/**
+ * Reads the operator's file and the files that it names.
+ * @throws KiwiError `usage`, naming what is wrong
+ */
 export async function importFleetConfig(file: string): Promise<FleetConfig> {
   const from = path.dirname(path.resolve(file));
   const input = parseConfigFile(fleetInput, await readGiven(file), file, 'usage');
@@ -68,7 +74,7 @@ export async function writeFleetConfig(dir: string, config: FleetConfig): Promis
   await writeDurableFile(slicePaths(dir).fleet, `${JSON.stringify(config, null, 2)}\n`, 0o600);
 }
 
-/** Undefined while Fleet is not configured: the slice then enrolls nobody. */
+/** Undefined while Fleet is not configured: the slice then enrolls no laptop. */
 export async function readFleetConfig(dir: string): Promise<FleetConfig | undefined> {
   const file = slicePaths(dir).fleet;
   try {
@@ -79,7 +85,7 @@ export async function readFleetConfig(dir: string): Promise<FleetConfig | undefi
   }
 }
 
-/** A package's SHA-256 (base64url) and size: the same when it is configured, when `up` checks it, and on the laptop. */
+/** A package's SHA-256 (base64url) and size: computed when it is configured, when `up` checks it, and on the laptop. */
 export async function hashFile(file: string): Promise<{ sha256: string; size: number }> {
   try {
     const hash = createHash('sha256');

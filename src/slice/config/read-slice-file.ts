@@ -7,11 +7,11 @@ import { readCappedFile } from '../../core/read-capped-file.ts';
 const MAX_BYTES = 256 * 1024;
 
 /**
- * A file of the slice's own folder. Who made the folder may be another than who runs the slice (`init` needs no root, `up` does), so the
- * owner of the folder may own the file.
+ * A file in the slice's own folder. The folder may have been created by a different user than the one that runs the
+ * slice (`init` needs no root, `up` does), so the file may belong to the owner of the folder.
  *
- * @throws KiwiError `slice-damaged` when the file breaks a rule, `not-root` when it is not ours to read; the system's own error when
- *   it cannot be opened for another reason.
+ * @throws KiwiError `slice-damaged` when the file breaks a rule, `not-root` when we may not read it; the system's own
+ *   error when it cannot be opened for another reason
  */
 export async function readSliceFile(file: string, rules: { private: boolean }): Promise<Buffer> {
   try {

@@ -11,23 +11,23 @@ import { slicePaths } from './slice-paths.ts';
 
 const port = z.int().min(1).max(65_535);
 
-/** slice.json: what `init` decided, and what may be changed by hand while the slice is down. */
+/** slice.json: what `init` decided, and settings that may be edited while the slice is down. */
 export const sliceConfig = z.strictObject({
   version: z.literal(1),
   customer: z.strictObject({ slug, name: text(100) }),
-  /** Per customer, so that a laptop cannot be followed from one customer to another. */
+  /** One salt per customer, so that a laptop cannot be tracked across customers. */
   fingerprintSalt: base64urlOf(32),
   gateway: z.strictObject({
-    /** What stands in the certificates on the YubiKeys and in package links. */
+    /** The URL in the certificates on the YubiKeys and in package links. */
     url: z.url({ protocol: /^https$/ }).max(500),
     listen: z.strictObject({ host: z.string().min(1).max(253), port }),
   }),
   inside: z.strictObject({
     /** The slice's own address in the tunnel network: step-ca listens there and nowhere else. */
     address: ipv4,
-    /** Laptops get their addresses from here. */
+    /** The network that laptops get their addresses from. */
     network: ipv4Cidr,
-    /** What a laptop reaches through the tunnel; never a default route. */
+    /** The networks that a laptop reaches through the tunnel; never a default route. */
     cidrs: z.array(ipv4Cidr).min(1).max(32),
     dns: z.strictObject({ servers: z.array(ipv4).max(4), domains: z.array(domain).max(16) }),
   }),
@@ -39,7 +39,7 @@ export const sliceConfig = z.strictObject({
     keepaliveSeconds: z.int().min(5).max(120),
   }),
   ca: z.strictObject({ port, crlPort: port, gatewayKid: digestText, yubikeyKid: digestText }),
-  /** Who may consent to re-enrollments: the private key is the operator's, and the gateway never has it. */
+  /** Who may consent to re-enrollments. The private keys belong to the operators; the gateway never has them. */
   operators: z
     .array(z.strictObject({ name: text(100), key: p256Jwk }))
     .max(32)
@@ -47,16 +47,16 @@ export const sliceConfig = z.strictObject({
   policy,
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),
-    /** A device that does not confirm in this time is taken back. */
+    /** A device that does not confirm within this time is ended. */
     confirmSeconds: z.int().min(1).max(86_400),
   }),
   quota: z.strictObject({ devices: z.int().min(0).max(1_000_000) }),
-  /** Token bucket for each client address. A whole office may sit behind one. */
+  /** Token bucket per client address. A whole office may share one address. */
   rateLimit: z.strictObject({ burst: z.int().min(1).max(1_000_000), perSecond: z.number().min(0.01).max(1_000_000) }),
 });
 export type SliceConfig = z.infer<typeof sliceConfig>;
 
-/** @throws KiwiError `slice-missing`, or `slice-damaged` when slice.json is not of its form */
+/** @throws KiwiError `slice-missing`, or `slice-damaged` when slice.json does not match its schema */
 export async function readSliceConfig(dir: string): Promise<SliceConfig> {
   const file = slicePaths(dir).config;
   let bytes: Buffer;
@@ -73,7 +73,10 @@ export async function writeSliceConfig(dir: string, config: SliceConfig): Promis
   await writeDurableFile(slicePaths(dir).config, `${JSON.stringify(sliceConfig.parse(config), null, 2)}\n`, 0o600);
 }
 
-/** A configuration file's bytes to its type. @throws KiwiError with the given code, naming file and fields, never values */
+/**
+ * Parses the bytes of a configuration file.
+ * @throws KiwiError with the given code, naming the file and the fields, never their values
+ */
 export function parseConfigFile<S extends z.ZodType>(
   schema: S,
   bytes: Uint8Array,

@@ -6,7 +6,7 @@ import { keySigner, type Signer } from '../../pki/signer.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import type { SlicePaths } from './slice-paths.ts';
 
-/** What a slice is and whom it trusts; nothing of it changes while it runs. */
+/** What a slice is and whom it trusts; none of it changes while the slice runs. */
 export interface SliceIdentity {
   readonly mspRoot: Certificate;
   readonly intermediate: Certificate;
@@ -16,7 +16,7 @@ export interface SliceIdentity {
   readonly yubicoRoots: readonly Certificate[];
 }
 
-/** Who the slice is: read once at the start. The MSP's and the intermediate's keys stay closed. */
+/** Reads the slice's identity, once at the start. The keys of the MSP and of the intermediate are not read. */
 export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
   const certificate = async (file: string) => parseCertificate((await readPart(file)).toString('utf8'));
   const key = createPrivateKey(await readPart(paths.gateway.key, true));
@@ -29,7 +29,10 @@ export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
   };
 }
 
-/** A file of the slice's own folder. @throws KiwiError `slice-damaged` when it is missing or, being private, readable by others */
+/**
+ * Reads a file in the slice's own folder.
+ * @throws KiwiError `slice-damaged` when it is missing or, being private, readable by others
+ */
 export async function readPart(file: string, isPrivate = false): Promise<Buffer> {
   try {
     return await readSliceFile(file, { private: isPrivate });

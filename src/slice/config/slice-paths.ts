@@ -1,13 +1,13 @@
 import path from 'node:path';
 
-/** Where everything of a slice lies below its folder. Folders are 0700, keys and the registry 0600. */
+/** The path of every file in the slice's folder. Folders have mode 0700, keys and the registry 0600. */
 export interface SlicePaths {
   readonly dir: string;
   readonly config: string;
   readonly registry: string;
-  /** The MSP's root: in real life offline. Nothing that runs reads its key. */
+  /** The MSP's root; in production it is kept offline. No running program reads its key. */
   readonly msp: { readonly dir: string; readonly certificate: string; readonly key: string };
-  /** Working folder of step-ca: ca.json names its files relative to it, so that a slice can be moved. */
+  /** Working directory of step-ca: the file names in ca.json are relative to it, so that a slice can be moved. */
   readonly ca: {
     readonly dir: string;
     readonly config: string;
@@ -16,7 +16,7 @@ export interface SlicePaths {
     readonly key: string;
     readonly log: string;
   };
-  /** What the gateway holds: its grant-signing key, its TLS key, and the key of step-ca's provisioner `gateway`. */
+  /** The gateway's keys: its grant-signing key, its TLS key, and the key of step-ca's provisioner `gateway`. */
   readonly gateway: {
     readonly dir: string;
     readonly certificate: string;
@@ -25,14 +25,17 @@ export interface SlicePaths {
     readonly tlsKey: string;
     readonly provisionerKey: string;
   };
-  /** What only the operator needs: the key of step-ca's provisioner `yubikey`, and the one that signs consents. The gateway never opens them. */
+  /**
+   * Used by the operator only: the key of step-ca's provisioner `yubikey`, and the key that signs consents. The gateway
+   * never reads them.
+   */
   readonly operator: { readonly dir: string; readonly provisionerKey: string; readonly consentKey: string };
   /** Stands in for the public web PKI when no TLS certificate is given. */
   readonly webCa: { readonly dir: string; readonly certificate: string; readonly key: string };
   readonly wireguard: { readonly dir: string; readonly privateKey: string };
   readonly fleet: string;
   readonly yubicoRoots: string;
-  /** State of a running slice: goes with it. */
+  /** State of a running slice; removed when it stops. */
   readonly run: {
     readonly dir: string;
     readonly lock: string;

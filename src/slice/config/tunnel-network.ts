@@ -1,4 +1,7 @@
-/** The addresses of a tunnel network that laptops may get: not its own, not the broadcast address, not the slice's. */
+/**
+ * The addresses in a tunnel network that laptops may get: all but the network's, the broadcast address and the slice's
+ * own.
+ */
 export function networkOf(inside: { address: string; network: string }): {
   first: number;
   last: number;
@@ -15,7 +18,7 @@ export function prefixLengthOf(network: string): number {
   return Number(network.split('/')[1] ?? 32);
 }
 
-/** 10.77.0.2 as the number that the registry keeps. */
+/** An address such as 10.77.0.2 as the number that the registry stores. */
 export function addressNumber(address: string): number {
   return address.split('.').reduce((value, octet) => value * 256 + Number(octet), 0);
 }

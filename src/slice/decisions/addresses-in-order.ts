@@ -6,8 +6,8 @@ export interface AddressRange {
 }
 
 /**
- * Every address that a laptop may get, in the order in which a free one is looked for: the next behind the last that was given comes
- * first, so that a released address rests before another laptop gets it.
+ * Every address that a laptop may get, in the order in which they are tried. The search begins after the address that
+ * was assigned last, so that a released address rests before another laptop gets it.
  */
 export function* addressesInOrder({ first, last, reserved }: AddressRange, lastGiven: number): Generator<number> {
   const size = last - first + 1;

@@ -1,9 +1,9 @@
 import type { Standing } from './decide-grant.ts';
 
 /**
- * Whether a device becomes active by its confirmation; `active` when it is already.
+ * Whether a confirmation makes a device active; `active` when it already is.
  *
- * @param device undefined when nobody knows it
+ * @param device undefined when the registry does not know it
  */
 export function decideConfirmation(
   device: Standing | undefined,

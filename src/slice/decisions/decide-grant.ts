@@ -1,9 +1,9 @@
 import type { DeviceState } from './device-state.ts';
 
-/** What decides whether a device may go a step further. */
+/** The facts that decide whether a device may move to its next state. */
 export interface Standing {
   readonly state: DeviceState;
-  /** Its YubiKey was reported lost, before or after it ended. */
+  /** Its YubiKey was reported lost, before or after the device ended. */
   readonly burned: boolean;
   readonly supersedes: string | null;
   /** An operator consented to it. */
@@ -12,16 +12,16 @@ export interface Standing {
   readonly confirmBy: number | null;
 }
 
-/** What happened between a reservation and its grant. */
+/** Why a reservation can no longer become a grant. */
 export type GrantRefusal =
   | { readonly refused: 'yubikey-burned' }
   | { readonly refused: 'fingerprint-known'; readonly with: string; readonly why: string };
 
 /**
- * Whether a reservation may become a grant. Without consent a laptop takes the place of an enrollment of its own only as long as that
- * one is not confirmed, which it may have been since the reservation.
+ * Whether a reservation may become a grant. Without consent, a laptop may supersede an earlier enrollment of its own
+ * only while that one is unconfirmed, and it may have been confirmed since the reservation.
  *
- * @param superseded the device whose place it takes, if there is one
+ * @param superseded the device that it supersedes, if there is one
  */
 export function decideGrant(
   device: Standing | undefined,

@@ -10,7 +10,7 @@ import {
 /** What a reservation depends on; all of it is read in the transaction that writes the reservation. */
 export interface ReservationFacts {
   readonly session: { readonly usedAt: number | null; readonly expiresAt: number } | undefined;
-  /** The attempt has an outcome already. */
+  /** The attempt already has an outcome. */
   readonly attempted: boolean;
   readonly yubikey: { readonly burnedAt: number | null } | undefined;
   readonly live: readonly LookAlike[];
@@ -31,8 +31,8 @@ export const NO_FREE_ADDRESS: ReservationRefusal = {
 };
 
 /**
- * Whether a laptop gets a place, and whose: everything that depends on what others do at the same time is checked here again, so
- * that of two statements for one session, key, fingerprint or name only one wins.
+ * Whether a laptop gets a place, and which device it supersedes. Everything that concurrent requests can change is
+ * checked again here, so that only one of two statements for the same session, key, fingerprint or name succeeds.
  */
 export function decideReservation(
   arrival: Arrival & { readonly quota: number },
@@ -47,7 +47,7 @@ export function decideReservation(
   if (yubikey.burnedAt !== null) return { refused: 'yubikey-burned' };
   const place = findPlace(arrival, facts.live, facts.consents);
   if ('refused' in place) return place;
-  // The one that is superseded makes room for this one.
+  // The superseded device makes room for the new one.
   if (liveDevices - (place.supersedes === undefined ? 0 : 1) >= arrival.quota) {
     return { refused: 'quota-exceeded', why: `${liveDevices} devices of ${arrival.quota}` };
   }

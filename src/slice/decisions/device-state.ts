@@ -1,2 +1,2 @@
-/** `reserved`: step-ca is being asked. `pending`: granted, not confirmed. */
+/** `reserved`: step-ca is being asked for the certificate. `pending`: granted, not confirmed. */
 export type DeviceState = 'reserved' | 'pending' | 'active' | 'ended';

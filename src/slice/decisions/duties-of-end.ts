@@ -1,8 +1,8 @@
 import type { EndReason } from '../../protocol/device-messages.ts';
 
-/** What is left to do for a device that has ended: its peer, its host in Fleet. */
+/** What is still to be removed for a device that has ended: its WireGuard peer, its host in Fleet. */
 export type DutyKind = 'peer' | 'fleet-host';
 
-/** Fleet can still lock and wipe a lost laptop, as long as it knows it. */
+/** A lost laptop stays in Fleet, because Fleet can lock and wipe it only while it knows it. */
 export const dutiesOfEnd = (reason: EndReason): readonly DutyKind[] =>
   reason === 'lost' ? ['peer'] : ['peer', 'fleet-host'];

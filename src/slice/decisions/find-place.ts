@@ -9,25 +9,25 @@ import { openConsent, type ConsentTrust } from './open-consent.ts';
 export interface Arrival {
   readonly fingerprint: Fingerprint;
   readonly yubikeySerial: number;
-  /** The device whose place the laptop wants, and the consent to it, when the statement names them. */
+  /** The device that the laptop wants to supersede, and the consent to that, if the statement names them. */
   readonly priorDeviceId?: string;
   readonly consentId?: string;
-  /** Whose consents count. */
+  /** Which operators' consents count. */
   readonly consentTrust: ConsentTrust;
   readonly now: number;
 }
 
-/** A live device with an identity component, the device key or the tunnel key of the laptop that asks. */
+/** A live device that shares an identity component, the device key or the tunnel key with the laptop that asks. */
 export interface LookAlike {
   readonly id: string;
   readonly state: DeviceState;
   readonly yubikeySerial: number;
-  /** Its device key or tunnel key is the laptop's. */
+  /** It has the same device key or tunnel key as the laptop. */
   readonly sharesKey: boolean;
   readonly components: Fingerprint['components'];
 }
 
-/** A consent as it is stored; what counts is what the operator signed. */
+/** A consent as stored in the registry; only what the operator signed counts. */
 export interface StoredConsent {
   readonly id: string;
   readonly deviceId: string;
@@ -36,23 +36,25 @@ export interface StoredConsent {
 }
 
 export interface Place {
-  /** The device whose place the new one takes. */
+  /** The device that the new one supersedes. */
   readonly supersedes?: string;
-  /** The consent that is spent on it. */
+  /** The consent that this uses up. */
   readonly consentId?: string;
 }
 
-/** Why there is no place for the laptop; `with` names the other device. */
+/** Why there is no place for the laptop; `with` is the id of the other device. */
 export type PlaceRefusal =
   | { readonly refused: 'fingerprint-known' | 'fingerprint-clone'; readonly with: string; readonly why: string }
   | { readonly refused: 'consent-refused'; readonly why: string };
 
 /**
- * Is the laptop new? Another one with its identity or its keys, or itself once more without consent, is refused. One
- * exception needs no operator: the same laptop with the same YubiKey whose last enrollment was never confirmed. It lost its grant
- * (crash, reinstall), and nobody else could have sent this.
+ * Decides whether the laptop is new. A laptop that shares its identity or its keys with a different one is refused, and
+ * so is a laptop that enrolls again without consent. One exception needs no operator: the same laptop with the same
+ * YubiKey whose last enrollment was never confirmed. It lost its grant (crash, reinstall), and nobody else could have
+ * sent this statement.
  *
- * @param consents the one that the statement names; when it names none, the unused ones for the devices in `live`, oldest first
+ * @param consents the one that the statement names; if it names none, the unused ones for the devices in `live`, oldest
+ *   first
  */
 export function findPlace(
   arrival: Arrival,
@@ -90,11 +92,12 @@ export function findPlace(
 }
 
 /**
- * The consent that may be spent on a device: the one that the statement names, or an unused one for the device. Its signature is checked
- * here, where it is spent.
+ * The consent that may be used for a device: the one that the statement names, or an unused one for the device. Its
+ * signature is checked here, at the moment of use.
  *
- * @param onNewMainboard what looks like a copy is the same laptop on other hardware: the operator must have said that he knows
- * @returns why, when there are consents but none that counts; undefined when there is none
+ * @param onNewMainboard the laptop looks like a clone but is the same one on new hardware: the consent must say so
+ *   explicitly
+ * @returns the reason, when there are consents but none is valid; undefined when there is none
  */
 function findConsent(
   { consentId, consentTrust, now }: Arrival,
@@ -102,9 +105,9 @@ function findConsent(
   consents: readonly StoredConsent[],
   onNewMainboard: boolean,
 ): Consent | string | undefined {
-  // Computed from the components, as the match is, and not read from the stored digest.
+  // Computed from the components, as the match is; the stored digest is not relied on.
   const fingerprint = digest(fingerprintDigestInput(components));
-  // The device of a named consent is looked for in what was signed.
+  // For a named consent, the device is the one in the signed text.
   const offered = consentId === undefined ? consents.filter((consent) => consent.deviceId === deviceId) : consents;
   let flaw = consentId === undefined ? undefined : 'no such consent';
   for (const { id, usedAt, jws } of offered) {

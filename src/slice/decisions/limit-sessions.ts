@@ -1,7 +1,7 @@
-/** How many sessions may be open that nobody has proven anything for. */
+/** Limits for open sessions, which cost the client no proof of anything. */
 export interface SessionLimits {
   readonly total: number;
-  /** Of one client address. */
+  /** For one client address. */
   readonly perRemote: number;
 }
 
@@ -10,7 +10,7 @@ export interface SessionRefusal {
   readonly why: string;
 }
 
-/** Whether one more session may be opened beside those that are open. */
+/** Whether one more session may be opened. */
 export function limitSessions(
   open: { readonly inAll: number; readonly ofRemote: number },
   limits: SessionLimits,

@@ -12,13 +12,14 @@ type Components = Fingerprint['components'];
 
 export type FingerprintMatch = 'same' | 'clone' | 'different';
 
-/** Kinds that siblings of one model share: equal ones say nothing. */
+/** Kinds that are equal in all laptops of one model, so equality proves nothing. */
 const SHARED_KINDS: ReadonlySet<ComponentKind> = new Set(['cpu']);
 
 /**
- * The rules of kiwi-fp/1. The same machine: equal TPM endorsement key, or equal UUID and system serial, or all identity components
- * equal, or at least 3 kinds equal of at least 5 that both have (the processor not counted). A clone: equal UUID, yet not the
- * same machine. Of several disks or adapters one in common makes the kind equal.
+ * The rules of kiwi-fp/1. Two fingerprints are of the same machine when their TPM endorsement keys are equal, or their
+ * UUIDs and system serials, or all their identity components, or, of at least 5 kinds that both have (not counting the
+ * processor), at least 3. They are clones when the UUIDs are equal but none of that holds. A kind with several
+ * components (disks, adapters) is equal when both have one in common.
  */
 export function matchFingerprints(a: Components, b: Components): FingerprintMatch {
   const [left, right] = [byKind(a), byKind(b)];
@@ -38,12 +39,13 @@ export function matchFingerprints(a: Components, b: Components): FingerprintMatc
 }
 
 /**
- * By what a laptop is looked up. Whatever `matchFingerprints` calls the same or a clone has one of these in common: the only rule without
- * them asks for three equal kinds, and beside these there are two that count, disk and adapter.
+ * The components by which a laptop is looked up. Any pair that `matchFingerprints` calls the same machine or a clone
+ * shares one of them: the only rule that does not use them requires three equal kinds, and only two countable kinds are
+ * left besides them, disk and adapter.
  */
 export const componentsToLookUp = (components: Components): Components => identityComponents(components);
 
-/** Why a fingerprint cannot be taken; undefined when it can. */
+/** Why a fingerprint is not acceptable; undefined when it is. */
 export function fingerprintFlaw(fingerprint: Fingerprint): string | undefined {
   const { components } = fingerprint;
   const seen = new Set(components.map(({ kind, hmac }) => `${kind}:${hmac}`));

@@ -6,7 +6,7 @@ import { consent as schema, type Consent } from '../../protocol/consent.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
 
-/** Whose consents count, and where. */
+/** Which keys may sign consents, and for which customer. */
 export interface ConsentTrust {
   readonly slug: string;
   readonly operators: SliceConfig['operators'];
@@ -15,10 +15,10 @@ export interface ConsentTrust {
 const MAX_BYTES = 4096;
 
 /**
- * Opens a consent as it stands in the registry. Who can write there can write anything: what counts is that an operator signed it, for
- * this customer, this device and this fingerprint, and until when.
+ * Verifies a consent from the registry. Anyone who can write to the registry can write anything there; what counts is
+ * that an operator signed the consent for this customer, this device and this fingerprint, and its expiry.
  *
- * @returns the consent, or why it is none
+ * @returns the consent, or why it is not valid
  */
 export function openConsent(
   jws: string,

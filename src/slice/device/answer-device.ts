@@ -6,10 +6,10 @@ import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
 
 /**
- * A device as its laptop is told of it, signed by the grant key: a proxy that opens TLS cannot say `green` or `ended` in the slice's
- * name. Fleet is asked by the slice itself, and only for a device that lives.
+ * What a laptop is told about its device, signed by the grant key: a proxy that intercepts TLS cannot forge `green` or
+ * `ended`. The slice asks Fleet itself, and only for a live device.
  *
- * @param body the request: the bytes that came, for they are hashed
+ * @param body the request exactly as received, because its hash is part of the answer
  */
 export async function answerDevice(
   slice: SliceContext,

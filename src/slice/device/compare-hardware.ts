@@ -8,8 +8,9 @@ import { auditOf, type RequestContext, type SliceContext } from '../slice-contex
 const ACTION = 'device.hardware';
 
 /**
- * Holds the hardware that a device message comes from against that of the enrollment. A key that is used on another machine was copied
- * with its disk, or the mainboard was replaced: an alarm, once for each other machine, that names both; neither is stopped.
+ * Compares the hardware that a device message comes from with that of the enrollment. A key in use on another machine
+ * was copied with its disk, or the mainboard was replaced: this raises one alarm per other machine, naming both, and
+ * stops neither.
  *
  * @throws KiwiError `fingerprint-refused`
  */
@@ -40,7 +41,7 @@ export async function compareHardware(
   return 'changed';
 }
 
-/** The kinds of component that both have, with nothing in common. */
+/** The kinds of component that both have but that have no value in common. */
 function differences(a: Fingerprint, b: Fingerprint): string {
   const kinds = new Set(a.components.map(({ kind }) => kind));
   const values = ({ components }: Fingerprint, kind: string): string[] =>

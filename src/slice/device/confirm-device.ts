@@ -6,7 +6,10 @@ import { answerDevice } from './answer-device.ts';
 import { compareHardware } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
-/** pending → active. Safe to repeat. @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage` */
+/**
+ * Moves a device from pending to active. Safe to repeat.
+ * @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage`
+ */
 export async function confirmDevice(
   slice: SliceContext,
   deviceId: string,

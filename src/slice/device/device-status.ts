@@ -5,7 +5,7 @@ import { answerDevice } from './answer-device.ts';
 import { compareHardware } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
-/** How the device stands here and in Fleet. Changes nothing. */
+/** The state of the device in the registry and in Fleet. Changes nothing. */
 export async function readDeviceStatus(
   slice: SliceContext,
   deviceId: string,

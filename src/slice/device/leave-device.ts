@@ -7,8 +7,9 @@ import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /**
- * The laptop leaves: peer, certificate, fingerprint, address and name end. Safe to repeat, and good however old it is: an id is used
- * once, so that an old farewell ends nothing but what was to be ended. One for a device that nobody knows has nothing to end.
+ * Deregisters a laptop: peer, certificate, fingerprint, address and name end. Safe to repeat, and valid at any age:
+ * device ids are never reused, so an old deregistration can end only the device it was meant for. For an unknown device
+ * there is nothing to do.
  */
 export async function leaveDevice(
   slice: SliceContext,

@@ -9,8 +9,8 @@ import type { Device } from '../registry/registry.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
 
 /**
- * A message of an enrolled laptop: compact JWS by its device key, named by its thumbprint.
- * With `anyTime` it may be of any age.
+ * Opens a message of an enrolled laptop: a compact JWS by its device key, named by its thumbprint. With `anyTime`, the
+ * timestamp may be of any age.
  *
  * @throws KiwiError `request-malformed`, `device-unknown`, `device-signature-refused`, `clock-skew`
  */
@@ -21,7 +21,7 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
 ): Promise<{ device: Device; message: z.infer<S> }> {
   const opened = open(input.body, input.typ);
   const device = await slice.registry.findDevice(input.deviceId);
-  // A reservation is no device yet: nobody outside knows its id.
+  // A reservation is not a device yet: nobody outside knows its id.
   if (device === undefined || device.state === 'reserved') throw new KiwiError('device-unknown');
   request.deviceId = device.id;
   request.yubikeySerial = device.yubikeySerial;

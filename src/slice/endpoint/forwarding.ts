@@ -6,14 +6,15 @@ import { FORWARDING_TABLE, guardTable, renderForwarding, renderGuard, type Guard
 const SWITCH = '/proc/sys/net/ipv4/ip_forward';
 
 /**
- * Has the machine pass packets on between a slice's tunnel and the networks inside, and lets nothing else reach those. Where the machine
- * forwarded nothing before, it forwards for the tunnels of its slices alone.
+ * Makes the machine forward packets between a slice's tunnel and the inside networks, and lets nothing else reach
+ * those. If the machine did not forward before, it forwards only for the tunnels of its slices.
  *
  * @param nft path of the program
  * @throws KiwiError as `runChecked`
  */
 export async function startForwarding(nft: string, guarded: Guarded): Promise<void> {
-  // The text is no secret, so it may be an argument: Node gives children sockets as stdin, which nft cannot open as /dev/stdin.
+  // The ruleset is no secret, so it may be an argument: Node gives children sockets as stdin, which nft cannot open as
+  // /dev/stdin.
   const apply = (text: string): Promise<unknown> => runChecked({ program: nft, args: [text] });
   await apply(renderGuard(guarded));
   const wasOff = (await readFile(SWITCH, 'utf8')).trim() === '0';
@@ -22,8 +23,8 @@ export async function startForwarding(nft: string, guarded: Guarded): Promise<vo
 }
 
 /**
- * Takes away what `startForwarding` made for a tunnel. Forwarding goes off with the last slice that needed it. Safe to repeat, and when
- * there is nothing.
+ * Removes what `startForwarding` set up for a tunnel. Forwarding is switched off with the last slice that needed it.
+ * Safe to repeat, and when there is nothing to remove.
  */
 export async function stopForwarding(nft: string, tunnel: string): Promise<void> {
   const run = (...args: string[]): Promise<unknown> => runProgram({ program: nft, args });
@@ -35,7 +36,10 @@ export async function stopForwarding(nft: string, tunnel: string): Promise<void>
   await run('delete', 'table', ...guardTable(tunnel).split(' '));
 }
 
-/** The tunnels that forwarding is on for, as nft lists them; undefined when the machine forwards of its own accord, or not at all. */
+/**
+ * The tunnels for which we enabled forwarding, as nft lists them; undefined when the machine forwards anyway, or not at
+ * all.
+ */
 async function tunnels(nft: string): Promise<string | undefined> {
   const { code, stdout } = await runProgram({
     program: nft,

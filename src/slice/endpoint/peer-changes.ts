@@ -1,14 +1,14 @@
 import type { Peer } from './endpoint.ts';
 
-/** What is to happen to one peer: set or, without `peer`, removed. The last change of a key wins. */
+/** A change of one peer: it is set or, without `peer`, removed. The last change for a key wins. */
 export type PeerChange = { readonly publicKey: string; readonly peer?: Peer };
 
-/** So many changes are worth a run: more together cost hardly less each. */
+/** With this many changes a run starts at once: waiting for more would hardly make each of them cheaper. */
 const ENOUGH = 16;
 
 /**
- * Gathers changes while others are being applied, so that a burst of enrollments costs a few programs and not one each. Every
- * caller waits for the run that holds its own change.
+ * Collects changes while others are being applied, so that a burst of enrollments starts a few programs instead of one
+ * each. Every caller waits for the run that applies its own change.
  */
 export class PeerChanges {
   readonly #apply: (changes: readonly PeerChange[]) => Promise<void>;
@@ -16,18 +16,21 @@ export class PeerChanges {
   #waiting = new Map<string, PeerChange>();
   #next: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
-  /** On the clock of `performance.now`. */
+  /** By the clock of `performance.now`. */
   #notBefore = 0;
   #runNow: () => void = () => undefined;
 
-  /** @param restMs from the start of a run to the start of the next, unless enough wait: a change that comes alone waits for nothing */
+  /**
+   * @param restMs minimum time between the starts of two runs, unless enough changes are waiting; a single change does
+   *   not wait
+   */
   constructor(apply: (changes: readonly PeerChange[]) => Promise<void>, restMs = 0) {
     this.#apply = apply;
     this.#restMs = restMs;
   }
 
   add(change: PeerChange): Promise<void> {
-    // Re-inserted, so that changes are applied in the order in which they came last.
+    // Re-inserted, so that changes are applied in the order of their latest version.
     this.#waiting.delete(change.publicKey);
     this.#waiting.set(change.publicKey, change);
     if (this.#waiting.size >= ENOUGH) this.#runNow();

@@ -1,4 +1,4 @@
-/** What the packet filter of a slice is made from. */
+/** The parameters of a slice's packet filter. */
 export interface Guarded {
   /** The tunnel's interface. */
   readonly interface: string;
@@ -8,15 +8,17 @@ export interface Guarded {
   readonly insideCidrs: readonly string[];
 }
 
-/** The table of one slice; each slice of a machine has its own. */
+/** The nftables table of one slice; each slice on a machine has its own. */
 export const guardTable = (tunnel: string): string => `inet kiwistack-${tunnel}`;
 
 /**
- * The packet filter of a slice, for `nft`: only the tunnel's interface reaches what is inside, and the tunnel reaches nothing else. It
- * replaces an older table of the same name and touches no other one: what the machine's own rules drop stays dropped.
+ * The packet filter of a slice, for `nft`: only the tunnel's interface reaches the inside networks, and the tunnel
+ * reaches nothing else. It replaces an older table of the same name and touches no other: what the machine's own rules
+ * drop stays dropped.
  *
- * That an inside address is not routed outside does not protect it. A neighbour can send a packet for any address to this machine, which
- * takes it for any of its own addresses on any interface (the weak host model, RFC 1122, section 3.3.4.2), and forwards the rest.
+ * An inside address is not safe just because it is not routed outside. A neighbour can send this machine a packet for
+ * any address: the machine accepts it for any of its own addresses on any interface (the weak host model, RFC 1122,
+ * section 3.3.4.2), and forwards the rest.
  */
 export function renderGuard({ interface: tunnel, network, insideCidrs }: Guarded): string {
   const table = guardTable(tunnel);
@@ -51,11 +53,12 @@ table ${table} {
 `;
 }
 
-/** The table that the slices of a machine share while they have it forward packets. */
+/** The table that the slices of a machine share while they have forwarding enabled. */
 export const FORWARDING_TABLE = 'inet kiwistack';
 
 /**
- * For a machine that forwarded nothing before the first slice: it now forwards for the tunnels of its slices alone. Safe to repeat.
+ * For a machine that did not forward before its first slice: it now forwards only for the tunnels of its slices. Safe
+ * to repeat.
  */
 export function renderForwarding(tunnel: string): string {
   return `add table ${FORWARDING_TABLE}

@@ -1,6 +1,9 @@
 import type { Peer } from './endpoint.ts';
 
-/** `wg addconf` input: one [Peer] each. Fields come from checked messages (base64 of 32 bytes, IPv4), so nothing can break out of a line. */
+/**
+ * Input for `wg addconf`: one [Peer] section each. The fields come from validated messages (base64 of 32 bytes, IPv4),
+ * so none can contain a line break.
+ */
 export function renderPeers(peers: readonly Peer[]): string {
   return peers
     .map(

@@ -10,7 +10,7 @@ export function userspaceSocket(interfaceName: string): string | undefined {
   return existsSync(socket) ? socket : undefined;
 }
 
-/** The `set` operation of that protocol: keys in hex, one setting a line, an empty line at the end. */
+/** The `set` operation of that protocol: keys in hex, one setting per line, an empty line at the end. */
 export function renderUserspacePeers(changes: readonly PeerChange[]): string {
   const hex = (base64: string): string => Buffer.from(base64, 'base64').toString('hex');
   const lines = changes.flatMap(({ publicKey, peer }) =>

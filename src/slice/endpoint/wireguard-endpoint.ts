@@ -23,27 +23,30 @@ export interface WireguardOptions {
   readonly network: string;
   readonly insideCidrs: readonly string[];
   readonly privateKeyFile: string;
-  /** 0700: peers pass through a file here on their way to `wg`, as pre-shared keys may not stand in arguments. */
+  /** 0700: peers are written to a file here for `wg`, because pre-shared keys must not appear in arguments. */
   readonly runDir: string;
-  /** Remembers what has to be put back, for a run that follows a killed one. */
+  /** Records what has to be restored, for a run that follows a killed one. */
   readonly stateFile: string;
 }
 
-/** WireGuard's header takes 80 bytes of an Ethernet frame over IPv6; wg-quick has the same default. */
+/** WireGuard over IPv6 adds 80 bytes to each packet in an Ethernet frame; wg-quick has the same default. */
 const MTU = '1420';
 
 /**
- * How long a burst is gathered. Starting `wg` costs the gateway as much as the rest of an enrollment; a round with wireguard-go's socket a
- * tenth of it. step-ca, which signs meanwhile, takes as long as this when there is a burst.
+ * How long a burst is collected. Starting `wg` costs the gateway as much as the rest of an enrollment, a request to
+ * wireguard-go's socket a tenth of that. During a burst, step-ca, which signs meanwhile, takes about as long as this.
  */
 const REST_MS = 40;
 
-/** Real WireGuard, of the kernel or, where that has none, wireguard-go. Replaces whatever a killed run left under its name. */
+/**
+ * Real WireGuard: the kernel's or, where the kernel has none, wireguard-go. Replaces what a killed run left under its
+ * name.
+ */
 export async function startWireguard(options: WireguardOptions): Promise<Endpoint> {
   const tools = findTools();
   await removeLeftover(options);
   if (await interfaceExists(tools.ip, options.interface)) {
-    // Not ours by our own record: perhaps another slice's. Nothing of it is touched.
+    // Not ours according to our own record, perhaps another slice's: it is left alone.
     throw new KiwiError('slice-part-failed', {
       detail: `wireguard: there is an interface ${options.interface} already`,
     });
@@ -71,7 +74,7 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
   return endpointOf(options, tools);
 }
 
-/** Takes away interface and settings that a killed run left. Safe to repeat, and when there is nothing. */
+/** Removes the interface and settings that a killed run left. Safe to repeat, and when there is nothing to remove. */
 export async function removeLeftover(options: Pick<WireguardOptions, 'interface' | 'stateFile'>): Promise<void> {
   let state: { interface?: unknown; boot?: unknown };
   try {
@@ -81,14 +84,14 @@ export async function removeLeftover(options: Pick<WireguardOptions, 'interface'
     if (!(error instanceof SyntaxError)) throw error;
     state = {};
   }
-  // A restart of the machine took the interface and the packet filter away, and set forwarding as the machine's own configuration says.
+  // A reboot removed the interface and the packet filter, and reset forwarding to the machine's own configuration.
   if (state.boot !== (await bootId())) {
     await removeDurableFile(options.stateFile);
     return;
   }
   const { ip, nft } = findTools();
   if (state.interface === options.interface && (await interfaceExists(ip, options.interface))) {
-    // wireguard-go ends by itself when its interface goes.
+    // wireguard-go exits when its interface is removed.
     await runChecked({ program: ip, args: ['link', 'delete', 'dev', options.interface] });
   }
   await stopForwarding(nft, options.interface);
@@ -131,7 +134,7 @@ async function addInterface(options: WireguardOptions, tools: Tools): Promise<vo
   if (tools.wireguardGo === undefined) {
     throw new KiwiError('tool-missing', { detail: 'the kernel has no WireGuard: install the package wireguard-go' });
   }
-  // Puts itself into the background once the interface is there.
+  // It moves to the background once the interface exists.
   await runChecked({ program: tools.wireguardGo, args: [options.interface], timeoutMs: 15_000 });
 }
 
@@ -141,7 +144,8 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
     return new KiwiError('endpoint-unavailable', { detail: `wireguard: ${detail}`, cause: error });
   };
   const addPeers = async (text: string): Promise<void> => {
-    // Node gives children sockets as stdin, which cannot be opened as /dev/stdin: so a private file, gone at once.
+    // Node gives children sockets as stdin, which cannot be opened as /dev/stdin; hence a private file, deleted at
+    // once.
     const file = path.join(options.runDir, `peers.${randomBytes(6).toString('hex')}.conf`);
     try {
       await writeFile(file, text, { mode: 0o600, flag: 'wx' });

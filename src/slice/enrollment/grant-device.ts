@@ -16,16 +16,17 @@ import { syncPeer } from '../upkeep/sync-peer.ts';
 import { renderGrant } from './render-grant.ts';
 import { validateStatement, type ValidStatement } from './validate-statement.ts';
 
-/** Further off than this, a laptop's clock is worth a word in the audit. Its time is never a proof of freshness. */
+/** A clock that is further off is noted in the audit. A laptop's time never proves freshness. */
 const NOTABLE_SKEW_MS = 10 * 60 * 1000;
 
-/** Attempts that are being worked on in this process, so that a resent statement waits for the first instead of racing it. */
+/** Attempts in progress in this process, so that a resent statement waits for the first one instead of racing it. */
 const running = new WeakMap<SliceContext, Map<string, { hash: string; grant: Promise<string> }>>();
 
 /**
- * Statement → grant. The same bytes get the identical grant until it is confirmed or its time is over.
+ * Answers a statement with a grant. The same bytes get the identical grant until it is confirmed or its time to confirm
+ * is over.
  *
- * @param body the JWE: the bytes that came, for they are hashed
+ * @param body the JWE exactly as received, because it is hashed
  * @returns the grant, a compact JWE
  * @throws KiwiError with the code of the first check that fails
  */
@@ -73,7 +74,7 @@ async function answer(
     request.yubikeySerial = device.yubikeySerial;
     if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'burned meanwhile' });
     if (outcome.state !== 'in-progress') throw new KiwiError('session-used');
-    // A run before this one ended in the middle; all it needs is in the registry.
+    // An earlier run was interrupted; everything that is needed is in the registry.
     return complete(slice, device, outcome, request);
   }
   if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
@@ -139,7 +140,7 @@ async function refuseReservation(
   const why = 'why' in refusal ? refusal.why : refusal.refused;
   const other = 'with' in refusal ? refusal.with : undefined;
   if (refusal.refused === 'fingerprint-clone') {
-    // Two machines claim one identity: somebody has to look at both.
+    // Two machines claim one identity: a person has to look at both.
     const text = `session ${request.sessionId ?? ''} claims the identity of device ${other ?? ''}: ${why}`;
     await slice.registry.audit(
       auditOf({ ...request, ...(other === undefined ? {} : { deviceId: other }) }, 'alarm', {
@@ -154,7 +155,10 @@ async function refuseReservation(
   throw new KiwiError(refusal.refused, { detail: other === undefined ? why : `device ${other}: ${why}` });
 }
 
-/** From reservation to grant: certificate and peer at once, then the grant is stored, then it may be sent. */
+/**
+ * From reservation to grant: first certificate and peer in parallel, then the grant is stored, and only then may it be
+ * sent.
+ */
 async function complete(
   slice: SliceContext,
   device: Device,
@@ -239,7 +243,7 @@ const noteOf = (certificate: CertificateHead): { serial: string; notAfter: numbe
 
 async function undo(slice: SliceContext, device: Device, unused: CertificateHead | undefined): Promise<void> {
   if (unused !== undefined) {
-    // Nobody got it, but it exists: it is revoked with the next round.
+    // Nobody received it, but it exists: it is revoked in the next round.
     await slice.registry.addUnusedCertificate({ ...noteOf(unused), deviceId: device.id });
   }
   await slice.registry.rollbackReservation(device.id);

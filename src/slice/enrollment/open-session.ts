@@ -13,18 +13,21 @@ import { sessionCode } from '../../protocol/session-code.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 
-/** Nobody has proven anything for a hello: what it costs the slice is bounded. A whole office may sit behind one address. */
+/**
+ * A hello needs no proof of anything, so what it can cost the slice is bounded. A whole office may share one address.
+ */
 const LIVE_SESSIONS = { total: 20_000, perRemote: 2000 };
 
-/** Of the hellos of one address, so many a minute are in the audit; all are in the log. */
+/** At most this many hellos of one address per minute are recorded in the audit; the log has all of them. */
 const AUDITED_A_MINUTE = 30;
 const audited = new WeakMap<SliceContext, RateLimit>();
 
 /**
- * Hello → challenge. The same hello bytes get the same challenge while it lives.
+ * Answers a hello with a challenge. The same hello bytes get the same challenge while the session lives.
  *
  * @returns the challenge, a compact JWS
- * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`, `session-expired`, `too-many-requests`
+ * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`,
+ *   `session-expired`, `too-many-requests`
  */
 export async function openSession(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
   const message = parseHello(body);
@@ -44,7 +47,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     expiresAt: timestampOf(session.expiresAt),
     serverTime: timestampOf(now),
     customer: { slug: customer.slug, name: customer.name },
-    // The hello says nothing of the machine yet; a consented re-enrollment shows in the audit of the grant.
+    // The hello does not identify the machine yet; a consented re-enrollment appears in the audit of the grant.
     purpose: 'enroll',
     fingerprintSalt,
     policy,
@@ -66,7 +69,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
       challenge,
       challengeHash: base64url(challengeDigest),
       code: sessionCode(helloDigest, challengeDigest),
-      // In the registry and not in memory, so that any replica can take the statement; forgotten with its session.
+      // In the registry and not in memory, so that any replica can accept the statement; deleted with its session.
       privateKey: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       remote: request.remote,
       createdAt: now,
@@ -101,7 +104,7 @@ function parseHello(body: Buffer): Hello {
   try {
     return parseMessage(hello, body, LIMITS.hello, 'request-malformed');
   } catch (error) {
-    // A later version may have other fields: that counts before what is wrong with them.
+    // A later protocol version may have other fields, so the version is reported before what is wrong with them.
     throw isOtherProtocol(body) ? new KiwiError('protocol-unsupported', { cause: error }) : error;
   }
 }

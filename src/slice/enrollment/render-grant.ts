@@ -8,7 +8,7 @@ import type { SliceIdentity } from '../config/slice-identity.ts';
 import type { Device, Outcome } from '../registry/registry.ts';
 import { timestampOf } from '../slice-context.ts';
 
-/** The content of a grant: nothing in it but what the registry and the configuration say. */
+/** The content of a grant, taken only from the registry and the configuration. */
 export function renderGrant(input: {
   config: SliceConfig;
   identity: SliceIdentity;

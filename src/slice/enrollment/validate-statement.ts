@@ -18,7 +18,7 @@ import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 
-/** A statement all of whose claims are proven. */
+/** A statement whose claims are all proven. */
 export interface ValidStatement {
   readonly statement: Statement;
   readonly deviceKey: P256Jwk;
@@ -26,11 +26,11 @@ export interface ValidStatement {
 }
 
 /**
- * Everything about a statement that can be decided alone, in the order of protocol.md: both signatures → the key's certificate →
- * attestation for the same key → slot → serial → registry → policy → CSR → fingerprint's form. What depends on other devices is decided
- * by the registry's transaction.
+ * Every check of a statement that needs no other device, in the order of protocol.md: both signatures → the key's
+ * certificate → attestation for the same key → slot → serial → registry → policy → CSR → form of the fingerprint. What
+ * depends on other devices is decided in the registry's transaction.
  *
- * @param claims told of the YubiKey as soon as the statement names one
+ * @param claims receives the YubiKey's serial as soon as the statement names one
  * @throws KiwiError with the code of the first check that fails
  */
 export async function validateStatement(
@@ -76,7 +76,10 @@ async function open(session: KnownSession, body: Buffer): Promise<OpenedGeneral>
   }
 }
 
-/** The YubiKey's signature first, the device key's second, over the same bytes: with fewer, neither consented to the other. */
+/**
+ * The YubiKey's signature first, the device key's second, over the same bytes: without both, one key has not consented
+ * to the other.
+ */
 function verifySignatures(
   session: KnownSession,
   opened: OpenedGeneral,
@@ -87,7 +90,7 @@ function verifySignatures(
     return refuse('request-malformed', 'not two signatures');
   }
   const statement = parseMessage(statementSchema, opened.payload, LIMITS.statement, 'request-malformed');
-  // Only a claim until the attestation is verified: the record of a refusal shall name it all the same.
+  // Only a claim until the attestation is verified, but the audit of a refusal should name it.
   claims.yubikeySerial = statement.yubikey.serial;
   const [certificate] = byYubikey.x5c;
   if (certificate === undefined || byYubikey.header.jwk !== undefined || byYubikey.header.kid !== undefined) {
@@ -115,8 +118,9 @@ function publicKeyOf(jwk: P256Jwk): KeyObject {
 }
 
 /**
- * Issued by this customer's intermediate for an enrollment key, in date, not revoked. What `x5c` says of issuers is not looked at.
- * @returns what the registry knows of it
+ * The certificate must be issued by this customer's intermediate for an enrollment key, valid now, and not revoked.
+ * Issuers in `x5c` are ignored.
+ * @returns what the registry knows about it
  */
 async function checkKeyCertificate(
   slice: SliceContext,
@@ -134,7 +138,7 @@ async function checkKeyCertificate(
   if (enrollmentNames(certificate.sanUris)?.slug !== slice.config.customer.slug) refuse('key-chain-refused', 'slug');
   const issued = await slice.registry.findCertificate(certificate.serialHex);
   const revokedFor = issued?.revokeWhy ?? undefined;
-  // The certificate of a burned key is revoked as well; the person is told the cause.
+  // The certificate of a burned key is revoked as well; the more specific code is reported.
   if (revokedFor === 'burned') refuse('yubikey-burned', 'its certificate is revoked');
   if (revokedFor !== undefined) refuse('key-certificate-revoked', revokedFor);
   return issued;
@@ -169,7 +173,8 @@ async function checkRegistered(
   if (registered.burnedAt !== null) refuse('yubikey-burned', registered.burnedWhy ?? 'burned');
   if (registered.slot !== attestation.slot) refuse('attestation-slot-refused', `registered is ${registered.slot}`);
   if (registered.spki !== base64url(attestation.spki)) refuse('yubikey-unregistered', 'another key of this YubiKey');
-  // Every enrollment certificate is noted before it is handed out: one that is not came from a stolen provisioner key.
+  // Every enrollment certificate is registered before it is handed out; an unregistered one was issued with a stolen
+  // provisioner key.
   if (issued === undefined) refuse('yubikey-unregistered', 'a certificate that was never registered');
   return registered.role;
 }

@@ -10,17 +10,17 @@ export type FleetView = NonNullable<DeviceStatus['fleet']>;
 export interface FleetQuestion {
   readonly serial: string | undefined;
   readonly uuid: string | undefined;
-  /** Fleet must have heard of the laptop since then: an old record of a reinstalled laptop is not green. */
+  /** The laptop must have contacted Fleet since then: an old record of a reinstalled laptop does not count as green. */
   readonly since: number;
 }
 
-/** What the slice asks of Fleet, with a token of its own: a laptop's own word for being green counts nothing. */
+/** What the slice asks of Fleet, with its own API token: a laptop's own claim to be green counts for nothing. */
 export interface FleetClient {
-  /** Never rejects: a Fleet that does not answer is an answer. */
+  /** Never rejects: that Fleet does not answer is a result as well. */
   look(question: FleetQuestion): Promise<FleetView>;
   /**
-   * Deletes the host of a laptop, unless it enrolled in Fleet since then. Not there is fine.
-   * @throws Error when Fleet does not answer or does not let us
+   * Deletes the host of a laptop, unless it has enrolled in Fleet since then. Safe when it does not exist.
+   * @throws Error when Fleet does not answer or refuses
    */
   forget(question: FleetQuestion): Promise<void>;
   reachable(): Promise<boolean>;
@@ -48,7 +48,7 @@ const UNREACHABLE: FleetView = {
   green: false,
 };
 
-/** Asks Fleet's REST API under the configured CA only. Answers are kept for a second: laptops poll. */
+/** Calls Fleet's REST API, trusting only the configured CA. Answers are cached for a second, because laptops poll. */
 export function createFleetClient(config: FleetConfig, clock: Clock): FleetClient {
   const agent = new Agent({
     connect: { ca: config.serverCa, timeout: 3000 },
@@ -103,7 +103,7 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
     },
     async reachable() {
       try {
-        // One host is asked for; without the right token Fleet answers 401.
+        // Asks for a single host; without a valid token Fleet answers 401.
         return (await ask('/api/v1/fleet/hosts?per_page=1')).status === 200;
       } catch {
         return false;
@@ -113,7 +113,7 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
   };
 }
 
-/** The lookup takes names, UUIDs and serials alike and answers with any one of several: it must be this laptop. */
+/** The lookup matches names, UUIDs and serials and returns any one of several matches, so it has to be checked. */
 function isIt(found: z.infer<typeof host>, { uuid, serial }: FleetQuestion): boolean {
   return (
     (uuid === undefined || sameText(found.uuid, uuid)) &&
@@ -126,7 +126,7 @@ function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView
   const online = found.status === 'online';
   const orbitVersion = found.orbit_version ?? null;
   const osqueryVersion = found.osquery_version === '' ? null : (found.osquery_version ?? null);
-  // Fleet writes whole seconds.
+  // Fleet's timestamps have whole seconds.
   const since = Math.floor(question.since / 1000) * 1000;
   const fresh = [found.last_enrolled_at, found.detail_updated_at].every(
     (time) => typeof time === 'string' && Date.parse(time) >= since,

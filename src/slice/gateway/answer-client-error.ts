@@ -4,8 +4,9 @@ import { KiwiError } from '../../core/errors.ts';
 import { answerError } from './answer-error.ts';
 
 /**
- * What is answered to bytes that are not HTTP, where no request exists yet: in the one public shape, then the connection ends. To a
- * client that is too slow nothing is said: it repeats the request over a new connection.
+ * The answer to bytes that are not HTTP, for which no request object exists yet: an error in the usual public form,
+ * after which the connection is closed. A client that is too slow gets no answer: it repeats the request over a new
+ * connection.
  *
  * @returns the error, for the log; undefined when the connection was lost
  */

@@ -2,14 +2,16 @@ import { ERROR_CODES } from '../../core/error-codes.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { PublicError } from '../../protocol/error.ts';
 
-/** Anything thrown while a request was answered, as what the client is told: never a detail, a path or a stack. */
+/**
+ * Turns any error thrown while a request was handled into the answer for the client: never a detail, a path or a stack.
+ */
 export function answerError(
   thrown: unknown,
   requestId: string,
 ): { status: number; body: PublicError; error: KiwiError } {
   const error = fromHttp(thrown) ?? toKiwiError(thrown);
   const status = ERROR_CODES[error.code].http;
-  // An error that was never meant to cross the wire is a fault of ours.
+  // An error code that the gateway never sends to a client is our own fault.
   if (status === undefined)
     return answerError(new KiwiError('internal', { cause: error, ...detailOf(error) }), requestId);
   const { code, message, hint, retryable } = error;
@@ -20,7 +22,7 @@ function detailOf(error: KiwiError): { detail: string } {
   return { detail: `${error.code}: ${error.detail ?? ''}` };
 }
 
-/** What fastify itself refuses before any of our code runs. */
+/** Errors of fastify itself, raised before any of our code runs. */
 function fromHttp(thrown: unknown): KiwiError | undefined {
   if (thrown instanceof KiwiError || !(thrown instanceof Error) || !('statusCode' in thrown)) return undefined;
   const detail = thrown.message.slice(0, 200);

@@ -17,7 +17,7 @@ import { answerError } from './answer-error.ts';
 import { clientAddress } from './client-address.ts';
 import { packageRoute } from './package-route.ts';
 
-/** A request that comes too slowly is closed. */
+/** A request that takes longer to arrive is closed. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
 const HEADERS = {
@@ -30,16 +30,16 @@ const HEADERS = {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a request to the route decides about, for the audit; absent for routes that decide nothing. */
+    /** The audit action of the route; absent for routes that decide nothing. */
     action?: string;
   }
   interface FastifyRequest {
-    /** What became known of the request on the way; undefined for requests that decide nothing. */
+    /** What is known about the request so far; undefined for requests that decide nothing. */
     kiwi: RequestContext | undefined;
   }
 }
 
-/** The only part of a slice that faces the public network: the routes of kiwi/1 over TLS. */
+/** The only part of a slice that is exposed to the public network: the routes of kiwi/1 over TLS. */
 export async function buildGateway(
   slice: SliceContext,
   tls: { certificate: Buffer; key: Buffer },
@@ -51,7 +51,7 @@ export async function buildGateway(
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: REQUEST_TIMEOUT_MS,
     genReqId: (_request: IncomingMessage) => randomUUID(),
-    // Names from elsewhere are not taken into our log.
+    // A client must not choose request ids that appear in our log.
     requestIdHeader: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
@@ -77,7 +77,8 @@ export async function buildGateway(
 
 function guard(app: FastifyInstance, slice: SliceContext): void {
   const limit = new RateLimit(slice.config.rateLimit);
-  // Bodies stay the bytes that came: they are hashed. Other content types are refused (415 → request-malformed).
+  // Bodies stay exactly the bytes received, because they are hashed. Other content types are refused (415 →
+  // request-malformed).
   app.removeAllContentTypeParsers();
   for (const type of [MEDIA.json, MEDIA.jose]) {
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -109,12 +110,12 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
     const level = status >= 500 ? 'error' : 'warn';
     const stack = error.code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
     slice.log[level]({ requestId: request.id, ...kiwi, code: error.code, why: error.detail, stack }, decision);
-    // Of a flood, the log is enough.
+    // During a flood, the log is enough.
     if (kiwi !== undefined && error.code !== 'too-many-requests') {
       const why = error.detail === undefined ? {} : { why: error.detail };
       await slice.registry.audit(auditOf(kiwi, decision, { code: error.code, ...why }), slice.clock.now());
     }
-    // The body of a refused request may still be on its way.
+    // The rest of the refused body may still be arriving.
     if (status === 413) reply.header('connection', 'close');
     return reply.code(status).type(MEDIA.json).send(body);
   });

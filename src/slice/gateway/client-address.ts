@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * Whom a rate limit counts as one client: an IPv4 address, or the /64 of an IPv6 one, for a single machine has 2^64 of those. Of
- * the connection itself: X-Forwarded-For is whatever the client writes.
+ * The key under which the rate limit counts a client: an IPv4 address, or the /64 of an IPv6 address, because a single
+ * machine has 2^64 of those. It comes from the connection itself: a client can write anything into X-Forwarded-For.
  */
 export function clientAddress(remote: string | undefined): string {
   if (remote === undefined) return 'unknown';

@@ -6,8 +6,8 @@ import { KiwiError } from '../../core/errors.ts';
 import type { SliceContext } from '../slice-context.ts';
 
 /**
- * GET /v1/packages/{sha256}: Fleet's agent packages by their hash. Generic and public: no secret is in them, and the laptop
- * believes the hash in its grant, not this answer.
+ * GET /v1/packages/{sha256}: serves Fleet's agent packages by their hash. They are generic and public: they contain no
+ * secret, and the laptop trusts the hash in its grant, not this answer.
  */
 export function packageRoute(slice: SliceContext): FastifyPluginCallback {
   const packages = new Map((slice.fleet?.config.packages ?? []).map((entry) => [entry.sha256, entry]));

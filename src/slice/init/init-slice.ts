@@ -29,9 +29,12 @@ export interface InitOptions {
   readonly listen?: { readonly host: string; readonly port: number };
   /** IPv4 address or name at which laptops reach the WireGuard endpoint; default: the host of `gatewayUrl`. */
   readonly publicAddress?: string;
-  /** The gateway's TLS certificate (chain) and key, PEM; absent: made under a web CA that stands in for the public one. */
+  /**
+   * The gateway's TLS certificate (chain) and key, PEM; absent: issued under a web CA that stands in for the public
+   * ones.
+   */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
-  /** PEM bundle of roots that stand in for Yubico's; absent: Yubico's own. */
+  /** PEM bundle of roots that replace Yubico's; absent: Yubico's own. */
   readonly yubicoRootFile?: string;
   readonly fleet?: FleetConfig;
   readonly domains?: readonly string[];
@@ -44,19 +47,20 @@ export interface InitOptions {
   readonly caPort?: number;
   readonly crlPort?: number;
   readonly quota?: number;
-  /** Who consents to re-enrollments, as it stands in what is signed. */
+  /** Name of the operator who consents to re-enrollments, as it appears in the signed text. */
   readonly operator?: string;
   readonly rateLimit?: SliceConfig['rateLimit'];
   readonly confirmSeconds?: number;
   readonly sessionSeconds?: number;
 }
 
-/** `sun_path` of a UNIX socket holds 108 bytes (unix(7)); the control socket lies below the folder. */
+/** `sun_path` of a UNIX socket holds 108 bytes (unix(7)); the control socket is below the slice's folder. */
 const SOCKET_PATH_LIMIT = 107;
 
 /**
- * Makes a slice: MSP root, customer's intermediate, step-ca configuration, gateway keys, registry, WireGuard key.
- * Everything is made in a folder beside and renamed in one step: a failed or interrupted init leaves no half slice.
+ * Creates a slice: MSP root, the customer's intermediate, step-ca configuration, gateway keys, registry, WireGuard key.
+ * Everything is written to a folder next to the final one, which is then renamed in one step: a failed or interrupted
+ * init leaves no partial slice.
  *
  * @throws KiwiError `slice-exists`, `usage`
  */
@@ -186,7 +190,10 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** MSP root (20 years) → customer's intermediate (5 years) → grant-signing certificate, which lives as long as the intermediate. */
+/**
+ * MSP root (20 years) → customer's intermediate (5 years) → grant-signing certificate, valid as long as the
+ * intermediate.
+ */
 async function makeCertificates(paths: ReturnType<typeof slicePaths>, config: SliceConfig, now: Date): Promise<void> {
   const { slug, name } = config.customer;
   const notBefore = new Date(now.getTime() - DAY);
@@ -266,7 +273,7 @@ async function makeTls(
     key,
     issuer: { certificate: root, key: rootKey },
     notBefore,
-    // Browsers and Apple's TLS refuse server certificates of more than 398 days.
+    // Browsers and Apple's TLS refuse server certificates that are valid for more than 398 days.
     notAfter: new Date(now.getTime() + 390 * DAY),
     extendedKeyUsages: [EKU.serverAuth],
     ...(isIPv4(hostname) ? { sanIps: [hostname] } : { sanDns: [hostname] }),
@@ -297,7 +304,7 @@ async function readGiven(option: string, file: string): Promise<Buffer> {
   }
 }
 
-/** X25519 keys as WireGuard writes them; the raw 32 bytes are the end of the PKCS#8 and SPKI encodings (RFC 8410). */
+/** X25519 keys in WireGuard's format; the raw 32 bytes are at the end of the PKCS#8 and SPKI encodings (RFC 8410). */
 function generateWireguardKey(): { privateKey: string; publicKey: string } {
   const { privateKey, publicKey } = generateKeyPairSync('x25519');
   return {

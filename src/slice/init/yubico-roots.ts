@@ -1,6 +1,6 @@
 /**
- * The certificates of Yubico under which keys are attested, as published at developers.yubico.com/PKI. A test checks their SHA-256
- * against the values that stand here: a changed byte would let somebody else vouch for keys.
+ * Yubico's certificates for key attestation, as published at developers.yubico.com/PKI. A test checks them against the
+ * SHA-256 values here: a replaced certificate would let somebody else attest keys.
  */
 export const YUBICO_FINGERPRINTS: Readonly<Record<string, string>> = {
   // Yubico PIV Root CA Serial 263751: firmware before 5.7.4

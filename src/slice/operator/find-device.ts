@@ -1,7 +1,10 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { Device, Registry } from '../registry/registry.ts';
 
-/** A live device by its id or its host name: names of live devices are unique. @throws KiwiError `device-unknown` */
+/**
+ * Finds a live device by its id or its host name; the names of live devices are unique.
+ * @throws KiwiError `device-unknown`
+ */
 export async function findLiveDevice(registry: Registry, idOrName: string): Promise<Device> {
   const devices = await registry.listDevices();
   const found = devices.find(

@@ -21,7 +21,7 @@ import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { findLiveDevice } from './find-device.ts';
 
-/** A session as an operator sees it: the code is what the laptop shows. */
+/** A session as an operator sees it; the laptop shows the same code. */
 export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt' | 'expiresAt'> & { used: boolean };
 /** A device as an operator sees it: without its secrets. */
 export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
@@ -31,7 +31,9 @@ export type { ConsentListing, ConsentWish };
 /** Why an operator ends a device; see docs/operators.md. */
 export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
 
-/** A slice in the operator's hands. The same registry that the gateway uses; both may work at once. */
+/**
+ * What an operator can do with a slice. It uses the same registry as the gateway; both may be open at the same time.
+ */
 export interface OperatorSlice {
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
@@ -48,31 +50,40 @@ export interface OperatorSlice {
     slot: PivSlot;
     role: string;
   }): Promise<readonly [Certificate, Certificate]>;
-  /** From now on the key may enroll laptops. @throws KiwiError `yubikey-registered` */
+  /**
+   * From now on the key may enroll laptops.
+   * @throws KiwiError `yubikey-registered`
+   */
   registerYubikey(input: { serial: number; slot: PivSlot; role: string; certificate: Certificate }): Promise<void>;
-  /** Never again. Its certificates are revoked, now or by the gateway once step-ca answers. @throws KiwiError `yubikey-unregistered` */
+  /**
+   * Permanently bars the key from enrolling. Its certificates are revoked, now or by the gateway once step-ca answers.
+   * @throws KiwiError `yubikey-unregistered`
+   */
   burnYubikey(serial: number, why: string): Promise<{ revoked: boolean }>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
-  /** Those that are alive. */
+  /** The live ones. */
   listSessions(): Promise<SessionListing[]>;
   listDevices(): Promise<DeviceListing[]>;
   /**
-   * Ends live devices: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway once step-ca
-   * answers; the gateway takes the peers away.
+   * Ends live devices: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway
+   * once step-ca answers; the gateway removes the peers.
    */
   endDevices(devices: readonly DeviceListing[], reason: OperatorEndReason): Promise<{ revoked: boolean }>;
   /** A live device by id or host name. @throws KiwiError `device-unknown` */
   findLiveDevice(idOrName: string): Promise<DeviceListing>;
-  /** Lets a live laptop enroll once more, signed by the operator's key. @throws KiwiError `device-unknown`, `slice-damaged`, `usage` */
+  /**
+   * Consents to one re-enrollment of a live laptop, signed with the operator's key.
+   * @throws KiwiError `device-unknown`, `slice-damaged`, `usage`
+   */
   consentToReenrollment(idOrName: string, wish: ConsentWish): Promise<Consent>;
-  /** The newest first. */
+  /** Newest first. */
   listConsents(): Promise<ConsentListing[]>;
-  /** @throws KiwiError `consent-refused` when there is none that is unused */
+  /** @throws KiwiError `consent-refused` when there is no such unused consent */
   withdrawConsent(consentId: string): Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   audit(limit: number): Promise<AuditRecord[]>;
-  /** The audit's alarms about devices, the newest first. */
+  /** The audit's alarms about devices, newest first. */
   alarms(): Promise<AuditRecord[]>;
   close(): Promise<void>;
 }
@@ -116,7 +127,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       throw new KiwiError('ca-unavailable', { detail: 'step-ca does not answer', hint });
     },
     async issueEnrollmentCertificate({ csr, serial, slot, role }) {
-      // Verified here, where it comes from a person; what it asks for beside the key is of no matter.
+      // The CSR is verified here, where a person supplies it; only its key matters.
       await readCsr(csr);
       const pem = await ca.sign({
         csr,
@@ -150,7 +161,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
         throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}` });
       }
-      // Burned all the same: the gateway asks the registry, and revokes when step-ca answers again.
+      // The key is burned in any case: the gateway asks the registry, and revokes when step-ca answers again.
       return { revoked: await revokeIfPossible() };
     },
     findYubikey: (serial) => registry.findYubikey(serial),

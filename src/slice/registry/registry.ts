@@ -24,7 +24,7 @@ export interface Yubikey {
   readonly burnedWhy: string | null;
 }
 
-/** One of ours: the only serials that are ever revoked. */
+/** A certificate that we issued; no other serial is ever revoked. */
 export interface IssuedCertificate {
   /** Lower-case hex. */
   readonly serial: string;
@@ -32,9 +32,9 @@ export interface IssuedCertificate {
   readonly deviceId: string | null;
   readonly yubikeySerial: number | null;
   readonly notAfter: Millis;
-  /** Why it is to be revoked; null while it is good. */
+  /** Why it has to be revoked; null while it is valid. */
   readonly revokeWhy: string | null;
-  /** When step-ca took the revocation. */
+  /** When step-ca accepted the revocation. */
   readonly revokedAt: Millis | null;
 }
 
@@ -46,7 +46,7 @@ export interface Session {
   /** The compact JWS, as sent. */
   readonly challenge: string;
   readonly challengeHash: string;
-  /** Six digits: the laptop shows the same. */
+  /** Six digits; the laptop shows the same. */
   readonly code: string;
   /** PKCS#8 PEM of the session's key; null once it is used up. */
   readonly privateKey: string | null;
@@ -56,7 +56,7 @@ export interface Session {
   readonly usedAt: Millis | null;
 }
 
-/** A session without its longest text, for whoever needs not send it. */
+/** A session without its longest text, for callers that do not send it. */
 export type KnownSession = Omit<Session, 'challenge'>;
 
 export interface Device {
@@ -84,20 +84,20 @@ export interface Device {
   readonly stepsDigest: string | null;
   readonly endedAt: Millis | null;
   readonly endReason: EndReason | null;
-  /** The device that this one takes the place of, once it is granted. */
+  /** The device that this one supersedes once it is granted. */
   readonly supersedes: string | null;
   /** When the laptop was first told that it has ended. */
   readonly toldAt: Millis | null;
 }
 
-/** What became of a statement: stored under its attempt, with the hash of the bytes that were sent. */
+/** The outcome of a statement: stored under its attempt, with the hash of the bytes that were sent. */
 export interface Outcome {
   readonly attemptId: string;
   readonly sessionId: string;
   readonly statementHash: string;
   readonly deviceId: string;
   readonly state: 'in-progress' | 'granted' | 'closed';
-  /** The JWE, as sent; null before and after it may be sent. */
+  /** The JWE, as sent; null whenever it may not be sent. */
   readonly grant: string | null;
 }
 
@@ -107,7 +107,7 @@ export interface Consent {
   readonly createdAt: Millis;
   readonly expiresAt: Millis;
   readonly usedAt: Millis | null;
-  /** What the operator signed: what else stands here is for finding it. */
+  /** The signed consent; the other fields exist only to find it. */
   readonly jws: string;
 }
 
@@ -131,7 +131,7 @@ export interface ReservationRequest extends Arrival {
   readonly sessionId: string;
   readonly statementHash: string;
   readonly deviceId: string;
-  /** When it is taken, four hex digits of the device's id are added. */
+  /** When it is taken, a suffix of four hex digits from the device's id is added. */
   readonly hostName: string;
   readonly wireguardPublicKey: string;
   readonly presharedKey: string;
@@ -146,7 +146,7 @@ export interface ReservationRequest extends Arrival {
 
 export interface StoredGrant {
   readonly deviceId: string;
-  /** Noted with the grant, and so before anybody gets it. */
+  /** Recorded with the grant, before anyone receives it. */
   readonly certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>;
   readonly attemptId: string;
   readonly grant: string;
@@ -156,10 +156,11 @@ export interface StoredGrant {
 }
 
 /**
- * The slice's memory. Each method is one transaction: after a crash it has happened or it has not. What a laptop or an operator is told
- * about (grants, confirmations, ends, keys, consents, audit of decisions) is on the disk when the method resolves. Several processes may use it
- * at once. What a method decides is decided by `../decisions`: it reads what the decision needs, decides and writes, all in its one
- * transaction. SQLite now; a PostgreSQL one has to keep the same promises. An `audit` argument is written in the same transaction.
+ * The slice's persistent state. Each method is one transaction: after a crash it has happened completely or not at all.
+ * What a laptop or an operator is told about (grants, confirmations, ends, keys, consents, audit of decisions) is on
+ * disk when the method resolves. Several processes may use it at once. The rules are in `../decisions`: a method reads
+ * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
+ * to keep the same promises. An `audit` argument is written in the same transaction.
  */
 export interface Registry {
   registerYubikey(
@@ -168,13 +169,13 @@ export interface Registry {
     now: Millis,
     audit: AuditEntry,
   ): Promise<'registered' | 'exists'>;
-  /** Marks a key lost for ever, and its certificates for revocation; ends its devices that are not confirmed yet. */
+  /** Marks a key as lost for ever and its certificates for revocation; ends its devices that are not confirmed yet. */
   burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
 
   findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
-  /** Notes a certificate that was issued for a device and that nobody will get: it is to be revoked. */
+  /** Records a certificate that was issued for a device but that nobody will receive, so that it is revoked. */
   addUnusedCertificate(
     certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
   ): Promise<void>;
@@ -182,65 +183,80 @@ export interface Registry {
   revocationsWanted(limit: number): Promise<IssuedCertificate[]>;
   markRevoked(serial: string, now: Millis): Promise<void>;
 
-  /** Keeps the first session of an attempt. @returns the one that is kept */
+  /**
+   * Keeps the first session of an attempt.
+   * @returns the one that is kept
+   */
   addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<KnownSession | undefined>;
   listSessions(now: Millis): Promise<KnownSession[]>;
-  /** Forgets the keys of sessions that are over, soon after sessions that came to nothing, and later those that nothing refers to. */
+  /**
+   * Deletes the keys of sessions that are over, unused sessions soon afterwards, and later those that nothing refers
+   * to.
+   */
   forgetSessions(now: Millis): Promise<number>;
 
   findOutcome(attemptId: string): Promise<Outcome | undefined>;
-  /** The transaction of protocol.md: consumes session and consent, reserves fingerprint, address and host name, opens the outcome. */
+  /**
+   * The transaction of protocol.md: uses up the session and the consent, reserves fingerprint, address and host name,
+   * opens the outcome.
+   */
   reserve(request: ReservationRequest): Promise<Device | ReservationRefusal>;
-  /** As if `reserve` had not been: the session can be used again. */
+  /** Undoes `reserve`: the session can be used again. */
   rollbackReservation(deviceId: string): Promise<void>;
-  /** Reservations of runs that ended in the middle and whose session is over. */
+  /** Reservations whose run was interrupted and whose session is over. */
   abandonedReservations(now: Millis): Promise<Device[]>;
   /** reserved → pending; forgets the session's key; ends the device that this one supersedes. */
   storeGrant(grant: StoredGrant, audit: AuditEntry): Promise<'stored' | GrantRefusal>;
 
   findDevice(id: string): Promise<Device | undefined>;
   listDevices(): Promise<Device[]>;
-  /** Devices whose peers belong on the endpoint, the newest last: it wins where two have one tunnel key. */
+  /** Devices whose peers belong on the endpoint, newest last: it wins where two have the same tunnel key. */
   livePeers(): Promise<Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'>[]>;
   findLivePeer(wireguardPublicKey: string): Promise<Pick<Device, 'address' | 'presharedKey'> | undefined>;
-  /** pending → active, unless its time is over; then the stored grant is forgotten. */
+  /** pending → active, unless the time to confirm is over; then deletes the stored grant. */
   confirm(
     deviceId: string,
     stepsDigest: string,
     now: Millis,
     audit: AuditEntry,
   ): Promise<'active' | 'ended' | 'yubikey-burned'>;
-  /** Ends a device: fingerprint, address and host name are free at once, its certificates are to be revoked. Safe to repeat. */
+  /**
+   * Ends a device: fingerprint, address and host name are free at once, and its certificates are marked for revocation.
+   * Safe to repeat.
+   */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;
-  /** What a device said of its hardware when it enrolled. */
+  /** The hardware fingerprint that a device enrolled with. */
   findFingerprint(deviceId: string): Promise<Fingerprint | undefined>;
   /** The live device that enrolled on hardware with this digest. */
   findLiveDeviceOn(fingerprintDigest: string): Promise<Pick<Device, 'id' | 'hostName'> | undefined>;
-  /** The laptop of an ended device was told so. The first time counts. */
+  /** Records that the laptop of an ended device was told so. The first time counts. */
   markTold(deviceId: string, now: Millis): Promise<void>;
-  /** Ended devices for which something is left to do, the oldest first. */
+  /** Ended devices for which something is still to be removed, oldest first. */
   listDuties(kind: DutyKind, limit: number): Promise<Device[]>;
   markDone(deviceId: string, kind: DutyKind): Promise<void>;
-  /** A live device on the same machine, by what Fleet knows machines by. */
+  /** A live device on the same machine, identified as Fleet does it. */
   findLiveTwin(host: Pick<Statement['host'], 'uuid' | 'serial'>): Promise<Pick<Device, 'id'> | undefined>;
 
   addConsent(consent: Omit<Consent, 'usedAt'>, audit: AuditEntry): Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   listConsents(): Promise<Consent[]>;
-  /** From now on nobody can use it. @returns false when there is no such consent that is unused */
+  /**
+   * From now on the consent cannot be used.
+   * @returns false when there is no such unused consent
+   */
   withdrawConsent(id: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   audit(entry: AuditEntry, now: Millis): Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
-  /** True when there is an alarm of this action about the device, and `naming` stands in its reason. */
+  /** True when there is an alarm of this action about the device whose reason contains `naming`. */
   findAlarm(deviceId: string, action: string, naming?: string): Promise<boolean>;
-  /** Alarms that name a device, the newest first. */
+  /** Alarms that name a device, newest first. */
   listAlarms(): Promise<AuditRecord[]>;
 
-  /** Upkeep for quiet moments: what was deleted is gone from the disk afterwards. */
+  /** Maintenance for quiet moments: afterwards, deleted data is gone from the disk. */
   tidy(): Promise<void>;
   /** Safe to repeat. */
   close(): void;

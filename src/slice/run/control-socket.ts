@@ -3,7 +3,7 @@ import { connect, createServer, type Server } from 'node:net';
 
 import { z } from 'zod';
 
-/** How each part of a running slice stands, asked of the part itself at the moment of the question. */
+/** The state of each part of a running slice; each part is asked when the status is requested. */
 export const partsStatus = z.strictObject({
   gateway: z.boolean(),
   stepCa: z.boolean(),
@@ -13,7 +13,7 @@ export const partsStatus = z.strictObject({
 });
 export type PartsStatus = z.infer<typeof partsStatus>;
 
-/** A socket (0600, in a folder of 0700) that answers every connection with the status. It takes no commands. */
+/** A socket (0600, in a folder with 0700) that answers every connection with the status. It accepts no commands. */
 export async function serveStatus(file: string, status: () => Promise<PartsStatus>): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

@@ -9,10 +9,11 @@ import { removeLeftover } from '../endpoint/wireguard-endpoint.ts';
 import { createRunRecord, readRunRecord, removeRunRecord, updateRunRecord } from './run-record.ts';
 
 /**
- * Makes this process the one that has the slice's folder, then cleans up behind a slice that was killed: its step-ca, interface
- * and socket. Nothing of a slice that runs is touched; the place is taken first, so that of two that clean up, one does.
+ * Makes this process the owner of the slice's folder, then cleans up after a slice that was killed: its step-ca,
+ * interface and socket. A running slice is left alone. Ownership is taken first, so that only one of two processes
+ * cleans up.
  *
- * @returns our own mark, and whether there was anything
+ * @returns our own mark, and whether there was anything to clean up
  * @throws KiwiError `slice-running`
  */
 export async function takePlace(
@@ -39,14 +40,17 @@ export async function takePlace(
     }
     await rm(paths.run.controlSocket, { force: true });
   } catch (error) {
-    // What is still to be cleaned up stays written down for the next one.
+    // What remains to be cleaned up stays recorded for the next run.
     await (record === undefined ? removeRunRecord(lock, self) : updateRunRecord(lock, record));
     throw error;
   }
   return { self, leftover: record !== undefined };
 }
 
-/** SIGTERM, then SIGKILL after five seconds; waits for the end. Its id may be another process's by now: that one is left alone. */
+/**
+ * SIGTERM, then SIGKILL after five seconds; waits for the exit. If the process id now belongs to another process, that
+ * one is left alone.
+ */
 export async function endProcess(mark: ProcessMark, clock: Clock, patienceMs = 5000): Promise<void> {
   if (!(await isAlive(mark))) return;
   const deadline = clock.monotonic() + patienceMs;
@@ -61,6 +65,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // ESRCH: it ended meanwhile.
+    // ESRCH: it exited in the meantime.
   }
 }

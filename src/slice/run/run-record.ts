@@ -4,7 +4,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { sameProcess, type ProcessMark } from '../../programs/process-mark.ts';
 
-/** What a running slice writes down of itself, for `status`, `down` and the run after a kill. */
+/** What a running slice records about itself, for `status`, `down` and the run after a kill. */
 export interface RunRecord {
   readonly slice: ProcessMark;
   readonly stepCa?: ProcessMark;
@@ -19,11 +19,15 @@ export async function readRunRecord(file: string): Promise<RunRecord | undefined
   }
 }
 
-/** Takes the place of the running slice. @returns false when another has it */
+/**
+ * Claims the place of the running slice.
+ * @returns false when another process has it
+ */
 export async function createRunRecord(file: string, record: RunRecord): Promise<boolean> {
   const temporary = besides(file);
   try {
-    // Whole before it has its name, so that nobody ever reads half of it; and of two that start at once, one wins.
+    // Written completely before it gets its name, so that nobody reads half of it; and when two start at once, one
+    // wins.
     await writeFile(temporary, JSON.stringify(record), { mode: 0o600, flag: 'wx' });
     await link(temporary, file);
     return true;
@@ -40,14 +44,16 @@ export async function updateRunRecord(file: string, record: RunRecord): Promise<
 }
 
 /**
- * Removes the record of one process (undefined: one that cannot be read), and never that of another which took the place meanwhile.
- * @returns false when the place is another's
+ * Removes the record of one process (undefined: one that cannot be read), but never that of another which took the
+ * place in the meantime.
+ * @returns false when another process has the place
  */
 export async function removeRunRecord(file: string, of: ProcessMark | undefined): Promise<boolean> {
   if (!sameProcess((await readRunRecord(file))?.slice, of)) return false;
   const taken = besides(file);
   try {
-    // Reading and removing are two steps: what is removed is looked at once more, where nobody else can change it.
+    // Reading and removing are two steps, so the record is checked again after it was moved to where nobody else can
+    // change it.
     await rename(file, taken);
   } catch (error) {
     if (isMissing(error)) return true;

@@ -35,23 +35,23 @@ export interface RunOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv;
-  /** Instead of real WireGuard: for tests without root. */
+  /** Replaces the real WireGuard endpoint, for tests without root. */
   readonly endpoint?: () => Promise<Endpoint>;
 }
 
 export interface RunningSlice {
   readonly context: SliceContext;
-  /** Where the gateway listens; the port is the true one. */
+  /** Where the gateway listens, with the actual port. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly stepCaPid: () => number | undefined;
   status(): Promise<PartsStatus>;
-  /** Stops everything in reverse order and puts back what was changed. Safe to repeat. */
+  /** Stops everything in reverse order and restores what was changed. Safe to repeat. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts endpoint, step-ca and gateway, in this order: step-ca listens on the endpoint's inside address, and nothing is
- * public before all of it is there. What was started is stopped again when a later part fails.
+ * public before everything runs. When a part fails, those already started are stopped again.
  *
  * @throws KiwiError `slice-missing`, `slice-running`, `slice-unsafe`, `slice-part-failed`, `tool-missing`
  */
@@ -122,13 +122,16 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     undo.push(() => closeSocket(control, paths.run.controlSocket));
     return { context, listen: { host, port }, stepCaPid: () => stepCa.pid, status, stop };
   } catch (error) {
-    // Why it did not start is what counts; what could not be stopped is in the log.
+    // The cause of the failed start is reported; what could not be stopped is in the log.
     await stop().catch(() => undefined);
     throw error;
   }
 }
 
-/** Every step is done, also when one before it failed. @throws the first failure, when all are done */
+/**
+ * Runs every step, even when one before it failed.
+ * @throws the first failure, after all of them
+ */
 async function stopAll(undo: (() => Promise<unknown>)[], log: Logger): Promise<void> {
   const failures: unknown[] = [];
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
@@ -162,12 +165,12 @@ function wireguardOptions(paths: SlicePaths, config: SliceConfig): Parameters<ty
   };
 }
 
-/** A package that changed since it was configured would be refused by every laptop: better here than there. */
+/** Every laptop would refuse a package that changed since it was configured: better to fail here. */
 async function checkedFleetConfig(dir: string): Promise<FleetConfig | undefined> {
   const config = await readFleetConfig(dir);
   for (const { file, sha256 } of config?.packages ?? []) {
     if ((await hashFile(file)).sha256 !== sha256) {
-      throw new KiwiError('slice-part-failed', { detail: `Fleet package ${file} is another than was configured` });
+      throw new KiwiError('slice-part-failed', { detail: `Fleet package ${file} has changed since it was configured` });
     }
   }
   return config;

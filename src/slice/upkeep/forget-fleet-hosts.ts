@@ -1,13 +1,13 @@
 import { toKiwiError } from '../../core/errors.ts';
 import type { SliceContext } from '../slice-context.ts';
 
-/** A Fleet that refuses for so long refuses for good: its token may not delete. */
+/** A Fleet that has refused for this long always will: its token may not delete hosts. */
 const GIVE_UP_MS = 7 * 86_400_000;
 const AT_ONCE = 20;
 
 /**
- * Takes the hosts of ended devices out of Fleet, so that a laptop that enrolls again is there once. Not while a live device is the same
- * machine: Fleet knows it by the same record. A failure is tried again in the next round.
+ * Deletes the hosts of ended devices from Fleet, so that a laptop that enrolls again appears there once. Not while a
+ * live device is on the same machine: Fleet has one record for both. A failure is retried in the next round.
  */
 export async function forgetFleetHosts({ registry, fleet, clock, log }: SliceContext): Promise<void> {
   if (fleet === undefined) return;

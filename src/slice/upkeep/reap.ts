@@ -8,15 +8,15 @@ import { removePeer, revokeWanted, settleEnded } from './settle-ended.ts';
 
 const INTERVAL_MS = 2000;
 
-/** How often the endpoint is compared with the registry, in rounds. */
+/** Every how many rounds the endpoint is compared with the registry. */
 const RECONCILE_EVERY = 15;
-/** How often Fleet is asked to forget hosts, in rounds. */
+/** Every how many rounds Fleet hosts are deleted. */
 const FLEET_EVERY = 3;
 
 /**
- * One round of what nobody asks for: takes back devices that were never confirmed and reservations that a crash left, forgets keys
- * of sessions that are over, revokes what is to be revoked. Each is done, also when one before it failed; failures are logged and
- * tried again in the next round.
+ * One round of maintenance that no request triggers: ends devices that were never confirmed, rolls back reservations
+ * that a crash left, deletes the keys of expired sessions, and revokes certificates that are due. Every task
+ * runs, even when one before it failed; failures are logged and retried in the next round.
  */
 export async function reap(slice: SliceContext): Promise<void> {
   const { registry, clock } = slice;
@@ -69,10 +69,10 @@ async function attempt(slice: SliceContext, duty: string, work: () => Promise<un
   }
 }
 
-// A function, because the compiler does not know that a signal changes while one waits.
+// A function, because the compiler does not know that a signal can change during an await.
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
-/** Brings the endpoint to what the registry says. */
+/** Makes the endpoint's peers match the registry. */
 export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'endpoint'>): Promise<void> {
   const peers = await slice.registry.livePeers();
   await slice.endpoint.reconcile(

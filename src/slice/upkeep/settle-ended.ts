@@ -4,8 +4,8 @@ import type { SliceContext } from '../slice-context.ts';
 import { syncPeer } from './sync-peer.ts';
 
 /**
- * Takes away outside the registry what an ended device had: its peer, its certificates. The registry has said so already, so a failure here is no
- * failure of the request: the periodic round does it again until it is done.
+ * Removes outside the registry what an ended device had: its peer, its certificates. The registry has already ended it,
+ * so a failure here does not fail the request: the periodic round retries it until it succeeds.
  */
 export async function settleEnded(slice: SliceContext, deviceId: string): Promise<void> {
   try {
@@ -17,7 +17,11 @@ export async function settleEnded(slice: SliceContext, deviceId: string): Promis
   }
 }
 
-/** Once more what another process has ended, or an endpoint that was away. @throws KiwiError `endpoint-unavailable` */
+/**
+ * Removes the peer of an ended device. Called again when another process ended the device, or when the endpoint was
+ * unavailable.
+ * @throws KiwiError `endpoint-unavailable`
+ */
 export async function removePeer(
   slice: Pick<SliceContext, 'registry' | 'endpoint'>,
   device: Pick<Device, 'id' | 'wireguardPublicKey'>,
@@ -27,8 +31,8 @@ export async function removePeer(
 }
 
 /**
- * Has step-ca revoke every certificate of ours that is to be revoked. One that is refused does not keep the others from it.
- * @throws KiwiError `ca-unavailable`, the first, when all were tried
+ * Has step-ca revoke every certificate that is marked for revocation. If one fails, the others are still tried.
+ * @throws KiwiError `ca-unavailable`, the first failure, after all were tried
  */
 export async function revokeWanted(slice: Pick<SliceContext, 'registry' | 'ca' | 'clock'>): Promise<number> {
   const wanted = await slice.registry.revocationsWanted(100);
@@ -39,7 +43,7 @@ export async function revokeWanted(slice: Pick<SliceContext, 'registry' | 'ca' |
       await slice.registry.markRevoked(serial, slice.clock.now());
     } catch (error) {
       failures.push(error);
-      // Nobody answers: there is no use in waiting for that a hundred times.
+      // step-ca does not answer: do not run into the same time-out a hundred times.
       if (!(await slice.ca.healthy())) break;
     }
   }

@@ -1,8 +1,8 @@
 import type { SliceContext } from '../slice-context.ts';
 
 /**
- * Makes the endpoint have for one tunnel key what the registry says: the peer of the newest live device with it, or none. Safe to
- * repeat, so every path that changes a device ends here instead of knowing what to add or remove.
+ * Makes the endpoint match the registry for one tunnel key: the peer of the newest live device that has it, or none.
+ * Safe to repeat, so every path that changes a device ends here instead of working out what to add or remove.
  */
 export async function syncPeer(
   slice: Pick<SliceContext, 'registry' | 'endpoint'>,

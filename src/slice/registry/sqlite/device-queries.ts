@@ -21,7 +21,7 @@ export function deviceQueries(db: SqliteDatabase) {
     const row = db.get('SELECT * FROM device WHERE id = ?', id);
     return row === undefined ? undefined : toDevice(row);
   };
-  /** What decides whether a device may go a step further; the rest of its row is long. */
+  /** The facts that decide whether a device may move to its next state; the rest of its row is long. */
   const standing = (id: string): Standing | undefined => {
     const row = db.get(
       'SELECT state, end_reason, yubikey_serial, supersedes, consent_id, confirm_by FROM device WHERE id = ?',
@@ -84,7 +84,7 @@ export function deviceQueries(db: SqliteDatabase) {
         not_after: grant.certificate.notAfter,
       });
       db.run("UPDATE outcome SET state = 'granted', grant_text = ? WHERE attempt_id = ?", grant.grant, grant.attemptId);
-      // The very bytes are kept, so the key that opens the statement is not needed again.
+      // The grant is stored byte for byte, so the key that opens the statement is not needed again.
       db.run('UPDATE session SET private_key = NULL WHERE attempt_id = ?', grant.attemptId);
       insertAudit(db, audit, grant.grantedAt);
       return 'stored';

@@ -7,13 +7,13 @@ import type { Device } from '../registry.ts';
 import { number, numberOrNull, text, textOrNull } from './rows.ts';
 import type { Row } from './sqlite-database.ts';
 
-/** All that a row of the table `device` holds. */
+/** All columns of a row of the table `device`. */
 export type StoredDevice = Omit<Device, 'fingerprintDigest'> & {
   readonly fingerprint: Fingerprint;
   readonly consentId: string | null;
 };
 
-/** One column: what it is called, and the way there and back. */
+/** One column: its name, and the conversions in both directions. */
 interface Column<V> {
   readonly name: string;
   readonly read: (row: Row, name: string) => V;
@@ -22,11 +22,11 @@ interface Column<V> {
 
 const plain = <V extends SQLInputValue>(name: string, read: (row: Row, name: string) => SQLInputValue): Column<V> => ({
   name,
-  // The table is STRICT, and of some texts only a few are ever written: `V` is what was written.
+  // The table is STRICT, and only values of type `V` are ever written to the column.
   read: read as Column<V>['read'],
   write: (value) => value,
 });
-/** Checked by the schema of the statement before it was stored. */
+/** The schema of the statement checked the value before it was stored. */
 const json = <V>(name: string): Column<V> => ({ name, read: parseJson as Column<V>['read'], write: JSON.stringify });
 
 /** The one mapping between a device and its row, used in both directions. */
@@ -72,7 +72,7 @@ export function toDeviceRow(device: StoredDevice): Record<string, SQLInputValue>
   return Object.fromEntries(MAPPED.map(([member, { name, write }]) => [name, write(device[member])]));
 }
 
-/** What the registry tells of a stored device. */
+/** What the registry returns of a stored device. */
 export function withoutInternals({ fingerprint, consentId: _, ...device }: StoredDevice): Device {
   return { ...device, fingerprintDigest: fingerprint.digest };
 }
@@ -80,7 +80,7 @@ export function withoutInternals({ fingerprint, consentId: _, ...device }: Store
 /** @throws KiwiError `slice-damaged` */
 export const fingerprintOf = (row: Row): Fingerprint => COLUMNS.fingerprint.read(row, COLUMNS.fingerprint.name);
 
-/** @throws KiwiError `slice-damaged`, naming row and column: somebody else wrote it */
+/** @throws KiwiError `slice-damaged`, naming row and column: something else wrote it */
 function parseJson(row: Row, name: string): unknown {
   try {
     return JSON.parse(text(row, name));

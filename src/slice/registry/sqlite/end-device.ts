@@ -4,7 +4,10 @@ import type { Millis } from '../registry.ts';
 import { forgetFingerprint } from './reserve.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Ends a device, to be run under the write lock. @returns false when it had ended before */
+/**
+ * Ends a device; must run under the write lock.
+ * @returns false when it had already ended
+ */
 export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReason, now: Millis): boolean {
   const changed = db.run(
     `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '' WHERE id = ? AND state <> 'ended'`,
@@ -27,7 +30,9 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   return true;
 }
 
-/** A key may be reported lost at any moment: whoever takes an enrollment a step further asks in the same transaction. */
+/**
+ * A key may be reported lost at any moment, so code that advances an enrollment checks this in the same transaction.
+ */
 export function isBurned(db: SqliteDatabase, yubikeySerial: number): boolean {
   return db.get('SELECT 1 FROM yubikey WHERE serial = ? AND burned_at IS NOT NULL', yubikeySerial) !== undefined;
 }

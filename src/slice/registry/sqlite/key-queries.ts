@@ -17,7 +17,7 @@ export function keyQueries(db: SqliteDatabase) {
       ): 'registered' | 'exists' => {
         const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
         if (before !== undefined && before['burned_at'] === null) return 'exists';
-        // A burned key that turned up and was provisioned anew has a new key pair and certificate.
+        // A burned key that was found and provisioned again has a new key pair and certificate.
         db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
         db.insert('yubikey', {
           serial: key.serial,
@@ -46,7 +46,7 @@ export function keyQueries(db: SqliteDatabase) {
       );
       db.run("UPDATE certificate SET revoke_why = 'burned' WHERE yubikey_serial = ? AND revoke_why IS NULL", serial);
       insertAudit(db, audit, now);
-      // Whoever has the key must not finish what it began. Laptops that were confirmed stay: they are their users'.
+      // A finder of the key must not complete what it began. Confirmed laptops stay: they belong to their users.
       for (const { id } of db.all(
         "SELECT id FROM device WHERE yubikey_serial = ? AND state IN ('reserved', 'pending')",
         serial,

@@ -3,18 +3,18 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 type Method<A extends unknown[], R> = (...args: A) => Promise<R>;
 
 /**
- * How a method of the registry is carried out. Each of them says it where it is defined: one that does not returns no promise, which
- * the port does not take.
+ * How a method of the registry runs. Every method is defined with one of these; one that is not returns no promise,
+ * which the port's type rejects.
  */
 export interface MethodMakers {
   /** Changes nothing. */
   readonly read: <A extends unknown[], R>(work: (...args: A) => R) => Method<A, R>;
   /**
-   * One transaction that may be lost with the power, for what is only of use to us: a session that nobody knows is refused, a reservation
-   * without its grant never was.
+   * One transaction that a power failure may undo, for what only we need: an unknown session is refused, and a
+   * reservation without its grant never took effect.
    */
   readonly write: <A extends unknown[], R>(work: (...args: A) => R) => Method<A, R>;
-  /** One transaction that is on the disk when the promise resolves: somebody is told of it. */
+  /** One transaction that is on disk when the promise resolves, because somebody is told about it. */
   readonly writeDurably: <A extends unknown[], R>(work: (...args: A) => R) => Method<A, R>;
 }
 

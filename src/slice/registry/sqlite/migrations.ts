@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 
 import { KiwiError } from '../../../core/errors.ts';
 
-/** Applied in order, each once; `user_version` counts them. A released one is never changed. */
+/** Applied in order, each once; `user_version` counts them. A released migration is never changed. */
 const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE yubikey (
@@ -63,14 +63,14 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
   CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END;
   `,
-  // Sessions that anybody can open: counted for every hello, and searched every few seconds for those that are over.
+  // Anyone can open sessions: they are counted for every hello, and expired ones are searched for every few seconds.
   `
   CREATE INDEX session_unused ON session (expires_at) WHERE used_at IS NULL;
   CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
   CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
   `,
-  // What is still to be done elsewhere for a device that has ended, by whichever process; when its laptop heard of it. Consents are
-  // worth what their signature is. Alarms are listed, and raised once each.
+  // Duties: what is still to be removed elsewhere for an ended device, by any process; and when its laptop was told. A
+  // consent counts only by its signature. Alarms are listed, and each is raised once.
   `
   CREATE TABLE duty (
     device_id TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('peer', 'fleet-host')), since INTEGER NOT NULL,
@@ -80,8 +80,8 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE consent ADD COLUMN jws TEXT NOT NULL DEFAULT '';
   CREATE INDEX audit_alarm ON audit (device_id) WHERE decision = 'alarm';
   `,
-  // An enrollment writes fewer pages: what finds live devices is not written again with each change of their state, and a session's
-  // longest text, which never changes, not with each change of the session.
+  // An enrollment writes fewer pages: the indexes that find live devices no longer change with a device's state, and a
+  // session's longest text, which never changes, is not rewritten with the session.
   `
   DROP INDEX device_live_address; DROP INDEX device_live_host; DROP INDEX device_live_wireguard; DROP INDEX device_live_thumbprint;
   CREATE UNIQUE INDEX device_live_address ON device (address) WHERE ended_at IS NULL;
@@ -105,14 +105,15 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX session_unused_remote ON session (remote, expires_at) WHERE used_at IS NULL;
   CREATE INDEX session_with_key ON session (expires_at) WHERE private_key IS NOT NULL;
   `,
-  // Sessions are counted once a second and no more for each hello. Laptops are looked up by their identity components alone.
+  // Sessions are now counted once a second instead of for each hello. Laptops are looked up by their identity
+  // components alone.
   `
   DROP INDEX session_unused_remote;
   DELETE FROM fingerprint WHERE kind NOT IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
   `,
 ];
 
-/** Brings a database to the newest form. Safe to repeat, and with several processes at once. */
+/** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */
 export function migrate(db: DatabaseSync): void {
   const version = (): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (version() > MIGRATIONS.length) {

@@ -7,7 +7,7 @@ import { KiwiError } from '../../../core/errors.ts';
 const NOT_A_DATABASE = [11, 26];
 
 /**
- * Makes sure that a slice's registry is what `init` made, or became of it: since then it has a version in `user_version`.
+ * Makes sure that the file is a registry that `init` created: `init` sets `user_version`.
  *
  * @throws KiwiError `slice-damaged` when the file is missing, empty, or not a database
  */

@@ -16,7 +16,7 @@ import { fingerprintOf, toDeviceRow, withoutInternals, type StoredDevice } from 
 import { numberOrNull } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** The transaction of protocol.md, to be run under the write lock: read what the decision needs, decide, write. */
+/** The transaction of protocol.md; must run under the write lock: read what the decision needs, decide, write. */
 export function reserve(db: SqliteDatabase, request: ReservationRequest): Device | ReservationRefusal {
   const session = db.get('SELECT attempt_id, used_at, expires_at FROM session WHERE id = ?', request.sessionId);
   const attemptId = String(session?.['attempt_id']);
@@ -74,7 +74,7 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
   return withoutInternals(device);
 }
 
-/** Undoes `reserve`; a device that went further stays. */
+/** Undoes `reserve`; does nothing to a device that is already further. */
 export function rollbackReservation(db: SqliteDatabase, deviceId: string): void {
   const device = db.get("SELECT attempt_id, consent_id FROM device WHERE id = ? AND state = 'reserved'", deviceId);
   if (device === undefined) return;
@@ -87,7 +87,7 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
   db.run('DELETE FROM device WHERE id = ?', deviceId);
 }
 
-/** All but what hangs on the session; each by an index, for every statement asks. */
+/** All facts that do not depend on the session; each query uses an index, because it runs for every statement. */
 function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<ReservationFacts, 'session' | 'attempted'> {
   const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
   const live = liveDevicesLike(db, request);
@@ -99,7 +99,7 @@ function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<Reserv
   };
 }
 
-/** Live devices that have an identity component, the device key or the tunnel key in common with the laptop. */
+/** Live devices that share an identity component, the device key or the tunnel key with the laptop. */
 function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): LookAlike[] {
   const looked = componentsToLookUp(request.fingerprint.components);
   const ids = db
@@ -130,7 +130,7 @@ function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): LookA
   });
 }
 
-/** A laptop that is like no other one needs no consent: for most, nothing is read. */
+/** A laptop that resembles no other needs no consent: for most, nothing is read. */
 function consentsFor(db: SqliteDatabase, request: ReservationRequest, live: readonly LookAlike[]): Consent[] {
   if (live.length === 0) return [];
   const rows =
@@ -168,7 +168,7 @@ function freeHostName(db: SqliteDatabase, request: ReservationRequest, supersede
   throw new TypeError('every suffix is taken');
 }
 
-/** Takes a device's fingerprint out of what new ones are compared with. Safe to repeat. */
+/** Removes a device's fingerprint from those that new ones are compared with. Safe to repeat. */
 export function forgetFingerprint(db: SqliteDatabase, deviceId: string): void {
   const row = db.get('SELECT fingerprint FROM device WHERE id = ?', deviceId);
   if (row === undefined) return;

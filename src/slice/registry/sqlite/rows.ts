@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditRecord, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
-/** Rows to records. The table definitions (STRICT) vouch for the types that are asserted here. */
+/** Converts rows to records. The table definitions (STRICT) guarantee the types that are asserted here. */
 
 const isNull = (row: Row, name: string): boolean => row[name] === null || row[name] === undefined;
 export const text = (row: Row, name: string): string => String(present(row, name));
@@ -9,7 +9,7 @@ export const number = (row: Row, name: string): number => Number(present(row, na
 export const textOrNull = (row: Row, name: string): string | null => (isNull(row, name) ? null : String(row[name]));
 export const numberOrNull = (row: Row, name: string): number | null => (isNull(row, name) ? null : Number(row[name]));
 
-/** A row that lacks a column was read for something else: `undefined` must not become a text. */
+/** A row without the column comes from a different query: `undefined` must not become a text. */
 function present(row: Row, name: string): Row[string] {
   const value = row[name];
   if (value === undefined) throw new TypeError(`the row has no column ${name}`);

@@ -4,16 +4,19 @@ import { methodMakers } from './methods.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** How long a session that came to nothing stays: anybody can open one. Long enough to tell a slow laptop that its time is over. */
+/**
+ * How long an expired, unused session is kept. Anyone can open one, so not long; but long enough to tell a slow laptop
+ * that its session expired.
+ */
 const KEEP_UNUSED_MS = 5 * 60 * 1000;
 
-/** A flood is cleared away in portions, between which the gateway answers. */
+/** After a flood, sessions are deleted in batches, between which the gateway can answer. */
 const FORGET_AT_ONCE = 5000;
 
 /** How long a finished session stays in the registry: long enough for an operator to look it up. */
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** To count the live sessions is to walk over all of them, which a flood would have us do for each of its hellos. */
+/** Counting the live sessions scans all of them, which a flood would otherwise cause for each of its hellos. */
 const RECOUNT_MS = 1000;
 
 /** Sessions, outcomes and consents: see `Registry`. */
@@ -83,8 +86,8 @@ export function sessionQueries(db: SqliteDatabase) {
 }
 
 /**
- * How many unused sessions live: as counted lately, and those that this process added since. What was added and then rolled back counts
- * until the next count as well.
+ * The number of live unused sessions: the last count, plus those that this process added since. A session that was
+ * added and then rolled back is included until the next count.
  */
 function liveSessions(db: SqliteDatabase) {
   let countedAt = Number.NEGATIVE_INFINITY;

@@ -5,45 +5,46 @@ import { migrate } from './migrations.ts';
 
 export type Row = Record<string, SQLOutputValue>;
 
-/** A thin hold on one SQLite file: prepared statements are made once, writers queue instead of failing. */
+/** A thin layer over one SQLite file: statements are prepared once, and writers queue instead of failing. */
 export interface SqliteDatabase {
   run(sql: string, ...values: SQLInputValue[]): number;
-  /** Adds a row: its values by the names of their columns. */
+  /** Adds a row: its values by column name. */
   insert(table: string, row: Readonly<Record<string, SQLInputValue>>): void;
   get(sql: string, ...values: SQLInputValue[]): Row | undefined;
   all(sql: string, ...values: SQLInputValue[]): Row[];
   /**
-   * All of `work` or nothing of it, under the write lock: what it reads stays true until it is done. Works that are asked for at the
-   * same time are committed together, each still alone in what it does and in how it fails. Resolves after the commit.
+   * Runs all of `work` or none of it, under the write lock: what it reads stays true until it is done. Calls made at
+   * the same time are committed together; each still runs, and fails, independently. Resolves after the commit.
    */
   write<T>(work: () => T): Promise<T>;
   /**
-   * Resolves when everything that was committed before is on the disk. One sync serves all that ask while it is waiting for its
-   * turn, and it does not stop the process: a busy gateway would otherwise wait for the disk at every commit.
+   * Resolves when everything committed before is on disk. One sync serves all callers that wait for it, and it does not
+   * block the process: otherwise a busy gateway would wait for the disk at every commit.
    */
   durable(): Promise<void>;
-  /** Moves what was committed into the main file and empties the log, in which deleted secrets would stay readable. */
+  /** Moves committed data into the main file and empties the log, in which deleted secrets would stay readable. */
   tidy(): void;
   close(): void;
 }
 
-/** Opens or makes the database file (0600). */
+/** Opens or creates the database file (0600). */
 export function openSqliteDatabase(file: string): SqliteDatabase {
-  // SQLite makes its files with the umask's mode, and gives -wal and -shm the mode of the main file.
+  // SQLite creates its files with the mode that the umask leaves, and gives -wal and -shm the mode of the main file.
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const db = new DatabaseSync(file, { timeout: 5000 });
-  // A checkpoint keeps everybody waiting for the disk: every 64 MB or half minute (`tidy`), in which the same pages were
-  // often written again, instead of 4.
-  // What a statement may have to take back is kept in memory: SQLite makes a file for it otherwise, and writes as much again as the log.
-  // 16 MB of pages, not 2: a busy gateway read half of its pages again.
+  // A checkpoint makes everyone wait for the disk, so it runs every 64 MB or every half minute (`tidy`) instead of
+  // every 4 MB; by then the same pages have often been written again. Statement rollback data is kept in memory:
+  // otherwise SQLite writes it to a temporary file, as much again as the log. The page cache is 16 MB instead of 2: a
+  // busy gateway had to read half of its pages again.
   db.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
      PRAGMA wal_autocheckpoint = 16000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000`,
   );
   migrate(db);
-  // In WAL mode, a commit is in the -wal file, which lives as long as this connection; SQLite itself syncs it before a checkpoint.
-  // (SQLite's locks are on other files, so that closing this descriptor drops none: sqlite.org/howtocorrupt.html, section 2.2.)
+  // In WAL mode a commit is in the -wal file, which exists as long as this connection; SQLite itself syncs it before a
+  // checkpoint. (SQLite's locks are on other files, so closing this descriptor releases none:
+  // sqlite.org/howtocorrupt.html, section 2.2.)
   const wal = openSync(`${file}-wal`, 'r+');
   const sync = groupedSync(wal);
   const statements = new Map<string, StatementSync>();
@@ -56,7 +57,7 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
     run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
     insert: (table, row) => {
       const names = Object.keys(row);
-      // Bound by their places: SQLite looks each name up, and an enrollment is a dozen rows.
+      // Bound by position: SQLite would look up each name, and an enrollment writes a dozen rows.
       prepare(`INSERT INTO ${table} (${names.join()}) VALUES (?${',?'.repeat(names.length - 1)})`).run(
         ...Object.values(row),
       );
@@ -77,7 +78,7 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
   };
 }
 
-/** A sync that was asked for while another runs starts after that one: the running one may have missed the latest commit. */
+/** A sync that is requested while another runs starts after that one, which may have missed the latest commit. */
 function groupedSync(fd: number): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -101,14 +102,15 @@ function groupedSync(fd: number): () => Promise<void> {
 }
 
 interface Job {
-  /** Tells whoever waits; to be called after the commit. */
+  /** Returns the function that tells the caller; to be called after the commit. */
   readonly work: () => () => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * A commit writes every page it touched, and the same few pages are touched by all: one commit for many is most of the saving. A work
- * does nothing but ask and change the database, so when one of a group fails, nothing of the group has happened, and each is done again alone.
+ * A commit writes every page it touched, and all commits touch the same few pages: grouping them is most of the saving.
+ * `work` only queries and changes the database, so when one of a group fails, the whole group is rolled back and each
+ * is run again on its own.
  */
 function groupedWrites(db: {
   run: (sql: string) => void;
@@ -122,7 +124,7 @@ function groupedWrites(db: {
     try {
       db.run('BEGIN IMMEDIATE');
     } catch (error) {
-      // Another process has held the lock for too long: nobody waits for it once more.
+      // Another process has held the lock for too long; retrying would only wait as long again.
       failAll(jobs, error);
       return;
     }
@@ -131,7 +133,7 @@ function groupedWrites(db: {
       db.run('COMMIT');
       for (const resolve of tell) resolve();
     } catch (error) {
-      // The database may have given up the whole transaction by itself (disk full).
+      // The database may already have rolled back the whole transaction (disk full).
       if (db.inTransaction()) db.run('ROLLBACK');
       if (jobs.length === 1) failAll(jobs, error);
       else for (const job of jobs) commit([job]);

@@ -6,14 +6,14 @@ import { sessionQueries } from './session-queries.ts';
 import { requireRegistry } from './require-registry.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-database.ts';
 
-/** Makes the registry of a new slice: one SQLite file (WAL, 0600). Opens the one that is there. */
+/** Creates the registry of a new slice: one SQLite file (WAL, 0600). Opens it if it exists. */
 export function createSqliteRegistry(file: string): Registry {
   return registryOf(openSqliteDatabase(file));
 }
 
 /**
- * Opens the registry of a slice that exists. An empty one must never take the place of one that was lost: burned YubiKeys would enroll
- * again, and nobody would see it.
+ * Opens the registry of an existing slice. An empty registry must never replace one that was lost: burned YubiKeys
+ * would enroll again, and nobody would notice.
  *
  * @throws KiwiError `slice-damaged` when the file is missing, empty, or not a registry
  */
