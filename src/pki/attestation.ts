@@ -19,7 +19,7 @@ const TOUCH = { 1: 'never', 2: 'always', 3: 'cached' } as const;
 export type PinPolicy = (typeof PIN)[keyof typeof PIN];
 export type TouchPolicy = (typeof TOUCH)[keyof typeof TOUCH];
 
-/** What the YubiKey's maker vouches for. */
+/** What the attestation of a YubiKey proves. */
 export interface YubikeyAttestation {
   readonly serial: number;
   /** "5.4.3" */
@@ -40,8 +40,8 @@ export class AttestationError extends Error {
 }
 
 /**
- * Reads the extensions of an attestation certificate. Proves nothing: see `verifyAttestation`.
- * @throws AttestationError when one is missing or has another form
+ * Reads the extensions of an attestation certificate, without verifying anything: see `verifyAttestation`.
+ * @throws AttestationError when one is missing or malformed
  */
 export function readAttestation(certificate: Certificate): YubikeyAttestation {
   const firmware = raw(certificate, OID.firmware, 3);
@@ -66,13 +66,15 @@ export function readAttestation(certificate: Certificate): YubikeyAttestation {
 }
 
 /**
- * Verifies that a key was generated in a genuine YubiKey: attestation ← the key's own f9 certificate ← one of the pinned
- * roots of the maker (directly, or through intermediates that are among `roots` too: firmware 5.7.4 and later has them).
- * A YubiKey gives f9's certificate only; whatever stands above it is pinned, so nobody's own intermediate is ever looked at.
+ * Verifies that a key was generated in a genuine YubiKey: attestation ← the YubiKey's own f9 certificate ← one of the
+ * manufacturer's pinned roots (directly, or through intermediates that are in `roots` as well: firmware 5.7.4 and later
+ * has them). A YubiKey returns only the f9 certificate; everything above it is pinned, so an intermediate supplied by
+ * somebody else is never used.
  *
- * Dates are not checked: a YubiKey has no clock and copies f9's dates, and Yubico's own verifier does not either.
+ * Dates are not checked: a YubiKey has no clock and copies f9's dates, and Yubico's own verifier does not check them
+ * either.
  *
- * @param roots pinned CA certificates of the maker; those that are self-signed end a chain
+ * @param roots the manufacturer's pinned CA certificates; a self-signed one ends a chain
  * @throws AttestationError
  */
 export function verifyAttestation(input: {
@@ -84,7 +86,8 @@ export function verifyAttestation(input: {
   if (!attestation.issuerDer.equals(issuer.subjectDer) || !attestation.isSignedBy(issuer)) {
     throw new AttestationError('not signed by the attestation key of a YubiKey');
   }
-  // The f9 certificate is a CA on real keys. Without this, any certificate under the maker's root could stand in for it.
+  // The f9 certificate of a real YubiKey is a CA certificate. Without this check, any certificate under the
+  // manufacturer's root could take its place.
   if (!issuer.isCa) throw new AttestationError('the attestation key has no CA certificate');
   checkAuthority(issuer, 0);
   let at = issuer;
@@ -98,14 +101,17 @@ export function verifyAttestation(input: {
   throw new AttestationError('chain too long');
 }
 
-/** Yubico's from 5.7.4 on: Attestation Root 1, Attestation Intermediate B 1, PIV Attestation B 1, above f9. One more is room. */
+/**
+ * From firmware 5.7.4 on, Yubico has three above f9: Attestation Root 1, Attestation Intermediate B 1, PIV Attestation
+ * B 1. One more is allowed in reserve.
+ */
 const LONGEST_CHAIN = 4;
 
 /**
- * What RFC 5280, section 6.1.4 (l to n) asks of a CA certificate. Yubico's f9 certificates have no key usage; one that has it must
- * allow it.
+ * What RFC 5280, section 6.1.4 (l to n), requires of a CA certificate. Yubico's f9 certificates have no key usage; if
+ * there is one, it must allow signing certificates.
  *
- * @param below how many CA certificates stand between this one and the attestation
+ * @param below how many CA certificates are between this one and the attestation
  */
 function checkAuthority(certificate: Certificate, below: number): void {
   const { pathLength, keyUsage } = certificate;
@@ -121,7 +127,7 @@ function raw(certificate: Certificate, oid: string, length: number): Buffer {
   return value;
 }
 
-/** The serial is a DER INTEGER, unlike the other extensions, whose bytes are bare. */
+/** The serial is a DER INTEGER, unlike the other extensions, whose content is raw bytes. */
 function serialOf(certificate: Certificate): number {
   const value = certificate.extension(OID.serial);
   if (value === undefined) throw new AttestationError('no serial');

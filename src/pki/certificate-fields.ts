@@ -2,12 +2,15 @@ import forge from 'node-forge';
 
 const { asn1 } = forge;
 const { Class, Type } = asn1;
-/** The tag of the extensions in a TBSCertificate; forge names tags by the universal types of the same number. */
+/**
+ * The tag [3] of the extensions in a TBSCertificate; forge names context tags after the universal type with the same
+ * number.
+ */
 const EXTENSIONS = Type.BITSTRING;
-/** [2] dNSName and [6] uniformResourceIdentifier of a GeneralName, likewise. */
+/** The tags [2] dNSName and [6] uniformResourceIdentifier of a GeneralName, named in the same way. */
 const NAME = { dns: Type.INTEGER, uri: Type.OID } as const;
 
-/** What `node:crypto` does not tell of a certificate, read from its DER by node-forge's ASN.1 reader. */
+/** The fields of a certificate that `node:crypto` does not return, read from its DER with node-forge's ASN.1 reader. */
 export interface CertificateFields {
   readonly subject: { readonly cn?: string; readonly o?: string; readonly ou?: string };
   readonly subjectDer: Buffer;
@@ -21,11 +24,11 @@ export class FieldError extends Error {
   override readonly name = 'FieldError';
 }
 
-/** @throws FieldError, or forge's error, when the DER is not a certificate of RFC 5280's form */
+/** @throws FieldError, or forge's error, when the DER is not a certificate as RFC 5280 defines it */
 export function readCertificateFields(der: Buffer): CertificateFields {
   const [tbs] = children(parse(der), 3, 3);
   const fields = childrenOf(tbs);
-  // The version is tagged [0] and must be v3, or there would be no extensions to tell roles by.
+  // The version is tagged [0] and must be v3: earlier versions have no extensions, and so no role.
   if (fields[0]?.tagClass !== Class.CONTEXT_SPECIFIC || bytesOf(childrenOf(fields[0])[0]).toString('hex') !== '02') {
     throw new FieldError('not version 3');
   }
@@ -87,7 +90,7 @@ export function alternativeNames(value: Buffer): { dns: string[]; uris: string[]
 
 const ATTRIBUTE = { '2.5.4.3': 'cn', '2.5.4.10': 'o', '2.5.4.11': 'ou' } as const;
 
-/** An attribute that stands in a name twice is left out: nobody shall choose one of two. */
+/** An attribute that occurs twice in a name is left out, so that nobody can choose between its values. */
 function namesIn(name: forge.asn1.Asn1): CertificateFields['subject'] {
   const found = new Map<string, string | undefined>();
   for (const attribute of childrenOf(name).flatMap((set) => childrenOf(set))) {
@@ -112,7 +115,7 @@ function extensionsIn(tagged: forge.asn1.Asn1): CertificateFields['extensions'] 
 
 function parse(der: Buffer): forge.asn1.Asn1 {
   const options = { strict: true, parseAllBytes: true, decodeBitStrings: false };
-  // The types know only the older form of the second argument.
+  // The type declarations know only the older type of the second argument.
   const fromDer = asn1.fromDer as unknown as (bytes: string, options: object) => forge.asn1.Asn1;
   return fromDer(der.toString('latin1'), options);
 }

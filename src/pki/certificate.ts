@@ -9,12 +9,12 @@ import {
   readCertificateFields,
 } from './certificate-fields.ts';
 
-/** A certificate as the rest of the program sees it; made only by `parseCertificate`. */
+/** A certificate as the rest of the program uses it; only `parseCertificate` creates one. */
 export interface Certificate {
   readonly der: Buffer;
   readonly pem: string;
   readonly subject: { readonly cn?: string; readonly o?: string; readonly ou?: string };
-  /** DER of the names, for byte-equal comparison (RFC 5280, section 7.1 allows more; our issuers copy bytes). */
+  /** DER of the names, compared byte by byte (RFC 5280, section 7.1 allows more, but our issuers copy the bytes). */
   readonly subjectDer: Buffer;
   readonly issuerDer: Buffer;
   /** Lower-case hex without leading zero octets. */
@@ -34,7 +34,7 @@ export interface Certificate {
   readonly criticalOids: readonly string[];
   /** The content of an extension's OCTET STRING. */
   extension(oid: string): Buffer | undefined;
-  /** True when `issuer`'s key signed this certificate. Says nothing else. */
+  /** True when `issuer`'s key signed this certificate. Checks nothing else. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
@@ -46,7 +46,7 @@ export class CertificateError extends Error {
  * Parses one X.509 v3 certificate (RFC 5280).
  *
  * @param data DER, or PEM with exactly one certificate
- * @throws CertificateError when it is not one, or an extension stands in it twice
+ * @throws CertificateError when it is not one, or an extension occurs twice
  */
 export function parseCertificate(data: Uint8Array | string): Certificate {
   try {
@@ -58,7 +58,7 @@ export function parseCertificate(data: Uint8Array | string): Certificate {
 }
 
 function parse(data: Uint8Array | string): Certificate {
-  // OpenSSL takes the first of several.
+  // OpenSSL would take the first of several.
   if (typeof data === 'string' && data.split('-----BEGIN').length !== 2)
     throw new CertificateError('not one PEM block');
   const bytes = typeof data === 'string' ? data : Buffer.from(data);
@@ -66,15 +66,15 @@ function parse(data: Uint8Array | string): Certificate {
   if (known !== undefined) return remember(known);
   const node = new NodeCertificate(bytes);
   const der = node.raw;
-  // OpenSSL tolerates bytes behind the certificate and loose encodings in it; two readers could disagree about them.
+  // OpenSSL tolerates trailing bytes and loose encodings, which two parsers could read differently.
   if (typeof bytes !== 'string' && !der.equals(bytes)) throw new CertificateError('not the DER of one certificate');
   return remember(parsed.get(der.toString('latin1')) ?? describe(node, der));
 }
 
 /**
- * What was parsed before, with the signatures that were verified on it: every message carries the same intermediate, and a role's
- * YubiKey enrolls many laptops. Both are functions of the bytes alone. Bounded, the least used out first; what a stranger sends can
- * only push others out.
+ * Certificates that were parsed before, with the signatures verified on them: every message carries the same
+ * intermediate, and one YubiKey enrolls many laptops. Both depend only on the bytes. The size is limited and the least
+ * recently used one is dropped first, so a stranger's certificates can do no more than push others out.
  */
 const parsed = new Map<string, Certificate>();
 const MAX_PARSED = 256;

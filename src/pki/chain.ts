@@ -26,13 +26,13 @@ export class ChainError extends Error {
   }
 }
 
-/** Critical extensions that this verifier, or the caller by `understood`, takes care of (RFC 5280, section 4.2). */
+/** Critical extensions that this verifier handles, or the caller through `understood` (RFC 5280, section 4.2). */
 const UNDERSTOOD = new Set(['2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.17']);
 
 /**
- * Verifies the one form of chain that KiwiStack has: leaf ← intermediate ← root, the root being one of `roots`.
- * Byte-equal names, signatures, dates at `at`, CA bits, path lengths, key usage, no unknown critical extension
- * (RFC 5280, section 6.1, for this form). The caller checks the leaf's role, names and revocation.
+ * Verifies the only chain that KiwiStack uses: leaf ← intermediate ← root, the root being one of `roots`. Checks
+ * byte-equal names, signatures, dates at `at`, CA flags, path lengths, key usage, and that there is no unknown critical
+ * extension (RFC 5280, section 6.1, for this chain). The caller checks the leaf's role, names and revocation.
  *
  * @returns the root that ends the chain
  * @throws ChainError naming the certificate and the reason
@@ -44,9 +44,9 @@ export function verifyChain(input: {
   at: Date;
 }): { root: Certificate } {
   const { leaf, intermediate, roots, at } = input;
-  // A root is no intermediate: whatever it signed itself belongs to no customer.
+  // A root may not take the place of the intermediate: certificates that it signed itself belong to no customer.
   if (intermediate.subjectDer.equals(intermediate.issuerDer)) throw new ChainError('intermediate', 'issuer-name');
-  // A root with the right name decides alone; two roots of one name would both be tried.
+  // Only roots with the issuer's name are tried; if two roots have that name, both are.
   const named = roots.filter((root) => root.subjectDer.equals(intermediate.issuerDer));
   if (named.length === 0) throw new ChainError('intermediate', 'unknown-root');
   const root = named.find((candidate) => intermediate.isSignedBy(candidate));
@@ -72,7 +72,7 @@ export function verifyChain(input: {
   return { root };
 }
 
-/** @param below how many CA certificates stand between this one and the leaf */
+/** @param below how many CA certificates are between this one and the leaf */
 function checkIssuer(which: 'root' | 'intermediate', certificate: Certificate, below: number): void {
   if (!certificate.isCa) throw new ChainError(which, 'not-ca');
   if (certificate.pathLength !== undefined && certificate.pathLength < below)

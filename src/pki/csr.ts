@@ -22,12 +22,12 @@ const SIGNATURE_OID = {
   RS256: '1.2.840.113549.1.1.11',
 } as const;
 
-/** A PKCS#10 request (RFC 2986) for a key in memory: subject CN only, no attributes. DER. */
+/** Makes a PKCS#10 request (RFC 2986) for a key in memory: subject CN only, no attributes. DER. */
 export function makeCsr(privateKey: KeyObject, commonName: string): Promise<Buffer> {
   return makeCsrWith(createPublicKey(privateKey), keySigner(privateKey), commonName);
 }
 
-/** The same for a key that only signs, as one on a YubiKey. Signs once. */
+/** The same for a key that can only sign, such as one on a YubiKey. Signs once. */
 export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonName: string): Promise<Buffer> {
   const info = sequence(
     asn1.create(Class.UNIVERSAL, Type.INTEGER, false, '\0'),
@@ -49,7 +49,7 @@ export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonNa
 
 /**
  * Reads a PKCS#10 request and verifies that it is signed by the key in it.
- * @returns the key; whatever else the request asks for is not looked at: KiwiStack takes nothing from it but the key
+ * @returns the key; anything else that the request asks for is ignored: KiwiStack takes only the key from it
  * @throws CsrError
  */
 export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
@@ -63,8 +63,8 @@ export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: 
 }
 
 /**
- * The frame of the request is read here and its signature verified by OpenSSL: libraries' readers take wrong lengths, unused bits
- * and loose integers that step-ca's does not, and both shall see the same bytes, or none.
+ * The structure of the request is read here and its signature verified by OpenSSL: libraries accept wrong lengths,
+ * unused bits and non-minimal integers that step-ca's parser does not, and both must see the same bytes or refuse them.
  */
 function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | undefined } {
   const request = readElement(der);
@@ -89,7 +89,10 @@ function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | u
   return { publicKey, spki: spki.bytes, cn: readName(subject.bytes).cn };
 }
 
-/** The CN that a request asks for; undefined when it asks for none. Only of a request that `readCsr` took: nothing is verified. */
+/**
+ * The CN that a request asks for; undefined when it asks for none. Verifies nothing, so use it only for a request that
+ * `readCsr` accepted.
+ */
 export function csrName(der: Uint8Array): string | undefined {
   const info = readElement(readElement(Buffer.from(der)).content);
   return readName(readElement(readElement(info.content).rest).bytes).cn;

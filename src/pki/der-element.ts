@@ -2,10 +2,10 @@ export class DerError extends Error {
   override readonly name = 'DerError';
 }
 
-/** One element of DER and what stands behind it. */
+/** One DER element and the bytes after it. */
 export interface DerElement {
   readonly tag: number;
-  /** All of it: tag, length, content. */
+  /** The complete element: tag, length, content. */
   readonly bytes: Buffer;
   readonly content: Buffer;
   readonly rest: Buffer;

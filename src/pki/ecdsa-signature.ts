@@ -1,18 +1,21 @@
 /**
- * The two ways to write an ECDSA signature: r‖s of fixed length (RFC 7515, JOSE) and SEQUENCE { INTEGER r, INTEGER s } (RFC 3279,
- * section 2.2.3). Here and not by Node's `dsaEncoding`: an options object where a key could stand costs it two exceptions inside,
- * 25 µs of the 50 that a signature takes (Node 24, 2026-11).
+ * The two encodings of an ECDSA signature: r‖s of fixed length (RFC 7515, JOSE) and SEQUENCE { INTEGER r, INTEGER s }
+ * (RFC 3279, section 2.2.3). Node's `dsaEncoding` is not used: given an options object instead of a key, Node throws
+ * and catches two exceptions internally, which costs 25 µs of the 50 that a signature takes (Node 24, 2026-11).
  */
 
-/** r‖s to DER. */
+/** Converts r‖s to DER. */
 export function ecdsaToDer(raw: Uint8Array): Buffer {
   const half = raw.length / 2;
   const content = Buffer.concat([integer(raw.subarray(0, half)), integer(raw.subarray(half))]);
-  // Two integers of P-384 have at most 102 octets: the length fits into one.
+  // Two integers of P-384 have at most 102 octets, so the length fits into one octet.
   return Buffer.concat([Buffer.from([0x30, content.length]), content]);
 }
 
-/** DER, as OpenSSL makes it, to r‖s. @param half octets of each number */
+/**
+ * Converts DER, as OpenSSL writes it, to r‖s.
+ * @param half octets of each number
+ */
 export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   const raw = Buffer.alloc(2 * half);
   let at = 2;
@@ -26,7 +29,7 @@ export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   return raw;
 }
 
-/** The fewest octets in which the number is positive (ITU-T X.690, section 8.3). */
+/** The fewest octets that encode the number as positive (ITU-T X.690, section 8.3). */
 function integer(bytes: Uint8Array): Buffer {
   let start = 0;
   while (start < bytes.length - 1 && bytes[start] === 0) start++;

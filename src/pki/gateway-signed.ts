@@ -4,7 +4,10 @@ import { ChainError, verifyChain } from './chain.ts';
 import { JoseError, openCompact, type OpenedCompact } from './jws.ts';
 import { EKU } from './roles.ts';
 
-/** What a slice says and proves: a compact JWS whose `x5c` is the gateway's certificate and the customer's intermediate. */
+/**
+ * A slice's message with the proof of its origin: a compact JWS whose `x5c` is the gateway's certificate and the
+ * customer's intermediate.
+ */
 export interface GatewaySigned {
   readonly payload: OpenedCompact['payload'];
   readonly gateway: Certificate;
@@ -12,7 +15,8 @@ export interface GatewaySigned {
 }
 
 /**
- * The signature is the gateway certificate's; whose certificate that is has to be checked by `checkGateway`.
+ * Verifies that the gateway certificate's key signed the message; whose certificate it is has to be checked with
+ * `checkGateway`.
  * @throws KiwiError `slice-not-proven`
  */
 export function openGatewaySigned(jws: string, typ: string): GatewaySigned {
@@ -24,8 +28,8 @@ export function openGatewaySigned(jws: string, typ: string): GatewaySigned {
 }
 
 /**
- * The signer chains to a pinned root and has the gateway's role.
- * @returns the root that ended the chain
+ * Checks that the signer chains to a pinned root and has the gateway's role.
+ * @returns the root that ends the chain
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`
  */
 export function checkGateway(input: {

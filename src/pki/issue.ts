@@ -5,7 +5,7 @@ import * as x509 from './x509.ts';
 import { parseCertificate, type Certificate } from './certificate.ts';
 import { spkiDer } from './keys.ts';
 
-/** Years as whole days: certificates need no calendar. */
+/** Lifetimes are counted in whole days: certificates need no calendar. */
 export const DAY = 86_400_000;
 export const YEAR = 365.25 * DAY;
 
@@ -15,7 +15,7 @@ export interface IssueInput {
   readonly subject: { readonly cn: string; readonly o?: string; readonly ou?: string };
   /** The key that the certificate is for: private or public, P-256. */
   readonly key: KeyObject;
-  /** Who signs; absent: self-signed with `key`. */
+  /** The issuer; absent: self-signed with `key`. */
   readonly issuer?: { readonly certificate: Certificate; readonly key: KeyObject };
   readonly notBefore: Date;
   readonly notAfter: Date;
@@ -31,8 +31,8 @@ export interface IssueInput {
 }
 
 /**
- * Issues a certificate with a P-256 key in memory: for roots, intermediates and the gateway's certificate at `init`, and for
- * tests. Device and YubiKey certificates come from step-ca alone.
+ * Issues a certificate with a P-256 key in memory: for roots, intermediates and the gateway's certificate at `init`,
+ * and for tests. Only step-ca issues device and YubiKey certificates.
  */
 export async function issueCertificate(input: IssueInput): Promise<Certificate> {
   const publicKey = await toCryptoKey(input.key.type === 'private' ? createPublicKey(input.key) : input.key, 'verify');
@@ -62,7 +62,7 @@ export async function issueCertificate(input: IssueInput): Promise<Certificate> 
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject,
-    // The issuer's name is copied byte for byte: RFC 5280 name matching is then byte equality.
+    // The issuer's name is copied byte for byte, so that RFC 5280 name matching is byte equality.
     issuer: input.issuer === undefined ? subject : new x509.Name(input.issuer.certificate.subjectDer),
     notBefore: input.notBefore,
     notAfter: input.notAfter,

@@ -1,7 +1,7 @@
 import { CertificateError } from './certificate.ts';
 import { DerError, readElement, type DerElement } from './der-element.ts';
 
-/** What the one who had a certificate issued has to know of it: what is noted, and what is handed on. */
+/** What the requester of a certificate needs to know about it: the fields to record, and the DER to pass on. */
 export interface CertificateHead {
   readonly der: Buffer;
   /** Lower-case hex without leading zero octets. */
@@ -10,14 +10,14 @@ export interface CertificateHead {
   readonly notAfter: Date;
 }
 
-/** Version, serial number, algorithm, issuer and validity, as they begin a TBSCertificate of version 3. */
+/** The first elements of a version 3 TBSCertificate: version, serial number, algorithm, issuer and validity. */
 const HEAD_TAGS = [0xa0, 0x02, 0x30, 0x30, 0x30] as const;
 const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
 
 /**
- * Reads the head of a certificate (RFC 5280, section 4.1) that our own CA has just made. `parseCertificate` reads and checks all of
- * one, which costs many times as much; whoever has to trust a certificate uses that.
+ * Reads the beginning of a certificate (RFC 5280, section 4.1) that our own CA has just issued. `parseCertificate`
+ * reads and checks the whole certificate, at many times the cost; use that for a certificate that has to be trusted.
  *
  * @param pem exactly one PEM block
  * @throws CertificateError when it is not a certificate
@@ -58,7 +58,7 @@ function readHead(der: Buffer): CertificateHead {
   };
 }
 
-/** UTCTime until 2049, GeneralizedTime after it, both to the second and in UTC (RFC 5280, section 4.1.2.5). */
+/** UTCTime until 2049, GeneralizedTime from 2050, both with seconds and in UTC (RFC 5280, section 4.1.2.5). */
 function timeOf({ tag, content }: DerElement): Date {
   const text = content.toString('latin1');
   const full = tag === UTC_TIME ? `${text < '5' ? '20' : '19'}${text}` : text;

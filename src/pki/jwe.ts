@@ -15,7 +15,10 @@ import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { JoseError } from './jws.ts';
 import { generateP256Pair, jwkToKey, publicJwk } from './keys.ts';
 
-/** The only header of an encrypted message of kiwi/1 (RFC 7516; ECDH-ES direct, RFC 7518 section 4.6; no compression). */
+/**
+ * The only header that kiwi/1 allows in an encrypted message (RFC 7516; ECDH-ES direct, RFC 7518 section 4.6; no
+ * compression).
+ */
 const header = z.strictObject({
   alg: z.literal('ECDH-ES'),
   enc: z.literal('A256GCM'),
@@ -29,11 +32,11 @@ const TAG_BYTES = 16;
 /**
  * Encrypts to a P-256 key: compact JWE.
  *
- * With node:crypto at once and not through `jose`, whose WebCrypto calls each cost a trip to another thread: 2 ms of a gateway's
- * 6 ms for an enrollment (2026-11). Tests hold both against each other.
+ * With node:crypto and not `jose`, whose WebCrypto calls each need a round trip to another thread: 2 ms of the 6 ms
+ * that an enrollment costs a gateway (2026-11). Tests compare the two.
  */
 export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, typ: string): Promise<string> {
-  // A promise, because a recipient that is no point of the curve throws.
+  // Inside a promise, because a recipient key that is not on the curve throws.
   return Promise.resolve().then(() => {
     const ephemeral = generateP256Pair();
     const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
@@ -42,14 +45,14 @@ export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, ty
     const key = agree(ephemeral.privateKey, jwkToKey(recipient));
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(protectedHeader, 'ascii'));
     const ciphertext = Buffer.concat([cipher.update(Buffer.from(plaintext)), cipher.final()]);
-    // Direct agreement: the encrypted key between the first two dots is empty.
+    // Direct key agreement: the encrypted key, between the first two dots, is empty.
     return [protectedHeader, '', base64url(iv), base64url(ciphertext), base64url(cipher.getAuthTag())].join('.');
   });
 }
 
 /**
  * Decrypts a compact JWE with a P-256 private key.
- * @throws JoseError for any other form, another `typ`, another recipient, or a changed byte
+ * @throws JoseError for any other format, another `typ`, another recipient, or a changed byte
  */
 export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Promise<Buffer> {
   return Promise.resolve().then(() => {
@@ -72,8 +75,9 @@ export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Pr
 }
 
 /**
- * The content key of ECDH-ES in direct agreement: one round of the Concat KDF with SHA-256 (RFC 7518, section 4.6.2). As a KeyObject:
- * bytes where a key could stand cost a cipher two exceptions inside (Node 24, 2026-11).
+ * The content key of ECDH-ES in direct agreement: one round of the Concat KDF with SHA-256 (RFC 7518, section 4.6.2).
+ * Returned as a KeyObject: given bytes instead of a key, a cipher throws and catches two exceptions internally (Node
+ * 24, 2026-11).
  */
 function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {
   const algorithm = Buffer.from('A256GCM', 'ascii');
@@ -106,7 +110,7 @@ function parseHeader(bytes: Buffer): z.infer<typeof header> {
   }
 }
 
-/** Base64url in its one canonical form; empty is allowed: a plaintext may be. */
+/** Base64url in its canonical form only; it may be empty, because a plaintext may be. */
 function decode(encoded: string): Buffer {
   const bytes = Buffer.from(encoded, 'base64url');
   if (bytes.toString('base64url') !== encoded) throw new JoseError('not canonical base64url');

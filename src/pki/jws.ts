@@ -8,7 +8,7 @@ import { base64urlUpTo, digestText, p256Jwk, type P256Jwk } from '../protocol/co
 import { parseCertificate, type Certificate } from './certificate.ts';
 import { verifySignature, type Signer } from './signer.ts';
 
-/** A JWS or JWE that is not of the form that kiwi/1 allows, or not for this key. Never quotes its input. */
+/** A JWS or JWE that does not have the form that kiwi/1 allows, or is not for this key. Never quotes its input. */
 export class JoseError extends Error {
   override readonly name = 'JoseError';
   readonly reason: 'malformed' | 'undecryptable';
@@ -20,8 +20,8 @@ export class JoseError extends Error {
 }
 
 /**
- * The only header parameters of kiwi/1. `crit`, `jku`, `x5u`, `alg: none` and whatever else RFC 7515 offers are refused by
- * being unknown. `x5c` is base64 with padding (RFC 7515, section 4.1.6).
+ * The only header parameters of kiwi/1. `crit`, `jku`, `x5u`, `alg: none` and everything else that RFC 7515 offers are
+ * refused as unknown. `x5c` is base64 with padding (RFC 7515, section 4.1.6).
  */
 const header = z.strictObject({
   alg: z.enum(['ES256', 'ES384', 'RS256']),
@@ -32,7 +32,10 @@ const header = z.strictObject({
 });
 export type JwsHeader = z.infer<typeof header>;
 
-/** How a signature names its key: by certificates, by the key itself, or by the thumbprint of a key that the reader has. */
+/**
+ * How a signature names its key: by certificates, by the key itself, or by the thumbprint of a key that the recipient
+ * has.
+ */
 export interface KeyReference {
   /** DER, leaf first. */
   readonly x5c?: readonly Buffer[];
@@ -43,7 +46,10 @@ export interface KeyReference {
 export interface OpenedSignature {
   readonly header: JwsHeader;
   readonly x5c: readonly Certificate[];
-  /** True when `key` made this signature with the algorithm that fits the key. The caller chooses the key: never the header alone. */
+  /**
+   * True when `key` made this signature with the algorithm that belongs to the key. The caller chooses the key; the
+   * header alone never does.
+   */
   verify(key: KeyObject): boolean;
 }
 
@@ -61,7 +67,7 @@ export function signingInput(protectedHeader: string, payload: string): Buffer {
   return Buffer.from(`${protectedHeader}.${payload}`, 'ascii');
 }
 
-/** Makes a compact JWS (RFC 7515, section 7.1). The payload is signed as it is: text as its UTF-8 bytes. */
+/** Makes a compact JWS (RFC 7515, section 7.1). The payload is signed unchanged: text as its UTF-8 bytes. */
 export async function signCompact(
   input: { typ: string; payload: string | Uint8Array; signer: Signer } & KeyReference,
 ): Promise<string> {
@@ -72,7 +78,7 @@ export async function signCompact(
 }
 
 /**
- * Takes a compact JWS apart. Nothing is verified yet.
+ * Splits a compact JWS into its parts. Verifies nothing yet.
  * @throws JoseError
  */
 export function openCompact(jws: string, typ: string): OpenedCompact {
@@ -109,7 +115,7 @@ const general = z.strictObject({
 });
 
 /**
- * Takes a general JWS apart. Nothing is verified yet.
+ * Splits a general JWS into its parts. Verifies nothing yet.
  * @throws JoseError
  */
 export function openGeneral(text: Uint8Array | string, typ: string, maxBytes: number): OpenedGeneral {

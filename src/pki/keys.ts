@@ -8,7 +8,7 @@ export function generateP256(): KeyObject {
   return generateP256Pair().privateKey;
 }
 
-/** With the public key beside it, which would cost as much again to find from the private one. */
+/** Returns the public key as well, which would cost as much again to derive from the private one. */
 export function generateP256Pair(): { privateKey: KeyObject; publicKey: KeyObject } {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
@@ -19,11 +19,14 @@ export function publicJwk(key: KeyObject): P256Jwk {
   return p256Jwk.parse({ kty, crv, x, y });
 }
 
-/** Public keys that were imported lately: one enrollment meets the same device key four times. Bounded, oldest out first. */
+/**
+ * Recently imported public keys: one enrollment uses the same device key four times. Limited in size; the oldest is
+ * dropped first.
+ */
 const imported = new Map<string, KeyObject>();
 const MAX_IMPORTED = 256;
 
-/** The SubjectPublicKeyInfo of a P-256 key up to its uncompressed point (RFC 5480, section 2): the rest is x and y. */
+/** The SubjectPublicKeyInfo of a P-256 key up to its uncompressed point (RFC 5480, section 2); x and y follow. */
 const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
 
 /** @throws when the point is not on the curve (OpenSSL checks it). */
@@ -31,12 +34,16 @@ export function jwkToKey(jwk: P256Jwk): KeyObject {
   return spkiToKey(Buffer.concat([P256_SPKI, Buffer.from(jwk.x, 'base64url'), Buffer.from(jwk.y, 'base64url')]));
 }
 
-/** @param spki SubjectPublicKeyInfo, DER @throws when it is none, or its point is not on the curve */
+/**
+ * @param spki SubjectPublicKeyInfo, DER
+ * @throws when it is not one, or its point is not on the curve
+ */
 export function spkiToKey(spki: Buffer): KeyObject {
   const text = spki.toString('base64');
   const known = imported.get(text);
   if (known !== undefined) return known;
-  // As PEM: for any other form Node takes an object, over which it stumbles twice as long as the import takes (Node 24, 2026-11).
+  // As PEM: any other format needs an options object, whose handling takes Node twice as long as the import itself
+  // (Node 24, 2026-11).
   const key = createPublicKey(`-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n`);
   imported.set(text, key);
   const [oldest] = imported.keys();
@@ -55,8 +62,9 @@ export function spkiDer(key: KeyObject): Buffer {
 }
 
 /**
- * Whether two public keys are the same. Not by `KeyObject.equals`: for keys of different types it leaves an error in the queue of
- * OpenSSL's thread (Node 24), and the next TLS connection that reads or writes, anybody's, ends with ERR_SSL_DIFFERENT_KEY_TYPES.
+ * Whether two public keys are the same. `KeyObject.equals` is not used: for keys of different types it leaves an error
+ * in the OpenSSL error queue of the thread (Node 24), and the next TLS connection that reads or writes, whichever it
+ * is, fails with ERR_SSL_DIFFERENT_KEY_TYPES.
  */
 export function samePublicKey(a: KeyObject, b: KeyObject): boolean {
   return a.asymmetricKeyType === b.asymmetricKeyType && a.equals(b);

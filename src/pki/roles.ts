@@ -1,8 +1,8 @@
 /**
- * Extended key usages that tell the roles of KiwiStack's certificates apart, so that a device or YubiKey certificate is never
- * taken for a gateway's. The arc 2.25 (ITU-T X.667) needs no registration. Its number is kept below 2^31 on purpose: with a whole
- * UUID there, Go's crypto/x509 (and so step-ca) refuses the certificate with "invalid extended key usages", as does anything
- * that reads arcs as 32-bit integers.
+ * Extended key usages that distinguish the roles of KiwiStack's certificates, so that a device or YubiKey certificate
+ * is never accepted as a gateway's. The arc 2.25 (ITU-T X.667) needs no registration. Its number is deliberately below
+ * 2^31: with a whole UUID there, Go's crypto/x509 (and so step-ca) refuses the certificate with "invalid extended key
+ * usages", as does anything that reads arcs as 32-bit integers.
  */
 const ARC = '2.25.1183652417';
 
@@ -21,7 +21,7 @@ export const enrollmentUri = (slug: string): string => `urn:kiwistack:customer:$
 /** The URI in a device certificate that names customer and device. */
 export const deviceUri = (slug: string, deviceId: string): string => `urn:kiwistack:device:${slug}:${deviceId}`;
 
-/** The slug and gateway URL that the certificate on a YubiKey carries; undefined when it carries not exactly one of each. */
+/** The slug and gateway URL in the certificate on a YubiKey; undefined unless it has exactly one of each. */
 export function enrollmentNames(sanUris: readonly string[]): { slug: string; gatewayUrl: string } | undefined {
   const prefix = enrollmentUri('');
   const slugs = sanUris.filter((uri) => uri.startsWith(prefix)).map((uri) => uri.slice(prefix.length));

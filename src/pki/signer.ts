@@ -5,22 +5,22 @@ import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
 /** The signature algorithms of kiwi/1 (RFC 7518, section 3.1): ES256 for device and gateway keys, all three for YubiKeys. */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'RS256';
 
-/** Whatever can sign: a key in memory, a YubiKey, later a TPM. */
+/** Anything that can sign: a key in memory, a YubiKey, later a TPM. */
 export interface Signer {
   readonly alg: SignatureAlgorithm;
-  /** @returns the signature as JWS has it: r‖s of fixed length for EC, PKCS#1 v1.5 for RSA. */
+  /** @returns the signature as JWS encodes it: r‖s of fixed length for EC, PKCS#1 v1.5 for RSA. */
   sign(data: Uint8Array): Promise<Uint8Array>;
 }
 
 const HASH = { ES256: 'sha256', ES384: 'sha384', RS256: 'sha256' } as const;
 
-/** Octets of r and of s; RSA's signature is one number, and stays as it is. */
+/** Octets of r and of s; an RSA signature is one number and stays unchanged. */
 const HALF = { ES256: 32, ES384: 48, RS256: undefined } as const;
 
-/** What a key can is asked of OpenSSL once. */
+/** Cached, so that OpenSSL is asked only once for each key. */
 const algorithms = new WeakMap<KeyObject, SignatureAlgorithm>();
 
-/** The one algorithm that fits a public key; undefined for keys that kiwi/1 does not use. */
+/** The algorithm that belongs to a public key; undefined for keys that kiwi/1 does not use. */
 export function algorithmFor(key: KeyObject): SignatureAlgorithm | undefined {
   const known = algorithms.get(key);
   if (known !== undefined) return known;
@@ -37,7 +37,10 @@ function lookUpAlgorithm(key: KeyObject): SignatureAlgorithm | undefined {
   return undefined;
 }
 
-/** A signer over a private key in memory. @throws TypeError for a key that kiwi/1 does not use */
+/**
+ * A signer with a private key in memory.
+ * @throws TypeError for a key that kiwi/1 does not use
+ */
 export function keySigner(privateKey: KeyObject): Signer {
   const alg = algorithmFor(privateKey);
   if (alg === undefined) throw new TypeError('not a key of kiwi/1');
@@ -51,7 +54,7 @@ export function keySigner(privateKey: KeyObject): Signer {
   };
 }
 
-/** Verifies a JWS signature. False, never an exception, for a signature or key of the wrong form. */
+/** Verifies a JWS signature. Returns false and never throws for a malformed signature or key. */
 export function verifySignature(
   alg: SignatureAlgorithm,
   key: KeyObject,
