@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** The version of the protocol; a message with another one is refused with `protocol-unsupported`. */
 export const PROTOCOL = 'kiwi/1';
 
-/** Caps on what is read before it is parsed, in bytes. docs/protocol.md repeats them. */
+/** Size limits, in bytes, applied before anything is parsed. docs/protocol.md repeats them. */
 export const LIMITS = {
   hello: 4 * 1024,
   challenge: 32 * 1024,
@@ -15,10 +15,15 @@ export const LIMITS = {
   error: 4 * 1024,
 } as const;
 
-/** How far the clocks of laptop and slice may be apart: beyond it 24 h certificates and Fleet's TLS stop making sense. */
+/**
+ * How far the clocks of laptop and slice may differ: beyond this, 24 h certificates and Fleet's TLS become unreliable.
+ */
 export const CLOCK_WINDOW_MS = 10 * 60_000;
 
-/** `typ` of each signed or encrypted message (RFC 7515, section 4.1.9), so that no signature means two things. */
+/**
+ * `typ` of each signed or encrypted message (RFC 7515, section 4.1.9), so that a signature cannot be used for another
+ * message.
+ */
 export const TYP = {
   challenge: 'kiwi-challenge+jws',
   statement: 'kiwi-statement+jws',
@@ -34,21 +39,21 @@ export const TYP = {
 
 export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;
 
-/** Base64url without padding of exactly `bytes` bytes, in its one canonical form. */
+/** Base64url without padding of exactly `bytes` bytes, in canonical form only. */
 export const base64urlOf = (bytes: number): z.ZodType<string> =>
   z.string().refine((text) => {
     const decoded = Buffer.from(text, 'base64url');
     return decoded.length === bytes && decoded.toString('base64url') === text;
   }, `base64url of ${bytes} bytes`);
 
-/** Base64url without padding of 1 to `maxBytes` bytes, in its one canonical form. */
+/** Base64url without padding of 1 to `maxBytes` bytes, in canonical form only. */
 export const base64urlUpTo = (maxBytes: number): z.ZodType<string> =>
   z.string().refine((text) => {
     const decoded = Buffer.from(text, 'base64url');
     return decoded.length > 0 && decoded.length <= maxBytes && decoded.toString('base64url') === text;
   }, `base64url of at most ${maxBytes} bytes`);
 
-/** Base64 with padding (RFC 4648, section 4) of exactly 32 bytes: how WireGuard writes keys. */
+/** Base64 with padding (RFC 4648, section 4) of exactly 32 bytes: WireGuard's format for keys. */
 export const wireguardKey = z.string().refine((text) => {
   const decoded = Buffer.from(text, 'base64');
   return decoded.length === 32 && decoded.toString('base64') === text;
@@ -74,7 +79,7 @@ export const text = (max: number): z.ZodType<string> =>
     .max(max)
     .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u);
 
-/** RFC 9562, in lower case alone: ids are compared as text. */
+/** RFC 9562, lower case only, because ids are compared as text. */
 export const uuid = z.uuid().lowercase();
 
 export const ipv4 = z.ipv4();
@@ -83,7 +88,7 @@ export const ipv4Cidr = z.cidrv4();
 /** SemVer core: 1.2.3. */
 export const version = z.string().regex(/^\d{1,5}\.\d{1,5}\.\d{1,5}$/);
 
-/** The only device and session keys of kiwi/1: P-256 public keys (RFC 7518, section 6.2.1). */
+/** The only type of device and session key in kiwi/1: P-256 public keys (RFC 7518, section 6.2.1). */
 export const p256Jwk = z.strictObject({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),

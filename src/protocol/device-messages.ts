@@ -9,15 +9,18 @@ export const confirm = z.strictObject({
   deviceId: uuid,
   /** SHA-256 of the JWE that carried the grant, as received. */
   grantHash: digestText,
-  /** SHA-256 of the names of the steps applied, joined by LF: the record of what was done. */
+  /** SHA-256 of the names of the applied steps, joined by LF: a record of what was done. */
   stepsDigest: digestText,
-  /** Of the hardware that this laptop runs on now: a disk that was copied into another one shows by it. */
+  /** Fingerprint of the hardware that the laptop runs on now, which reveals a disk copied to another machine. */
   fingerprint: fingerprint.optional(),
   timestamp,
 });
 export type Confirm = z.infer<typeof confirm>;
 
-/** `POST /v1/devices/{deviceId}/status`: compact JWS, `typ` kiwi-status+jws, by the device key. Changes nothing of the device. */
+/**
+ * `POST /v1/devices/{deviceId}/status`: compact JWS, `typ` kiwi-status+jws, by the device key. Does not change the
+ * device.
+ */
 export const statusRequest = z.strictObject({
   protocol,
   deviceId: uuid,
@@ -28,8 +31,8 @@ export const statusRequest = z.strictObject({
 export type StatusRequest = z.infer<typeof statusRequest>;
 
 /**
- * `POST /v1/devices/{deviceId}/leave`: compact JWS, `typ` kiwi-leave+jws, by the device key. Safe to repeat, and good at any time: a
- * laptop that could not tell the slice keeps it and forgets the key.
+ * `POST /v1/devices/{deviceId}/leave`: compact JWS, `typ` kiwi-leave+jws, by the device key. Safe to repeat, and valid
+ * at any time: a laptop that cannot reach the slice keeps the message and deletes the key.
  */
 export const leave = z.strictObject({
   protocol,
@@ -39,7 +42,7 @@ export const leave = z.strictObject({
 });
 export type Leave = z.infer<typeof leave>;
 
-/** Why a device ended. The last three are an operator's word; of them, only a `lost` laptop keeps what it has. */
+/** Why a device ended. An operator gives the last three; of these, only `lost` removes nothing from the laptop. */
 export const endReason = z.enum([
   'uninstalled',
   'enrollment-failed',
@@ -56,18 +59,19 @@ export type EndReason = z.infer<typeof endReason>;
 export const deviceStatus = z.strictObject({
   protocol,
   deviceId: uuid,
-  /** SHA-256 of the request's compact JWS: an answer to another request proves nothing. */
+  /** SHA-256 of the request's compact JWS, so that an answer to another request proves nothing. */
   requestHash: digestText,
   state: z.enum(['pending', 'active', 'ended']),
-  /** Null while it lives, and for a device that the slice does not know (any more). */
+  /** Null while the device is live, and for a device that the slice does not know (any more). */
   endReason: endReason.nullable(),
   /**
-   * The hardware of the request held against that of the enrollment: `changed`, this is other hardware; `seen-elsewhere`, this is the
-   * laptop that enrolled, and its key was used on another one. Null when the request does not say.
+   * The hardware in the request compared with that of the enrollment. `changed`: this is other hardware.
+   * `seen-elsewhere`: this is the laptop that enrolled, and its key was used on another machine. Null when the request
+   * does not say.
    */
   hardware: z.enum(['same', 'changed', 'seen-elsewhere']).nullable(),
   serverTime: timestamp,
-  /** What the gateway heard from Fleet itself; null when it has not asked or Fleet does not answer. */
+  /** What Fleet itself told the gateway; null when it was not asked or did not answer. */
   fleet: z
     .strictObject({
       reachable: z.boolean(),

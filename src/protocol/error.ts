@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The one shape of every refusal: JSON with the HTTP status that docs/error-codes.md gives for the code. */
+/** The form of every refusal: JSON, with the HTTP status that docs/error-codes.md lists for the code. */
 export const publicError = z.strictObject({
   code: z.string().regex(/^[a-z][a-z-]{1,60}$/),
   message: z.string().max(500),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { digestText } from './common.ts';
 
-/** The kinds of component of kiwi-fp/1, in the order in which they are listed. */
+/** The component kinds of kiwi-fp/1, in the order in which they are listed. */
 export const COMPONENT_KINDS = [
   'uuid',
   'system-serial',
@@ -16,10 +16,13 @@ export const COMPONENT_KINDS = [
 export const componentKind = z.enum(COMPONENT_KINDS);
 export type ComponentKind = z.infer<typeof componentKind>;
 
-/** Kinds that identify a machine; disks, adapters and the processor explain drift but can be exchanged or shared. */
+/**
+ * Kinds that identify a machine. Disks, adapters and the processor help to explain changes, but they can be exchanged
+ * or shared.
+ */
 export const IDENTITY_KINDS = ['uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek'] as const;
 
-/** Fewer identity components than this and a machine cannot be told from its siblings. */
+/** With fewer identity components than this, a machine cannot be distinguished from others of its model. */
 export const MINIMUM_IDENTITY_COMPONENTS = 2;
 
 export const FINGERPRINT_ALGORITHM = 'kiwi-fp/1';
@@ -35,7 +38,7 @@ export const fingerprint = z.strictObject({
 });
 export type Fingerprint = z.infer<typeof fingerprint>;
 
-/** Those of a kind that identifies a machine. */
+/** The components whose kind identifies a machine. */
 export function identityComponents(components: Fingerprint['components']): Fingerprint['components'] {
   const identity: readonly string[] = IDENTITY_KINDS;
   return components.filter(({ kind }) => identity.includes(kind));

@@ -40,8 +40,8 @@ export const packageKey = z.enum([
 ]);
 
 /**
- * All that the laptop needs: compact JWS, `typ` kiwi-grant+jws, signed by the grant key, inside a JWE to the device key
- * (it carries a pre-shared key and an enroll secret).
+ * Everything that the laptop needs: compact JWS, `typ` kiwi-grant+jws, signed by the grant key, inside a JWE to the
+ * device key (it carries a pre-shared key and an enroll secret).
  */
 export const grant = z.strictObject({
   protocol,
@@ -51,9 +51,9 @@ export const grant = z.strictObject({
   /** SHA-256 of the JWE that carried the statement, as sent. */
   statementHash: digestText,
   issuedAt: timestamp,
-  /** After this an unconfirmed device is taken back. */
+  /** After this time, an unconfirmed device is ended. */
   confirmBy: timestamp,
-  /** The name in certificate and registry: the one asked for, or that with a suffix when another laptop has it. */
+  /** The name in certificate and registry: the requested one, with a suffix if another laptop already has it. */
   hostName,
   certificate: z.strictObject({
     /** DER: device certificate, customer's intermediate. */
@@ -72,12 +72,12 @@ export const grant = z.strictObject({
     allowedCidrs: z.array(ipv4Cidr).min(1).max(32),
     dns: z.strictObject({ servers: z.array(ipv4).max(4), domains: z.array(domain).max(16) }),
     keepaliveSeconds: z.int().min(5).max(120),
-    /** An inside address that answers pings: shows that the tunnel carries data. */
+    /** An inside address that answers pings; it shows that the tunnel carries data. */
     probe: ipv4,
   }),
   fleet: z.strictObject({
     url: httpsUrl,
-    /** PEM: the only root under which agent and laptop believe the Fleet server. */
+    /** PEM: the only root that agent and laptop trust for the Fleet server. */
     serverCa: z.string().min(1).max(16_384),
     enrollSecret: text(255),
     packages: z.partialRecord(

@@ -2,10 +2,13 @@ import { z } from 'zod';
 
 import { base64urlOf, digestText, protocol, uuid, version } from './common.ts';
 
-/** `POST /v1/enrollments`: the first message, and the only unsigned one. The gateway hashes the bytes as they came. */
+/**
+ * `POST /v1/enrollments`: the first message, and the only unsigned one. The gateway hashes the bytes exactly as
+ * received.
+ */
 export const hello = z.strictObject({
   protocol,
-  /** Idempotency: the same hello for the same attempt gets the same challenge while that lives. */
+  /** Idempotency: the same hello for the same attempt gets the same challenge while that is valid. */
   attemptId: uuid,
   /** Freshness of the gateway's proof. */
   clientNonce: base64urlOf(32),

@@ -5,9 +5,9 @@ import type { ErrorCode } from '../core/error-codes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 
 /**
- * Bytes to a message of kiwi/1: size cap, strict JSON, schema, unknown fields refused.
+ * Parses the bytes of a kiwi/1 message: size limit, strict JSON, schema; unknown fields are refused.
  *
- * @throws KiwiError with `code`; its detail names the fields that are wrong, never their values.
+ * @throws KiwiError with `code`; its detail names the wrong fields, never their values.
  */
 export function parseMessage<S extends z.ZodType>(
   schema: S,

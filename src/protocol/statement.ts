@@ -8,15 +8,16 @@ export const pivSlot = z.string().regex(/^(9[acde]|8[2-9a-f]|9[0-5])$/);
 export type PivSlot = z.infer<typeof pivSlot>;
 
 /**
- * What the person's touch signs: general JWS, `typ` kiwi-statement+jws, two signatures over the same payload, the YubiKey's
- * (`x5c`: its certificate, the intermediate) first and the device key's (`jwk`) second; inside a JWE to the session's key.
+ * What the person's touch signs: general JWS, `typ` kiwi-statement+jws, with two signatures over the same payload,
+ * first the YubiKey's (`x5c`: its certificate, the intermediate), then the device key's (`jwk`); inside a JWE to the
+ * session's key.
  */
 export const statement = z.strictObject({
   protocol,
   slug,
   sessionId: uuid,
   challengeHash: digestText,
-  /** PKCS#10, DER, of the device key and signed by it. */
+  /** PKCS#10 request in DER, for the device key and signed by it. */
   csr: base64urlUpTo(2048),
   wireguardPublicKey: wireguardKey,
   fingerprint,
