@@ -3,16 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { isMissing } from '../core/durable-file.ts';
 import { systemErrorCode } from '../core/system-error-code.ts';
 
-/** A process that surely is the one meant: process ids are reused, but not with the same start time of the same boot. */
+/** Identifies a process with certainty: process ids are reused, but not with the same start time in the same boot. */
 export interface ProcessMark {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks since boot. */
   readonly started: string;
-  /** Early processes start at the same tick with the same id after every boot. */
+  /** After every boot, early processes start at the same tick with the same id. */
   readonly boot: string;
 }
 
-/** Names the time since the machine was started: what is recorded of another boot is gone. */
+/** Identifies the current boot of the machine: processes recorded in an earlier boot no longer exist. */
 export async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
 }
@@ -21,7 +21,7 @@ export async function bootId(): Promise<string> {
 export async function markOf(pid: number): Promise<ProcessMark | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the name in parentheses and may hold anything, also spaces and parentheses.
+    // The second field is the name in parentheses, which may contain anything, including spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, started] = [fields[0], fields[19]];
     return started === undefined || state === 'Z' || state === 'X' ? undefined : { pid, started, boot: await bootId() };
@@ -36,7 +36,7 @@ export async function isAlive(mark: ProcessMark): Promise<boolean> {
   return now !== undefined && sameProcess(now, mark);
 }
 
-/** Also of two that are unknown. */
+/** True also when both are unknown. */
 export function sameProcess(a: ProcessMark | undefined, b: ProcessMark | undefined): boolean {
   return a?.pid === b?.pid && a?.started === b?.started && a?.boot === b?.boot;
 }

@@ -7,11 +7,11 @@ import { SecretBytes } from '../core/secret-bytes.ts';
 import { spawnProgram, type SpawnRequest } from './spawn-program.ts';
 
 export interface RunRequest extends Omit<SpawnRequest, 'channels'> {
-  /** Written to stdin, which is then closed. A secret stays the caller's to clear. */
+  /** Written to stdin, which is then closed. The caller has to clear a secret. */
   readonly input?: Uint8Array | SecretBytes;
   /** Default: one minute. */
   readonly timeoutMs?: number;
-  /** Of stdout and stderr each; more ends the program. Default: 1 MiB. */
+  /** For stdout and stderr each; a program that writes more is killed. Default: 1 MiB. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;
 }
@@ -24,14 +24,18 @@ export interface RunResult {
   readonly stderr: Buffer;
 }
 
-/** How long output is still read after the end of the program: a daemon it left behind may hold the pipe open for ever. */
+/**
+ * How long output is still read after the program has exited: a daemon that it left behind may keep the pipe open for
+ * ever.
+ */
 const DRAIN_MS = 500;
 
 /**
- * Runs a program to its end and tells how it ended, whatever the exit code.
+ * Runs a program and returns how it ended, whatever the exit code.
  *
- * @throws KiwiError `tool-missing` when there is no such program; `program-failed` when it takes too long or says too
- * much; the signal's AbortError when aborted. In the last three cases the whole process group was killed and has ended.
+ * @throws KiwiError `tool-missing` when there is no such program; `program-failed` when it takes too long or writes too
+ *   much; the signal's AbortError when aborted. In the last three cases the whole process group was killed and has
+ *   ended.
  */
 export async function runProgram(request: RunRequest): Promise<RunResult> {
   const { timeoutMs = 60_000, maxOutputBytes = 1 << 20, signal } = request;

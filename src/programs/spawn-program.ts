@@ -8,13 +8,13 @@ import { systemErrorCode } from '../core/system-error-code.ts';
 import { childEnvironment } from './minimal-environment.ts';
 
 export interface SpawnRequest {
-  /** Absolute path: PATH is never searched, so nobody's folder can slip another program in. */
+  /** Absolute path: PATH is never searched, so nobody can place another program there. */
   readonly program: string;
   readonly args: readonly string[];
   /** The whole environment; by default only PATH and the locale. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** This many private two-way pipes, which the child finds as descriptors 3, 4, … */
+  /** This many private two-way pipes, which are descriptors 3, 4, … in the child. */
   readonly channels?: number;
 }
 
@@ -24,7 +24,10 @@ export interface ProgramEnd {
   readonly signal: string | null;
 }
 
-/** A running child. Its owner reads stdout and stderr (or calls `resume()` on them): a full pipe would stop the child. */
+/**
+ * A running child. The caller must read stdout and stderr (or call `resume()` on them): a full pipe would block the
+ * child.
+ */
 export interface RunningProgram {
   readonly pid: number;
   readonly stdin: Writable;
@@ -38,8 +41,8 @@ export interface RunningProgram {
 }
 
 /**
- * Starts a program that stays, in a process group of its own: Ctrl-C in the terminal reaches us and not the child, and
- * `kill` reaches its children too.
+ * Starts a long-running program in its own process group: Ctrl-C in the terminal reaches us but not the child, and
+ * `kill` reaches the child's children as well.
  *
  * @throws KiwiError `tool-missing` when there is no such program, `program-failed` when the system refuses to start it.
  */
@@ -66,7 +69,7 @@ export async function spawnProgram(request: SpawnRequest): Promise<RunningProgra
   });
   const pid = child.pid;
   if (pid === undefined) throw new TypeError('a started child has a process id');
-  // A child that ends early breaks its pipes; the broken pipe is no news beside `exited`.
+  // A child that exits early breaks its pipes; `exited` already reports that.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
   return {
     pid,
@@ -76,7 +79,7 @@ export async function spawnProgram(request: SpawnRequest): Promise<RunningProgra
     channels: child.stdio.slice(3) as unknown as Duplex[],
     exited,
     kill: (signal = 'SIGKILL') => {
-      if (ended) return; // the process id may belong to somebody else by now
+      if (ended) return; // the process id may belong to another process by now
       if (process.platform === 'win32') child.kill(signal);
       else killGroup(pid, signal);
     },
@@ -87,14 +90,14 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // ESRCH: gone already, its end not yet reported to us.
+    // ESRCH: it has already exited, but that was not reported to us yet.
   }
 }
 
 function cannotStart(request: SpawnRequest, error: Error): KiwiError {
   const name = path.basename(request.program);
   const code = systemErrorCode(error) ?? 'unknown';
-  // A missing working folder gives ENOENT as well.
+  // A missing working directory also gives ENOENT.
   if (code === 'ENOENT' && !existsSync(request.program)) {
     return new KiwiError('tool-missing', { detail: request.program, cause: error });
   }
