@@ -4,8 +4,9 @@ import type { LaptopContext } from '../../laptop/system/laptop-context.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
 
 /**
- * For what needs no person. A package that went first, and its roots with it, must stop nobody from seeing or being rid of an
- * enrollment: its roots are also kept beside its certificate.
+ * The context of commands that need no person. When the package, and its root certificates with it, was removed first,
+ * a user must still be able to see and remove the enrollment; the roots are therefore also kept next to its
+ * certificate.
  */
 export async function laptopContext(signal: AbortSignal): Promise<LaptopContext> {
   const platform = selectPlatform();

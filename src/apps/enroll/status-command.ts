@@ -6,7 +6,7 @@ import { laptopContext } from './laptop-context.ts';
 
 /** `kiwistack-enroll status`: exit code 0 only when every part works. */
 export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
-  // It changes nothing: a signal may end the program as it is.
+  // Never aborted: the command changes nothing, so a signal may simply end the program.
   const context = await laptopContext(new AbortController().signal);
   const status = await enrollmentStatus(context);
   const waiting = await new FarewellFile(context.platform.stateFolder).load();

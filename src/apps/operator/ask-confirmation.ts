@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { KiwiError } from '../../core/errors.ts';
 
 /**
- * Confirms what cannot be undone: the person types the name of what ends.
+ * Asks for confirmation of something that cannot be undone: the person types the name of what will end.
  * @throws KiwiError `usage` without a terminal and without --yes, `cancelled` when something else was typed
  */
 export async function askConfirmation(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { wholeNumber } from '../../terminal/carry-out.ts';
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
 
-/** `audit`: the slice's decisions. */
+/** `audit`: the decisions of the slice. */
 export function addAuditCommands(program: Command): void {
   const audit = program.command('audit').description('Show the decisions of the slice');
   onSlice(audit.command('list'))

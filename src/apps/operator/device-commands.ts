@@ -135,7 +135,7 @@ const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
   yubikey: entry.yubikeySerial,
   created: time(entry.createdAt),
   ...(entry.endedAt === null ? {} : { ended: time(entry.endedAt), why: entry.endReason ?? '' }),
-  // When an ended device's laptop learned that it has ended.
+  // When the laptop of an ended device learned that it has ended.
   ...(entry.toldAt === null ? {} : { told: time(entry.toldAt) }),
   ...(alarm ? { alarm: 'see `alarm list`' } : {}),
   id: entry.id,

@@ -77,7 +77,7 @@ async function chooseYubikey(token: Token, wanted: number | undefined, signal: A
   return only.serial;
 }
 
-/** The key is genuine and the one that was just generated: the slice checks the same at every enrollment. */
+/** Makes sure that the key is genuine and the one just generated: the slice checks the same at every enrollment. */
 function checkAttestation(key: GeneratedKey, slice: OperatorSlice): void {
   try {
     const attested = verifyAttestation({

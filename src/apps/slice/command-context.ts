@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** What a command gets from outside. */
+/** What a command receives from its environment. */
 export interface CommandContext {
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;

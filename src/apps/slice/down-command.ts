@@ -9,10 +9,10 @@ import { readRunRecord, removeRunRecord } from '../../slice/run/run-record.ts';
 import type { CommandContext } from './command-context.ts';
 import { print } from './print.ts';
 
-/** How long a slice may take to stop before it is killed: its parts stop one after the other. */
+/** How long a slice may take to stop before it is killed: its parts stop one after another. */
 const PATIENCE_MS = 20_000;
 
-/** Stops the slice and waits until it has ended; cleans up after one that was killed. Safe to repeat. */
+/** Stops the slice and waits until it has stopped; cleans up after one that was killed. Safe to repeat. */
 export async function downCommand(flags: { dir: string; json?: boolean }, { clock }: CommandContext): Promise<void> {
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);

@@ -14,7 +14,7 @@ export async function statusCommand(flags: { dir: string; json?: boolean }): Pro
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
-  // Also of a running slice, which goes on with the file that it opened.
+  // Checked for a running slice as well, which keeps working with the file that it opened.
   requireRegistry(paths.registry);
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));

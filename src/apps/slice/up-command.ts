@@ -7,7 +7,10 @@ import { runsAsService } from '../../core/outlive-reader.ts';
 import { runSlice } from '../../slice/run/run-slice.ts';
 import type { CommandContext } from './command-context.ts';
 
-/** Runs until a signal arrives. A second signal does not cut the stop short, which would leave step-ca and the interface behind. */
+/**
+ * Runs until a signal arrives. A second signal does not cut the shutdown short, which would leave step-ca and the
+ * interface behind.
+ */
 export async function upCommand(
   flags: { dir: string; json?: boolean; log: string },
   context: CommandContext,
@@ -16,8 +19,8 @@ export async function upCommand(
   runsAsService();
   // Events go to stdout; the log goes to stderr, as JSON lines with request ids.
   const log = openLog(level);
-  // Most of what a gateway allocates lives only as long as a request. This lets the heap grow further before V8 marks what is
-  // alive: by default, its marking threads take a tenth of the gateway's time.
+  // Most of what a gateway allocates lives only as long as a request. This setting lets the heap grow further before V8
+  // marks live objects: by default, its marking threads take a tenth of the gateway's time.
   setFlagsFromString('--heap-growing-percent=1000');
   // The terminal may be closed, or the disk behind a redirection full: neither may end the slice without a clean stop.
   const ended = new Promise<string>((resolve) => {
@@ -58,7 +61,10 @@ export async function upCommand(
 /** How many bytes of the log may wait for a full disk or a stalled reader; anything beyond that is dropped. */
 const MAX_WAITING = 1 << 20;
 
-/** Lines are gathered up to this size or time, as each write costs as much as a line. A kill loses them; errors are written at once. */
+/**
+ * Lines are buffered up to this size or time, because every write costs as much as a line. A kill loses them; errors
+ * are written at once.
+ */
 const GATHER = { bytes: 4096, ms: 200 } as const;
 
 /** pino's number for the level `error`. */
@@ -88,12 +94,12 @@ function openLog(level: string): Logger {
   );
 }
 
-/** The destination is flushed at the end of the process. */
+/** The destination is flushed when the process exits. */
 function logDestination(): ReturnType<typeof pino.destination> {
   const destination = pino.destination({ dest: 2, sync: false, minLength: GATHER.bytes, maxLength: MAX_WAITING });
   const flush = destination.flushSync.bind(destination);
   destination.on('error', () => {
-    // At the end of the process it would retry for ever what the disk does not take.
+    // When the process exits, it would retry for ever what the disk does not accept.
     destination.flushSync = () => undefined;
   });
   destination.on('write', () => {
