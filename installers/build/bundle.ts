@@ -1,4 +1,5 @@
-// `npm run build`: builds the program as people install it, in `dist/app`. It needs Node, and nothing of this checkout.
+// `npm run build`: builds the program as people install it, in `dist/app`. The result needs Node, and nothing of this
+// checkout.
 import { execFileSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
-/** Name in the folder, entry file, and a command line that loads everything and exits at once. */
+/** Name in the output folder, entry file, and a command line that loads everything and exits at once. */
 const PROGRAMS = [
   { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
   // Exits as soon as its channel closes, which is at once.
@@ -78,9 +79,9 @@ await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, unde
 await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
 await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
 
-// Bytecode for the Node that runs this script, which is the one that the packages ship. The build is reproducible: V8's hash
-// seed and the order of its work are fixed (by the only flags that it does not compare when it loads bytecode), and so is the
-// path that is part of the bytecode: on Linux, one that leads to this folder.
+// Bytecode for the Node that runs this script, which is the one in the packages. The build is reproducible: V8's hash
+// seed and the order of its work are fixed (with the only flags that V8 does not compare when it loads bytecode), and
+// so is the path that becomes part of the bytecode: on Linux, one that leads to this folder.
 const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
 const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
 for (const { name, dryRun } of PROGRAMS) {

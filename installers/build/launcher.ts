@@ -1,5 +1,6 @@
-// The first lines of a built program: runs `<name>.bundle.js` beside it with the bytecode that was made at build time. V8 itself
-// rejects bytecode of another version or of other sources, and compiles instead. Nothing is ever written.
+// The first lines of a built program: runs `<name>.bundle.js`, which is in the same folder, with the bytecode that was
+// made at build time. V8 itself rejects bytecode of another version or of other sources, and compiles instead. Nothing
+// is ever written.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

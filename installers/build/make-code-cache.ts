@@ -1,4 +1,5 @@
-// Run by bundle.ts as a separate process: runs a bundle as its launcher would, and saves V8's bytecode of the code that was used.
+// Run by bundle.ts as a separate process: runs a bundle as its launcher would, and saves V8's bytecode of the functions
+// that ran.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -42,7 +42,7 @@ async function buildDeb(): Promise<string> {
   if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version)) throw new Error(`not a version: ${version}`);
   const out = path.resolve(flags.out);
   await mkdir(out, { recursive: true });
-  // Beside its destination, so that it can be moved there atomically.
+  // Next to its destination, so that it can be moved there atomically.
   const work = await mkdtemp(path.join(out, '.deb-'));
   try {
     const app = path.join(work, 'app');
@@ -53,8 +53,8 @@ async function buildDeb(): Promise<string> {
     await timed('stage', () => stagePackage({ root, app, kind, version, architecture, mspRoots, epochSeconds }));
     const name = `kiwistack-enroll_${version}_${architecture}.deb`;
     const made = path.join(work, name);
-    // Every package tool reads xz; its lowest level takes a tenth of the default's time and 5 MB more. Test builds are installed
-    // often, and on slow machines: they use zstd, which Debian 12 and Ubuntu 24.04 read too.
+    // Every package tool reads xz; its lowest level takes a tenth of the default's time and 5 MB more space. Test
+    // builds are installed often, and on slow machines: they use zstd, which Debian 12 and Ubuntu 24.04 can read too.
     const compression = kind === 'test' ? ['-Zzstd', '-z3'] : ['-Zxz', '-z0'];
     const packing = ['--root-owner-group', ...compression, '--build', root, made];
     await timed('pack', () => run('/usr/bin/dpkg-deb', packing, { SOURCE_DATE_EPOCH: epochSeconds.toString() }));
@@ -74,7 +74,7 @@ async function packageVersion(): Promise<string> {
 
 async function sourceDate(): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
-  // A clone that belongs to another user is accepted: only the time of the commit is read.
+  // A clone that belongs to another user is accepted: only the time of the last commit is read.
   const said = given ?? (await run('/usr/bin/git', ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct']));
   if (!/^\d+\s*$/u.test(said)) throw new Error('the time of the last commit is not known: set SOURCE_DATE_EPOCH');
   return Number(said);

@@ -20,7 +20,7 @@ const DEPENDS = [
   'wireguard-tools',
   'ykcs11',
 ];
-/** openssl makes adding the root twenty times faster; pkexec is for `pkexec kiwistack-enroll enroll`. */
+/** openssl makes adding the root certificate twenty times faster; pkexec is for `pkexec kiwistack-enroll enroll`. */
 const RECOMMENDS = ['openssl', 'pkexec'];
 /**
  * systemd-resolved is only suggested, although resolving names through the tunnel needs it: installing it would take over the
