@@ -4,15 +4,16 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-// `npm test`: every check in order of its price. Those that cost seconds come first and alone, and end the run when they fail; then the
-// suites, on two cores side by side where they do not disturb one another. Without the virtual machine's suite and the bare machine's,
-// which have commands of their own; `npm test -- all` has them as well, `npm test -- NAME` is one stage.
+// `npm test`: every check, cheapest first. Those that take seconds run first, one at a time, and end the run when they
+// fail; then come the suites, on two cores in parallel where they do not disturb one another. The suites of the virtual
+// machine and of the bare machine have their own commands; `npm test -- all` includes them, and `npm test -- NAME` runs
+// one stage.
 
 const repository = join(import.meta.dirname, '..');
 const reports = join(repository, '.cache', 'test-reports');
 const bin = join(repository, 'node_modules', '.bin');
 const sample = process.env['SAMPLE'] ?? String(randomInt(1, 1_000_000));
-// Also when it was not npm that started us: the tools run on the Node that the project brings.
+// Needed when npm did not start us: the tools run on the Node that is part of the project.
 const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}`, SAMPLE: sample };
 
 interface Stage {
@@ -39,7 +40,7 @@ const quick: readonly Stage[] = [
   { name: 'lint', argv: ['eslint', '.'] },
   { name: 'typecheck', argv: ['tsc', '-p', 'tsconfig.json'] },
 ];
-/** One lane has what uses the processor, the other what waits for real time-outs. */
+/** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [
   [suite('unit'), suite('fresh'), suite('machine')],
   [suite('contract'), suite('e2e')],
@@ -64,8 +65,9 @@ function suite(name: string): Stage {
 }
 
 /**
- * Where a suite that makes laptops of namespaces runs: in a pid namespace of its own, so that what it left running ends with it, below a
- * shell that reaps orphans, which a container's first process may not do: a laptop that holds a zombie never ends.
+ * Where a suite that builds laptops from namespaces runs: in its own pid namespace, so that anything it leaves running
+ * ends with it, and below a shell that reaps orphans. A container's first process does not always reap them, and a
+ * laptop with a zombie process never ends.
  */
 const REAPED = [
   '/usr/bin/unshare',
@@ -80,7 +82,7 @@ const REAPED = [
 ];
 const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh'];
 
-/** A stage's program: alone as it is; beside another, each line with the stage's name. */
+/** Runs a stage's program: unchanged when alone; in parallel with another, each line begins with the stage's name. */
 function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {
   const [program = '', ...args] = [...(NEEDS_ROOT.includes(name) ? REAPED : []), join(bin, tool), ...rest];
   return new Promise((resolve, reject) => {
@@ -96,7 +98,7 @@ function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {
   });
 }
 
-/** The numbers of a report; a suite that ended without one failed. */
+/** The counts in a report; a suite that ended without a report failed. */
 async function countsOf(report: string): Promise<Counts> {
   const text = await readFile(report, 'utf8').catch(() => undefined);
   if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
@@ -159,5 +161,5 @@ if (stopped)
       .join(', ')}`,
   );
 if (total.failed > 0) process.exitCode = 1;
-// A plain last line, from which a reader can tell whether tests ran.
+// A plain last line that shows whether tests ran.
 console.log(describe(total));

@@ -1,8 +1,9 @@
 import { random } from './random.ts';
 
 /**
- * What is exhaustive (schedules, edges, power cuts) is a sample in everyday runs, another one each time, and whole in
- * `npm run test:nightly`. `SAMPLE=n` plays the sample of a run again, `SAMPLE=all` all of it; vitest.config.ts chooses a number otherwise.
+ * Exhaustive tests (schedules, edges, power cuts) run as a sample in everyday runs, a different one each time, and
+ * completely in `npm run test:nightly`. `SAMPLE=n` repeats the sample of an earlier run, `SAMPLE=all` runs everything;
+ * otherwise vitest.config.ts chooses a number.
  */
 const seed = process.env['SAMPLE'] ?? 'all';
 
@@ -10,7 +11,7 @@ const seed = process.env['SAMPLE'] ?? 'all';
 export function sampleOf<T>(what: string, all: readonly T[], count: number): readonly T[] {
   if (seed === 'all' || count >= all.length) return all;
   const numbers = random(Number(seed));
-  // The first `count` of a shuffle (Fisher–Yates), back in order.
+  // The first `count` entries of a shuffle (Fisher–Yates), back in their original order.
   const order = all.map((_, index) => index);
   for (let index = 0; index < count; index++) {
     const other = numbers.between(index, order.length - 1);

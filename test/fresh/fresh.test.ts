@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-// The README's commands, as written, on a machine that has only what the README asks for. Tests the last commit.
+// Runs the README's commands, as written, on a machine that has only what the README requires. Tests the last commit.
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const SCRIPT = path.join(import.meta.dirname, 'bare-machine.sh');
-/** Without our own node_modules: the Node that somebody brings is not ours. */
+/** Without our own node_modules: a newcomer's Node is not ours. */
 const PATH = (process.env['PATH'] ?? '')
   .split(':')
   .filter((folder) => !folder.endsWith('node_modules/.bin'))
@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The bare Debian, made anew when the script that makes it has changed. */
+/** The minimal Debian, rebuilt when the script that builds it has changed. */
 async function provideBase(): Promise<string> {
   const name = createHash('sha256')
     .update(await readFile(SCRIPT))
@@ -70,7 +70,7 @@ function type(...command: string[]): Promise<Said> {
 }
 
 const all = ({ stdout, stderr }: Said): string => `${stdout}\n${stderr}`;
-/** What it prints about its preparation; nothing if there was nothing to do. */
+/** What the command prints about its preparation; nothing if there was nothing to prepare. */
 const prepared = ({ stderr }: Said): string[] => stderr.split('\n').filter((line) => line.startsWith('prepare:'));
 
 test('npm run demo brings a laptop to green', async () => {

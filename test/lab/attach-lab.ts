@@ -6,15 +6,15 @@ import { forgetLab, readLabFile } from './lab-file.ts';
 import { NamespaceRoom } from './namespace-room.ts';
 import type { Room } from './room.ts';
 
-/** A running lab that another process made. */
+/** A running lab that another process created. */
 export interface AttachedLab {
   readonly dir: string;
   readonly rooms: readonly Room[];
-  /** Ends everything in it, as `Lab.destroy`. */
+  /** Ends everything in it, as `Lab.destroy` does. */
   down(): Promise<void>;
 }
 
-/** Opens the lab in `dir` for entering its rooms; undefined if none runs there. */
+/** Opens the lab in `dir`, so that its rooms can be entered; undefined if none runs there. */
 export async function attachLab(dir: string): Promise<AttachedLab | undefined> {
   const folder = resolve(dir);
   const lab = await readLabFile(folder);

@@ -9,8 +9,8 @@ import { writeResolvedBase } from './resolved-layer.ts';
 const standIns = join(import.meta.dirname, '..', 'fakes', 'systemctl');
 
 /**
- * What the host's disk must not lend to a laptop: software of ours, another tunnel, a ban on starting services (container
- * images ship one).
+ * What a laptop must not inherit from the host's disk: our own software, other tunnels, a ban on starting services
+ * (container images have one).
  */
 const hidden = [
   '/usr/sbin/policy-rc.d',
@@ -19,15 +19,16 @@ const hidden = [
   '/var/lib/kiwistack',
   '/opt/orbit',
   '/etc/default/orbit',
-  // Where the host has a JDK: a laptop as delivered has none, and its hook adds a second to every change of a trust store.
+  // For hosts with a JDK: a newly delivered laptop has none, and its hook adds a second to every change of a trust
+  // store.
   '/etc/ca-certificates/update.d/jks-keystore',
 ];
 /** Folders whose entries are hidden one by one, so that the folder itself stays. */
 const emptied = ['/etc/systemd/system', '/etc/wireguard'];
 
 /**
- * Writes the layer that lies between the host's root and what a room writes: its name, its hosts file, its machine-id, the
- * systemctl stand-in. Resolves to the paths that the layer hides, which are to become whiteouts.
+ * Writes the layer between the host's root and what a room writes: its name, its hosts file, its machine-id, the
+ * systemctl stand-in. Resolves to the paths that the layer hides, which must become whiteouts.
  */
 export async function writeBaseLayer(
   base: string,
@@ -43,7 +44,7 @@ export async function writeBaseLayer(
     '/etc/hosts',
     `127.0.0.1 localhost\n127.0.1.1 ${hostname}\n::1 localhost\n${plan.slice} ${plan.sliceName}\n`,
   );
-  // No name server: on this internet only the hosts file has names, and a query fails at once.
+  // No name server: on this internet only the hosts file knows names, and a query fails at once.
   await put('/etc/resolv.conf', 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
   await put('/etc/hostname', `${hostname}\n`);
   if (!room.laptop) return [];

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The three views of a disk: what was written, what is seen, and the layers below (the first that has a path counts). */
+/**
+ * The three views of a disk: what was written, what is visible, and the layers below (the first one that has a path
+ * counts).
+ */
 export interface DiskView {
   readonly upper: string;
   readonly merged: string;
@@ -11,7 +14,10 @@ export interface DiskView {
   readonly except: readonly string[];
 }
 
-/** Compares a disk with how it was delivered; see `Laptop.changes` for the lines. It may be in use: what goes meanwhile is gone. */
+/**
+ * Compares a disk with its delivered state; see `Laptop.changes` for the lines. The disk may be in use: a file that
+ * vanishes in the meantime counts as gone.
+ */
 export async function diskChanges(view: DiskView): Promise<string[]> {
   const lines: string[] = [];
   await compareFolder(view, '', lines);
@@ -21,7 +27,7 @@ export async function diskChanges(view: DiskView): Promise<string[]> {
 async function compareFolder(view: DiskView, folder: string, lines: string[]): Promise<void> {
   const seen = new Set(await namesIn(join(view.merged, folder)));
   const written = await namesIn(join(view.upper, folder));
-  // Only folders that were written to can have lost something, and they all are in the upper layer.
+  // Only folders that were written to can have lost an entry, and all of these are in the upper layer.
   for (const name of await deliveredNames(view, folder)) {
     const path = `${folder}/${name}`;
     if (!seen.has(name) && !excepted(view, path)) lines.push(`${path} gone`);
@@ -62,7 +68,7 @@ async function delivered(view: DiskView, path: string): Promise<string | undefin
       const text = await describe(join(layer, path));
       return text === 'whiteout' ? undefined : text;
     } catch (error) {
-      // A folder above it is whited out here, or is a file: the layers below do not count.
+      // A parent folder is whited out here, or is a file: the layers below do not count.
       if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
       if (!isMissing(error)) throw error;
     }

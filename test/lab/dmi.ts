@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The identity that a firmware shows in /sys/class/dmi/id; the fields are named as the files there. */
+/** The identity that the firmware shows in /sys/class/dmi/id; the fields are named after the files there. */
 export interface Dmi {
   readonly product_uuid: string;
   readonly product_serial: string;
@@ -26,10 +26,12 @@ export interface Dmi {
   readonly bios_date: string;
 }
 
-/** What only root may read, as in the kernel's drivers/firmware/dmi-id.c. */
+/** Readable only by root, as in the kernel's drivers/firmware/dmi-id.c. */
 const secret = new Set<string>(['product_uuid', 'product_serial', 'board_serial', 'chassis_serial']);
 
-/** A plausible business laptop whose serial numbers follow from `seed`, so that no two rooms are the same machine. */
+/**
+ * A plausible business laptop whose serial numbers are derived from `seed`, so that no two rooms are the same machine.
+ */
 export function makeDmi(seed: Buffer, changes: Partial<Dmi> = {}): Dmi {
   const hex = seed.toString('hex').toUpperCase().padEnd(64, '0');
   const uuid = hex.toLowerCase();
@@ -59,7 +61,7 @@ export function makeDmi(seed: Buffer, changes: Partial<Dmi> = {}): Dmi {
   };
 }
 
-/** Writes the files of `dmi` below `folder`, which is then laid over /sys; serial numbers are root's alone. */
+/** Writes the files of `dmi` below `folder`, which is then mounted over /sys; only root can read the serial numbers. */
 export async function writeDmi(folder: string, dmi: Dmi): Promise<void> {
   const id = join(folder, 'class', 'dmi', 'id');
   await mkdir(id, { recursive: true });

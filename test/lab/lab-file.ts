@@ -8,10 +8,10 @@ export interface LabFile {
   readonly rooms: readonly { readonly name: string; readonly address: string; readonly pid: number }[];
 }
 
-/** Where kept labs are remembered: one link a lab. */
+/** Where kept labs are recorded: one link per lab. */
 const kept = join(import.meta.dirname, '..', '..', '.cache', 'labs');
 
-/** Writes DIR/lab.json for root alone, in one step. */
+/** Writes DIR/lab.json, readable only by root, atomically. */
 export async function writeLabFile(dir: string, lab: LabFile): Promise<void> {
   const path = join(dir, 'lab.json');
   const temporary = `${path}.${process.pid}.${temporaryCount++}`;
@@ -20,11 +20,11 @@ export async function writeLabFile(dir: string, lab: LabFile): Promise<void> {
 }
 let temporaryCount = 0;
 
-/** Reads DIR/lab.json; undefined if there is none, or if the lab it tells of has ended. */
+/** Reads DIR/lab.json; undefined if there is none, or if its lab has ended. */
 export async function readLabFile(dir: string): Promise<LabFile | undefined> {
   try {
     const lab = JSON.parse(await readFile(join(dir, 'lab.json'), 'utf8')) as LabFile;
-    // Process numbers are used again: the one we look for was started with our script and this folder.
+    // Process ids are reused: the process we look for was started with our script and this folder.
     const commandLine = (await readFile(`/proc/${lab.holderPid}/cmdline`, 'utf8')).split('\0');
     return commandLine.some((word) => word.endsWith('/holder.sh')) && commandLine.includes(dir) ? lab : undefined;
   } catch (error) {
@@ -33,7 +33,7 @@ export async function readLabFile(dir: string): Promise<LabFile | undefined> {
   }
 }
 
-/** Remembers the folder of a lab that outlives its maker. */
+/** Records the folder of a lab that outlives the process that created it. */
 export async function rememberLab(dir: string): Promise<void> {
   await mkdir(kept, { recursive: true });
   const link = linkOf(dir);
@@ -41,12 +41,12 @@ export async function rememberLab(dir: string): Promise<void> {
   await symlink(dir, link);
 }
 
-/** Forgets it. */
+/** Removes that record. */
 export async function forgetLab(dir: string): Promise<void> {
   await rm(linkOf(dir), { force: true });
 }
 
-/** The folders of the kept labs that still run; the others are forgotten. */
+/** The folders of the kept labs that still run; the records of others are removed. */
 export async function listLabs(): Promise<string[]> {
   const names = await readdir(kept).catch(() => []);
   const running: string[] = [];

@@ -15,26 +15,26 @@ import { forgetLab, rememberLab, writeLabFile } from './lab-file.ts';
 
 export type { Dmi, Laptop, LaptopSettings, Room };
 
-/** Where a laptop that is no room of the lab is plugged in: a tap on the internet. */
+/** Where a laptop that is not a room of the lab is connected: a tap on the internet. */
 export interface Outlet {
   readonly device: string;
   readonly mac: string;
-  /** What the laptop is to have, with a prefix of 30 bits. */
+  /** The laptop's address, with a prefix of 30 bits. */
   readonly address: string;
-  /** The internet's end. */
+  /** The address of the internet's end. */
   readonly gateway: string;
-  /** Process whose network namespace has the tap. */
+  /** The process in whose network namespace the tap is. */
   readonly namespacePid: number;
-  /** The internet itself: what runs there is reached at `gateway`. */
+  /** The internet itself: `gateway` is the address of what runs there. */
   readonly internet: Room;
 }
 
 /**
- * A made-up internet in namespaces: a slice with machines behind it, laptops, strangers. Needs root, changes nothing on the
- * host, and ends with the process that made it, however that ends (unless `keep` was called).
+ * A simulated internet in namespaces: a slice with machines behind it, laptops, strangers. Needs root, changes nothing
+ * on the host, and ends with the process that created it, however that ends (unless `keep` was called).
  *
- * `dir` is the one folder that every room sees, at the same path, readable and writable: keys that are carried from one
- * machine to another live there. Laptops and strangers see DIR/slice and DIR/private empty.
+ * `dir` is the one folder that every room sees, at the same path, with read and write access: keys that are carried
+ * from one machine to another are there. Laptops and strangers see DIR/slice and DIR/private as empty.
  */
 export class Lab {
   readonly dir: string;
@@ -48,7 +48,7 @@ export class Lab {
     this.#holder = holder;
   }
 
-  /** Starts the internet, the slice's room and the room behind it. `dir` is made if it is not there. */
+  /** Starts the internet, the slice's room and the room behind it. `dir` is created if it does not exist. */
   static async create({ dir }: { readonly dir: string }): Promise<Lab> {
     for (const folder of ['', 'disk', 'slice', 'private']) {
       await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
@@ -79,22 +79,25 @@ export class Lab {
     return lab;
   }
 
-  /** 203.0.113.10 (enroll.acme.example); forwards between its interfaces. Its writes go to the host, but for /etc and /run. */
+  /**
+   * 203.0.113.10 (enroll.acme.example); forwards between its interfaces. Its writes go to the host, except for /etc and
+   * /run.
+   */
   get slice(): Room {
     return this.room('slice');
   }
 
-  /** Behind the slice, not to be reached from the internet: 10.77.1.20 (Fleet) and 10.77.1.30 (an intranet host). */
+  /** Behind the slice and unreachable from the internet: 10.77.1.20 (Fleet) and 10.77.1.30 (an intranet host). */
   get inside(): Room {
     return this.room('inside');
   }
 
-  /** The internet itself: the next hop of everybody on it, and so the slice's neighbour on its public interface. */
+  /** The internet itself: the next hop of every machine on it, and so the slice's neighbour on its public interface. */
   get internet(): Room {
     return new NamespaceRoom('internet', '203.0.113.1', this.#holder);
   }
 
-  /** Every room by name. */
+  /** All rooms, by name. */
   get rooms(): readonly Room[] {
     return [...this.#rooms.values()];
   }
@@ -105,7 +108,7 @@ export class Lab {
     return room;
   }
 
-  /** A new, started laptop with an address on the internet of its own. */
+  /** A new, started laptop with its own address on the internet. */
   async addLaptop({ name, dmi, resolved }: LaptopSettings): Promise<Laptop> {
     this.#refuseTaken(name);
     const subnet = subnetOf('laptop', this.#laptopCount);
@@ -131,7 +134,7 @@ export class Lab {
     return laptop;
   }
 
-  /** A place on the internet for a laptop with a kernel of its own. */
+  /** A connection to the internet for a laptop with its own kernel. */
   async addOutlet(): Promise<Outlet> {
     const { address, gateway } = subnetOf('laptop', this.#laptopCount);
     const device = `laptop${this.#laptopCount++}`;
@@ -169,7 +172,7 @@ export class Lab {
     }
   }
 
-  /** Ends everything in every room. What is in `dir` stays, but for the laptops' disks, which were memory. */
+  /** Ends everything in every room. What is in `dir` stays, except for the laptops' disks, which were in memory. */
   async destroy(): Promise<void> {
     await stopRoom(this.#holder);
     await rm(join(this.dir, 'lab.json'), { force: true });
@@ -197,7 +200,7 @@ export class Lab {
     return new NamespaceRoom(name, address, running);
   }
 
-  /** A folder in the lab's memory, by the two paths under which it is seen. */
+  /** A folder in the lab's memory, with the two paths under which it is visible. */
   async #makeDisk(name: string): Promise<Disk> {
     const inLab = join(this.dir, 'disk', name);
     const onHost = join('/proc', String(this.#holder.pid), 'root', inLab);
@@ -228,7 +231,7 @@ function makeMac(): string {
   return ['02', ...[...randomBytes(5)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
 
-/** Lets this process end although the child runs on. */
+/** Lets this process exit although the child is still running. */
 function letGo(child: ChildProcess | undefined): void {
   child?.unref();
   for (const stream of [child?.stdin, child?.stdout, child?.stderr]) stream?.destroy();

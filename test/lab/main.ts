@@ -44,10 +44,11 @@ function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
   return room;
 }
 
-/** Runs a program at this terminal; resolves to its exit code. */
+/** Runs a program in this terminal; resolves to its exit code. */
 function enter(room: Room, argv: readonly string[]): Promise<number> {
   const cwd = join(import.meta.dirname, '..', '..');
-  // The commands of this clone, and the Node that they need. (npx would have to write to the clone, which a laptop cannot.)
+  // The commands of this clone, and the Node that they need. (npx would have to write to the clone, which a laptop
+  // cannot do.)
   const PATH = `${join(cwd, 'node_modules', '.bin')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
   const env = { TERM: process.env['TERM'] ?? 'dumb', PATH };
   const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env });

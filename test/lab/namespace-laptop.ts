@@ -19,12 +19,12 @@ interface LaptopMaking {
   readonly dmi: Dmi;
   readonly resolved: boolean;
   readonly cable: { readonly device: string; readonly address: string; readonly mac: string };
-  /** Called when the laptop's pid 1 changed. */
+  /** Called when the pid of the laptop's first process changed. */
   readonly onChange: () => Promise<void>;
 }
 
 const repository = join(import.meta.dirname, '..', '..');
-/** Not on the disk: gone when the power is. */
+/** Paths that are not on the disk and are lost with the power. */
 const volatile = /^\/(?:run|tmp|proc|sys|dev|var\/run)(?:\/|$)/u;
 
 /** A laptop whose disk is an overlay over the host's root. */
@@ -40,7 +40,7 @@ export class NamespaceLaptop extends NamespaceRoom implements Laptop {
     this.root = join(making.disk.onHost, 'root');
   }
 
-  /** Makes the disk: the host's root below, our base layer over it, an empty layer for what will be written. */
+  /** Creates the disk: the host's root at the bottom, our base layer over it, and an empty layer for writes. */
   async deliver(seed: Buffer): Promise<void> {
     const { disk, holderPid, name, resolved } = this.#making;
     const base = join(disk.onHost, 'base');

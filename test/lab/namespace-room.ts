@@ -5,7 +5,9 @@ import type { Room } from './room.ts';
 import { runInRoom, spawnInRoom, type RunOptions, type RunResult, type SpawnOptions } from './run-in-room.ts';
 import type { RunningRoom } from './start-room.ts';
 
-/** A room's folder in the lab's memory: its path in the lab's namespaces, and the same folder as the host reaches it. */
+/**
+ * A room's folder in the lab's memory: its path in the lab's namespaces, and the path of the same folder on the host.
+ */
 export interface Disk {
   readonly inLab: string;
   readonly onHost: string;

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 
-/** A cable between two rooms (or a room and the internet): both ends with an address, made as one veth pair. */
+/** A cable between two rooms (or a room and the internet): a veth pair with an address at both ends. */
 export interface Cable {
-  /** Process number of the room that forwards, its interface and its address with prefix length. */
+  /** The room that forwards: its process id, its interface and its address with prefix length. */
   readonly upper: { readonly pid: number; readonly device: string; readonly address: string };
-  /** The room that is connected; its interface is always eth0 and its default route the other end. */
+  /** The room that is connected; its interface is always eth0, and its default route is the other end. */
   readonly lower: { readonly pid: number; readonly mac: string; readonly addresses: readonly string[] };
 }
 
-/** The plan of the lab's addresses. The internet knows no route to 10.0.0.0/8. */
+/** The address plan of the lab. The internet has no route to 10.0.0.0/8. */
 export const plan = {
   slice: '203.0.113.10',
   sliceInside: '10.77.1.1',
@@ -25,7 +25,9 @@ export function subnetOf(kind: 'laptop' | 'stranger', n: number): { gateway: str
   return { gateway: `${net}.${4 * n + 1}`, address: `${net}.${4 * n + 2}` };
 }
 
-/** Lays a cable. An older one on the same device is taken away first, at once, not when the kernel gets to it. */
+/**
+ * Creates a cable. An older one on the same device is removed first, immediately and not when the kernel gets to it.
+ */
 export async function layCable(cable: Cable): Promise<void> {
   const { upper, lower } = cable;
   const gateway = upper.address.replace(/\/.*$/u, '');
@@ -44,7 +46,7 @@ export async function layCable(cable: Cable): Promise<void> {
   ]);
 }
 
-/** Makes a tap for the network card of a machine; what it sends comes out in the network of the process `pid`. */
+/** Creates a tap for the network card of a machine; what it sends arrives in the network of the process `pid`. */
 export async function layTap(pid: number, device: string, address: string): Promise<void> {
   await ipBatch(pid, [
     `tuntap add dev ${device} mode tap`,
@@ -54,7 +56,7 @@ export async function layTap(pid: number, device: string, address: string): Prom
   ]);
 }
 
-/** Takes a cable away, if there is one. */
+/** Removes a cable, if there is one. */
 export async function cutCable(pid: number, device: string): Promise<void> {
   await ipBatch(pid, [`link del ${device}`], ['-force']);
 }

@@ -6,8 +6,9 @@ const unpacked = join(import.meta.dirname, '..', '..', '.cache', 'systemd-resolv
 const installed = '/usr/lib/systemd/systemd-resolved';
 
 /**
- * Puts a real dbus-daemon and a real systemd-resolved into a laptop's base layer, started when the laptop boots. Where the
- * host has no systemd-resolved, it is what prepare-machine unpacked. (Copied: overlayfs takes no layer inside another.)
+ * Puts a real dbus-daemon and a real systemd-resolved into a laptop's base layer; they start when the laptop boots.
+ * Where the host has no systemd-resolved, the one that prepare-machine unpacked is used. (It is copied, because
+ * overlayfs takes no layer inside another.)
  */
 export async function writeResolvedBase(
   base: string,
@@ -17,7 +18,7 @@ export async function writeResolvedBase(
     if (!existsSync(unpacked)) throw new Error('systemd-resolved was not unpacked; run: npm run prepare-machine');
     await cp(unpacked, base, { recursive: true });
   }
-  // Without a systemd there is no socket to hand over and no right to hand out; resolved gives up root by itself.
+  // Without systemd there is no socket to pass on and no privilege to grant; resolved drops root itself.
   await put(
     '/etc/systemd/system/dbus.service.d/lab.conf',
     `[Service]
@@ -43,7 +44,7 @@ ExecStartPost=/usr/bin/timeout 5 /bin/sh -c 'until resolvectl --no-pager status 
   }
   await rm(join(base, 'etc', 'resolv.conf'));
   await symlink('../run/systemd/resolve/stub-resolv.conf', join(base, 'etc', 'resolv.conf'));
-  // The package's installation would have made the user.
+  // Installing the package would have created the user.
   const line = 'systemd-resolve:x:995:995:systemd Resolver:/:/usr/sbin/nologin\n';
   if ((await readFile('/etc/passwd', 'utf8')).includes('\nsystemd-resolve:')) return;
   for (const [file, text] of [

@@ -8,27 +8,33 @@ export interface Room {
   readonly name: string;
   /** Its IPv4 address on the made-up internet; for `inside`, Fleet's address behind the slice. */
   readonly address: string;
-  /** Runs a program to its end. A program that fails is a result, not an error; only a time-out throws. */
+  /** Runs a program and waits for its end. A program that fails is a result, not an error; only a time-out throws. */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
-  /** Starts a program; `kill` on the result reaches the program inside. The caller ends it, at the latest by `destroy`. */
+  /**
+   * Starts a program; `kill` on the result reaches the program inside. The caller ends it, at the latest with
+   * `destroy`.
+   */
   spawn(argv: readonly string[], options?: SpawnOptions): ChildProcess;
-  /** Where the host sees a file of the room. Do not follow absolute symbolic links from there: they would leave the room. */
+  /**
+   * The path of a room's file on the host. Do not follow absolute symbolic links from there: they would lead out of the
+   * room.
+   */
   path(insidePath: string): string;
 }
 
-/** A room with a whole root file system of its own: what is written there is thrown away with the lab. */
+/** A room with its own root file system, which is discarded with the lab. */
 export interface Laptop extends Room {
   readonly dmi: Dmi;
-  /** Its disk as the host sees it, also while it is off. (/run, /tmp, /proc, /sys and /dev are not on the disk.) */
+  /** Its disk as seen from the host, even while it is off. (/run, /tmp, /proc, /sys and /dev are not on the disk.) */
   readonly root: string;
   /**
-   * What differs from the disk as it was delivered, one line a path, sorted: `PATH file 0644 SHA256`,
-   * `PATH dir 0755`, `PATH link TARGET`, `PATH gone`. Files that were written with the same content do not differ.
+   * The differences from the disk as delivered, one path per line, sorted: `PATH file 0644 SHA256`, `PATH dir 0755`,
+   * `PATH link TARGET`, `PATH gone`. A file that was rewritten with the same content does not differ.
    */
   changes(): Promise<string[]>;
-  /** As if the power were cut: every process is killed, memory is lost, the disk stays. */
+  /** Simulates a power cut: every process is killed, memory is lost, the disk stays. */
   powerOff(): Promise<void>;
-  /** Starts it again, with the same disk, address and hardware, and starts the units that are enabled. */
+  /** Starts it again with the same disk, address and hardware, and starts its enabled units. */
   boot(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** What a program in a room starts with: nothing of the test's own environment. */
+/** The environment of a program in a room: nothing from the test's own environment. */
 const roomEnvironment = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -11,10 +11,12 @@ const roomEnvironment = {
 
 export interface SpawnOptions {
   readonly stdio?: StdioOptions;
-  /** Added to a small clean environment. */
+  /** Added to a minimal environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** For a person at a terminal: stay in the terminal's foreground group; Ctrl-C is the inner program's to answer. */
+  /**
+   * For a person at a terminal: the program stays in the terminal's foreground process group and handles Ctrl-C itself.
+   */
   readonly foreground?: boolean;
 }
 
@@ -34,16 +36,16 @@ export interface RunResult {
 }
 
 /**
- * Starts a program inside the namespaces of the room whose pid 1 the host knows as `pid`. The ChildProcess is nsenter;
- * its `kill` reaches the program inside, and its exit code or signal is the program's. When nsenter dies by force, the
- * kernel kills the program.
+ * Starts a program inside the namespaces of the room whose first process has the pid `pid` on the host. The
+ * ChildProcess is nsenter; its `kill` reaches the program inside, and its exit code or signal is the program's. When
+ * nsenter is killed, the kernel kills the program.
  */
 export function spawnInRoom(pid: number, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
   if (argv.length === 0) throw new TypeError('argv is empty');
   const foreground = options.foreground ?? false;
   const inner = ['--', '/usr/bin/setpriv', '--pdeathsig', 'KILL', '--', '/usr/bin/env', '-C', options.cwd ?? '/root'];
   const args = ['-t', String(pid), '-m', '-n', '-u', '-i', '-p', ...inner];
-  // In the foreground Ctrl-C also reaches nsenter, which would die and take the program with it before it could clean up.
+  // In the foreground, Ctrl-C also reaches nsenter, which would die and take the program down before it could clean up.
   const [command, all] = foreground
     ? ['/usr/bin/env', ['--ignore-signal=INT,QUIT', '/usr/bin/nsenter', ...args, '--default-signal=INT,QUIT', ...argv]]
     : ['/usr/bin/nsenter', [...args, ...argv]];
@@ -86,7 +88,10 @@ const signalNumbers: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGTERM: 15,
 };
 
-/** Runs a program in a room to its end. Resolves when the program ends, even if a daemon it left holds its output open. */
+/**
+ * Runs a program in a room and waits for its end. Resolves when the program ends, even if a daemon that it left keeps
+ * its output open.
+ */
 export function runInRoom(pid: number, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const { input, timeoutMs = 600_000, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What keeps a room alive: its pid 1 as the host numbers it, and the process that waits for it. */
+/** What keeps a room alive: its first process, with its pid on the host, and the process that waits for it. */
 export interface RunningRoom {
   readonly pid: number;
-  /** Missing where another process made the room. */
+  /** Missing if another process created the room. */
   readonly process?: ChildProcess;
 }
 
@@ -13,7 +13,7 @@ export interface RoomStart {
   readonly kind: 'laptop' | 'room';
   readonly name: string;
   readonly dir: string;
-  /** The room's folder below DIR/disk, as the lab's own namespaces see it. */
+  /** The room's folder below DIR/disk, as seen in the lab's own namespaces. */
   readonly disk: string;
   readonly hidden: readonly string[];
 }
@@ -59,7 +59,7 @@ export async function startRoom(start: RoomStart): Promise<Required<RunningRoom>
   );
 }
 
-/** Ends a room and everything in it, and waits until nothing of it runs. */
+/** Ends a room and everything in it, and waits until all of it has ended. */
 export async function stopRoom(room: RunningRoom): Promise<void> {
   const { process: waiting } = room;
   const ended = new Promise<void>((resolve) => {
@@ -67,7 +67,7 @@ export async function stopRoom(room: RunningRoom): Promise<void> {
     else waiting.once('exit', () => resolve());
   });
   try {
-    // SIGKILL to pid 1 of a pid namespace: the kernel kills all the rest, and unshare ends only after that.
+    // SIGKILL to the first process of a pid namespace: the kernel kills all others, and unshare exits only after that.
     process.kill(room.pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;

@@ -8,11 +8,11 @@ export interface GuestProcess {
   readonly stderr: PassThrough;
   /** Resolves with the exit code (128 + the signal's number) when it has ended; rejects when the machine has. */
   readonly ended: Promise<number>;
-  /** Signals the program and all it started that stayed in its session. */
+  /** Sends a signal to the program and to everything it started that stayed in its session. */
   kill(signal: number): void;
 }
 
-/** What a program in the machine starts with. */
+/** How a program in the machine is started. */
 export interface GuestStart {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -23,7 +23,10 @@ export interface GuestStart {
 const CHUNK = 32_768;
 const HEAD = 9;
 
-/** The host's end of the virtio port, see image/files/agent.c for the frames: many programs and connections at a time. */
+/**
+ * The host's end of the virtio port, which carries many programs and connections at a time; see image/files/agent.c for
+ * the frames.
+ */
 export class AgentChannel {
   readonly #port: Duplex;
   readonly #tasks = new Map<number, EventEmitter<{ frame: [kind: string, payload: Buffer]; lost: [] }>>();
@@ -50,7 +53,7 @@ export class AgentChannel {
     port.on('error', lose).on('close', lose);
   }
 
-  /** Resolves when the agent lives. */
+  /** Resolves when the agent answers. */
   async hello(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#alive.push(resolve);
@@ -87,7 +90,7 @@ export class AgentChannel {
     const stdout = new PassThrough({ highWaterMark: 1 << 20 });
     const stderr = new PassThrough({ highWaterMark: 1 << 20 });
     const end = Promise.withResolvers<number>();
-    // Who does not wait for the end is not to be told of it by a crash.
+    // A caller that does not wait for the end must not crash because of it.
     end.promise.catch(() => undefined);
     const stdin = new Duplex({
       read: () => undefined,

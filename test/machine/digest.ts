@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 
-/** What is asked of a machine for it. */
+/** The parts of a machine that its digest needs. */
 export interface DigestedMachine {
   run(argv: readonly string[], options?: { readonly input: string }): Promise<{ readonly stdout: string }>;
-  /** The sums of the files as they were delivered. */
+  /** The checksums of the files as delivered. */
   manifest(): Promise<ReadonlyMap<string, string>>;
 }
 
-/** What a machine is like: `difference` compares two of them. */
+/** The state of a machine; `difference` compares two of them. */
 export type Digest = ReadonlyMap<string, string>;
 
 /**
- * What changes by itself on a machine that is left alone, or is a record of what happened rather than a state. Everything
- * else is compared.
+ * What changes automatically on an idle machine, or records what happened instead of a state. Everything else is
+ * compared.
  */
 export const exceptions: Readonly<Record<string, string>> = {
   '/var/log': 'records',
@@ -40,21 +40,21 @@ export const exceptions: Readonly<Record<string, string>> = {
   '/var/tmp/systemd-private-*': 'the same',
 };
 
-/** Everything below / that is on the disk. `%C@` is the time of the last change of the inode, which nobody can set. */
+/** Everything on the disk below /. `%C@` is the time of the last change of the inode, which nobody can set. */
 const LIST = '%p\\0%y\\0%m\\0%U:%G\\0%s\\0%C@\\0%l\\0';
-/** A file whose inode is older is as it was delivered. */
+/** A file whose inode is older than this one is as delivered. */
 const DELIVERED = '/etc/.updated';
 
-/** What the system says of itself, beside its files. */
+/** What the system reports about itself, besides its files. */
 const commands: Readonly<Record<string, string>> = {
   package: "dpkg-query -W -f '${Package}:${Architecture} ${Version} ${db:Status-Abbrev}\\n'",
   'automatic package': 'apt-mark showauto',
   'enabled unit': "systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }'",
-  // But for those of one moment: sessions, and what the bus starts for a question and stops again.
+  // Except for short-lived ones: sessions, and what the bus starts for a request and stops again.
   'running unit': `systemctl list-units --no-legend --no-pager --plain --state=active --type=service,socket,timer,path |
     awk '$1 !~ /^(user@|user-runtime-dir@|polkit|NetworkManager-dispatcher|systemd-(hostnamed|timedated|localed|rfkill))/ { print $1 }'`,
   'failed unit': "systemctl list-units --no-legend --no-pager --plain --state=failed | awk '{ print $1 }'",
-  // The machine's own link-local addresses are made anew at every boot.
+  // The machine's own link-local addresses are generated anew at every boot.
   address: `ip -o addr show | sed 's/ *\\\\.*//; s/^[0-9]*: //; s/fe80::[^/]*/fe80::/'`,
   link: "ip -o link show | sed 's/^[0-9]*: //; s/ .*//'",
   route:
@@ -65,7 +65,7 @@ const commands: Readonly<Record<string, string>> = {
   user: 'getent passwd; getent group',
 };
 
-/** Looks at the whole machine: every file on its disk, packages, units, addresses, routes, resolver, users. */
+/** Examines the whole machine: every file on its disk, packages, units, addresses, routes, resolver, users. */
 export async function digest(machine: DigestedMachine): Promise<Digest> {
   const facts = new Map<string, string>();
   const [files] = await Promise.all([
@@ -83,7 +83,7 @@ export async function digest(machine: DigestedMachine): Promise<Digest> {
   return facts;
 }
 
-/** What is different, a line each, sorted: `+` is there now, `-` was there before. Empty when the two are the same. */
+/** The differences, one per line, sorted: `+` is there now, `-` was there before. Empty when the two are equal. */
 export function difference(before: Digest, now: Digest): string[] {
   const lines: string[] = [];
   for (const [key, what] of now) if (before.get(key) !== what) lines.push(`${key} + ${what}`);
@@ -132,7 +132,7 @@ export function readSums(text: string, end: string): Map<string, string> {
   return new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
 }
 
-/** The sums of the files as they were delivered. */
+/** The checksums of the files as delivered. */
 export async function readManifest(file: string): Promise<Map<string, string>> {
   return readSums(await readFile(file, 'utf8'), '\n');
 }

@@ -4,16 +4,19 @@ import { PIN } from '../world/world.ts';
 import type { Machine } from './machine.ts';
 
 export interface MachineEnrollment {
-  /** Undefined when the machine went off meanwhile. */
+  /** Undefined when the machine went off in the meantime. */
   readonly code: number | undefined;
   /** What `--json` printed. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
   readonly result: Readonly<Record<string, unknown>>;
-  /** All that was said, for messages. */
+  /** Everything that was printed, for messages. */
   readonly output: string;
 }
 
-/** Runs `kiwistack-enroll enroll --json` in a machine, with the PIN on a descriptor; a power cut in the middle is a result too. */
+/**
+ * Runs `kiwistack-enroll enroll --json` in a machine, with the PIN on a descriptor; a power cut in the middle is a
+ * valid result.
+ */
 export async function enrollMachine(
   machine: Machine,
   options: { readonly env?: Readonly<Record<string, string>>; readonly onEvent?: (type: string) => void } = {},
@@ -32,7 +35,7 @@ export async function enrollMachine(
   guest.stderr.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   guest.stdin.end(`${PIN}\n`);
   const code = await guest.ended.catch(() => undefined);
-  // The last lines come after the end.
+  // The last lines arrive after the exit.
   await new Promise((resolve) => setImmediate(resolve));
   return { code, events, result: events.at(-1) ?? {}, output };
 }

@@ -17,7 +17,7 @@ import { POWER_CUTS, SIGNING_CUT } from './power-cuts.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
 const TUNNEL = 'kiwi-acme';
-/** What is played after the signature needs the one that is made at this cut. */
+/** The cuts after the signature need the signature that is made at this cut. */
 const others = sampleOf(
   'power cuts',
   POWER_CUTS.filter((cut) => cut !== SIGNING_CUT),

@@ -2,7 +2,11 @@ import path from 'node:path';
 
 import type { Machine } from './machine.ts';
 
-/** Runs a shell script in a machine as root; what it printed, without the last line's end. @throws when it fails, with all it said */
+/**
+ * Runs a shell script in a machine as root.
+ * @returns its output without the final line break
+ * @throws when it fails, with all its output
+ */
 export async function sh(machine: Machine, script: string): Promise<string> {
   const env = { DEBIAN_FRONTEND: 'noninteractive', TERM: 'dumb' };
   const { code, stdout, stderr } = await machine.run(['/bin/sh', '-ec', script], { env });
@@ -10,7 +14,10 @@ export async function sh(machine: Machine, script: string): Promise<string> {
   return stdout.trim();
 }
 
-/** Puts a .deb on the machine and installs it with apt, as a person does. The machine has no archive: it has all that it needs. */
+/**
+ * Copies a .deb to the machine and installs it with apt, as a person does. The machine has no package archive: it
+ * already has all dependencies.
+ */
 export async function installPackage(machine: Machine, deb: string): Promise<string> {
   const file = `/srv/${path.basename(deb)}`;
   await machine.copyIn(deb, file, '644');

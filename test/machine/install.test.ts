@@ -10,7 +10,7 @@ import { Machine } from './machine.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
-/** What dpkg keeps of a package that is removed and not purged: its settings, and what its last script is needed for. */
+/** What dpkg keeps of a package that is removed but not purged: its settings, and what its last script needs. */
 const KEPT_UNTIL_PURGE =
   /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/kiwistack-enroll-check\.timer\S*|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
 
@@ -20,7 +20,7 @@ let delivered: Digest;
 const inside = (script: string): Promise<string> => sh(machine, script);
 
 beforeAll(async () => {
-  // Some certificate: nobody is enrolled here.
+  // Any certificate will do: nobody enrolls here.
   makeRoot(path.join(folder.path, 'roots'));
   const roots = path.join(folder.path, 'roots', 'root.crt');
   const [booted, deb] = await Promise.all([

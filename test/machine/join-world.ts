@@ -6,8 +6,8 @@ import type { World } from '../world/world.ts';
 import { Machine, type MachineSettings } from './machine.ts';
 
 /**
- * A machine on the internet of a world, booted, as a person has it: a router gives it an address and names, and it trusts the
- * public web PKI. The provider's root comes with the package.
+ * A booted machine on the internet of a world, as a user has it: a router gives it an address and a name server, and it
+ * trusts the public web PKI. The provider's root comes with the package.
  */
 export async function addMachine(world: World, settings: Omit<MachineSettings, 'network'>): Promise<Machine> {
   const outlet = await world.lab.addOutlet();
@@ -20,7 +20,10 @@ export async function addMachine(world: World, settings: Omit<MachineSettings, '
   return machine;
 }
 
-/** What a router at home does: gives the address, and answers for the names of this internet, which has one. Ends with the lab. */
+/**
+ * What a home router does: it assigns the address and answers for the names of this internet, which has only one. Ends
+ * with the lab.
+ */
 function startRouter({ internet, device, mac, address, gateway }: Outlet): void {
   const alone = [
     '-k',

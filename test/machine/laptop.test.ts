@@ -24,7 +24,7 @@ beforeAll(async () => {
   machine = await Machine.boot({ dir: path.join(folder.path, 'ada'), name: 'ada', smbios: IDENTITY });
 }, 1_800_000);
 
-/** Runs a script in the machine; what it said. */
+/** Runs a script in the machine and returns its output. */
 async function sh(script: string, input = ''): Promise<string> {
   const { code, stdout, stderr } = await machine.run(['/bin/sh', '-ec', script], { input });
   if (code !== 0) throw new Error(`${script}\n${stdout}${stderr}(ended with ${code})`);
@@ -108,7 +108,7 @@ describe('a virtual laptop', () => {
     const before = (await sh(clocks)).split(/\s+/u).map(Number);
     await sh('rtcwake -m mem -s 8 >&2');
     const after = (await sh(clocks)).split(/\s+/u).map(Number);
-    // /proc/uptime goes on during sleep, the monotonic clock does not.
+    // /proc/uptime keeps counting during sleep, the monotonic clock does not.
     const slept = (after[0] ?? 0) - (before[0] ?? 0) - ((after[2] ?? 0) - (before[2] ?? 0)) / 1000;
     expect(slept).toBeGreaterThan(4);
   });

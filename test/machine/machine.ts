@@ -14,17 +14,20 @@ import type { ExtraDisk, NetworkPlug, Smbios } from './qemu-arguments.ts';
 import { startQemu, type RunningQemu } from './start-qemu.ts';
 
 export interface MachineSettings {
-  /** A folder of its own: disk, TPM, console. What is there from an earlier machine is used again, as by the same laptop. */
+  /**
+   * A folder for this machine alone: disk, TPM, console. What an earlier machine left there is used again, as by the
+   * same laptop.
+   */
   readonly dir: string;
   readonly name: string;
-  /** What is not given follows from the name. */
+  /** Missing values are derived from the name. */
   readonly smbios?: Partial<Smbios>;
   /** Default true. */
   readonly tpm?: boolean;
-  /** The cable; without it the machine gets an address and reaches nobody. */
+  /** The network cable; without it the machine gets an address but reaches nobody. */
   readonly network?: NetworkPlug;
   readonly extraDisks?: readonly ExtraDisk[];
-  /** For the console of a person; the machine can be used all the same. */
+  /** Connects the console to this terminal; the machine can be used as usual. */
   readonly terminal?: boolean;
 }
 
@@ -51,12 +54,12 @@ const environment = {
   LANG: 'C.UTF-8',
 } as const;
 
-/** How long the machine may take to its agent: some 8 s when it has a core to itself. */
+/** How long the machine may take until its agent answers: about 8 s when it has a core to itself. */
 const BOOT_MS = 600_000;
 
 /** A virtual laptop with its own kernel, systemd, TPM, firmware identity and disk. */
 export class Machine {
-  /** The machines that are on, for who ends a suite. */
+  /** The machines that are on, for the hook that ends a suite. */
   static readonly running = new Set<Machine>();
   readonly name: string;
   readonly dir: string;
@@ -74,14 +77,14 @@ export class Machine {
     this.#image = image;
   }
 
-  /** A machine that is on; its disk is the delivered one unless `dir` holds one already. */
+  /** A machine that is on; its disk is the delivered one unless `dir` already has one. */
   static async boot(settings: MachineSettings): Promise<Machine> {
     const machine = await Machine.prepare(settings);
     await machine.boot();
     return machine;
   }
 
-  /** The same, still off. */
+  /** The same, but still off. */
   static async prepare(settings: MachineSettings): Promise<Machine> {
     const machine = new Machine(settings, await provideImage((what) => process.stderr.write(`machine: ${what}\n`)));
     await mkdir(settings.dir, { recursive: true, mode: 0o700 });
@@ -92,7 +95,7 @@ export class Machine {
     return machine;
   }
 
-  /** Its own disk: qcow2 over the delivered one. May be copied while the machine is off. */
+  /** Its own disk: qcow2 over the delivered one. It may be copied while the machine is off. */
   get disk(): string {
     return path.join(this.dir, 'disk.qcow2');
   }
@@ -101,7 +104,7 @@ export class Machine {
     return this.#qemu !== undefined;
   }
 
-  /** Switches it on, and resolves when systemd and NetworkManager have started all that belongs to it. */
+  /** Switches it on, and resolves when systemd and NetworkManager have finished starting. */
   async boot(): Promise<void> {
     if (this.#qemu !== undefined) throw new TypeError(`${this.name} is on`);
     const { tpm = true, network, extraDisks = [], terminal = false } = this.#settings;
@@ -129,7 +132,7 @@ export class Machine {
         lost,
         once(late, 'abort').then(() => Promise.reject(new Error('it did not start in time'))),
       ]);
-      // "degraded" is for the suites to judge; they have better words for it.
+      // The suites judge "degraded" themselves, with better messages.
       await this.run(['/usr/bin/systemctl', 'is-system-running', '--wait'], { timeoutMs: BOOT_MS });
       await this.run(['/usr/bin/nm-online', '--wait-for-startup', '--quiet', '--timeout=30']);
     } catch (error) {
@@ -140,7 +143,7 @@ export class Machine {
     }
   }
 
-  /** Runs a program as root to its end. A program that fails is a result, not an error. */
+  /** Runs a program as root and waits for its end. A program that fails is a result, not an error. */
   async run(argv: readonly string[], options: GuestRunOptions = {}): Promise<GuestRunResult> {
     const { input, timeoutMs = 900_000 } = options;
     const guest = this.spawn(argv, options);
@@ -164,17 +167,20 @@ export class Machine {
     }
   }
 
-  /** Starts a program as root; its output can be followed as it comes. */
+  /** Starts a program as root; its output arrives while it runs. */
   spawn(argv: readonly string[], options: Omit<GuestRunOptions, 'input' | 'timeoutMs'> = {}): GuestProcess {
     return this.#agent().start({ argv, env: { ...environment, ...options.env }, cwd: options.cwd ?? '/root' });
   }
 
-  /** A connection to a port of the machine's 127.0.0.1, or to a socket in its file system; not through its network. */
+  /** Connects to a port on the machine's 127.0.0.1 or to a socket in its file system, without using its network. */
   connect(where: number | string): Promise<Duplex> {
     return this.#agent().connect(where);
   }
 
-  /** Copies a file of the host into the machine, for root alone unless `mode` says otherwise; its folder is made. */
+  /**
+   * Copies a file from the host to the machine, readable only by root unless `mode` says otherwise; the folder is
+   * created.
+   */
   async copyIn(from: string, to: string, mode = '600'): Promise<void> {
     const script = 'umask 077; mkdir -p "$(dirname "$1")"; cat >"$1"; chmod "$2" "$1"';
     const guest = this.spawn(['/bin/sh', '-ec', script, 'copy-in', to, mode]);
@@ -190,13 +196,13 @@ export class Machine {
     if (code !== 0) throw new Error(`${from} could not be read in ${this.name}`);
   }
 
-  /** As if the battery were taken out: what the machine had not flushed to its disk is lost. */
+  /** Simulates a power cut: what the machine had not flushed to its disk is lost. */
   async powerCut(): Promise<void> {
     await this.#qemu?.kill();
     this.#forget();
   }
 
-  /** Shut down in order. */
+  /** Shuts it down in an orderly way. */
   async shutDown(timeoutMs = 600_000): Promise<void> {
     if (this.#qemu === undefined) return;
     const { ended } = this.#qemu;
@@ -211,7 +217,7 @@ export class Machine {
     }
   }
 
-  /** Resolves when it is off, however that comes. */
+  /** Resolves when it is off, for whatever reason. */
   async ended(): Promise<void> {
     await this.#qemu?.ended;
   }
@@ -221,12 +227,12 @@ export class Machine {
     await this.boot();
   }
 
-  /** SHA-256 of the files on the disk as it was delivered, by path. */
+  /** SHA-256 of the files on the delivered disk, by path. */
   manifest(): Promise<ReadonlyMap<string, string>> {
     return readManifest(this.#image.manifest);
   }
 
-  /** Everything that can be compared about the machine; see digest.ts. */
+  /** Everything about the machine that can be compared; see digest.ts. */
   digest(): Promise<Digest> {
     return digest(this);
   }
@@ -235,7 +241,7 @@ export class Machine {
     return path.join(this.dir, 'console.log');
   }
 
-  /** The last lines of what the kernel and systemd said, over all its boots. */
+  /** The last lines that the kernel and systemd printed, over all its boots. */
   async console(lines = 200): Promise<string> {
     const text = await readFile(this.consoleFile, 'utf8').catch(() => '');
     return text.split('\n').slice(-lines).join('\n');
@@ -252,7 +258,7 @@ export class Machine {
   }
 }
 
-/** A business laptop whose numbers follow from its name, so that no two are the same machine. */
+/** A business laptop whose serial numbers are derived from its name, so that no two are the same machine. */
 function defaultSmbios(name: string): Smbios {
   const hex = createHash('sha256').update(name).digest('hex');
   const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -12,19 +12,19 @@ import { PCSCD_SOCKET, VPCD_PORTS } from '../virtual-yubikey/reader/pcscd.ts';
 import { TouchSensor, type TouchMode } from '../virtual-yubikey/reader/touch-sensor.ts';
 import type { Machine } from './machine.ts';
 
-/** A virtual YubiKey in a machine's port. */
+/** A virtual YubiKey that is plugged into a machine. */
 export interface PluggedYubiKey {
   readonly touch: TouchSensor;
   readonly faults: FaultScript;
   readonly key: InsertedKey;
-  /** Resolves when the machine's pcscd knows that it is gone; at once if the machine is off. */
+  /** Resolves when the machine's pcscd has noticed the removal; at once if the machine is off. */
   pull(): Promise<void>;
 }
 
 /**
- * Plugs the key of a state file into a machine, and resolves when its pcscd has seen it. The card program runs here; it
- * reaches vpcd in the machine through the agent, not through the machine's network. It goes with the power: after a boot
- * plug it in again.
+ * Plugs the key of a state file into a machine, and resolves when its pcscd has detected it. The card program runs on
+ * the host; it reaches vpcd in the machine through the agent, not through the machine's network. It is disconnected
+ * when the power goes: plug it in again after a boot.
  */
 export async function plugInYubiKey(
   machine: Machine,
@@ -44,7 +44,7 @@ export async function plugInYubiKey(
     const before = await slotState(pcscd, 0);
     const { port } = servers[0].address() as AddressInfo;
     let pulling = false;
-    // With the machine's power it goes by itself.
+    // It is also disconnected when the machine's power goes.
     const pulled = (): void => void (pulling ? undefined : close());
     const key = await insertKey(port, stateFile, { touch: sensor, faults, pulled });
     const { events } = await untilSlotChanged(pcscd, 0, before.events, true);
@@ -65,10 +65,10 @@ export async function plugInYubiKey(
   }
 }
 
-/** Listens on the host for what is to be reached in the machine. */
+/** Listens on the host and relays connections to the machine. */
 async function relay(machine: Machine, inside: number | string, here: number | string): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    // The client's first bytes wait in the socket until there is something to give them to.
+    // The client's first bytes wait in the socket until there is a connection to pass them to.
     machine.connect(inside).then(
       (guest) => {
         const ignore = (): void => undefined;

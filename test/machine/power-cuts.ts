@@ -1,9 +1,9 @@
-/** Here PIN and touch are given. */
+/** At this cut, PIN and touch are given. */
 export const SIGNING_CUT: PowerCut = { point: 'statement:after-act', signed: false };
 
 /**
- * Where the power is cut, one after the other, while one enrollment comes forward: edges of docs/reliability.md that each run passes
- * that has come so far, whatever a lane beside it had done already. Ten, spread over the plan.
+ * Where the power is cut, one cut after another, while one enrollment progresses: edges of docs/reliability.md that
+ * every run passes at that stage, whatever a parallel lane had already done. Ten of them, spread over the plan.
  */
 export const POWER_CUTS: readonly PowerCut[] = [
   { point: 'key:after-act', signed: false },
@@ -20,6 +20,6 @@ export const POWER_CUTS: readonly PowerCut[] = [
 
 export interface PowerCut {
   readonly point: string;
-  /** The signature is on the disk already: the key is not needed any more, and is not plugged in. */
+  /** The signature is already on disk: the key is not needed any more, and is not plugged in. */
   readonly signed: boolean;
 }

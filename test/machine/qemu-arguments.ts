@@ -8,13 +8,13 @@ export interface Smbios {
   readonly uuid: string;
 }
 
-/** A disk besides the first: /dev/vdb and so on. */
+/** An additional disk: /dev/vdb and so on. */
 export interface ExtraDisk {
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
 }
 
-/** A tap that lies in the network namespace of a process. */
+/** A tap in the network namespace of a process. */
 export interface NetworkPlug {
   readonly namespacePid: number;
   readonly device: string;
@@ -29,18 +29,18 @@ export interface Hardware {
   readonly smbios: Smbios;
   /** The socket of a running swtpm. */
   readonly tpmSocket: string | undefined;
-  /** A tap in the network namespace qemu runs in; without one the machine has a network that leads nowhere. */
+  /** A tap in the network namespace that qemu runs in; without one, the machine has a network that leads nowhere. */
   readonly tap: { readonly device: string; readonly mac: string } | undefined;
   readonly console: { readonly file: string } | 'terminal';
 }
 
-/** Descriptors that the parent process hands to qemu. */
+/** Descriptors that the parent process passes to qemu. */
 export const AGENT_FD = 3;
 export const MONITOR_FD = 4;
 
 /**
- * The command line of qemu. Without KVM: where it exists in a sandbox it often hangs. The processor is exactly `max`: with a
- * feature of it switched off, programs of the guest that are linked statically end at once (qemu 7.2).
+ * The command line of qemu. Without KVM: where a sandbox offers it, it often hangs. The processor is exactly `max`:
+ * with one of its features switched off, statically linked programs of the guest exit at once (qemu 7.2).
  */
 export function qemuArguments(hardware: Hardware): string[] {
   const { image, disk, extraDisks, smbios, tpmSocket, tap } = hardware;
@@ -51,7 +51,7 @@ export function qemuArguments(hardware: Hardware): string[] {
     ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '2048', '-machine', 'pc'],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernelCommandLine(uuid, terminal)],
-    // What the guest has flushed is in the host's memory, which outlives qemu; the guest's own memory does not.
+    // What the guest has flushed is in the host's memory, which outlives qemu; the guest's own memory is lost.
     ...['-drive', `file=${disk},if=virtio,format=qcow2,cache=writeback,discard=unmap`],
     ...extraDisks.flatMap(({ path, format }) => ['-drive', `file=${path},if=virtio,format=${format},cache=writeback`]),
     ...['-smbios', `type=1,${maker},product=${product},serial=${serial},uuid=${uuid}`],
@@ -79,7 +79,7 @@ function kernelCommandLine(uuid: string, terminal: boolean): string {
   return [
     'root=/dev/vda rw console=ttyS0 loglevel=4 panic=-1 mitigations=off nowatchdog',
     `systemd.machine_id=${machineId} systemd.show_status=${terminal ? 'yes' : 'no'}`,
-    // Without people at the console there is nobody to log in.
+    // Without a person at the console, nobody needs to log in.
     ...(terminal ? [] : ['systemd.getty_auto=no']),
   ].join(' ');
 }

@@ -21,9 +21,9 @@ export interface RunningQemu {
   readonly agent: Duplex;
   /** QMP. */
   readonly monitor: Duplex;
-  /** Resolves when the machine is off, whoever switched it off. */
+  /** Resolves when the machine is off, however it was switched off. */
   readonly ended: Promise<void>;
-  /** At once. */
+  /** Immediately. */
   kill(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface QemuStart {
   readonly terminal: boolean;
 }
 
-/** Dies with us, also when we are killed. */
+/** Ends with us, even when we are killed. */
 const WITH_US = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'];
 const MINIMAL = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
@@ -64,7 +64,7 @@ export async function startQemu(start: QemuStart): Promise<RunningQemu> {
       cwd: dir,
       env: MINIMAL,
       stdio: [outer, terminal ? 'inherit' : log, log, 'pipe', 'pipe'],
-      // Ctrl-C at our terminal is not for the machine.
+      // Ctrl-C in our terminal is not meant for the machine.
       detached: !terminal,
     });
     const ended = endOf(child).then(async () => {
@@ -86,7 +86,7 @@ export async function startQemu(start: QemuStart): Promise<RunningQemu> {
 
 async function startTpm(dir: string, log: number): Promise<ChildProcess> {
   await mkdir(path.join(dir, 'tpm'), { recursive: true, mode: 0o700 });
-  // What a power cut left.
+  // Left by a power cut.
   await rm(path.join(dir, 'tpm.sock'), { force: true });
   const state = ['--tpm2', '--tpmstate', 'dir=tpm', '--ctrl', 'type=unixio,path=tpm.sock'];
   const args = [...WITH_US.slice(1), tools.swtpm[0], 'socket', ...state];

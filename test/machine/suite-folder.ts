@@ -9,8 +9,9 @@ import { Machine } from './machine.ts';
 const KEPT = path.join(import.meta.dirname, '..', '..', '.cache', 'machine-consoles');
 
 /**
- * A folder for the machines of a suite, one folder a machine in it; called before the suite's own hooks. After the suite the
- * machines are off and it is gone. When something failed, what the consoles said is kept, and where is printed.
+ * A folder for the machines of a suite, with one subfolder per machine; call it before the suite's own hooks. After the
+ * suite, the machines are switched off and the folder is removed. When something failed, the console output is kept,
+ * and its path is printed.
  */
 export function useSuiteFolder(suite: string): { readonly path: string } {
   const folder = { path: '' };

@@ -5,8 +5,8 @@ import path from 'node:path';
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 
 /**
- * For vitest, once a run: the end-to-end suites play with the program as people install it, but for its fault points. It starts
- * in a fifth of the time of the sources, and there are a thousand starts.
+ * For vitest, once per run: the end-to-end suites use the program as people install it, plus its fault points. It
+ * starts in a fifth of the time that the sources need, and there are a thousand starts.
  */
 export default function buildTestProgram(): () => void {
   const cache = path.join(REPOSITORY, '.cache');

@@ -10,8 +10,8 @@ import type { Room } from '../lab/lab.ts';
 import { startInRoom, type LongRunning } from './long-running.ts';
 
 /**
- * An HTTPS host that answers only inside, at 10.77.1.30, with a certificate under the provider's root: an enrolled laptop
- * reaches it and trusts it, another one neither.
+ * An HTTPS host that answers only inside, at 10.77.1.30, with a certificate under the provider's root: an enrolled
+ * laptop can reach it and trusts it, any other laptop can do neither.
  */
 export async function startIntranet(inside: Room, sliceDir: string, privateDir: string): Promise<LongRunning> {
   const dir = path.join(privateDir, 'intranet');

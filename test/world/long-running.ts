@@ -5,14 +5,14 @@ import { createInterface } from 'node:readline';
 
 import type { Room } from '../lab/lab.ts';
 
-/** A program that runs beside a test and says `{"event":"ready",…}` on stdout when it can be used. */
+/** A program that runs during a test and prints `{"event":"ready",…}` on stdout when it can be used. */
 export interface LongRunning {
   readonly process: ChildProcess;
-  /** What it said when it was ready. */
+  /** What it printed when it was ready. */
   readonly ready: Readonly<Record<string, unknown>>;
   /** The last lines of its stderr. */
   log(): string;
-  /** Asks it to end, and waits until it has. */
+  /** Asks it to exit, and waits until it has. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,10 @@ export interface StartOptions {
   readonly timeoutMs?: number;
 }
 
-/** Starts a program in a room and waits until it is ready. @throws when it ends, or says nothing in time, with the last of its stderr */
+/**
+ * Starts a program in a room and waits until it is ready.
+ * @throws with the end of its stderr, when it exits or prints nothing in time
+ */
 export async function startInRoom(room: Room, argv: readonly string[], options: StartOptions): Promise<LongRunning> {
   const { what, logFile, timeoutMs = 300_000 } = options;
   mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });

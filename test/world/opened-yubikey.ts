@@ -6,7 +6,7 @@ import { attestationCertificate } from '../virtual-yubikey/attestation.ts';
 import { loadState, type SlotKey } from '../virtual-yubikey/key/state.ts';
 import { certificateInObject } from '../virtual-yubikey/piv/objects.ts';
 
-/** What an attacker would have who can open a YubiKey: all that is in it. Only a virtual one can be opened. */
+/** What an attacker would have who could open a YubiKey: everything in it. Only a virtual one can be opened. */
 export interface OpenedYubiKey {
   readonly serial: number;
   readonly slot: string;
@@ -15,7 +15,7 @@ export interface OpenedYubiKey {
   readonly attestationIssuer: Buffer;
   /** Signs without PIN and touch. */
   readonly signer: Signer;
-  /** An attestation by the key's own f9, of whatever one likes to claim; by default the truth. */
+  /** An attestation by the key's own f9, with any claim one likes; by default the truth. */
   attest(claim?: { serial?: number; slot?: string; pinPolicy?: number; touchPolicy?: number }): Buffer;
 }
 

@@ -32,13 +32,13 @@ export interface ClientOptions {
   readonly webCaFile: string;
   /** PEM file: the MSP root. */
   readonly rootFile: string;
-  /** A UNIX socket that leads to the gateway, for a client outside the lab; see relay.ts. */
+  /** A UNIX socket that is relayed to the gateway, for a client outside the lab; see relay.ts. */
   readonly socketPath?: string;
 }
 
-/** What a test may bend in a statement before it is signed, while it is signed, and while it is sent. */
+/** What a test can change in a statement before it is signed, while it is signed, and while it is sent. */
 export interface Bend {
-  /** Changes the statement before both keys sign it: what a dishonest laptop with a genuine key could say. */
+  /** Changes the statement before both keys sign it: what a dishonest laptop with a genuine key could claim. */
   readonly statement?: (statement: Statement) => unknown;
   /** Changes the payload after the keys have signed it. */
   readonly afterSigning?: (payload: Statement) => unknown;
@@ -47,7 +47,7 @@ export interface Bend {
   readonly deviceSigner?: KeyObject;
   readonly deviceJwk?: P256Jwk;
   readonly typ?: string;
-  /** Encrypts to another key than the session's. */
+  /** Encrypts to a key other than the session's. */
   readonly recipient?: P256Jwk;
   /** Changes the general JWS as text. */
   readonly jws?: (jws: string) => string;
@@ -63,8 +63,8 @@ export interface Exchange {
 }
 
 /**
- * A client of kiwi/1 for tests: honest unless it is bent. It shares the product's primitives, but puts its messages together
- * itself, so that each part can be wrong on purpose.
+ * A client of kiwi/1 for tests: honest unless told otherwise. It shares the product's primitives, but composes its
+ * messages itself, so that each part can be made wrong on purpose.
  */
 export class ProtocolClient {
   readonly #options: ClientOptions;
@@ -122,7 +122,7 @@ export class ProtocolClient {
     return this.send('POST', '/v1/enrollments', hello, MEDIA.json);
   }
 
-  /** Hello and challenge, checked as the product does. */
+  /** Exchanges hello and challenge, checked as the product does. */
   async begin(key: OpenedYubiKey, deviceKey: KeyObject = generateP256()): Promise<Exchange> {
     const hello = this.helloFor(deviceKey);
     const answer = await this.sendHello(hello);
@@ -142,7 +142,7 @@ export class ProtocolClient {
     return { deviceKey, hello, challengeJws, opened };
   }
 
-  /** The statement of a made-up laptop; another `machine` is another laptop. */
+  /** The statement of an invented laptop; a different `machine` is a different laptop. */
   async statementOf(
     key: OpenedYubiKey,
     exchange: Exchange,
@@ -169,7 +169,7 @@ export class ProtocolClient {
     };
   }
 
-  /** Signs and encrypts a statement: the JWE as it is sent. */
+  /** Signs and encrypts a statement; returns the JWE as it is sent. */
   async seal(key: OpenedYubiKey, exchange: Exchange, statement: Statement, bend: Bend = {}): Promise<string> {
     const { opened, deviceKey } = exchange;
     const typ = bend.typ ?? TYP.statement;
@@ -235,7 +235,7 @@ export class ProtocolClient {
   }
 }
 
-/** A fingerprint with four identity components that follow from a name. */
+/** A fingerprint with four identity components that are derived from a name. */
 export function fingerprintOf(machine: string): Fingerprint {
   const kinds = ['uuid', 'system-serial', 'board-serial', 'chassis-serial', 'cpu'] as const;
   const components = kinds.map((kind) => ({ kind, hmac: base64url(sha256(`${machine} ${kind}`)) }));

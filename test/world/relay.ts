@@ -1,5 +1,5 @@
-// Run inside a room: passes connections on from one place to another. A place is `unix:PATH` or `HOST:PORT`. Through a socket
-// in the folder that all rooms share, a test outside the lab talks as a machine inside it, and answers as one.
+// Run inside a room: relays connections from one place to another. A place is `unix:PATH` or `HOST:PORT`. Through a
+// socket in the folder that all rooms share, a test outside the lab can act as a client and as a server inside it.
 import { rmSync } from 'node:fs';
 import { connect, createServer, type NetConnectOpts } from 'node:net';
 

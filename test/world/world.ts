@@ -15,7 +15,7 @@ const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
 
-/** As built for the tests, where a suite has built it (build-test-program.ts); else from source. */
+/** The program built for the tests, if the suite has built it (build-test-program.ts); else the sources. */
 const built = process.env['KIWISTACK_TEST_PROGRAM'];
 export const CLI =
   built === undefined ? script('src/apps/enroll/main.ts') : [NODE, path.join(built, 'kiwistack-enroll.js')];
@@ -31,7 +31,7 @@ export const GATEWAY_URL = 'https://enroll.acme.example';
 export interface WorldOptions {
   /** A folder of its own; everything lies below it. */
   readonly dir: string;
-  /** Told what is being made, for a person who waits. */
+  /** Receives what is being built, for a person who waits. */
   readonly progress?: (what: string) => void;
   /** Added to `kiwistack-slice init`. */
   readonly initArgs?: readonly string[];
@@ -49,9 +49,9 @@ export interface EnrollResult extends RunResult {
 }
 
 /**
- * A customer with everything that an enrollment meets: an internet, a slice with its CA and endpoint, a Fleet server and an
- * intranet host inside, YubiKeys, laptops. All in namespaces; the host stays as it is. Demo, end-to-end tests and benchmark
- * play in it.
+ * A customer with everything that an enrollment involves: an internet, a slice with its CA and endpoint, a Fleet server
+ * and an intranet host inside, YubiKeys, laptops. All in namespaces; the host stays unchanged. Demo, end-to-end tests
+ * and benchmark run in it.
  */
 export class World {
   readonly dir: string;
@@ -116,7 +116,7 @@ export class World {
     makeKey({ statePath: this.keyFile(serial), rootDirectory, serial, firmware, formFactor: 1, fips: false });
   }
 
-  /** The operator gives a new key to somebody: made, provisioned in the slice's room, pulled out again. */
+  /** An operator prepares a new key for somebody: it is made, provisioned in the slice's room, and pulled out again. */
   async provisionKey(serial: number, role = 'engineer'): Promise<void> {
     this.makeKey(serial);
     const reader = await this.plugIn(this.slice, serial);
@@ -133,7 +133,9 @@ export class World {
     return this.slice.run([...OPERATOR, ...args], { input });
   }
 
-  /** A laptop as a person has it: it trusts the public web PKI and has the provider's package, but for the programs. */
+  /**
+   * A laptop as a user has it: it trusts the public web PKI and has the provider's package, except for the programs.
+   */
   async addLaptop(settings: LaptopSettings): Promise<Laptop> {
     const [laptop, here] = await Promise.all([this.lab.addLaptop(settings), this.publicRoots()]);
     const setUp = await laptop.run([
@@ -149,7 +151,7 @@ export class World {
     return laptop;
   }
 
-  /** Plugs a key into a laptop, or into the operator's machine. Pulled out again by `stop`. */
+  /** Plugs a key into a laptop, or into the operator's machine; `stop` pulls it out again. */
   async plugIn(
     room: Room,
     serial: number | undefined,
@@ -220,9 +222,9 @@ export class World {
     await this.lab.destroy();
   }
 
-  /** The folder with what everybody may have: `web-ca.crt` and `msp-roots.pem`. */
+  /** The folder with the public files: `web-ca.crt` and `msp-roots.pem`. */
   publicRoots(): Promise<string> {
-    // Once: laptops that are made side by side must not read what another one is writing.
+    // Only once: laptops that are made in parallel must not read a file while another one writes it.
     return (this.#publicDir ??= this.#publishRoots());
   }
 

@@ -21,7 +21,7 @@ import { certificateInObject } from '../../virtual-yubikey/piv/objects.ts';
 import { extension } from '../../virtual-yubikey/wire/der.ts';
 import { codeOf, enroll, seal, start } from './enrolling.ts';
 
-/** A virtual YubiKey with a key made in 9c, spoken to by APDUs, and what it says of that key. */
+/** A virtual YubiKey with a key generated in 9c, addressed with APDUs, and its attestation of that key. */
 async function virtualYubikey(rootDirectory: string, serial: number, firmware: string): Promise<SoftwareYubikey> {
   const state = makeKey({ statePath: path.join(rootDirectory, `${serial}.json`), rootDirectory, serial, firmware });
   const card = new TestCard(state);
@@ -43,7 +43,7 @@ let folder: string;
 let slice: TestSlice;
 let old: ProvisionedKey;
 let late: ProvisionedKey;
-/** Certificates of this world's maker and of another's that has the same names, by file name. */
+/** Certificates of this world's manufacturer and of another one that uses the same names, by file name. */
 const pem = async (world: 'ours' | 'others', name: string): Promise<string> =>
   readFile(path.join(folder, world, `${name}.crt`), 'utf8');
 const CHAIN = ['attestation-root-1', 'attestation-intermediate-b1', 'piv-attestation-b1'] as const;
@@ -60,7 +60,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Starts the slice anew with these certificates pinned as the maker's. */
+/** Restarts the slice with these certificates pinned as the manufacturer's. */
 async function pin(...certificates: string[]): Promise<void> {
   await writeFile(slice.paths.yubicoRoots, certificates.join(''));
   await slice.restart();

@@ -10,8 +10,8 @@ import { ERROR_CODES, EXIT } from '../../../src/core/error-codes.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 
 /**
- * The true program in a network namespace of its own: real step-ca, real WireGuard. The namespace lives as long as the holder
- * process; every command is run in it with nsenter.
+ * The real program in its own network namespace: real step-ca, real WireGuard. The namespace lives as long as the
+ * holder process; every command runs in it with nsenter.
  */
 const MAIN = path.resolve(import.meta.dirname, '../../../src/apps/slice/main.ts');
 const run = promisify(execFile);
@@ -73,7 +73,7 @@ beforeAll(async () => {
   parent = await mkdtemp(path.join(tmpdir(), 'kiwi-cmd-'));
   dir = path.join(parent, 'd');
   holder = spawn('/usr/bin/unshare', ['--net', '/bin/sleep', 'infinity'], { stdio: 'ignore' });
-  // Not before it is in a namespace of its own: what follows would change the host.
+  // Only after it is in its own namespace: what follows would otherwise change the host.
   const ours = await readlink('/proc/self/ns/net');
   while ((await readlink(`/proc/${holder.pid}/ns/net`)) === ours) await new Promise(setImmediate);
   await inside('/usr/sbin/ip', 'link', 'set', 'lo', 'up');
@@ -108,7 +108,7 @@ describe('kiwistack-slice init', () => {
     await run('/bin/chown', ['54321', config]);
     const refused = await slice('status', '--dir', dir, '--json');
     expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([EXIT.fault, { code: 'slice-damaged' }]);
-    // It stays the user's: what follows runs it so.
+    // The slice stays the user's, and the tests below run it that way.
     await run('/bin/chown', ['12345', config]);
     expect(await status()).toMatchObject({ state: 'stopped' });
   });
@@ -193,7 +193,7 @@ describe('kiwistack-slice up, status, down', () => {
     child.stdout?.destroy();
     child.stderr?.destroy();
     for (let round = 0; round < 2; round++) {
-      // Every request is logged, into nothing.
+      // Every request is logged, but nobody reads the log.
       await inside('/usr/bin/curl', '--silent', '--insecure', 'https://127.0.0.1/healthz');
       expect(await status()).toMatchObject({ state: 'running' });
     }
@@ -248,7 +248,7 @@ describe('kiwistack-slice up, status, down', () => {
   });
 });
 
-/** Processes of step-ca whose working folder is this slice's. */
+/** The processes of step-ca whose working directory is this slice's. */
 async function stepCaPids(): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {

@@ -22,7 +22,10 @@ afterAll(() => slice.remove());
 
 const active = (laptop?: Laptop): Promise<Enrolled> => enrollAndConfirm(slice, key, laptop);
 
-/** The same person with the same key on this machine, with a new device key; @returns what the gateway says */
+/**
+ * The same person with the same key enrolls on this machine, with a new device key.
+ * @returns the gateway's answer
+ */
 async function again(machine: Machine, deviceKey?: Laptop['deviceKey']): Promise<ErrorCode | 'ok'> {
   const started = await start(slice, key, newLaptop({ machine, ...(deviceKey === undefined ? {} : { deviceKey }) }));
   return codeOf(await sendStatement(slice.gateway, started.sessionId, await seal(started, key)));
@@ -31,7 +34,7 @@ async function again(machine: Machine, deviceKey?: Laptop['deviceKey']): Promise
 const stateOf = async (consentId: string): Promise<string | undefined> =>
   (await asOperator(slice, (operator) => operator.listConsents())).find(({ id }) => id === consentId)?.state;
 
-/** Somebody who can write to the registry, and has no key of an operator. */
+/** Acts as somebody who can write to the registry but has no operator's key. */
 function write(sql: string, ...values: (string | number)[]): void {
   const db = new DatabaseSync(slice.paths.registry, { timeout: 5000 });
   try {
@@ -159,7 +162,7 @@ describe('a consent', () => {
       expect(await stateOf(forged)).toBe('worthless');
       write('DELETE FROM consent WHERE id = ?', forged);
     }
-    // Nor is a genuine one made good again, or longer, or another laptop's.
+    // Nor can a genuine consent be renewed, extended or transferred to another laptop.
     const { consentId } = await consentTo(slice, grant.deviceId);
     const spent = await active(newLaptop({ machine: laptop.machine }));
     write('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);

@@ -23,7 +23,7 @@ describe('a device that an operator ends', () => {
       expect(ended).toEqual({ revoked: true });
       await expect(operator.findLiveDevice(grant.hostName)).rejects.toMatchObject({ code: 'device-unknown' });
     });
-    // The peer is the gateway's to take away.
+    // The gateway has to remove the peer.
     await reap(slice.running.context);
     expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
     const { registry } = slice.running.context;

@@ -21,7 +21,7 @@ import {
 } from '../../fakes/slice/test-laptop.ts';
 import type { ProvisionedKey, TestSlice } from '../../fakes/slice/test-slice.ts';
 
-/** An enrollment up to the statement; tests change what they want before it is sealed or sent. */
+/** An enrollment up to the statement; tests change it as they like before it is sealed or sent. */
 export interface Started {
   readonly laptop: Laptop;
   readonly challenge: OpenedChallenge;
@@ -71,7 +71,7 @@ export async function enrollAndConfirm(slice: TestSlice, key: ProvisionedKey, la
 export const codeOf = (answer: Answer): ErrorCode | 'ok' =>
   answer.status === 200 ? 'ok' : (JSON.parse(answer.body) as { code: ErrorCode }).code;
 
-/** What the gateway's side keeps of a refused run: nothing that lives. */
+/** The devices that are still live; a refused run leaves none. */
 export async function livingDevices(slice: TestSlice): Promise<string[]> {
   const devices = await slice.running.context.registry.listDevices();
   return devices.filter((device) => device.state !== 'ended').map((device) => device.hostName);
@@ -79,7 +79,7 @@ export async function livingDevices(slice: TestSlice): Promise<string[]> {
 
 export const readText = (file: string): string => readFileSync(file, 'utf8');
 
-/** What an operator does at the slice's folder. */
+/** Does what an operator does in the slice's folder. */
 export async function asOperator<T>(slice: TestSlice, work: (operator: OperatorSlice) => Promise<T>): Promise<T> {
   const operator = await openSlice(slice.dir, slice.clock);
   try {

@@ -25,7 +25,7 @@ afterAll(() => slice.remove());
 
 const active = (): Promise<Enrolled> => enrollAndConfirm(slice, key);
 
-/** The laptop's key asks for the status, on some machine. */
+/** Asks for the status with the laptop's key, on any machine. */
 async function ask({ laptop, grant, challenge }: Enrolled, machine: Machine, change: object = {}): Promise<Answer> {
   const { deviceId } = grant;
   const message = {

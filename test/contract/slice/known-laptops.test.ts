@@ -44,7 +44,7 @@ describe('a laptop that is known', () => {
     expect([old?.state, old?.endReason]).toEqual(['ended', 'superseded']);
     expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
     expect(slice.endpoint.peers.has(again.wireguardPublicKey)).toBe(true);
-    // A consent is good once.
+    // A consent can be used once.
     const third = await start(slice, key, newLaptop({ machine: laptop.machine }));
     third.statement.consentId = consentId;
     const refused = await sendStatement(slice.gateway, third.sessionId, await seal(third, key));
@@ -93,7 +93,7 @@ describe('a laptop that is known', () => {
 });
 
 describe('what changes while a statement is at work', () => {
-  /** The gateway's context, with something done between the reservation and the grant. */
+  /** The gateway's context, with `work` run between the reservation and the grant. */
   const meanwhile = (work: () => Promise<unknown>): SliceContext => {
     const context = slice.running.context;
     const sign: SliceContext['ca']['sign'] = async (input) => {

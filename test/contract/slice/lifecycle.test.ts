@@ -77,7 +77,7 @@ describe('a grant', () => {
   test('is completed by the next resend when the run before ended in the middle', async () => {
     const started = await start(slice, key);
     const jwe = await seal(started, key);
-    // The process "dies" after the reservation: nothing after it happens, not even the undoing.
+    // The process "dies" after the reservation: nothing that follows happens, not even the rollback.
     const never = new Promise<never>(() => undefined);
     const dying: SliceContext = { ...context(), ca: { ...context().ca, sign: () => never } };
     void grantDevice(dying, started.sessionId, Buffer.from(jwe), {
@@ -237,7 +237,7 @@ describe('certificates from step-ca', () => {
     expect(leaf?.extendedKeyUsages).toEqual([EKU.enrollmentKey]);
   });
 
-  // facts/smallstep.md, finding 1: what step-ca renews and rekeys, it does for whoever has the key, past every check of ours.
+  // facts/smallstep.md, finding 1: step-ca renews and rekeys for anyone who has the key, past all our checks.
   test.each([
     [
       'device',
@@ -255,7 +255,7 @@ describe('certificates from step-ca', () => {
         key: createPrivateKey(readText(slice.paths.gateway.key)),
       }),
     ],
-    // Go's TLS refuses the two above by their key usage alone; this one gets past that, to the extension.
+    // Go's TLS refuses the two above by their key usage alone; this one passes that and reaches the extension.
     [
       'gateway with clientAuth',
       () =>
@@ -293,7 +293,7 @@ describe('certificates from step-ca', () => {
     return { certificate, key: own };
   }
 
-  /** @returns the HTTP status; 0 when not even TLS came about */
+  /** @returns the HTTP status; 0 when not even the TLS handshake succeeded */
   async function renewal(route: 'renew' | 'rekey', certificate: string, privateKey: KeyObject): Promise<number> {
     const { config, identity } = context();
     const agent = new Agent({
@@ -327,7 +327,9 @@ describe('certificates from step-ca', () => {
   });
 });
 
-/** step-ca's CRL names the serial, and OpenSSL refuses the certificate for it: scope and distribution point fit. */
+/**
+ * step-ca's CRL names the serial, and OpenSSL therefore refuses the certificate: scope and distribution point match.
+ */
 async function expectRevoked(encoded: string): Promise<void> {
   const leaf = parseCertificate(Buffer.from(encoded, 'base64url'));
   const { identity, config } = context();

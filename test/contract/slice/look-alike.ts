@@ -7,7 +7,9 @@ import type { ProvisionedKey, TestSlice } from '../../fakes/slice/test-slice.ts'
 
 type Issuer = NonNullable<Parameters<typeof issueCertificate>[0]['issuer']>;
 
-/** A certificate that looks like an enrollment certificate, for the key of `from`, issued by `issuer`, or by itself. */
+/**
+ * A certificate that looks like an enrollment certificate, for the key of `from`, issued by `issuer` or self-signed.
+ */
 export async function lookAlike(
   slice: TestSlice,
   from: ProvisionedKey,
@@ -25,7 +27,7 @@ export async function lookAlike(
   return { ...from, chain: [certificate, slice.running.context.identity.intermediate] };
 }
 
-/** The customer's intermediate with its key, as somebody would have it who broke into the slice. */
+/** The customer's intermediate with its key, as an attacker who broke into the slice would have it. */
 export async function intermediateOf(slice: TestSlice): Promise<Issuer> {
   return {
     certificate: slice.running.context.identity.intermediate,

@@ -5,11 +5,11 @@ import { earlyModules, keptModules } from './packages.ts';
 import { runTool, tools } from './tools.ts';
 
 export interface KernelPlace {
-  /** Holds Debian's kernel package. */
+  /** The folder with Debian's kernel package. */
   readonly packageFolder: string;
-  /** Gets its modules. */
+  /** The root that receives its modules. */
   readonly root: string;
-  /** Gets vmlinuz and initramfs. */
+  /** The folder that receives vmlinuz and initramfs. */
   readonly out: string;
   readonly initScript: string;
 }
@@ -39,7 +39,10 @@ export async function addKernel({ packageFolder, root, out, initScript }: Kernel
   await rm(unpacked, { recursive: true });
 }
 
-/** The kernel's first root: busybox and what leads to the disk, not compressed because unpacking costs more than reading. */
+/**
+ * The kernel's first root: busybox and what is needed to mount the disk; uncompressed, because unpacking costs more
+ * than reading.
+ */
 async function makeInitramfs(place: {
   readonly root: string;
   readonly version: string;

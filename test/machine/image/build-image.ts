@@ -12,21 +12,21 @@ import { writeManifest } from './write-manifest.ts';
 const HERE = import.meta.dirname;
 const CACHE = path.join(HERE, '..', '..', '..', '.cache', 'machine');
 const FILES = path.join(HERE, 'files');
-/** Room for what the tests install, and little enough to be filled up by one that wants a full disk. */
+/** Enough for what the tests install, and small enough for a test to fill the disk. */
 const DISK_SIZE = '4G';
 const NEEDED_MB = 3_000;
 
-/** What a machine is started from. */
+/** What a machine starts from. */
 export interface Image {
-  /** The disk as it is delivered (raw, ext4 without partitions): never written to. */
+  /** The disk as delivered (raw, ext4 without partitions); never written to. */
   readonly disk: string;
   readonly kernel: string;
   readonly initramfs: string;
-  /** SHA-256 of every file on the delivered disk: lines as sha256sum prints them. */
+  /** SHA-256 of every file on the delivered disk, in the format of sha256sum. */
   readonly manifest: string;
 }
 
-/** The image from the cache; built first where there is none that fits this list of packages and these scripts. */
+/** The image from the cache; built first if there is none for this list of packages and these scripts. */
 export async function provideImage(progress: (what: string) => void = () => undefined): Promise<Image> {
   requireTools();
   const folder = path.join(CACHE, await imageKey());
@@ -59,7 +59,7 @@ async function build(folder: string, progress: (what: string) => void): Promise<
   if (free < NEEDED_MB) {
     throw new MachineError(`${NEEDED_MB} MB are needed for the machine's disk, ${free} MB are free`, 'make room');
   }
-  // Two may build at once: whoever is first wins.
+  // Two processes may build at once: the first to finish wins.
   const work = path.join(CACHE, `building-${process.pid}`);
   const root = path.join(work, 'root');
   const out = path.join(work, 'out');

@@ -1,4 +1,4 @@
-/** What is on the machine's disk as it is delivered, and why. Recommended packages are not installed. */
+/** What is on the delivered disk of the machine, and why. Recommended packages are not installed. */
 export const packages: Readonly<Record<string, string>> = {
   systemd: 'the real one, as the first process',
   'systemd-sysv': 'makes systemd the first process',
@@ -41,10 +41,10 @@ export const packages: Readonly<Record<string, string>> = {
   e2fsprogs: 'fills and checks disks',
 };
 
-/** Suite of Debian that the machine runs. */
+/** The Debian release that the machine runs. */
 export const SUITE = 'bookworm';
 
-/** Units that only cost time at boot, or do things by themselves while a test looks at the disk. */
+/** Units that only cost time at boot, or that change the disk while a test looks at it. */
 export const maskedUnits: readonly string[] = [
   'NetworkManager-wait-online.service',
   'apt-daily.timer',
@@ -77,5 +77,5 @@ export const keptModules = new RegExp(
   'u',
 );
 
-/** Modules that the machine needs to get to its disk and to be spoken to. */
+/** Modules that the machine needs to reach its disk and its agent. */
 export const earlyModules: readonly string[] = ['virtio_pci', 'virtio_blk', 'ext4', 'virtio_console', 'virtio_net'];

@@ -9,7 +9,10 @@ import { runTool, tools } from './tools.ts';
 const HOOK = path.join(import.meta.dirname, 'files', 'kernel-hook.sh');
 const DAY_MS = 86_400_000;
 
-/** A folder with `root`, a Debian of our packages, and `kernel`, its kernel package: from the cache where the list is the same. */
+/**
+ * A folder with `root`, a Debian with our packages, and `kernel`, its kernel package; from the cache if the list is
+ * unchanged.
+ */
 export async function provideDebian(cache: string, say: (what: string) => void): Promise<string> {
   const names = Object.keys(packages);
   const key = createHash('sha256')
@@ -31,7 +34,7 @@ export async function provideDebian(cache: string, say: (what: string) => void):
   return folder;
 }
 
-/** Takes away what nobody used for a day, and builds that were killed. */
+/** Removes what was not used for a day, and builds that were killed. */
 export async function forgetOthers(cache: string, key: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const folder = path.join(cache, name);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { maskedUnits } from './packages.ts';
 import { runTool, tools } from './tools.ts';
 
-/** What makes a Debian a laptop for the tests. */
+/** Turns a plain Debian into a laptop for the tests. */
 export async function settleRoot(root: string, files: string): Promise<void> {
   await cp(path.join(files, 'root'), root, { recursive: true });
   const units = path.join(root, 'etc', 'systemd', 'system');
@@ -21,13 +21,13 @@ export async function settleRoot(root: string, files: string): Promise<void> {
   await writeFile(path.join(root, 'etc', 'fstab'), '/dev/vda / ext4 defaults 0 0\n');
   await writeFile(path.join(root, 'etc', 'hostname'), 'laptop\n');
   await writeFile(path.join(root, 'etc', 'hosts'), '127.0.0.1 localhost\n::1 localhost\n');
-  // mmdebstrap took some of them over from the host, with its modes.
+  // mmdebstrap copied some of them from the host, with the host's modes.
   for (const file of ['fstab', 'hostname', 'hosts']) await chmod(path.join(root, 'etc', file), 0o644);
-  // Empty, not missing: every machine gets its own, and none thinks that it boots for the first time.
+  // Empty, not missing: every machine gets its own id, and none takes its boot for the first one.
   await writeFile(path.join(root, 'etc', 'machine-id'), '');
   await runTool('/usr/sbin/chroot', [root, '/usr/sbin/useradd', '-m', '-s', '/bin/bash', '-G', 'sudo', 'ada']);
   await runTool('/usr/sbin/chroot', [root, '/usr/bin/passwd', '-d', 'ada']);
-  // Newer than /usr: nothing is to be updated at the first boot.
+  // Newer than /usr, so that nothing is updated at the first boot.
   for (const folder of ['etc', 'var']) {
     const stamp = path.join(root, folder, '.updated');
     await writeFile(stamp, '');

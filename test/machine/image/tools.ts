@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-/** What building and running the machine takes on the host, by the Debian package that brings it. */
+/** The host programs that are needed to build and run the machine, by the Debian package that has them. */
 export const tools = {
   mmdebstrap: ['/usr/bin/mmdebstrap', 'mmdebstrap'],
   dpkgDeb: ['/usr/bin/dpkg-deb', 'dpkg'],
@@ -17,7 +17,7 @@ export const tools = {
   dnsmasq: ['/usr/sbin/dnsmasq', 'dnsmasq-base'],
 } as const;
 
-/** Something that the host lacks, said so that a person can help it. */
+/** Something that the host lacks, explained so that a person can fix it. */
 export class MachineError extends Error {
   readonly hint: string;
 
@@ -28,7 +28,7 @@ export class MachineError extends Error {
   }
 }
 
-/** @throws MachineError that names the packages of what is missing */
+/** @throws MachineError naming the packages to install */
 export function requireTools(): void {
   const missing = [...new Set(Object.values(tools).flatMap(([path, name]) => (existsSync(path) ? [] : [name])))];
   if (missing.length === 0) return;
@@ -44,7 +44,10 @@ export interface ToolRun {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a program of the host to its end and resolves with what it printed. @throws with the last lines if it fails */
+/**
+ * Runs a program on the host and resolves with its output.
+ * @throws with the last lines if it fails
+ */
 export async function runTool(path: string, args: readonly string[], options: ToolRun = {}): Promise<string> {
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...proxies() };
   const child = spawn(path, args, {

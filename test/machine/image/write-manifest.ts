@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Writes the SHA-256 of every file below `root`, by the path that it has on the machine, as sha256sum does. */
+/** Writes the SHA-256 of every file below `root`, with its path on the machine, in the format of sha256sum. */
 export async function writeManifest(root: string, to: string): Promise<void> {
   const lines: string[] = [];
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {

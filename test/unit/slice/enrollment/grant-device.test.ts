@@ -16,7 +16,8 @@ const sliceThatGranted = (bytes: Buffer): SliceContext => {
   } as unknown as SliceContext;
 };
 
-// The same characters in ISO 8859-1 and in UTF-8: a body that becomes a text before it is hashed is taken for the other one.
+// The same characters in ISO 8859-1 and in UTF-8: a body that is decoded before it is hashed would be taken for the
+// other one.
 const [latin, utf8] = [Buffer.from('é', 'latin1'), Buffer.from('é', 'utf8')];
 
 test.each([

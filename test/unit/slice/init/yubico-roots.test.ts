@@ -16,7 +16,8 @@ test("Yubico's certificates are those that Yubico published, and each is issued 
     expect(certificate.isCa).toBe(true);
     expect(certificates.some((issuer) => certificate.isSignedBy(issuer))).toBe(true);
   }
-  // What verifyAttestation asks of them: each allows as many below it as Yubico's chains have, f9 included.
+  // What verifyAttestation requires of them: each allows as many certificates below it as Yubico's chains have,
+  // including f9.
   const allowed = certificates.map(({ subject, pathLength }) => [subject.cn, pathLength] as const);
   expect(new Map(allowed)).toEqual(
     new Map(

@@ -39,7 +39,7 @@ describe('a process that was written down', () => {
       if (mark === undefined) throw new TypeError('it was started');
       await endProcess({ ...mark, boot: 'the one before' }, systemClock);
       await endProcess({ ...mark, started: '1' }, systemClock);
-      // A signal that had been sent would have ended it: SIGTERM to sleep needs no time to be handled.
+      // A signal would have ended the process by now: `sleep` dies of SIGTERM at once.
       await systemClock.sleep(50);
       expect(await isAlive(mark)).toBe(true);
       await endProcess(mark, systemClock);

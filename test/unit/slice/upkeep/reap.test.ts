@@ -7,7 +7,7 @@ import type { SliceContext } from '../../../../src/slice/slice-context.ts';
 import { reapUntil } from '../../../../src/slice/upkeep/reap.ts';
 import { revokeWanted } from '../../../../src/slice/upkeep/settle-ended.ts';
 
-/** Every method that is called is noted and fails, but for those given. */
+/** Every method call is recorded and fails, except for the given ones. */
 function failing(done: string[], given: Record<string, unknown> = {}): unknown {
   return new Proxy(given, {
     get: (target, name: string) =>
