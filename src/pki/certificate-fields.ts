@@ -106,7 +106,7 @@ function extensionsIn(tagged: forge.asn1.Asn1): CertificateFields['extensions'] 
   for (const extension of childrenOf(childrenOf(tagged)[0])) {
     const parts = children(extension, 2, 3);
     const oid = oidOf(parts[0]);
-    if (extensions.has(oid)) throw new FieldError('an extension stands in it twice');
+    if (extensions.has(oid)) throw new FieldError('an extension occurs twice');
     const critical = parts.length === 3 && bytesOf(parts[1])[0] !== 0;
     extensions.set(oid, { critical, value: bytesOf(parts.at(-1)) });
   }

@@ -68,7 +68,7 @@ export function checkCaConfig(text: string, config: SliceConfig, gateway: Certif
   }
   if (expected.size > 0) refuse('ca.json: a provisioner is listed twice');
   if (crl.idpURL !== crlDistributionPoint({ address: config.inside.address, crlPort: config.ca.crlPort })) {
-    refuse('ca.json: crl.idpURL is another');
+    refuse('ca.json: crl.idpURL does not match slice.json');
   }
   const extension = gateway.extension(PROVISIONER_EXTENSION);
   if (extension === undefined || provisionerName(extension) !== PROVISIONER.yubikey) {

@@ -49,14 +49,14 @@ export const componentsToLookUp = (components: Components): Components => identi
 export function fingerprintFlaw(fingerprint: Fingerprint): string | undefined {
   const { components } = fingerprint;
   const seen = new Set(components.map(({ kind, hmac }) => `${kind}:${hmac}`));
-  if (seen.size !== components.length) return 'a component stands in it twice';
+  if (seen.size !== components.length) return 'a component is listed twice';
   const identity = byKind(components);
   for (const kind of IDENTITY_KINDS) {
     if ((identity.get(kind)?.size ?? 0) > 1) return `several of ${kind}`;
   }
   const count = IDENTITY_KINDS.filter((kind) => identity.has(kind)).length;
   if (count < MINIMUM_IDENTITY_COMPONENTS) return `${count} identity components`;
-  if (digest(fingerprintDigestInput(components)) !== fingerprint.digest) return 'the digest is another';
+  if (digest(fingerprintDigestInput(components)) !== fingerprint.digest) return 'the digest does not match';
   return undefined;
 }
 

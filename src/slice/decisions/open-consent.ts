@@ -33,7 +33,7 @@ export function openConsent(
   }
   if (!opened.verify(jwkToKey(operator.key))) return 'signature';
   const consent = parse(opened.payload);
-  if (consent === undefined) return 'not of its form';
+  if (consent === undefined) return 'malformed';
   if (consent.slug !== trust.slug) return 'of another customer';
   if (consent.deviceId !== expected.deviceId) return 'for another laptop';
   if (consent.fingerprint !== expected.fingerprint) return 'for another fingerprint';

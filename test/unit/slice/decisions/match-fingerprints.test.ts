@@ -102,12 +102,12 @@ describe('a fingerprint', () => {
     [
       'with a component twice',
       [...components({ uuid: 'u' }), ...components({ uuid: 'u' })],
-      'a component stands in it twice',
+      'a component is listed twice',
     ],
   ] as const)('%s', (_name, list, flaw) => {
     expect(fingerprintFlaw(of([...list]))).toBe(flaw);
   });
   test('with another digest is refused', () => {
-    expect(fingerprintFlaw({ ...of(components(flat(laptop))), digest: digest('x') })).toBe('the digest is another');
+    expect(fingerprintFlaw({ ...of(components(flat(laptop))), digest: digest('x') })).toBe('the digest does not match');
   });
 });
