@@ -107,7 +107,7 @@ describe('a slice that pins roots and intermediates of the maker', () => {
     expect([await send(foreign), await send(late)]).toEqual(['attestation-refused', 'ok']);
   });
 
-  test('refuses it when an authority allows nothing below it, or is none', async () => {
+  test('refuses it when an authority allows no authority below it, or is not one', async () => {
     const rootDirectory = path.join(folder, 'ours');
     const key = createPrivateKey(await readFile(path.join(rootDirectory, 'piv-attestation-b1.key')));
     const issuer = createPrivateKey(await readFile(path.join(rootDirectory, 'attestation-intermediate-b1.key')));
@@ -137,7 +137,7 @@ describe('a slice that pins roots and intermediates of the maker', () => {
     }
   });
 
-  test('refuses an f9 that stands one below the pinned authority, as an attestation of its own', async () => {
+  test('refuses f9 in the place of an attestation, and an attestation in the place of f9', async () => {
     await pin(await readFile(path.join(folder, 'ours', 'roots.pem'), 'utf8'));
     const piv = parseCertificate(await pem('ours', 'piv-attestation-b1'));
     const { attestation, attestationIssuer } = late;

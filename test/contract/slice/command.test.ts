@@ -102,7 +102,7 @@ describe('kiwistack-slice init', () => {
     expect([again.code, JSON.parse(again.stdout)]).toMatchObject([EXIT.usage, { code: 'slice-exists' }]);
   });
 
-  test("makes a slice that root runs also when it is an ordinary user's, and of nobody else's files", async () => {
+  test('makes a slice that root can run although an ordinary user owns it, but with no file of a third user', async () => {
     await run('/bin/chown', ['-R', '12345:12345', dir]);
     const config = path.join(dir, 'slice.json');
     await run('/bin/chown', ['54321', config]);
@@ -136,7 +136,7 @@ describe('a registry that was lost', () => {
       'registry.sqlite: the registry is not a database',
       async (file: string) => writeFile(file, 'x'.repeat(5000)),
     ],
-  ])('and %s stops up, status and the operator, and nothing is made in its place', async (_, detail, lose) => {
+  ])('and %s makes up, status and the operator fail, and is not replaced by a new one', async (_, detail, lose) => {
     const file = slicePaths(dir).registry;
     const kept = await readFile(file);
     await lose(file);
@@ -163,7 +163,7 @@ describe('a registry that was lost', () => {
 });
 
 describe('kiwistack-slice up, status, down', () => {
-  test('runs every part, tells so, stops without a trace, and starts again with its state', async () => {
+  test('runs every part, reports it, stops without a trace, and starts again with its state', async () => {
     for (let round = 0; round < 2; round++) {
       const child = await up();
       expect(await status()).toMatchObject({

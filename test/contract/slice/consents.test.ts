@@ -64,7 +64,7 @@ describe('a laptop that is enrolled', () => {
     expect((await slice.running.context.registry.findDevice(second.grant.deviceId))?.state).toBe('active');
   });
 
-  test('is known with another disk, and needs a consent like any', async () => {
+  test('is recognized with another disk, and needs a consent like any other', async () => {
     const { laptop, grant } = await active();
     const machine = { ...laptop.machine, disk: ['another-disk'] };
     expect(await again(machine)).toBe('fingerprint-known');
@@ -72,7 +72,7 @@ describe('a laptop that is enrolled', () => {
     expect(await again(machine)).toBe('ok');
   });
 
-  test('with a mainboard that says the old UUID looks like a copy, until the operator says that he knows', async () => {
+  test('with a mainboard that reports the old UUID looks like a copy, until the operator consents to a new mainboard', async () => {
     const { laptop, grant } = await active();
     const machine = { ...newMachine(), uuid: laptop.machine.uuid ?? '' };
     expect(await again(machine)).toBe('fingerprint-clone');
@@ -83,7 +83,7 @@ describe('a laptop that is enrolled', () => {
     expect((await slice.running.context.registry.findDevice(grant.deviceId))?.endReason).toBe('superseded');
   });
 
-  test('with a wholly new mainboard and its old key looks like a copy, too; with a new key it is a new laptop', async () => {
+  test('with an entirely new mainboard and its old key also looks like a copy; with a new key it is a new laptop', async () => {
     const { laptop, grant } = await active();
     expect(await again(newMachine(), laptop.deviceKey)).toBe('fingerprint-clone');
     await consentTo(slice, grant.deviceId, { newMainboard: true });
@@ -93,7 +93,7 @@ describe('a laptop that is enrolled', () => {
 });
 
 describe('a consent', () => {
-  test('is for one laptop, and for its time', async () => {
+  test('is valid for one laptop, and for a limited time', async () => {
     const [one, other] = [await active(), await active()];
     const { consentId } = await consentTo(slice, one.grant.deviceId, { hours: 1 });
     expect(await again(other.laptop.machine)).toBe('fingerprint-known');
@@ -106,7 +106,7 @@ describe('a consent', () => {
     }
   });
 
-  test('is given back when the enrollment fails', async () => {
+  test('can be used again when the enrollment fails', async () => {
     const { laptop, grant } = await active();
     const { consentId } = await consentTo(slice, grant.deviceId);
     const { context } = slice.running;
@@ -128,7 +128,7 @@ describe('a consent', () => {
     });
   });
 
-  test('that nobody signed is worth nothing to whoever can write to the registry', async () => {
+  test('that no operator signed is worthless, even to somebody who can write to the registry', async () => {
     const { laptop, grant } = await active();
     const [victim, other] = [await active(), await active()];
     const signed = await consentTo(slice, other.grant.deviceId);

@@ -36,7 +36,7 @@ describe('a device that an operator ends', () => {
     expect(codeOf(await sendStatement(slice.gateway, again.sessionId, await seal(again, key)))).toBe('ok');
   });
 
-  test('has its host forgotten in Fleet, but for a lost one', async () => {
+  test('has its host deleted from Fleet, unless it was lost', async () => {
     const [lost, gone] = [await active(), await active()];
     await asOperator(slice, async (operator) => {
       await operator.endDevices([await operator.findLiveDevice(lost.grant.deviceId)], 'lost');
@@ -46,7 +46,7 @@ describe('a device that an operator ends', () => {
     expect([duties.includes(lost.grant.deviceId), duties.includes(gone.grant.deviceId)]).toEqual([false, true]);
   });
 
-  test('with all others: the customer leaves', async () => {
+  test('together with all others: the customer leaves', async () => {
     await active();
     await asOperator(slice, async (operator) => {
       const live = (await operator.listDevices()).filter(({ state }) => state !== 'ended');

@@ -43,7 +43,7 @@ const alarmsOf = async ({ grant }: Enrolled) =>
   (await asOperator(slice, (operator) => operator.alarms())).filter(({ deviceId }) => deviceId === grant.deviceId);
 
 describe('a device key', () => {
-  test('on its own laptop is the same, also with another disk and adapter', async () => {
+  test('on its own laptop is on the same hardware, even with another disk and adapter', async () => {
     const enrolled = await active();
     const { machine } = enrolled.laptop;
     expect(await hardware(enrolled, machine)).toBe('same');
@@ -75,7 +75,7 @@ describe('a device key', () => {
     expect(await hardware(other, other.laptop.machine)).toBe('same');
   });
 
-  test('does not say of its hardware what is no fingerprint', async () => {
+  test('cannot report hardware that is not a valid fingerprint', async () => {
     const enrolled = await active();
     const flawed = await ask(enrolled, enrolled.laptop.machine, { digest: Buffer.alloc(32).toString('base64url') });
     expect(codeOf(flawed)).toBe('fingerprint-refused');

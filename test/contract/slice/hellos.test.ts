@@ -50,7 +50,7 @@ describe('a hello', () => {
   });
 });
 
-test('a path that does not exist is refused in the same shape', async () => {
+test('a path that does not exist is refused in the same format', async () => {
   expect(codeOf(await slice.gateway.send('GET', '/etc/passwd'))).toBe('not-found');
   expect(codeOf(await slice.gateway.send('GET', '/%ff'))).toBe('request-malformed');
 });

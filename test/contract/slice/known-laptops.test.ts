@@ -17,7 +17,7 @@ afterAll(() => slice.remove());
 
 const audit = { requestId: 'test', actor: 'test', action: 'test', decision: 'allowed' } as const;
 
-describe('a laptop that is known', () => {
+describe('a known laptop', () => {
   test('is refused without consent, and its first enrollment stays', async () => {
     const laptop = newLaptop();
     const first = await enroll(slice, key, laptop);
@@ -28,7 +28,7 @@ describe('a laptop that is known', () => {
     expect((await slice.running.context.registry.findDevice(first.grant.deviceId))?.state).toBe('active');
   });
 
-  test('takes its own place with consent; the old registration ends', async () => {
+  test('supersedes its own enrollment with consent; the old one ends', async () => {
     const laptop = newLaptop();
     const first = await enroll(slice, key, laptop);
     const { registry } = slice.running.context;
@@ -73,7 +73,7 @@ describe('a laptop that is known', () => {
     expect(alarm?.why).toContain(first.grant.deviceId);
   });
 
-  test('by its keys on another machine is a clone', async () => {
+  test('whose keys are on another machine is a clone', async () => {
     const laptop = newLaptop();
     await enroll(slice, key, laptop);
     const copy = await start(slice, key, { ...laptop, machine: newMachine() });
@@ -92,7 +92,7 @@ describe('a laptop that is known', () => {
   });
 });
 
-describe('what changes while a statement is at work', () => {
+describe('a change while a statement is being processed', () => {
   /** The gateway's context, with `work` run between the reservation and the grant. */
   const meanwhile = (work: () => Promise<unknown>): SliceContext => {
     const context = slice.running.context;
@@ -110,7 +110,7 @@ describe('what changes while a statement is at work', () => {
       action: 'enrollment.grant',
     });
 
-  test('its key is burned: there is no grant, then or later, and nothing of it lives', async () => {
+  test('the key is burned: there is no grant, then or later, and no live device', async () => {
     const lost = await slice.provision({ serial: 20_000_111 });
     const { registry } = slice.running.context;
     const pending = await enroll(slice, lost);
@@ -127,7 +127,7 @@ describe('what changes while a statement is at work', () => {
     expect(slice.endpoint.peers.has(started.laptop.wireguardPublicKey)).toBe(false);
   });
 
-  test('the enrollment whose place it takes is confirmed: that one stays', async () => {
+  test('the enrollment that it would supersede is confirmed: that one stays', async () => {
     const laptop = newLaptop();
     const first = await enroll(slice, key, laptop);
     const second = await start(slice, key, newLaptop({ machine: laptop.machine }));

@@ -46,7 +46,7 @@ const context = (): SliceContext => slice.running.context;
 const device = (id: string) => context().registry.findDevice(id);
 
 describe('a grant', () => {
-  test('is the identical bytes for the identical statement, until it is confirmed', async () => {
+  test('is byte for byte the same for the same statement, until it is confirmed', async () => {
     const first = await enroll(slice, key);
     const again = await sendStatement(slice.gateway, first.sessionId, first.jwe);
     expect(again.body === first.grantJwe).toBe(true);
@@ -60,7 +60,7 @@ describe('a grant', () => {
     expect(codeOf(await sendStatement(slice.gateway, first.sessionId, first.jwe))).toBe('session-used');
   });
 
-  test('is one for a statement that comes several times at once', async () => {
+  test('is issued once for a statement that arrives several times at once', async () => {
     const started = await start(slice, key);
     const jwe = await seal(started, key);
     const answers = await Promise.all([1, 2, 3].map(() => sendStatement(slice.gateway, started.sessionId, jwe)));
@@ -74,7 +74,7 @@ describe('a grant', () => {
     expect((await context().registry.findSession(sessionId))?.privateKey).toBeNull();
   });
 
-  test('is completed by the next resend when the run before ended in the middle', async () => {
+  test('is completed by the next resend when the earlier run was interrupted', async () => {
     const started = await start(slice, key);
     const jwe = await seal(started, key);
     // The process "dies" after the reservation: nothing that follows happens, not even the rollback.
@@ -111,7 +111,7 @@ describe('while a part is down', () => {
     expect(codeOf(answer), answer.body).toBe('ok');
   };
 
-  test('the endpoint: nothing is used up, the certificate that was issued is revoked', async () => {
+  test('the endpoint: nothing is used up, and the issued certificate is revoked', async () => {
     await rolledBack(
       'endpoint-unavailable',
       () => void (slice.endpoint.down = true),
@@ -122,7 +122,7 @@ describe('while a part is down', () => {
     expect(await context().registry.revocationsWanted(10)).toEqual([]);
   });
 
-  test('step-ca: nothing is used up, and it is started again when it was killed', async () => {
+  test('step-ca: nothing is used up, and step-ca is restarted after it was killed', async () => {
     const pid = slice.running.stepCaPid() ?? 0;
     await rolledBack(
       'ca-unavailable',
@@ -148,13 +148,13 @@ describe('a device', () => {
     }
   });
 
-  test('is told how Fleet sees it; a Fleet that does not answer is not green', async () => {
+  test('is told its state in Fleet; while Fleet does not answer, it is not green', async () => {
     const { laptop, grant } = await enroll(slice, key);
     const answer = await sendStatus(slice.gateway, laptop, grant.deviceId);
     expect(readStatus(answer)).toMatchObject({ state: 'pending', fleet: { reachable: false, green: false } });
   });
 
-  test('that does not confirm in time is taken back: certificate revoked, peer, fingerprint, address and name free', async () => {
+  test('that does not confirm in time ends: certificate revoked; peer, fingerprint, address and name free', async () => {
     const { laptop, grant, grantJwe } = await enroll(slice, key);
     await reap({ ...context(), clock: { ...slice.clock, now: () => Date.now() + 3_601_000 } }).catch(() => undefined);
     expect((await device(grant.deviceId))?.endReason).toBe('unconfirmed');
@@ -165,7 +165,7 @@ describe('a device', () => {
     expect((await enroll(slice, key, newLaptop({ machine: laptop.machine }))).grant.deviceId).not.toBe(grant.deviceId);
   });
 
-  test('that leaves ends, also when it says so twice', async () => {
+  test('that deregisters ends, even if it sends the message twice', async () => {
     const { laptop, grant } = await enroll(slice, key);
     for (let round = 0; round < 2; round++) {
       const answer = await sendLeave(slice.gateway, laptop, grant.deviceId);
@@ -201,17 +201,17 @@ describe('a device', () => {
     expect((await device(grant.deviceId))?.state).toBe('pending');
   });
 
-  test('that is unknown has ended, to one that says farewell', async () => {
+  test('that is unknown counts as ended when it deregisters', async () => {
     const answer = readStatus(await sendLeave(slice.gateway, newLaptop(), randomUUID()));
     expect(answer).toMatchObject({ state: 'ended', endReason: null });
   });
 
-  test('that is unknown is refused', async () => {
+  test('that is unknown is refused a status', async () => {
     expect(codeOf(await sendStatus(slice.gateway, newLaptop(), randomUUID()))).toBe('device-unknown');
   });
 });
 
-test('the endpoint is brought to what the registry says', async () => {
+test('the endpoint is reconciled with the registry', async () => {
   await enroll(slice, key);
   const before = [...slice.endpoint.peers.keys()].sort();
   slice.endpoint.peers.clear();
@@ -273,7 +273,7 @@ describe('certificates from step-ca', () => {
     }
   });
 
-  test('made beside step-ca would be renewed without the extension: what the tests above prevent is real', async () => {
+  test('not issued by step-ca would be renewed without the extension: the tests above prevent a real attack', async () => {
     const { certificate, key: privateKey } = await besideStepCa([]);
     expect(await renewal('renew', certificate.pem, privateKey)).toBe(201);
     expect(await renewal('rekey', certificate.pem, privateKey)).toBe(201);
@@ -318,7 +318,7 @@ describe('certificates from step-ca', () => {
     }
   }
 
-  test('are refused without the claims of the template, and by a token of the other provisioner', async () => {
+  test('are refused without the claims of the template, and with a token of the other provisioner', async () => {
     const csr = await makeCsr(generateP256(), 'x');
     for (const claims of [{}, { device: 'x' }, { device: { host: 'x', role: '', customer: 'c', uri: 'urn:x' } }]) {
       const refused = context().ca.sign({ csr, subject: 'x', claims });

@@ -22,7 +22,7 @@ describe('a private file of a slice', () => {
     await expect(readSliceFile(file, { private: true })).rejects.toMatchObject({ code: 'slice-damaged' });
   });
 
-  test('of another form is a damaged slice, one that is not there no slice', async () => {
+  test('that is malformed means a damaged slice, one that is missing means no slice', async () => {
     await expect(readSliceConfig(dir)).rejects.toMatchObject({ code: 'slice-damaged' });
     await rm(file);
     await expect(readSliceConfig(dir)).rejects.toMatchObject({ code: 'slice-missing' });

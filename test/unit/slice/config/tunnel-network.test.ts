@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { addressNumber, addressText, networkOf } from '../../../../src/slice/config/tunnel-network.ts';
 
-test('laptops get the addresses of the network but for its ends and the one of the slice', () => {
+test('laptops get the addresses of the network except for the first, the last and that of the slice', () => {
   const { first, last, reserved } = networkOf({ address: '10.77.0.1', network: '10.77.0.0/24' });
   expect([addressText(first), addressText(last), reserved.map(addressText)]).toEqual([
     '10.77.0.1',

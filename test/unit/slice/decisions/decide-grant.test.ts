@@ -37,11 +37,11 @@ test.each([
   expect(decideConfirmation(device, 10)).toBe(expected);
 });
 
-test('Fleet forgets the host of an ended device, but for a lost one', () => {
+test('the host of an ended device is deleted from Fleet, unless it was lost', () => {
   expect([dutiesOfEnd('offboarded'), dutiesOfEnd('lost')]).toEqual([['peer', 'fleet-host'], ['peer']]);
 });
 
-test('open sessions are limited, in all and of one address', () => {
+test('open sessions are limited, in total and per address', () => {
   const limits = { total: 3, perRemote: 2 };
   expect(limitSessions({ inAll: 2, ofRemote: 1 }, limits)).toBeUndefined();
   expect(limitSessions({ inAll: 3, ofRemote: 1 }, limits)?.why).toBe('live sessions in all');

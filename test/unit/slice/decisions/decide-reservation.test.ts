@@ -43,18 +43,18 @@ test.each<[string, Partial<ReservationFacts>]>([
   expect(decideReservation(arrival, { ...good, ...facts })).toMatchObject({ refused });
 });
 
-test('a device that is superseded makes room within the quota', () => {
+test('a superseded device makes room within the quota', () => {
   expect(decideReservation(arrival, { ...good, live: [pending], liveDevices: 2 })).toEqual({ supersedes: 'd' });
 });
 
-test('addresses are looked through once, the next behind the last one first, the reserved ones never', () => {
+test('addresses are tried once each, beginning after the last one assigned, and never the reserved ones', () => {
   const network = { first: 11, last: 15, reserved: [12] };
   expect([...addressesInOrder(network, 0)]).toEqual([11, 13, 14, 15]);
   expect([...addressesInOrder(network, 13)]).toEqual([14, 15, 11, 13]);
   expect([...addressesInOrder(network, 15)]).toEqual([11, 13, 14, 15]);
 });
 
-test('host names get suffixes of the device’s id, and stay labels of 63 characters', () => {
+test('host names get suffixes from the device’s id, and stay labels of at most 63 characters', () => {
   const id = randomUUID();
   const [asked, first, ...rest] = hostNamesInOrder(`${'a'.repeat(57)}-bcdef`, id);
   expect([asked, first]).toEqual([`${'a'.repeat(57)}-bcdef`, `${'a'.repeat(57)}-${id.slice(0, 4)}`]);

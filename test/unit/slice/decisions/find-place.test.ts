@@ -63,12 +63,12 @@ async function consentTo(to: LookAlike, more: Partial<Consent> = {}, key = opera
 }
 
 describe('the place of a laptop', () => {
-  test('is a new one when nobody is like it', () => {
+  test('is a new one when no device resembles it', () => {
     expect(findPlace(arrival(machine('a')), [], [])).toEqual({});
     expect(findPlace(arrival(machine('a')), [device(machine('b'))], [])).toEqual({});
   });
 
-  test('is none for a laptop that is enrolled, without consent', () => {
+  test('is refused to an enrolled laptop without consent', () => {
     const known = device(machine('a'));
     expect(findPlace(arrival(machine('a')), [known], [])).toMatchObject({
       refused: 'fingerprint-known',
@@ -86,7 +86,7 @@ describe('the place of a laptop', () => {
     expect(place).toMatchObject(expected === 'taken' ? { supersedes: known.id } : { refused: expected });
   });
 
-  test('is that of another device neither for a copy nor for one with its keys', () => {
+  test('is never that of another device, for a copy or for a laptop with its keys', () => {
     const known = device(machine('a'));
     expect(findPlace(arrival(machine('a', 'other')), [known], [])).toMatchObject({ refused: 'fingerprint-clone' });
     const holder = device(machine('b'), { sharesKey: true });
@@ -96,7 +96,7 @@ describe('the place of a laptop', () => {
     });
   });
 
-  test('is none when it could be that of two', () => {
+  test('is refused when it could be that of two devices', () => {
     const [one, two] = [device(machine('a')), device(machine('a'))];
     expect(findPlace(arrival(machine('a')), [one, two], [])).toMatchObject({
       refused: 'fingerprint-clone',
@@ -105,7 +105,7 @@ describe('the place of a laptop', () => {
     });
   });
 
-  test('that a statement names has to be that of the laptop', () => {
+  test('that a statement names must be that of the laptop', () => {
     const known = device(machine('a'));
     const refused = { refused: 'consent-refused' };
     expect(findPlace(arrival(machine('a'), { priorDeviceId: known.id }), [], [])).toMatchObject(refused);
@@ -114,7 +114,7 @@ describe('the place of a laptop', () => {
 });
 
 describe('a consent', () => {
-  test('is spent on the device that it is for', async () => {
+  test('is used for the device that it names', async () => {
     const [known, other] = [device(machine('a')), device(machine('b'))];
     const [mine, others] = [await consentTo(known), await consentTo(other)];
     expect(findPlace(arrival(machine('a')), [known], [others, mine])).toEqual({
@@ -124,7 +124,7 @@ describe('a consent', () => {
     expect(findPlace(arrival(machine('a')), [known], [others])).toMatchObject({ refused: 'fingerprint-known' });
   });
 
-  test('for a new mainboard makes a copy the same laptop, and one without does not', async () => {
+  test('for a new mainboard makes a copy count as the same laptop; one without does not', async () => {
     const known = device(machine('a'));
     const copy = arrival(machine('a', 'other'));
     const [plain, mainboard] = [await consentTo(known), await consentTo(known, { newMainboard: true })];
@@ -147,7 +147,7 @@ describe('a consent', () => {
     });
   });
 
-  test('that no operator signed, or that is not there, is none', async () => {
+  test('that no operator signed, or that does not exist, is not valid', async () => {
     const known = device(machine('a'));
     const forged = await consentTo(known, {}, generateP256());
     const named = arrival(machine('a'), { consentId: forged.id });

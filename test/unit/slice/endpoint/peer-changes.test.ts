@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { PeerChanges, type PeerChange } from '../../../../src/slice/endpoint/peer-changes.ts';
 
-test('peers that change while others are applied are applied together, the last change of each winning', async () => {
+test('changes that arrive while others are applied are applied together; the last change of each peer wins', async () => {
   const applied: (readonly PeerChange[])[] = [];
   const gates: (() => void)[] = [];
   const changes = new PeerChanges(async (batch) => {
@@ -29,7 +29,7 @@ test('peers that change while others are applied are applied together, the last 
   ]);
 });
 
-test('a peer that changes alone waits for nothing; a burst rests, until enough are together', async () => {
+test('a single change does not wait; a burst waits until there are enough', async () => {
   const applied: number[] = [];
   const changes = new PeerChanges((batch) => {
     applied.push(batch.length);
@@ -46,7 +46,7 @@ test('a peer that changes alone waits for nothing; a burst rests, until enough a
   expect(applied).toEqual([1, 16]);
 });
 
-test('a failing change fails its callers and nobody after them', async () => {
+test('a failing change fails its own callers and no later ones', async () => {
   let fail = true;
   const changes = new PeerChanges(() => (fail ? Promise.reject(new Error('down')) : Promise.resolve()));
   await expect(changes.add({ publicKey: 'a' })).rejects.toThrow('down');

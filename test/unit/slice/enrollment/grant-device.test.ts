@@ -23,7 +23,7 @@ const [latin, utf8] = [Buffer.from('é', 'latin1'), Buffer.from('é', 'utf8')];
 test.each([
   ['of one byte', latin, utf8],
   ['of two bytes', utf8, latin],
-])('a statement is known by the bytes that came: "é" %s', async (_name, sent, other) => {
+])('a statement is recognized by the bytes received: "é" %s', async (_name, sent, other) => {
   await expect(grantDevice(sliceThatGranted(sent), 's', sent, { ...request })).resolves.toBe('grant');
   await expect(grantDevice(sliceThatGranted(sent), 's', other, { ...request })).rejects.toMatchObject({
     code: 'attempt-conflict',

@@ -23,7 +23,7 @@ describe('bytes that are not HTTP', () => {
   test.each([
     ['HPE_INVALID_METHOD', 400, 'request-malformed'],
     ['HPE_HEADER_OVERFLOW', 413, 'request-too-large'],
-  ])('are answered in the public shape (%s), and the connection ends', (parser, status, code) => {
+  ])('are answered in the public format (%s), and the connection is closed', (parser, status, code) => {
     const { text, destroyed, code: logged } = answered(parser);
     const [head = '', body = ''] = text.split('\r\n\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -33,11 +33,11 @@ describe('bytes that are not HTTP', () => {
     expect([destroyed, logged]).toEqual([true, code]);
   });
 
-  test('that come too slowly are not answered: the client repeats them', () => {
+  test('that arrive too slowly are not answered: the client repeats them', () => {
     expect(answered('ERR_HTTP_REQUEST_TIMEOUT')).toEqual({ text: '', code: 'request-malformed', destroyed: true });
   });
 
-  test('from a connection that is gone are nothing to tell', () => {
+  test('from a lost connection are neither answered nor logged', () => {
     expect(answered('ECONNRESET')).toMatchObject({ text: '', code: undefined });
   });
 });

@@ -21,8 +21,8 @@ afterEach(async () => {
 const counter = (): unknown => db.get("SELECT value FROM counter WHERE name = 'last-address'")?.['value'];
 const count = (to: number): void => void db.run("UPDATE counter SET value = ? WHERE name = 'last-address'", to);
 
-describe('writes that are asked for at the same time', () => {
-  test('are committed together; one that fails undoes itself alone', async () => {
+describe('writes that are requested at the same time', () => {
+  test('are committed together; one that fails is rolled back alone', async () => {
     const results = await Promise.allSettled([
       db.write(() => {
         count(1);
@@ -52,7 +52,7 @@ describe('writes that are asked for at the same time', () => {
   });
 });
 
-test('the registry and what SQLite keeps beside it can be read by the owner alone', async () => {
+test('only their owner can read the registry and the files that SQLite keeps with it', async () => {
   const registry = createSqliteRegistry(path.join(dir, 'r.sqlite'));
   await registry.audit({ requestId: 'r', actor: 'a', action: 'x', decision: 'allowed' }, 1);
   for (const name of ['r.sqlite', 'r.sqlite-wal', 'r.sqlite-shm']) {
@@ -61,7 +61,7 @@ test('the registry and what SQLite keeps beside it can be read by the owner alon
   registry.close();
 });
 
-test('audit records are kept as they are', async () => {
+test('audit records can be neither changed nor deleted', async () => {
   const registry = createSqliteRegistry(path.join(dir, 'r.sqlite'));
   await registry.audit({ requestId: 'r', actor: 'a', action: 'x', decision: 'allowed' }, 1);
   expect(() => db.run("UPDATE audit SET actor = 'b'")).toThrow('audit records are kept');
@@ -72,7 +72,7 @@ test('audit records are kept as they are', async () => {
   registry.close();
 });
 
-test('a device whose row somebody else has written is named, and is no "undefined"', async () => {
+test('a device row that something else wrote is reported by its id, and never read as "undefined"', async () => {
   const registry = createSqliteRegistry(path.join(dir, 'r.sqlite'));
   db.run(
     `INSERT INTO device (id, state, attempt_id, host_name, address, wireguard_key, preshared_key, device_key, thumbprint, csr, role,

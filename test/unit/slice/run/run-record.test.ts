@@ -24,15 +24,15 @@ const self = async (): Promise<ProcessMark> => {
   return mark;
 };
 
-describe('a process that was written down', () => {
-  test('is alive only as the same id, start and boot', async () => {
+describe('a recorded process', () => {
+  test('is alive only with the same id, start time and boot', async () => {
     const mark = await self();
     expect(await isAlive(mark)).toBe(true);
     expect(await isAlive({ ...mark, boot: 'another' })).toBe(false);
     expect(await isAlive({ ...mark, started: '1' })).toBe(false);
   });
 
-  test('is not ended when its id is another process by now', async () => {
+  test('is left alone when its id belongs to another process by now', async () => {
     const innocent = spawn('/bin/sleep', ['30'], { stdio: 'ignore' });
     try {
       const mark = await markOf(innocent.pid ?? 0);
@@ -51,7 +51,7 @@ describe('a process that was written down', () => {
 });
 
 describe('the place of the running slice', () => {
-  test('is had by one of many that take it at once, and is whole at every moment', async () => {
+  test('goes to one of many that claim it at once, and its record is complete at every moment', async () => {
     const mark = await self();
     const taken = await Promise.all(Array.from({ length: 20 }, () => createRunRecord(file, { slice: mark })));
     expect(taken.filter(Boolean)).toHaveLength(1);
@@ -59,7 +59,7 @@ describe('the place of the running slice', () => {
     expect(await readdir(folder)).toEqual(['slice.pid']);
   });
 
-  test('is not taken from another that has it meanwhile', async () => {
+  test('is not taken from another process that has it by now', async () => {
     const mark = await self();
     await createRunRecord(file, { slice: mark });
     expect(await removeRunRecord(file, { ...mark, started: '1' })).toBe(false);

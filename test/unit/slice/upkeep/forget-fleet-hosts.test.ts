@@ -79,7 +79,7 @@ describe('the host of a laptop that has ended', () => {
     expect(await known()).toBe(true);
   });
 
-  it('is tried again when Fleet does not let us', async () => {
+  it('is tried again when Fleet refuses', async () => {
     await enrollAgent();
     const stranger = clientWith('another token');
     await expect(stranger.forget({ uuid, serial, since: LATER })).rejects.toThrow(/401/);
@@ -114,7 +114,7 @@ describe('the duty to forget hosts', () => {
     return did;
   };
 
-  it('is done once, tried again for a week when it fails, and none while the same machine is enrolled anew', async () => {
+  it('is done once, retried for a week when it fails, and skipped while the same machine is enrolled again', async () => {
     expect(await run({ endedDaysAgo: 0 })).toEqual(['forget', 'done']);
     expect(await run({ endedDaysAgo: 1, fails: true })).toEqual(['forget', 'failed']);
     expect(await run({ endedDaysAgo: 8, fails: true })).toEqual(['forget', 'done']);

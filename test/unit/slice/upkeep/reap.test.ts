@@ -19,7 +19,7 @@ function failing(done: string[], given: Record<string, unknown> = {}): unknown {
   });
 }
 
-test('every duty of upkeep is tried, also when each one before it failed', async () => {
+test('every upkeep task runs, even when all before it failed', async () => {
   const done: string[] = [];
   const stop = new AbortController();
   let rounds = 0;
