@@ -4,18 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { outliveReader } from '../../src/core/outlive-reader.ts';
 import { CLI, INTRANET_URL, PIN, World } from '../world/world.ts';
 import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+outliveReader();
+const flags = readFlags();
 if (flags.help) {
   process.stdout.write(`usage: npm run demo [-- --json|--keep]
 
@@ -25,6 +21,21 @@ Sets up a customer and enrolls a laptop, in network namespaces that are removed 
   --keep  leave everything running, and print what to try next (\`npm run lab\`)
 `);
   process.exit(0);
+}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        json: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\nhint: see npm run demo -- --help\n`);
+    process.exit(2);
+  }
 }
 
 const SERIAL = 12345678;
@@ -58,6 +69,7 @@ try {
   say('Setting up a customer, Acme GmbH, in network namespaces. This machine is not changed.');
   world = await World.create({
     dir,
+    signal: interruption.signal,
     progress: (what) => {
       say(`  - ${what}`);
       emit({ type: 'setup', what });
@@ -65,9 +77,11 @@ try {
   });
   say('  - a YubiKey for an engineer (virtual, behind the real pcscd and libykcs11)');
   await world.provisionKey(SERIAL);
+  interruption.signal.throwIfAborted();
   say('  - a laptop, ada');
   const laptop = await world.addLaptop({ name: 'ada' });
   const key = await world.plugIn(laptop, SERIAL, { mode: 'auto', delayMs: 700 });
+  interruption.signal.throwIfAborted();
   const setupMs = performance.now() - began;
   emit({ type: 'setup-done', ms: Math.round(setupMs) });
 

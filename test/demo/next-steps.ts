@@ -1,7 +1,6 @@
 /** What to try next, as commands that can be typed. */
 export function nextSteps({ kept, dir }: { readonly kept: boolean; readonly dir: string }): string {
   if (!kept) return '\nTo keep it running and try it yourself: npm run demo -- --keep';
-  const slice = `${dir}/slice/acme`;
   return `
 The slice, the laptop ada and its YubiKey keep running. Their folder is ${dir}
 
@@ -10,10 +9,10 @@ The slice, the laptop ada and its YubiKey keep running. Their folder is ${dir}
       kiwistack-enroll uninstall
       kiwistack-enroll enroll
 
-  npm run lab -- shell slice              a shell on the slice's machine
-      kiwistack-operator device list --dir ${slice}
-      kiwistack-operator audit list --dir ${slice}
-      kiwistack-operator yubikey burn --dir ${slice} --serial 12345678
+  npm run lab -- shell slice              a shell on the slice's machine; D is the folder
+      kiwistack-operator device list --dir $D/slice/acme
+      kiwistack-operator audit list --dir $D/slice/acme
+      kiwistack-operator yubikey burn --dir $D/slice/acme --serial 12345678
 
-  npm run lab -- down                     stops and removes everything`;
+  npm run lab -- down                     stops everything; the folder stays`;
 }

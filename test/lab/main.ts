@@ -45,12 +45,14 @@ function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
 }
 
 /** Runs a program in this terminal; resolves to its exit code. */
-function enter(room: Room, argv: readonly string[]): Promise<number> {
+function enter(lab: AttachedLab, name: string | undefined, argv: readonly string[]): Promise<number> {
+  const room = chooseRoom(lab, name);
   const cwd = join(import.meta.dirname, '..', '..');
   // The commands of this clone, and the Node that they need. (npx would have to write to the clone, which a laptop
   // cannot do.)
   const PATH = `${join(cwd, 'node_modules', '.bin')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-  const env = { TERM: process.env['TERM'] ?? 'dumb', PATH };
+  // D is the lab's folder, as in docs/tour.md.
+  const env = { TERM: process.env['TERM'] ?? 'dumb', PATH, D: lab.dir };
   const child = room.spawn(argv, { stdio: 'inherit', foreground: true, cwd, env });
   // Ctrl-C is for the program inside.
   process.on('SIGINT', () => undefined);
@@ -76,7 +78,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   switch (command) {
     case 'list': {
-      for (const dir of values.dir === undefined ? await listLabs() : [values.dir]) {
+      const dirs = values.dir === undefined ? await listLabs() : [values.dir];
+      if (dirs.length === 0) process.stdout.write('No lab is running.\n');
+      for (const dir of dirs) {
         const lab = await attachLab(dir);
         if (lab === undefined) continue;
         process.stdout.write(`${lab.dir}\n`);
@@ -85,17 +89,19 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     case 'shell':
-      return enter(chooseRoom(await chooseLab(values.dir), name), ['/bin/bash', '-i']);
+      return enter(await chooseLab(values.dir), name, ['/bin/bash', '-i']);
     case 'run': {
       if (inner.length === 0) throw new UsageError('name a program: npm run lab -- run ROOM -- PROGRAM …');
-      return enter(chooseRoom(await chooseLab(values.dir), name), inner);
+      return enter(await chooseLab(values.dir), name, inner);
     }
-    case 'down':
-      await (await chooseLab(values.dir)).down();
+    case 'down': {
+      const lab = await chooseLab(values.dir);
+      await lab.down();
+      process.stdout.write(`Stopped. The folder ${lab.dir} is left to look at; remove it with: rm -r ${lab.dir}\n`);
       return 0;
+    }
     default:
-      process.stderr.write(help);
-      return 2;
+      throw new UsageError(`there is no command "${command ?? ''}"; see npm run lab -- help`);
   }
 }
 

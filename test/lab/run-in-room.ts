@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Default 120 s; afterwards the program is killed and `run` throws. */
+  /** Default 10 minutes; afterwards the program is killed and `run` throws. */
   readonly timeoutMs?: number;
 }
 

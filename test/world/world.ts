@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly dir: string;
   /** Receives what is being built, for a person who waits. */
   readonly progress?: (what: string) => void;
+  /** Ends what is being built; `create` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Added to `kiwistack-slice init`. */
   readonly initArgs?: readonly string[];
 }
@@ -72,10 +74,15 @@ export class World {
   }
 
   /** A running slice of Acme GmbH, with Fleet and an intranet host, without keys and laptops. */
-  static async create({ dir, progress, initArgs }: WorldOptions): Promise<World> {
-    const say = progress ?? ((): void => undefined);
+  static async create({ dir, progress, initArgs, signal }: WorldOptions): Promise<World> {
+    const say = (what: string): void => {
+      signal?.throwIfAborted();
+      progress?.(what);
+    };
     say('the internet, the slice and its internal network');
     const world = new World(dir, await Lab.create({ dir }));
+    // Whatever is being started in a room ends with it.
+    signal?.addEventListener('abort', () => void world.destroy(), { once: true });
     try {
       await mkdir(path.join(dir, 'keys'), { recursive: true, mode: 0o700 });
       makeRoot(world.yubicoDir);
@@ -88,6 +95,7 @@ export class World {
       await world.#initSlice(package_.path, initArgs ?? []);
       await world.startSlice();
       world.#intranet = await startIntranet(world.lab.inside, world.sliceDir, path.join(dir, 'private'));
+      signal?.throwIfAborted();
     } catch (error) {
       await world.destroy();
       throw error;
