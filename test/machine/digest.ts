@@ -3,7 +3,10 @@ import { posix } from 'node:path';
 
 /** The parts of a machine that its digest needs. */
 export interface DigestedMachine {
-  run(argv: readonly string[], options?: { readonly input: string }): Promise<{ readonly stdout: string }>;
+  run(
+    argv: readonly string[],
+    options?: { readonly input: string },
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
   /** The checksums of the files as delivered. */
   manifest(): Promise<ReadonlyMap<string, string>>;
 }
@@ -71,7 +74,10 @@ export async function digest(machine: DigestedMachine): Promise<Digest> {
   const [files] = await Promise.all([
     listFiles(machine),
     ...Object.entries(commands).map(async ([kind, script]) => {
-      const { stdout } = await machine.run(['/bin/sh', '-c', script]);
+      // The bus gives up after 25 s otherwise, and the machine would seem to have no units.
+      const patient = `export SYSTEMD_BUS_TIMEOUT=900; ${script}`;
+      const { code, stdout, stderr } = await machine.run(['/bin/bash', '-o', 'pipefail', '-c', patient]);
+      if (code !== 0 && kind.endsWith(' unit')) throw new Error(`${kind}: exit code ${code}: ${stderr}`);
       // Lines, with how often they occur.
       for (const line of stdout.split('\n')) {
         if (line.trim() !== '')
