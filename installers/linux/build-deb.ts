@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { runChecked } from '../../src/programs/run-program.ts';
+import { readMspRoots, UsageError } from './read-msp-roots.ts';
 import { stagePackage } from './stage-package.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
@@ -21,25 +22,49 @@ Builds the Debian package and prints its path.
 SOURCE_DATE_EPOCH sets the time of the files (default: the time of the last commit).
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    kind: { type: 'string', default: 'production' },
-    out: { type: 'string', default: path.join(PROJECT, 'dist') },
-    'msp-roots': { type: 'string' },
-    version: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
+const flags = readFlags();
 if (flags.help) process.stdout.write(HELP);
-else process.stdout.write(`${await buildDeb()}\n`);
+else {
+  try {
+    process.stdout.write(`${await buildDeb()}\n`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    fail(error);
+  }
+}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        kind: { type: 'string', default: 'production' },
+        out: { type: 'string', default: path.join(PROJECT, 'dist') },
+        'msp-roots': { type: 'string' },
+        version: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(error as Error);
+  }
+}
+
+function fail({ message }: Error): never {
+  process.stderr.write(`error: ${message}\nhint: see npm run build:deb -- --help\n`);
+  process.exit(2);
+}
 
 async function buildDeb(): Promise<string> {
   const { kind } = flags;
-  if (kind !== 'production' && kind !== 'test') throw new Error('--kind must be production or test');
+  if (kind !== 'production' && kind !== 'test') throw new UsageError('--kind must be production or test');
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined) throw new Error(`cannot build a package for ${process.arch}`);
   const version = flags.version ?? (await packageVersion());
-  if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version)) throw new Error(`not a version: ${version}`);
+  if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version)) throw new UsageError(`--version: not a version: ${version}`);
+  const pinned = flags['msp-roots'] === undefined ? undefined : await readMspRoots(flags['msp-roots']);
+  for (const { subject, fingerprint256 } of pinned?.roots ?? []) {
+    say(`pins the root ${subject.replaceAll('\n', ', ')}, SHA-256 ${fingerprint256}`);
+  }
   const out = path.resolve(flags.out);
   await mkdir(out, { recursive: true });
   // Next to its destination, so that it can be moved there atomically.
@@ -49,7 +74,7 @@ async function buildDeb(): Promise<string> {
     const root = path.join(work, 'root');
     await timed('bundle', () => run(process.execPath, ['installers/build/bundle.ts', '--kind', kind, '--out', app]));
     const epochSeconds = await sourceDate();
-    const mspRoots = flags['msp-roots'];
+    const mspRoots = pinned?.pem;
     await timed('stage', () => stagePackage({ root, app, kind, version, architecture, mspRoots, epochSeconds }));
     const name = `kiwistack-enroll_${version}_${architecture}.deb`;
     const made = path.join(work, name);

@@ -20,7 +20,8 @@ export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLib
   /** The folder that installers/build/bundle.ts wrote. */
   readonly app: string;
   /** PEM with the provider's roots. */
-  readonly mspRoots: string | undefined;
+  /** PEM, as `readMspRoots` took it. */
+  readonly mspRoots: Buffer | undefined;
   readonly epochSeconds: number;
 }
 
@@ -53,7 +54,7 @@ export async function stagePackage(staging: Staging): Promise<void> {
   const changes = await readFile(path.join(PROJECT, 'CHANGELOG.md'), 'utf8');
   await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
   if (mspRoots !== undefined) {
-    await put(PINNED_ROOTS, await readFile(mspRoots));
+    await put(PINNED_ROOTS, mspRoots);
     // An upgrade does not overwrite what an administrator changed there.
     await put('DEBIAN/conffiles', `/${PINNED_ROOTS}\n`);
   }

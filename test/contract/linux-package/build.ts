@@ -8,6 +8,6 @@ const SCRIPT = path.join(import.meta.dirname, '../../../installers/linux/build-d
 export async function buildDeb(out: string, args: readonly string[] = []): Promise<string> {
   const env = { SOURCE_DATE_EPOCH: '1795000000' };
   const argv = [SCRIPT, '--out', out, ...args];
-  const { stdout } = await promisify(execFile)(process.execPath, argv, { env, timeout: 120_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env, timeout: 600_000 });
   return stdout.trim();
 }

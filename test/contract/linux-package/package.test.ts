@@ -6,18 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Laptop } from '../../lab/lab.ts';
 import type { RunResult } from '../../lab/run-in-room.ts';
+import { makeRoot } from '../../virtual-yubikey/key/make-root.ts';
 import { makeLab, must } from '../linux/drive.ts';
 import { buildDeb } from './build.ts';
 import { withoutAptTraces } from './apt-traces.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
 const RECORD = '/var/lib/kiwistack/enrollment.json';
-const ROOTS = '-----BEGIN CERTIFICATE-----\nnot looked at here\n-----END CERTIFICATE-----\n';
 
 let laptop: Laptop;
 let destroy: () => Promise<void>;
 let deb: string;
 let newer: string;
+let pinned: string;
 let before: string[];
 
 const run = (...argv: string[]): Promise<RunResult> => laptop.run(argv);
@@ -33,8 +34,9 @@ const hash = async (file: string): Promise<string> =>
 beforeAll(async () => {
   const made = await makeLab();
   destroy = made.destroy;
-  const roots = path.join(made.lab.dir, 'roots.pem');
-  await writeFile(roots, ROOTS);
+  makeRoot(path.join(made.lab.dir, 'roots'));
+  const roots = path.join(made.lab.dir, 'roots', 'root.crt');
+  pinned = await readFile(roots, 'utf8');
   const args = ['--msp-roots', roots];
   deb = await buildDeb(made.lab.dir, args);
   const again = await buildDeb(path.join(made.lab.dir, 'again'), args);
@@ -44,6 +46,27 @@ beforeAll(async () => {
   before = await changes();
 });
 afterAll(() => destroy());
+
+describe('what a package pins', () => {
+  it.each([
+    ['no file', '/nowhere', 'cannot be read'],
+    ['a file that is no PEM', '/etc/passwd', 'is not a PEM file of certificates only'],
+    ['a key', 'root.key', 'contains a private key'],
+    ['what lies around a certificate', 'noise.pem', 'is not a PEM file of certificates only'],
+    ['a certificate that is none', 'broken.pem', 'contains a certificate that cannot be read'],
+  ])('is not %s', async (_, name, why) => {
+    const dir = path.dirname(deb);
+    const write = (file: string, text: string): Promise<void> => writeFile(path.join(dir, file), text);
+    await write('root.key', `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`);
+    await write('noise.pem', `${pinned}\nand more\n`);
+    await write('broken.pem', '-----BEGIN CERTIFICATE-----\nnot looked at here\n-----END CERTIFICATE-----\n');
+    const file = path.resolve(dir, name);
+    await expect(buildDeb(path.join(dir, 'refused'), ['--msp-roots', file])).rejects.toMatchObject({
+      code: 2,
+      stderr: `error: --msp-roots: ${file} ${why}\nhint: see npm run build:deb -- --help\n`,
+    });
+  });
+});
 
 describe('the package, installed', () => {
   it('is installed by apt, without a word too many', async () => {
@@ -225,7 +248,7 @@ describe('upgrading and removing', () => {
     expect(await run('/usr/bin/dpkg', '--remove', 'kiwistack-enroll')).toMatchObject({ code: 0, stderr: '' });
     expect(await stateOf()).toBe('deinstall ok config-files 0.1.0+1');
     expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('inactive\n');
-    expect(await sh('cat /etc/kiwistack/msp-roots.pem')).toBe(ROOTS);
+    expect(await sh('cat /etc/kiwistack/msp-roots.pem')).toBe(pinned);
     expect(await sh('ls -d /usr/lib/kiwistack-enroll /usr/bin/kiwistack-enroll 2>/dev/null || true')).toBe('');
   });
 

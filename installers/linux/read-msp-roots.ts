@@ -1,0 +1,38 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+/** What a person gave cannot be used; the message names it. */
+export class UsageError extends Error {}
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/gu;
+
+/**
+ * Reads the provider's roots that a package is to pin. Laptops trust them for everything that a slice says, so nothing but CA certificates is
+ * taken: a key in the file would be published with the package.
+ *
+ * @throws UsageError
+ */
+export async function readMspRoots(file: string): Promise<{ pem: Buffer; roots: X509Certificate[] }> {
+  const refuse = (why: string): never => {
+    throw new UsageError(`--msp-roots: ${file} ${why}`);
+  };
+  const pem = await readFile(file).catch(() => refuse('cannot be read'));
+  const text = pem.toString('latin1');
+  const blocks = [...text.matchAll(BLOCK)];
+  if (blocks.length === 0 || text.replaceAll(BLOCK, '').trim() !== '') refuse('is not a PEM file of certificates only');
+  const roots = blocks.map(([block, label]) => {
+    if (label !== 'CERTIFICATE') refuse(`contains a ${label?.toLowerCase() ?? 'block'}`);
+    const certificate = parse(block) ?? refuse('contains a certificate that cannot be read');
+    if (!certificate.ca) refuse(`contains a certificate that is no CA: ${certificate.subject}`);
+    return certificate;
+  });
+  return { pem, roots };
+}
+
+function parse(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
