@@ -66,11 +66,16 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
     const text = await response.body.text();
     return { status: response.statusCode, value: response.statusCode === 200 ? JSON.parse(text) : undefined };
   };
+  const lookUp = async (identifier: string): Promise<{ status: number; value: unknown }> => {
+    // A laptop says its serial number itself, and a URL parser takes a segment of dots as a way upward, with our token (RFC 3986, 5.2.4).
+    if (/^\.{1,2}$/u.test(identifier)) return { status: 404, value: undefined };
+    return ask(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+  };
   const view = async (question: FleetQuestion): Promise<FleetView> => {
     try {
       const identifier = question.uuid ?? question.serial;
       if (identifier === undefined) return { ...UNREACHABLE, reachable: true };
-      const { status, value } = await ask(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+      const { status, value } = await lookUp(identifier);
       if (status === 404) return { ...UNREACHABLE, reachable: true };
       if (status !== 200) return UNREACHABLE;
       const parsed = z.object({ host }).safeParse(value);
@@ -82,7 +87,7 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
   const forget = async (question: FleetQuestion): Promise<void> => {
     const identifier = question.uuid ?? question.serial;
     if (identifier === undefined) return;
-    const { status, value } = await ask(`/api/v1/fleet/hosts/identifier/${encodeURIComponent(identifier)}`);
+    const { status, value } = await lookUp(identifier);
     if (status === 404) return;
     const found = z.object({ host }).safeParse(value);
     if (!found.success) throw new Error(`Fleet answered ${status}`);

@@ -79,6 +79,20 @@ describe('the host of a laptop that has ended', () => {
     expect(await known()).toBe(true);
   });
 
+  it('is not looked for by a serial number that would lead elsewhere in Fleet’s API', async () => {
+    const asked: string[] = [];
+    app.server.on('request', (request: { url?: string }) => asked.push(request.url ?? ''));
+    for (const dots of ['.', '..']) {
+      await client.forget({ uuid: undefined, serial: dots, since: LATER });
+      expect(await client.look({ uuid: undefined, serial: dots, since: LATER })).toMatchObject({
+        reachable: true,
+        known: false,
+      });
+    }
+    await client.forget({ uuid: undefined, serial: '../../x', since: LATER });
+    expect(asked).toEqual(['/api/v1/fleet/hosts/identifier/..%2F..%2Fx']);
+  });
+
   it('is tried again when Fleet refuses', async () => {
     await enrollAgent();
     const stranger = clientWith('another token');
