@@ -47,13 +47,15 @@ test('a kept lab outlives its maker, can be entered by a command, and is ended b
   expect(await command('run', 'bob', '--dir', dir, '--', 'hostname')).toBe(
     '2 error: name one of these rooms: slice, inside, ada',
   );
-  expect(await command('down', '--dir', dir)).toBe('0');
+  expect(await command('down', '--dir', dir)).toBe(
+    `0 Stopped. The folder ${dir} is left to look at; remove it with: rm -r ${dir}`,
+  );
   expect(await command('list')).not.toContain(dir);
   expect(await command('run', 'ada', '--dir', dir, '--', 'hostname')).toBe(`2 error: no lab is running in ${dir}`);
   expect((await execute('/bin/ps', ['axww', '-o', 'args'])).stdout).not.toContain(dir);
 });
 
-test('a wrong command shows the usage', async () => {
-  expect(await command('fly')).toMatch(/^2 usage: npm run lab/u);
+test('a wrong command is named', async () => {
+  expect(await command('fly')).toBe('2 error: there is no command "fly"; see npm run lab -- help');
   expect(await command('--help')).toMatch(/^0 usage: npm run lab/u);
 });
