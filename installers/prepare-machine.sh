@@ -94,6 +94,7 @@ test_packages=(
   'faketime|sets a laptop to a wrong time'
   'systemd|its library and its checks of units, where a container has none; it is not started'
   'polkitd|reads the polkit action of the package'
+  'netbase|the names of protocols, for the rules that bar a laptop from the network'
   'man-db|reads the man page of the package'
   'strace|shows that no secret is in an argument list or an open file'
 )

@@ -31,7 +31,7 @@ export async function untilSlotChanged(
   events: number,
   present: boolean,
 ): Promise<SlotState> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 60_000;
   return withPcscd(socketPath, async (ask) => {
     for (;;) {
       const state = await askSlot(ask, slot);

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -55,8 +56,8 @@ export async function startPcscd(directory: string, places: 1 | 2): Promise<Pcsc
     await ended;
     clearTimeout(late);
   };
-  const deadline = Date.now() + 5_000;
-  while (!existsSync(PCSCD_SOCKET)) {
+  const deadline = Date.now() + 60_000;
+  while (!(await listens(PCSCD_SOCKET))) {
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       await stop();
       throw new Error(`pcscd did not start; see ${join(directory, 'pcscd.log')}`);
@@ -64,6 +65,18 @@ export async function startPcscd(directory: string, places: 1 | 2): Promise<Pcsc
     await sleep(5);
   }
   return { process: child, stop };
+}
+
+/** The socket's file is there a moment before pcscd takes connections on it. */
+function listens(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    const end = (answers: boolean): void => {
+      socket.destroy();
+      resolve(answers);
+    };
+    socket.once('connect', () => end(true)).once('error', () => end(false));
+  });
 }
 
 /** vpcd's driver behind one that has a single slot (0.1 s). */

@@ -165,7 +165,9 @@ export const MACHINE_FAILURES: readonly Failure[] = [
       await run.ended;
       await shell(stage, 'dpkg -s fleet-osquery >/dev/null');
     },
-    restore: (stage) => shell(stage, 'dpkg --purge fleet-osquery >/dev/null 2>&1; rm -rf /opt/orbit'),
+    // dpkg takes empty folders away that no other package of a bare system has.
+    restore: (stage) =>
+      shell(stage, 'dpkg --purge fleet-osquery >/dev/null 2>&1; rm -rf /opt/orbit; mkdir -p /opt /usr/local/bin'),
     step: 'preflight',
     code: 'agent-present',
     exit: 6,
