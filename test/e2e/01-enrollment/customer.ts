@@ -32,6 +32,8 @@ export interface SeatOptions extends Partial<LaptopSettings> {
 export class Customer {
   readonly world: World;
   readonly operator: OperatorSlice;
+  /** How many seats a case failed on. */
+  abandoned = 0;
   readonly #dir: string;
   #serial = 20_000_000;
   #provisioning: Promise<unknown> = Promise.resolve();
@@ -125,6 +127,7 @@ export class Customer {
 
   /** After a failure: the laptop is switched off and its devices are ended, so that no other case hears of them. */
   async abandon(seat: Seat): Promise<void> {
+    this.abandoned++;
     await seat.laptop.powerOff();
     await this.operator.endDevices(await this.liveDevicesOf(seat.serial), 'lost');
   }
