@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 
 // `npm test`: every check, cheapest first. Those that take seconds run first, one at a time, and end the run when they
@@ -33,6 +33,23 @@ interface Result {
   readonly name: string;
   readonly passed: boolean;
   readonly counts: Counts | undefined;
+}
+
+/** The part of vitest's JSON report that is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 const quick: readonly Stage[] = [
@@ -98,21 +115,47 @@ function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {
   });
 }
 
-/** The counts in a report; a suite that ended without a report failed. */
-async function countsOf(report: string): Promise<Counts> {
-  const text = await readFile(report, 'utf8').catch(() => undefined);
-  if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
-  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(text) as Record<string, number>;
-  return { passed: numPassedTests ?? 0, failed: numFailedTests ?? 0, skipped: numPendingTests ?? 0 };
+/** A stage's report; a suite that ended without one failed. */
+async function reportOf({ report }: Stage): Promise<Report | undefined> {
+  const text = report === undefined ? undefined : await readFile(report, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Report);
 }
 
+function countsOf(report: Report | undefined): Counts {
+  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
+  return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests };
+}
+
+const SHOWN_FAILURES = 12;
+const SHOWN_LINES = 8;
+
+/**
+ * What failed, again, for the end of the output: of a long log often only the end is kept. A file can fail without a
+ * failed test in it, when it does not load or its hooks fail.
+ */
+function failuresIn(report: Report): string[] {
+  return report.testResults
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, message, assertionResults }) => {
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      const said = failed.length === 0 ? [{ fullName: '', failureMessages: [message] }] : failed;
+      return said.map(({ fullName, failureMessages }) => {
+        const lines = failureMessages.join('\n').split('\n').slice(0, SHOWN_LINES);
+        return [`✗ ${relative(repository, name)} ${fullName}`, ...lines.map((line) => `    ${line}`)].join('\n');
+      });
+    });
+}
+
+const failures: string[] = [];
 const rows: string[] = [];
 
 async function play(stage: Stage): Promise<Result> {
   const started = performance.now();
   const succeeded = await run(stage);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const counts = stage.report === undefined ? undefined : await countsOf(stage.report);
+  const report = await reportOf(stage);
+  const counts = stage.report === undefined ? undefined : countsOf(report);
+  if (report !== undefined) failures.push(...failuresIn(report));
   // A suite that ran nothing did not pass.
   const passed = succeeded && counts?.passed !== 0;
   rows.push(
@@ -149,6 +192,10 @@ for (const { passed, counts } of results) {
   // A stage can fail outside its tests (a file that does not load): that is a failure too.
   total.failed += passed ? 0 : Math.max(counts?.failed ?? 0, 1);
   total.skipped += counts?.skipped ?? 0;
+}
+if (failures.length > 0) {
+  const more = failures.length - SHOWN_FAILURES;
+  console.log(`\n${failures.slice(0, SHOWN_FAILURES).join('\n')}${more > 0 ? `\n… and ${more} more` : ''}`);
 }
 console.log(
   `\n${rows.join('\n')}\nin ${((performance.now() - started) / 60_000).toFixed(1)} minutes, sample ${sample}`,
