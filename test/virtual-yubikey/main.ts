@@ -162,5 +162,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  // Not only the exit code: `reader` listens to its input, which would keep it here for ever.
+  process.exit(1);
 }

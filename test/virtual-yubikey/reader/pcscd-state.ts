@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -60,7 +61,7 @@ async function askSlot(ask: Ask, slot: number): Promise<SlotState> {
 }
 
 async function withPcscd<Result>(socketPath: string, use: (ask: Ask) => Promise<Result>): Promise<Result> {
-  const socket = connect(socketPath);
+  const socket = await connectWhenThereIsRoom(socketPath);
   const ask: Ask = (command, body, answerLength) => exchange(socket, command, body, answerLength);
   try {
     const version = Buffer.alloc(12);
@@ -71,6 +72,22 @@ async function withPcscd<Result>(socketPath: string, use: (ask: Ask) => Promise<
     return await use(ask);
   } finally {
     socket.destroy();
+  }
+}
+
+/** pcscd lets only a few connections wait; one more is refused with EAGAIN, where its own client library would block. */
+async function connectWhenThereIsRoom(socketPath: string): Promise<Socket> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const socket = connect(socketPath);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== 'EAGAIN' || Date.now() > deadline) throw error;
+      await sleep(10);
+    }
   }
 }
 
