@@ -6,7 +6,7 @@ import { base64url } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { base64urlUpTo, digestText, p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { parseCertificate, type Certificate } from './certificate.ts';
-import { verifySignature, type Signer } from './signer.ts';
+import { canonicalSignature, verifySignature, type Signer } from './signer.ts';
 
 /** A JWS or JWE that does not have the form that kiwi/1 allows, or is not for this key. Never quotes its input. */
 export class JoseError extends Error {
@@ -73,8 +73,7 @@ export async function signCompact(
 ): Promise<string> {
   const payload = base64url(Buffer.from(input.payload));
   const protectedHeader = encodeHeader(input.signer, input.typ, input);
-  const signature = await input.signer.sign(signingInput(protectedHeader, payload));
-  return `${protectedHeader}.${payload}.${base64url(signature)}`;
+  return `${protectedHeader}.${payload}.${await signatureBy(input.signer, protectedHeader, payload)}`;
 }
 
 /**
@@ -100,7 +99,7 @@ export async function signGeneral(input: {
     const protectedHeader = encodeHeader(signer, typ, reference);
     signatures.push({
       protected: protectedHeader,
-      signature: base64url(await signer.sign(signingInput(protectedHeader, payload))),
+      signature: await signatureBy(signer, protectedHeader, payload),
     });
   }
   return JSON.stringify({ payload, signatures });
@@ -132,6 +131,11 @@ export function openGeneral(text: Uint8Array | string, typ: string, maxBytes: nu
     payload: decode(payload),
     signatures: signatures.map((entry) => openSignature(entry.protected, payload, entry.signature, typ)),
   };
+}
+
+async function signatureBy(signer: Signer, protectedHeader: string, payload: string): Promise<string> {
+  const signature = await signer.sign(signingInput(protectedHeader, payload));
+  return base64url(canonicalSignature(signer.alg, signature));
 }
 
 function openSignature(protectedHeader: string, payload: string, signature: string, typ: string): OpenedSignature {

@@ -1,6 +1,6 @@
 import { sign, verify, type KeyObject } from 'node:crypto';
 
-import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
+import { ecdsaFromDer, ecdsaToDer, isLowS, toLowS } from './ecdsa-signature.ts';
 
 /** The signature algorithms of kiwi/1 (RFC 7518, section 3.1): ES256 for device and gateway keys, all three for YubiKeys. */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'RS256';
@@ -54,7 +54,15 @@ export function keySigner(privateKey: KeyObject): Signer {
   };
 }
 
-/** Verifies a JWS signature. Returns false and never throws for a malformed signature or key. */
+/** A signature as kiwi/1 sends it: s of ECDSA in the lower half, because signers give either of the two that fit. */
+export function canonicalSignature(alg: SignatureAlgorithm, signature: Uint8Array): Uint8Array {
+  return HALF[alg] === undefined ? signature : toLowS(signature);
+}
+
+/**
+ * Verifies a JWS signature; of an ECDSA signature, only the form with the lower s is valid. Returns false and never throws
+ * for a malformed signature or key.
+ */
 export function verifySignature(
   alg: SignatureAlgorithm,
   key: KeyObject,
@@ -63,7 +71,7 @@ export function verifySignature(
 ): boolean {
   if (algorithmFor(key) !== alg) return false;
   const half = HALF[alg];
-  if (half !== undefined && signature.length !== 2 * half) return false;
+  if (half !== undefined && (signature.length !== 2 * half || !isLowS(signature))) return false;
   try {
     return verify(HASH[alg], data, key, half === undefined ? signature : ecdsaToDer(signature));
   } catch {

@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 
+import { p256 } from '@noble/curves/nist.js';
+
 import { base64url } from '../../src/core/bytes.ts';
 import type { ErrorCode } from '../../src/core/error-codes.ts';
 import { signCompact, type KeyReference } from '../../src/pki/jws.ts';
@@ -54,6 +56,14 @@ export const kidOf = (key: KeyObject): string => jwkThumbprint(publicJwk(key));
 export function withAlteredSignature(signature: string): string {
   const bytes = Buffer.from(signature, 'base64url');
   bytes[0] = (bytes[0] ?? 0) ^ 1;
+  return base64url(bytes);
+}
+
+/** The other signature over the same bytes (P-256): s in the upper half. */
+export function withUpperS(signature: string): string {
+  const bytes = Buffer.from(signature, 'base64url');
+  const s = p256.Point.Fn.ORDER - BigInt(`0x${bytes.subarray(32).toString('hex')}`);
+  bytes.write(s.toString(16).padStart(64, '0'), 32, 'hex');
   return base64url(bytes);
 }
 

@@ -18,6 +18,7 @@ import {
   withoutAlgorithm,
   withSegment,
   withUnknownMember,
+  withUpperS,
   type Recipe,
 } from './bend.ts';
 import { decryptedOrEmpty, keepCsr, keepingSigner, keepJwe, textAt } from './keep.ts';
@@ -110,6 +111,16 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
       'key-signature-refused',
       inner((general) => signature(general, 0, (compact) => withSegment(compact, 2, withAlteredSignature))),
     ],
+    [
+      'the key’s signature with s in the upper half',
+      'key-signature-refused',
+      inner((general) => signature(general, 0, (compact) => withSegment(compact, 2, withUpperS))),
+    ],
+    [
+      'the device key’s signature with s in the upper half',
+      'device-signature-refused',
+      inner((general) => signature(general, 1, (compact) => withSegment(compact, 2, withUpperS))),
+    ],
     ['signatures in the other order', 'key-signature-refused', inner((general) => void general.signatures.reverse())],
     [
       'the device key’s signature altered',
@@ -187,6 +198,7 @@ export function makeRefusedConfirms(confirm: object, previous: unknown): Promise
     ['signature with padding', 'request-malformed', () => `${jws}==`],
     ['body that is not ASCII', 'request-malformed', () => `${jws}é`],
     ['signature altered', 'device-signature-refused', () => withSegment(jws, 2, withAlteredSignature)],
+    ['signature with s in the upper half', 'device-signature-refused', () => withSegment(jws, 2, withUpperS)],
     ['by another key', 'device-signature-refused', (kept) => sign({ ...honest, key: other, kid: kidOf(other) }, kept)],
     ['by another key in its name', 'device-signature-refused', (kept) => sign({ ...honest, key: other }, kept)],
     [

@@ -12,6 +12,7 @@ import {
   withoutAlgorithm,
   withSegment,
   withUnknownMember,
+  withUpperS,
   type Recipe,
 } from './bend.ts';
 import { decryptedOrEmpty, keepJwe, textAt } from './keep.ts';
@@ -31,6 +32,7 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
     ['alg none, without signature', 'slice-not-proven', () => withoutAlgorithm(jws)],
     ['header with crit', 'slice-not-proven', () => withHeader(jws, { crit: ['b64'], b64: false })],
     ['signature altered', 'slice-not-proven', () => withSegment(jws, 2, withAlteredSignature)],
+    ['signature with s in the upper half', 'slice-not-proven', () => withSegment(jws, 2, withUpperS)],
     ['signature with padding', 'slice-not-proven', () => `${jws}==`],
     [
       'signed by another key than the certificate’s',
@@ -115,6 +117,7 @@ export function makeRefusedGrants(c: Certificates, grant: object, previous: unkn
     ['typ of a challenge', 'grant-invalid', signed({ typ: TYP.challenge })],
     ['alg none, without signature', 'grant-invalid', (kept) => sealed(withoutAlgorithm(jws), kept)],
     ['signature altered', 'grant-invalid', (kept) => sealed(withSegment(jws, 2, withAlteredSignature), kept)],
+    ['signature with s in the upper half', 'grant-invalid', (kept) => sealed(withSegment(jws, 2, withUpperS), kept)],
     [
       'signed by another than the challenge',
       'grant-invalid',
@@ -160,6 +163,7 @@ export function makeRefusedDeviceStatuses(c: Certificates, status: object, previ
     ['typ of a challenge', 'slice-not-proven', (kept) => sign({ ...gateway, payload, typ: TYP.challenge }, kept)],
     ['alg none, without signature', 'slice-not-proven', () => withoutAlgorithm(jws)],
     ['signature altered', 'slice-not-proven', () => withSegment(jws, 2, withAlteredSignature)],
+    ['signature with s in the upper half', 'slice-not-proven', () => withSegment(jws, 2, withUpperS)],
     [
       'signed with a device certificate',
       'slice-not-proven',

@@ -1,12 +1,15 @@
 import { constants, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 
+import { p256, p384 as nist } from '@noble/curves/nist.js';
 import fc from 'fast-check';
 import { compactVerify, CompactSign } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { base64url } from '../../../src/core/bytes.ts';
+import { toLowS } from '../../../src/pki/ecdsa-signature.ts';
 import { JoseError, openCompact, openGeneral, signCompact, signGeneral, signingInput } from '../../../src/pki/jws.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
-import { algorithmFor, keySigner, verifySignature } from '../../../src/pki/signer.ts';
+import { algorithmFor, canonicalSignature, keySigner, verifySignature } from '../../../src/pki/signer.ts';
 import { makeIntermediate, makeRoot, type Authority } from './test-authority.ts';
 
 const TYP = 'kiwi-test+jws';
@@ -19,7 +22,19 @@ const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toStr
 /** A compact JWS with any header at all, rightly signed by ES256. */
 function signedWith(header: unknown, payload = '{}', by: KeyObject = key): string {
   const input = `${typeof header === 'string' ? Buffer.from(header).toString('base64url') : b64(header)}.${Buffer.from(payload).toString('base64url')}`;
-  return `${input}.${sign('sha256', Buffer.from(input), { key: by, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  return `${input}.${toLowS(sign('sha256', Buffer.from(input), { key: by, dsaEncoding: 'ieee-p1363' })).toString('base64url')}`;
+}
+
+const ORDER = { P256: p256.Point.Fn.ORDER, P384: nist.Point.Fn.ORDER };
+
+/** The same message with the other of the two signatures that an ECDSA signature is: s becomes n − s. */
+function withOtherS(jws: string, order: bigint): string {
+  const [header = '', payload = '', signature = ''] = jws.split('.');
+  const raw = Buffer.from(signature, 'base64url');
+  const half = raw.length / 2;
+  const s = order - BigInt(`0x${raw.subarray(half).toString('hex')}`);
+  raw.write(s.toString(16).padStart(2 * half, '0'), half, 'hex');
+  return [header, payload, raw.toString('base64url')].join('.');
 }
 
 const open = (jws: string) => () => openCompact(jws, TYP);
@@ -47,11 +62,37 @@ describe('a compact JWS', () => {
     ['ES256', key],
     ['ES384', p384],
     ['RS256', rsa],
-  ] as const)('made with %s by another library is verified', async (alg, privateKey) => {
-    const jws = await new CompactSign(Buffer.from('x')).setProtectedHeader({ alg, typ: TYP }).sign(privateKey);
-    const opened = openCompact(jws, TYP);
+  ] as const)('made with %s by another library is verified once s is low', async (alg, privateKey) => {
+    const made = await new CompactSign(Buffer.from('x')).setProtectedHeader({ alg, typ: TYP }).sign(privateKey);
+    const [header = '', payload = '', signature = ''] = made.split('.');
+    const canonical = canonicalSignature(alg, Buffer.from(signature, 'base64url'));
+    const opened = openCompact([header, payload, base64url(canonical)].join('.'), TYP);
     expect(opened.payload.toString()).toBe('x');
     expect(opened.verify(privateKey)).toBe(true);
+  });
+
+  it.each([
+    ['ES256', key, ORDER.P256],
+    ['ES384', p384, ORDER.P384],
+  ] as const)('made with %s has the lower of the two s, and no other is verified', async (_alg, privateKey, order) => {
+    for (let turn = 0; turn < 16; turn++) {
+      const jws = await signCompact({ typ: TYP, payload: `${turn}`, signer: keySigner(privateKey) });
+      expect(openCompact(jws, TYP).verify(privateKey)).toBe(true);
+      const twin = withOtherS(jws, order);
+      // The twin is a signature as well, as another library says: it would be the same message with another hash.
+      expect(Buffer.from((await compactVerify(twin, createPublicKey(privateKey))).payload).toString()).toBe(`${turn}`);
+      expect(openCompact(twin, TYP).verify(privateKey)).toBe(false);
+    }
+  });
+
+  it('is made canonical from any signer: a YubiKey does not choose the lower s', async () => {
+    const honest = keySigner(key);
+    for (let turn = 0; turn < 16; turn++) {
+      const jws = await signCompact({ typ: TYP, payload: `${turn}`, signer: honest });
+      const high = Buffer.from(withOtherS(jws, ORDER.P256).split('.')[2] ?? '', 'base64url');
+      const signer = { alg: 'ES256' as const, sign: () => Promise.resolve(high) };
+      expect(await signCompact({ typ: TYP, payload: `${turn}`, signer })).toBe(jws);
+    }
   });
 
   it('gives the payload’s bytes back unchanged', async () => {
