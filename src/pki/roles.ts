@@ -15,6 +15,9 @@ export const EKU = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
 } as const;
 
+/** CN of a customer's intermediate; its O is the customer's name. Both are what the root vouches for. */
+export const intermediateName = (slug: string): string => `KiwiStack ${slug} intermediate`;
+
 /** The URI in the certificate on a YubiKey that names its customer. */
 export const enrollmentUri = (slug: string): string => `urn:kiwistack:customer:${slug}`;
 

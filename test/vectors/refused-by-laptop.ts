@@ -61,6 +61,11 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
       saying(changed(payload, { customer: { slug: 'other', name: 'Acme GmbH' } })),
     ],
     [
+      'with another name than the intermediate’s subject',
+      'slice-not-proven',
+      saying(changed(payload, { customer: { slug: 'acme', name: 'Beta School' } })),
+    ],
+    [
       'of a clock eleven minutes ahead',
       'clock-skew',
       saying(changed(payload, { serverTime: at(11 * 60), expiresAt: at(16 * 60) })),
@@ -176,6 +181,7 @@ export function makeRefusedDeviceStatuses(c: Certificates, status: object, previ
     ],
     ['for another request', 'slice-not-proven', saying(changed(payload, { requestHash: digest('another request') }))],
     ['for another device', 'slice-not-proven', saying(changed(payload, { deviceId: OTHER_ID }))],
+    ['of a clock eleven minutes behind', 'clock-skew', saying(changed(payload, { serverTime: at(60 - 11 * 60) }))],
     ['state that does not exist', 'slice-not-proven', saying(changed(payload, { state: 'reserved' }))],
     ['unknown member', 'slice-not-proven', saying(withUnknownMember(payload))],
     ['member twice', 'slice-not-proven', saying(withMemberTwice(payload))],

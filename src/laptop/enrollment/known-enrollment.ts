@@ -70,7 +70,15 @@ export class KnownEnrollment {
   }
 
   async client(): Promise<GatewayClient> {
-    return (this.#client ??= await openGatewayClient(this.context, this.record.gatewayUrl));
+    if (this.#client !== undefined) return this.#client;
+    this.#client = await openGatewayClient(this.context, this.record.gatewayUrl);
+    this.#client.skewMs = this.#opened?.skewMs;
+    return this.#client;
+  }
+
+  /** The slice's time, by the newest one that it signed, milliseconds. */
+  sliceTime(): number {
+    return this.context.clock.now() + (this.#client?.skewMs ?? this.opened().skewMs);
   }
 
   async deviceKey(): Promise<KeyObject> {
@@ -93,8 +101,9 @@ export class KnownEnrollment {
 
   /** The verified challenge, from the record: an earlier step or run may have received it. */
   opened(): OpenedChallenge {
+    if (this.#opened !== undefined) return this.#opened;
     const { keyCertificate, hello, challenge, challengeAt } = this.exchange;
-    this.#opened ??= openChallenge({
+    this.#opened = openChallenge({
       jws: challenge,
       helloBytes: Buffer.from(hello),
       slug: this.record.slug,
@@ -102,6 +111,7 @@ export class KnownEnrollment {
       roots: this.context.roots,
       now: Date.parse(challengeAt),
     });
+    if (this.#client !== undefined) this.#client.skewMs = this.#opened.skewMs;
     return this.#opened;
   }
 
@@ -122,7 +132,7 @@ export class KnownEnrollment {
       gateway: opened.gateway,
       intermediate: opened.intermediate,
       roots: this.context.roots,
-      now: new Date(this.context.clock.now() + opened.skewMs),
+      now: new Date(this.sliceTime()),
       confirmed: this.record.device?.confirmed === true,
     });
     return this.#granted;

@@ -31,7 +31,7 @@ export interface GrantExpectation {
   readonly intermediate: Certificate;
   /** Pinned. */
   readonly roots: readonly Certificate[];
-  /** Wall clock corrected by the skew found in the challenge. */
+  /** The slice's time, by the newest one that it signed. */
   readonly now: Date;
   /** The confirmation may have been sent already, so its deadline no longer counts. */
   readonly confirmed?: boolean;

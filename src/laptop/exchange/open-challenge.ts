@@ -3,10 +3,12 @@ import { KiwiError } from '../../core/errors.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
+import { intermediateName } from '../../pki/roles.ts';
 import { challenge as schema, type Challenge } from '../../protocol/challenge.ts';
-import { CLOCK_WINDOW_MS, LIMITS, TYP } from '../../protocol/common.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
+import { clockDifference } from './clock-difference.ts';
 
 export interface OpenedChallenge {
   readonly challenge: Challenge;
@@ -27,7 +29,7 @@ export interface OpenedChallenge {
 /**
  * The laptop's check that the other side is the customer's slice: the challenge is signed by a certificate with the gateway's
  * role, issued by **the issuer of the certificate on the inserted key**, under a pinned root; it answers this very hello, for
- * the slug that the key's certificate names. TLS plays no part in it: a proxy that intercepts TLS gains nothing.
+ * the slug that the key's certificate names, and names the customer as the intermediate's subject does. TLS plays no part in it: a proxy that intercepts TLS gains nothing.
  *
  * @param input.now wall clock when the challenge arrived, milliseconds
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
@@ -49,17 +51,17 @@ export function openChallenge(input: {
   if (!keyCertificate.issuerDer.equals(intermediate.subjectDer) || !keyCertificate.isSignedBy(intermediate)) {
     refuse("another issuer than that of the key's certificate");
   }
+  // The gateway's key is online; who the customer is, the root alone vouches for.
+  const { customer } = challenge;
+  if (customer.name !== intermediate.subject.o || intermediate.subject.cn !== intermediateName(customer.slug)) {
+    refuse("another customer than the intermediate's");
+  }
   const helloHash = sha256(input.helloBytes);
   if (challenge.helloHash !== helloHash.toString('base64url')) refuse('answers another hello');
-  if (challenge.customer.slug !== input.slug) refuse('another customer');
+  if (customer.slug !== input.slug) refuse('another customer');
 
   // Before the validity of the key's certificate, which a wrong clock would make look expired: nobody needs a new key then.
-  const skewMs = serverTime.getTime() - input.now;
-  if (Math.abs(skewMs) > CLOCK_WINDOW_MS) {
-    throw new KiwiError('clock-skew', {
-      detail: `the slice's clock is ${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} ours`,
-    });
-  }
+  const skewMs = clockDifference(serverTime, input.now);
   try {
     verifyChain({ leaf: keyCertificate, intermediate, roots: input.roots, at: serverTime });
   } catch (error) {

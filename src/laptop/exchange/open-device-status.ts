@@ -5,6 +5,7 @@ import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { deviceStatus, type DeviceStatus } from '../../protocol/device-messages.ts';
 import { parseMessage } from '../../protocol/parse.ts';
+import { clockDifference } from './clock-difference.ts';
 
 /** The customer's slice as it proved itself at enrollment: the only one whose answers are accepted afterwards. */
 export interface SliceAuthority {
@@ -16,23 +17,31 @@ export interface SliceAuthority {
 
 /**
  * Opens the slice's answer to a device message, verified like its challenge: signed, for exactly this request, by a
- * certificate with the gateway's role under the intermediate of the enrollment and a pinned root. A proxy that intercepts TLS
- * can neither forge nor replay one.
+ * certificate with the gateway's role under the intermediate of the enrollment and a pinned root, and made now. A proxy that
+ * intercepts TLS can neither forge nor replay one, and a gateway certificate that is out of date speaks for nobody.
  *
- * @param request the body as sent
- * @throws KiwiError `slice-not-proven`, `slice-root-unknown`
+ * @param asked.request the body as sent
+ * @param asked.now wall clock when the answer arrived, milliseconds
+ * @returns the answer, and the slice's clock minus ours in milliseconds
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `clock-skew`
  */
 export function openDeviceStatus(
   answer: string,
-  asked: { readonly request: string; readonly deviceId: string; readonly slice: SliceAuthority },
-): DeviceStatus {
+  asked: {
+    readonly request: string;
+    readonly deviceId: string;
+    readonly slice: SliceAuthority;
+    readonly now: number;
+  },
+): { status: DeviceStatus; skewMs: number } {
   const { payload, gateway, intermediate } = openGatewaySigned(answer, TYP.deviceStatus);
   if (!intermediate.der.equals(asked.slice.intermediate.der)) refuse('from another slice than that of the enrollment');
   const status = parseMessage(deviceStatus, payload, LIMITS.deviceStatus, 'slice-not-proven');
-  checkGateway({ gateway, ...asked.slice, at: new Date(status.serverTime) });
+  const serverTime = new Date(status.serverTime);
+  checkGateway({ gateway, ...asked.slice, at: serverTime });
   if (status.requestHash !== digest(asked.request)) refuse('answers another request');
   if (status.deviceId !== asked.deviceId) refuse('another device');
-  return status;
+  return { status, skewMs: clockDifference(serverTime, asked.now) };
 }
 
 function refuse(detail: string): never {

@@ -46,6 +46,11 @@ export class GatewayClient {
   readonly #clock: Clock;
   readonly #retries: number;
   readonly #deadlineMs: number;
+  /**
+   * The slice's clock minus ours, milliseconds, by the newest `serverTime` that it signed: the challenge's, or an answer's.
+   * Undefined before the first. Our clock may be set at any time, so no difference is used when there is a newer one.
+   */
+  skewMs: number | undefined;
 
   constructor(options: GatewayClientOptions) {
     this.#base = new URL(options.gatewayUrl);
@@ -92,25 +97,25 @@ export class GatewayClient {
     message: Omit<Confirm, 'protocol' | 'deviceId' | 'timestamp'>,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {
-    return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#clock.now()), signal);
+    return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#sliceTime()), signal);
   }
 
   /** Asks the slice for the state of this device; changes nothing. */
   async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
     const nonce = base64url(randomBytes(16));
     const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
-    return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#clock.now()), signal);
+    return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#sliceTime()), signal);
   }
 
   /** Deregisters this device at the slice. Safe to repeat. */
   async leave(device: DeviceIdentity, reason: Leave['reason'], signal?: AbortSignal): Promise<DeviceStatus> {
-    return this.tell(device, 'leave', await signDeviceMessage(device, 'leave', { reason }, this.#clock.now()), signal);
+    return this.tell(device, 'leave', await signDeviceMessage(device, 'leave', { reason }, this.#sliceTime()), signal);
   }
 
   /**
    * Sends a message that is already signed, unchanged.
    * @returns the verified answer
-   * @throws KiwiError `slice-not-proven` when the answer is not the slice's
+   * @throws KiwiError `slice-not-proven` when the answer is not the slice's, `clock-skew` when it is not of now
    */
   async tell(device: KnownDevice, verb: DeviceVerb, request: string, signal?: AbortSignal): Promise<DeviceStatus> {
     const path = `/v1/devices/${device.deviceId}/${verb}`;
@@ -118,7 +123,14 @@ export class GatewayClient {
       { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.deviceStatus },
       signal,
     );
-    return openDeviceStatus(answer, { request, deviceId: device.deviceId, slice: device.slice });
+    const { deviceId, slice } = device;
+    const { status, skewMs } = openDeviceStatus(answer, { request, deviceId, slice, now: this.#clock.now() });
+    this.skewMs = skewMs;
+    return status;
+  }
+
+  #sliceTime(): number {
+    return this.#clock.now() + (this.skewMs ?? 0);
   }
 
   async close(): Promise<void> {

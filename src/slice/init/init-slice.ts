@@ -11,7 +11,7 @@ import { readCappedFile } from '../../core/read-capped-file.ts';
 import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
-import { EKU } from '../../pki/roles.ts';
+import { EKU, intermediateName } from '../../pki/roles.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
 import { provisionerExtension, PROVISIONER_EXTENSION } from '../ca/provisioner-extension.ts';
 import { crlDistributionPoint, PROVISIONER, renderCaConfig } from '../ca/render-ca-config.ts';
@@ -207,7 +207,7 @@ async function makeCertificates(paths: ReturnType<typeof slicePaths>, config: Sl
   });
   const intermediateKey = generateP256();
   const intermediate = await issueCertificate({
-    subject: { cn: `KiwiStack ${slug} intermediate`, o: name },
+    subject: { cn: intermediateName(slug), o: name },
     key: intermediateKey,
     issuer: { certificate: root, key: rootKey },
     notBefore,

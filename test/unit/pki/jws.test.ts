@@ -210,7 +210,7 @@ describe('x5c', () => {
       await signCompact({ typ: TYP, payload: 'x', signer: keySigner(intermediate.key), x5c }),
       TYP,
     );
-    expect(opened.x5c.map(({ subject }) => subject.cn)).toEqual(['acme intermediate', 'Test MSP root']);
+    expect(opened.x5c.map(({ subject }) => subject.cn)).toEqual(['KiwiStack acme intermediate', 'Test MSP root']);
     expect(opened.verify(intermediate.certificate.publicKey)).toBe(true);
   });
 

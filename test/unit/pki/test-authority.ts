@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Certificate } from '../../../src/pki/certificate.ts';
 import { DAY, issueCertificate, YEAR, type IssueInput } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
-import { enrollmentUri, EKU } from '../../../src/pki/roles.ts';
+import { enrollmentUri, EKU, intermediateName } from '../../../src/pki/roles.ts';
 
 /** The moment at which the tests happen; nothing in them looks at the true clock. */
 export const NOW = new Date('2026-03-01T12:00:00.000Z');
@@ -27,9 +27,10 @@ export const makeRoot = (cn = 'Test MSP root', changes: Changes = {}): Promise<A
 
 export const makeIntermediate = (
   root: Authority,
-  cn = 'acme intermediate',
+  cn = intermediateName('acme'),
   changes: Changes = {},
-): Promise<Authority> => issue(cn, { issuer: root, ca: { pathLength: 0 }, ...changes });
+): Promise<Authority> =>
+  issue(cn, { subject: { cn, o: 'Acme GmbH' }, issuer: root, ca: { pathLength: 0 }, ...changes });
 
 export const makeGateway = (intermediate: Authority, changes: Changes = {}): Promise<Authority> =>
   issue('acme gateway', { issuer: intermediate, extendedKeyUsages: [EKU.gateway], ...changes });

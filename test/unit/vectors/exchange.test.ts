@@ -233,8 +233,9 @@ describe('the test vectors', () => {
   it('have the answer to that confirmation', () => {
     const { intermediate, mspRoot } = files.certificates;
     if (intermediate === undefined || mspRoot === undefined) throw new TypeError('vectors');
-    const status = openDeviceStatus(files.deviceStatus.jws, {
+    const { status } = openDeviceStatus(files.deviceStatus.jws, {
       request: files.confirm.jws,
+      now: Date.parse('2026-03-01T12:01:00.000Z'),
       deviceId: (JSON.parse(files.confirm.payload) as { deviceId: string }).deviceId,
       slice: { intermediate: parseCertificate(intermediate.pem), roots: [parseCertificate(mspRoot.pem)] },
     });

@@ -128,6 +128,7 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
       openDeviceStatus(body, {
         request: confirm.jws,
         deviceId: confirmed.deviceId,
+        now: AT_CONFIRMATION,
         slice: { intermediate: certificate('intermediate'), roots },
       }),
   ],

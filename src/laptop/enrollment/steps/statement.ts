@@ -91,7 +91,7 @@ async function signStatement(run: EnrollmentRun): Promise<string> {
 }
 
 async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Signer> {
-  const { person, signal, clock } = run.options;
+  const { person, signal } = run.options;
   const token = await run.token();
   return {
     alg: key.algorithm,
@@ -99,7 +99,7 @@ async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Si
       token.sign(key, data, {
         askPin: async (state) => {
           const pin = await person.askPin({ serial: key.serial, state });
-          if (new Date(run.opened().challenge.expiresAt).getTime() <= clock.now() + run.opened().skewMs) {
+          if (new Date(run.opened().challenge.expiresAt).getTime() <= run.sliceTime()) {
             pin.clear();
             throw new KiwiError('session-expired');
           }

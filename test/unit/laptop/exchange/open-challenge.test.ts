@@ -4,7 +4,7 @@ import { sha256 } from '../../../../src/core/bytes.ts';
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { openChallenge, type OpenedChallenge } from '../../../../src/laptop/exchange/open-challenge.ts';
 import { DAY } from '../../../../src/pki/issue.ts';
-import { EKU } from '../../../../src/pki/roles.ts';
+import { EKU, enrollmentUri } from '../../../../src/pki/roles.ts';
 import { sessionCode } from '../../../../src/protocol/session-code.ts';
 import {
   makeEnrollmentKey,
@@ -86,8 +86,14 @@ describe('a challenge', () => {
   });
 
   it('for another customer is refused', async () => {
-    const jws = await makeChallenge(acme, { customer: { slug: 'beta', name: 'Acme GmbH' } });
-    expect(refusal(jws)).toBe('slice-not-proven: another customer');
+    const named = (customer: { slug: string; name: string }) => makeChallenge(acme, { customer });
+    const foreign = "slice-not-proven: another customer than the intermediate's";
+    expect(refusal(await named({ slug: 'beta', name: 'Acme GmbH' }))).toBe(foreign);
+    expect(refusal(await named({ slug: 'acme', name: 'Beta School' }))).toBe(foreign);
+    // A key that the online intermediate made out for another slug does not change who the customer is.
+    const key = await makeEnrollmentKey(acme.intermediate, { sanUris: [enrollmentUri('beta'), 'https://b.example'] });
+    const beta = await named({ slug: 'beta', name: 'Acme GmbH' });
+    expect(refusal(beta, { slug: 'beta', keyCertificate: key.certificate })).toBe(foreign);
     expect(refusal(await makeChallenge(acme), { slug: 'beta' })).toBe('slice-not-proven: another customer');
   });
 

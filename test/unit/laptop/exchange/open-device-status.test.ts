@@ -15,10 +15,10 @@ const laptop = await issue('anna-laptop', { issuer: slice.intermediate, extended
 const expired = await makeGateway(slice.intermediate, { notAfter: new Date(NOW.getTime() - 1000) });
 
 const REQUEST = 'the.request.jws';
-const open = async (bend: Bend, by: Slice = slice): Promise<unknown> => {
-  const answer = await signStatus(by, REQUEST, bend);
-  return openDeviceStatus(answer, { request: REQUEST, deviceId: examples.ID.device, slice: authorityOf(slice) });
-};
+const AT = Date.parse(examples.deviceStatus.serverTime);
+const asked = { request: REQUEST, deviceId: examples.ID.device, slice: authorityOf(slice), now: AT };
+const open = async (bend: Bend, by: Slice = slice, now = AT): Promise<unknown> =>
+  openDeviceStatus(await signStatus(by, REQUEST, bend), { ...asked, now }).status;
 
 describe('an answer about a device', () => {
   it('is believed when the slice of the enrollment signed it, for this request', async () => {
@@ -45,11 +45,37 @@ describe('an answer about a device', () => {
     await expect(open(bend, by)).rejects.toMatchObject({ code: 'slice-not-proven', detail });
   });
 
+  it.each([
+    [-10, 'taken'],
+    [10, 'taken'],
+    [-11, "clock-skew: the slice's clock is 11 minutes behind ours"],
+    [11, "clock-skew: the slice's clock is 11 minutes ahead of ours"],
+  ])('of a clock that is %i minutes ahead: %s', async (minutes, outcome) => {
+    const content = { serverTime: new Date(AT + minutes * 60_000).toISOString() };
+    const answer = await signStatus(slice, REQUEST, { content });
+    if (outcome === 'taken') expect(openDeviceStatus(answer, asked).skewMs).toBe(minutes * 60_000);
+    else await expect(open({ content })).rejects.toMatchObject({ code: 'clock-skew', detail: outcome.slice(12) });
+  });
+
+  it('is not when a certificate that ended in March says in November that the laptop is offboarded', async () => {
+    const march = await makeGateway(slice.intermediate, { notAfter: new Date(AT + 60_000) });
+    const content = { state: 'ended', endReason: 'offboarded' } as const;
+    expect(await open({ content, signer: march })).toMatchObject(content);
+    const november = Date.parse('2026-11-26T12:00:00.000Z');
+    await expect(open({ content, signer: march }, slice, november)).rejects.toMatchObject({ code: 'clock-skew' });
+    const now = { ...content, serverTime: new Date(november).toISOString() };
+    await expect(open({ content: now, signer: march }, slice, november)).rejects.toMatchObject({
+      code: 'slice-not-proven',
+      detail: 'leaf: expired',
+    });
+  });
+
   it('is not when the root is no longer pinned', async () => {
     const answer = await signStatus(slice, REQUEST);
     const known = { intermediate: slice.intermediate.certificate, roots: [stranger.root.certificate] };
-    const asked = { request: REQUEST, deviceId: examples.ID.device, slice: known };
-    expect(() => openDeviceStatus(answer, asked)).toThrow(expect.objectContaining({ name: 'KiwiError' }) as Error);
+    expect(() => openDeviceStatus(answer, { ...asked, slice: known })).toThrow(
+      expect.objectContaining({ name: 'KiwiError' }) as Error,
+    );
   });
 
   it('is not when a bit of it was changed', async () => {
@@ -58,7 +84,6 @@ describe('an answer about a device', () => {
       .toString()
       .replace('"active"', '"ended"');
     const answer = [header, Buffer.from(bent).toString('base64url'), signature].join('.');
-    const asked = { request: REQUEST, deviceId: examples.ID.device, slice: authorityOf(slice) };
     expect(() => openDeviceStatus(answer, asked)).toThrow(expect.objectContaining({ detail: 'signature' }) as Error);
   });
 });

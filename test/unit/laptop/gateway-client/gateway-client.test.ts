@@ -88,9 +88,24 @@ describe('the gateway client', () => {
       expect(opened.verify(device.key)).toBe(true);
       expect(schema.parse(JSON.parse(opened.payload.toString()))).toMatchObject({
         deviceId: device.deviceId,
-        timestamp: NOW.toISOString(),
+        // The answer to the first says that the slice's clock is a minute ahead of ours.
+        timestamp: index === 0 ? NOW.toISOString() : examples.deviceStatus.serverTime,
       });
     }
+  });
+
+  it('takes the difference of the clocks from the newest answer: ours may be set at any time', async () => {
+    gateway.answer(status);
+    await client.status(device);
+    expect(client.skewMs).toBe(60_000);
+    clock.now = () => Date.parse(examples.deviceStatus.serverTime);
+    await client.status(device);
+    expect(client.skewMs).toBe(0);
+    await client.leave(device, 'uninstalled');
+    const sent = openCompact(gateway.seen[2]?.body.toString() ?? '', TYP.leave).payload.toString();
+    expect(JSON.parse(sent)).toMatchObject({ timestamp: examples.deviceStatus.serverTime });
+    clock.now = () => NOW.getTime() - 12 * 60_000;
+    expect(await failure(client.status(device))).toMatchObject({ code: 'clock-skew' });
   });
 
   it('sends the very same bytes again after a lost reply, with longer and longer waits', async () => {
