@@ -50,6 +50,16 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
       (kept) => sign({ ...gateway, payload, ...chain(c.gateway, c.otherIntermediate) }, kept),
     ],
     [
+      'of another customer of the same provider',
+      'slice-not-proven',
+      (kept) => sign({ ...gateway, payload, ...chain(c.betaGateway, c.betaIntermediate) }, kept),
+    ],
+    [
+      'under an intermediate that did not issue the key’s certificate',
+      'slice-not-proven',
+      (kept) => sign({ ...gateway, payload, ...chain(c.nextGateway, c.nextIntermediate) }, kept),
+    ],
+    [
       'without the intermediate',
       'slice-not-proven',
       (kept) => sign({ ...gateway, payload, x5c: [c.gateway.der] }, kept),
@@ -175,9 +185,14 @@ export function makeRefusedDeviceStatuses(c: Certificates, status: object, previ
       (kept) => sign({ ...gateway, payload, key: testKey('device'), ...chain(c.device, c.intermediate) }, kept),
     ],
     [
-      'of another slice than that of the enrollment',
-      'slice-not-proven',
+      'chain to another root',
+      'slice-root-unknown',
       (kept) => sign({ ...gateway, payload, ...chain(c.gateway, c.otherIntermediate) }, kept),
+    ],
+    [
+      'of another customer of the same provider',
+      'slice-not-proven',
+      (kept) => sign({ ...gateway, payload, ...chain(c.betaGateway, c.betaIntermediate) }, kept),
     ],
     ['for another request', 'slice-not-proven', saying(changed(payload, { requestHash: digest('another request') }))],
     ['for another device', 'slice-not-proven', saying(changed(payload, { deviceId: OTHER_ID }))],

@@ -16,6 +16,7 @@ export const KEY_NAMES = [
   'yubikey-f9',
   'fleet-ca',
   'other-root',
+  'next-intermediate',
 ] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 

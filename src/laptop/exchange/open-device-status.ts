@@ -9,7 +9,7 @@ import { clockDifference } from './clock-difference.ts';
 
 /** The customer's slice as it proved itself at enrollment: the only one whose answers are accepted afterwards. */
 export interface SliceAuthority {
-  /** The customer's intermediate. */
+  /** The customer's intermediate. It may be replaced by a newer one with the same subject, for which the root vouches. */
   readonly intermediate: Certificate;
   /** Pinned. */
   readonly roots: readonly Certificate[];
@@ -17,7 +17,7 @@ export interface SliceAuthority {
 
 /**
  * Opens the slice's answer to a device message, verified like its challenge: signed, for exactly this request, by a
- * certificate with the gateway's role under the intermediate of the enrollment and a pinned root, and made now. A proxy that
+ * certificate with the gateway's role under the customer's intermediate and a pinned root, and made now. A proxy that
  * intercepts TLS can neither forge nor replay one, and a gateway certificate that is out of date speaks for nobody.
  *
  * @param asked.request the body as sent
@@ -35,10 +35,12 @@ export function openDeviceStatus(
   },
 ): { status: DeviceStatus; skewMs: number } {
   const { payload, gateway, intermediate } = openGatewaySigned(answer, TYP.deviceStatus);
-  if (!intermediate.der.equals(asked.slice.intermediate.der)) refuse('from another slice than that of the enrollment');
+  const { intermediate: known, roots } = asked.slice;
+  if (!intermediate.subjectDer.equals(known.subjectDer)) refuse('from another slice than that of the enrollment');
+  if (!intermediate.der.equals(known.der) && intermediate.notBefore < known.notBefore) refuse('an older intermediate');
   const status = parseMessage(deviceStatus, payload, LIMITS.deviceStatus, 'slice-not-proven');
   const serverTime = new Date(status.serverTime);
-  checkGateway({ gateway, ...asked.slice, at: serverTime });
+  checkGateway({ gateway, intermediate, roots, at: serverTime });
   if (status.requestHash !== digest(asked.request)) refuse('answers another request');
   if (status.deviceId !== asked.deviceId) refuse('another device');
   return { status, skewMs: clockDifference(serverTime, asked.now) };

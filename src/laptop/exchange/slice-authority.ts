@@ -4,8 +4,9 @@ import type { Platform } from '../system/platform.ts';
 import type { SliceAuthority } from './open-device-status.ts';
 
 /**
- * Whose answers an enrolled laptop accepts: those under the intermediate that issued its certificate and a pinned root. If no
- * root is pinned any more (the package was removed first), the roots stored at enrollment take their place.
+ * Whose answers an enrolled laptop accepts: those under the intermediate that issued its certificate, or the customer's next
+ * one, and a pinned root. If no root is pinned any more (the package was removed first), the roots stored at enrollment take
+ * their place.
  *
  * @throws KiwiError `state-damaged` when the certificate is gone
  */

@@ -17,8 +17,9 @@ import { verifyAttestation } from '../../../src/pki/attestation.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { readCsr } from '../../../src/pki/csr.ts';
 import { decryptWith } from '../../../src/pki/jwe.ts';
-import { openCompact, openGeneral } from '../../../src/pki/jws.ts';
+import { openCompact, openGeneral, signCompact } from '../../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
+import { keySigner } from '../../../src/pki/signer.ts';
 import { LIMITS, TYP } from '../../../src/protocol/common.ts';
 import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
 import { confirm } from '../../../src/protocol/device-messages.ts';
@@ -240,5 +241,21 @@ describe('the test vectors', () => {
       slice: { intermediate: parseCertificate(intermediate.pem), roots: [parseCertificate(mspRoot.pem)] },
     });
     expect(status).toEqual(JSON.parse(files.deviceStatus.payload));
+  });
+
+  it('have a next intermediate, under which the answer to that confirmation is believed as well', async () => {
+    const jws = await signCompact({
+      typ: TYP.deviceStatus,
+      payload: files.deviceStatus.payload,
+      signer: keySigner(key('gateway')),
+      x5c: [certificate('nextGateway').der, certificate('nextIntermediate').der],
+    });
+    const { status } = openDeviceStatus(jws, {
+      request: files.confirm.jws,
+      deviceId: (JSON.parse(files.confirm.payload) as { deviceId: string }).deviceId,
+      now: Date.parse('2026-03-01T12:01:00.000Z'),
+      slice: { intermediate: certificate('intermediate'), roots: [certificate('mspRoot')] },
+    });
+    expect(status.state).toBe('active');
   });
 });

@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
 import { openDeviceStatus } from '../../../../src/laptop/exchange/open-device-status.ts';
+import { DAY } from '../../../../src/pki/issue.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
-import { EKU } from '../../../../src/pki/roles.ts';
+import { EKU, intermediateName } from '../../../../src/pki/roles.ts';
 import { TYP } from '../../../../src/protocol/common.ts';
 import { issue, makeGateway, NOW } from '../../pki/test-authority.ts';
 import * as examples from '../../protocol/examples.ts';
 import { authorityOf, makeSlice, signStatus, type Bend, type Slice } from '../gateway-client/signed-answers.ts';
 
 const slice = await makeSlice();
-const sibling = await makeSlice(slice.root);
+const sibling = await makeSlice(slice.root, { subject: { cn: intermediateName('beta'), o: 'Acme GmbH' } });
+const renamed = await makeSlice(slice.root, { subject: { cn: intermediateName('acme'), o: 'Beta School' } });
+const next = await makeSlice(slice.root, { notBefore: new Date(NOW.getTime() - 1000) });
+const former = await makeSlice(slice.root, { notBefore: new Date(NOW.getTime() - 2 * DAY) });
 const stranger = await makeSlice();
 const laptop = await issue('anna-laptop', { issuer: slice.intermediate, extendedKeyUsages: [EKU.clientAuth] });
 const expired = await makeGateway(slice.intermediate, { notAfter: new Date(NOW.getTime() - 1000) });
@@ -25,12 +29,25 @@ describe('an answer about a device', () => {
     expect(await open({})).toMatchObject({ state: 'active', fleet: { green: true } });
   });
 
+  it('is believed when the root vouches for a newer intermediate of the same customer', async () => {
+    expect(await open({}, next)).toMatchObject({ state: 'active' });
+    const renewed = { ...asked, slice: authorityOf(next) };
+    expect(openDeviceStatus(await signStatus(next, REQUEST), renewed).status).toMatchObject({ state: 'active' });
+  });
+
   const green = { ...examples.deviceStatus };
   it.each<[string, RegExp | undefined, Bend, Slice?]>([
     ['green, signed by an enrolled laptop', /role/, { signer: laptop }],
     ['ended, signed by a key of its own', /signature/, { key: generateP256(), content: { state: 'ended' } }],
     ['ended, by another customer of the same provider', /another slice/, { content: { state: 'ended' } }, sibling],
-    ['ended, by a slice under another root', /another slice/, { content: { state: 'ended' } }, stranger],
+    [
+      'ended, by a customer of the same slug and another name',
+      /another slice/,
+      { content: { state: 'ended' } },
+      renamed,
+    ],
+    ['ended, by a slice under another root', /signature/, { content: { state: 'ended' } }, stranger],
+    ['ended, by the intermediate that ours took the place of', /older/, { content: { state: 'ended' } }, former],
     ['of another slice under this one\u2019s intermediate', /chain|issuer|signature/i, { signer: sibling.gateway }],
     ['by a gateway whose certificate is out of date', /date|expired|valid/i, { signer: expired }],
     ['to another request: a replay', /another request/, { content: { requestHash: examples.confirm.grantHash } }],

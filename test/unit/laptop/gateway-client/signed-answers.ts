@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { digest } from '../../../../src/core/bytes.ts';
 import type { SliceAuthority } from '../../../../src/laptop/exchange/open-device-status.ts';
+import type { IssueInput } from '../../../../src/pki/issue.ts';
 import { signCompact } from '../../../../src/pki/jws.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';
 import { TYP } from '../../../../src/protocol/common.ts';
@@ -17,9 +18,10 @@ export interface Slice {
   readonly gateway: Authority;
 }
 
-export async function makeSlice(root?: Authority): Promise<Slice> {
+/** @param changes to the intermediate; the customer is Acme unless they name another */
+export async function makeSlice(root?: Authority, changes: Partial<IssueInput> = {}): Promise<Slice> {
   const top = root ?? (await makeRoot());
-  const intermediate = await makeIntermediate(top);
+  const intermediate = await makeIntermediate(top, undefined, changes);
   return { root: top, intermediate, gateway: await makeGateway(intermediate) };
 }
 
