@@ -1,7 +1,8 @@
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
+import type { CheckOutcome } from '../../laptop/checks/check.ts';
 import { FarewellFile } from '../../laptop/state/farewell.ts';
-import { printJson } from '../../terminal/report.ts';
+import { errorFields, printJson } from '../../terminal/report.ts';
 import { laptopContext } from './laptop-context.ts';
 
 /** `kiwistack-enroll status`: exit code 0 only when every part works. */
@@ -26,12 +27,17 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
   if (flags.json === true) {
     const { record, ...parts } = status;
     const { exchange: _, ...shown } = record;
-    printJson({ type: 'result', result: status.healthy ? 'healthy' : 'unhealthy', record: shown, ...parts, farewells });
+    const checks = status.checks.map(({ error, ...outcome }) => ({
+      ...outcome,
+      ...(error === undefined ? {} : { error: errorFields(error) }),
+    }));
+    const result = status.healthy ? 'healthy' : 'unhealthy';
+    printJson({ type: 'result', result, record: shown, ...parts, checks, farewells });
   } else process.stdout.write(describe(status));
   return status.healthy ? 0 : new KiwiError('enrollment-unhealthy').exitCode;
 }
 
-function describe({ record, certificate, tunnel, agent, slice, healthy }: EnrollmentStatus): string {
+function describe({ record, certificate, tunnel, agent, slice, checks, healthy }: EnrollmentStatus): string {
   const state =
     record.state === 'active' ? 'enrolled' : 'INTERRUPTED; run `kiwistack-enroll enroll` to resume the enrollment';
   const sliceText =
@@ -46,9 +52,28 @@ function describe({ record, certificate, tunnel, agent, slice, healthy }: Enroll
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     `slice        ${sliceText}`,
     ...hardwareLines(slice),
-    healthy ? 'Everything works.' : 'Something does not work: see the words in capitals.',
+    ...checks.flatMap((outcome) => checkLines(outcome)),
+    verdict(checks, healthy),
     '',
   ].join('\n');
+}
+
+/** Nothing for a check that is well. */
+function checkLines({ code, severity, state, error, because = [] }: CheckOutcome): string[] {
+  if (state === 'not-looked-at') return [`- ${code}: not looked at, because of ${because.join(', ')}`];
+  if (error === undefined) return [];
+  const detail = error.detail === undefined ? '' : ` (${error.detail})`;
+  return [
+    `${severity === 'failure' ? '✗' : '!'} ${code}: ${error.message}${detail} [${error.code}]`,
+    `  ${error.hint}`,
+  ];
+}
+
+function verdict(checks: readonly CheckOutcome[], healthy: boolean): string {
+  if (!healthy) return 'Something does not work: see the words in capitals, and the lines with ✗.';
+  return checks.every(({ state }) => state === 'well')
+    ? 'Everything works.'
+    : 'The enrollment works; see the lines with !.';
 }
 
 function hardwareLines(slice: EnrollmentStatus['slice']): string[] {

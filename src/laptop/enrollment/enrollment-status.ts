@@ -1,9 +1,12 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-codes.ts';
+import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { CheckOutcome } from '../checks/check.ts';
+import { CHECKS } from '../checks/checks.ts';
+import { enrollmentFacts } from '../checks/enrollment-facts.ts';
+import { runChecks } from '../checks/run-checks.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
-import { toKiwiError } from '../../core/errors.ts';
-import type { ErrorCode } from '../../core/error-codes.ts';
-import { askSlice } from '../standing/ask-slice.ts';
-import type { DeviceStatus } from '../../protocol/device-messages.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
 const HANDSHAKE_MAX_AGE_MS = 180_000;
@@ -20,7 +23,9 @@ export interface EnrollmentStatus {
   readonly agent: { readonly running: boolean; readonly orbitEnrolled: boolean; readonly version?: string };
   /** The slice's answer; the error code when it could not be asked. */
   readonly slice: DeviceStatus | { readonly error: ErrorCode };
-  /** True when every part is as it should be. */
+  /** Every check, in the order of the list. */
+  readonly checks: readonly CheckOutcome[];
+  /** True when no check found a failure; there may be warnings. */
   readonly healthy: boolean;
 }
 
@@ -29,36 +34,35 @@ export interface EnrollmentStatus {
  * @returns undefined when this laptop is not enrolled
  */
 export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {
-  const { platform, clock } = context;
-  const record = await new RecordFile(platform.stateFolder).load();
+  const record = await new RecordFile(context.platform.stateFolder).load();
   if (record === undefined) return undefined;
-  const { slug, device } = record;
-  const [certificate, tunnel, agent, inside, slice] = await Promise.all([
-    platform.certificates.load(slug),
-    platform.tunnel.status(slug),
-    platform.agent.status(),
-    device === undefined ? false : platform.tunnel.probe(device.probe, 2000),
-    askSlice(context, record).catch((error: unknown) => ({ error: toKiwiError(error).code })),
+  const facts = enrollmentFacts(context, record);
+  const [checks, certificate, tunnel, agent, inside, slice] = await Promise.all([
+    ...([runChecks(CHECKS, facts), facts.certificate(), facts.tunnel(), facts.agent()] as const),
+    ...([facts.inside(), facts.slice()] as const),
   ]);
-  const now = clock.now();
+  const now = context.clock.now();
   const notAfter = certificate?.leaf.notAfter;
-  const valid = notAfter !== undefined && notAfter.getTime() > now;
-  const alive = tunnel.lastHandshake !== undefined && now - tunnel.lastHandshake < HANDSHAKE_MAX_AGE_MS;
-  const green = !('error' in slice) && slice.state === 'active' && slice.fleet?.green === true;
   return {
     record,
     certificate: {
       present: certificate !== undefined,
-      valid,
+      valid: notAfter !== undefined && notAfter.getTime() > now,
       ...(notAfter === undefined ? {} : { notAfter: notAfter.toISOString() }),
     },
-    tunnel: { up: tunnel.up, alive, startsAtBoot: tunnel.startsAtBoot, inside },
+    tunnel: {
+      up: tunnel.up,
+      alive: tunnel.lastHandshake !== undefined && now - tunnel.lastHandshake < HANDSHAKE_MAX_AGE_MS,
+      startsAtBoot: tunnel.startsAtBoot,
+      inside,
+    },
     agent: {
       running: agent.running,
       orbitEnrolled: agent.orbitEnrolled,
       ...(agent.version === undefined ? {} : { version: agent.version }),
     },
-    slice,
-    healthy: record.state === 'active' && valid && tunnel.up && inside && agent.running && agent.orbitEnrolled && green,
+    slice: slice instanceof KiwiError ? { error: slice.code } : slice,
+    checks,
+    healthy: checks.every(({ severity, state }) => severity === 'warning' || state === 'well'),
   };
 }

@@ -45,7 +45,11 @@ export const DIRECTIONS = {
   'src/laptop/pipeline': ['src/core'],
   'src/laptop/state': [...MESSAGES, 'src/laptop/pipeline'],
   'src/laptop/standing': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state'],
-  'src/laptop/enrollment': [...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS, 'package.json'],
+  'src/laptop/checks': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state', 'src/laptop/standing'],
+  'src/laptop/enrollment': [
+    ...[...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS],
+    ...['src/laptop/checks', 'package.json'],
+  ],
   'src/laptop/upkeep': [...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/enrollment'],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
@@ -96,7 +100,7 @@ export const DIRECTIONS = {
   // The programs: the only ones that wire an operating system to the rest.
   'src/apps/enroll': [
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
-    ...['src/laptop/system', ...RUNS, 'src/laptop/enrollment', 'src/laptop/upkeep'],
+    ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],

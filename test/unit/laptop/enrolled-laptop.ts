@@ -33,6 +33,8 @@ export interface EnrolledLaptop {
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
   key: KeyObject | undefined;
+  /** What the tunnel is, as its status tells it. */
+  readonly tunnel: { up: boolean; startsAtBoot: boolean };
   end(): Promise<void>;
 }
 
@@ -71,7 +73,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     },
   };
   const laptop: EnrolledLaptop = {
-    ...{ stateFolder, slice, gateway, removed, record, hardware, key },
+    ...{ stateFolder, slice, gateway, removed, record, hardware, key, tunnel: { up: true, startsAtBoot: true } },
     context: undefined as never,
     end: async () => {
       await gateway.close();
@@ -92,8 +94,16 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         return took('key and certificate')();
       },
     },
-    tunnel: { down: took('tunnel') },
-    agent: { uninstall: took('agent') },
+    tunnel: {
+      down: took('tunnel'),
+      status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
+      probe: () => Promise.resolve(laptop.tunnel.up),
+    },
+    tunnelUnit: () => 'wg-quick@kiwi-acme.service',
+    agent: {
+      uninstall: took('agent'),
+      status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0' }),
+    },
     hardware: { readHardware: () => Promise.resolve({ ...laptop.hardware }) },
   } as unknown as Platform;
   Object.assign(laptop, {

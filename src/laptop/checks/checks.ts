@@ -1,0 +1,22 @@
+import { agentEnrolled, agentRunning } from './agent.ts';
+import { certificateValid } from './certificate.ts';
+import type { Check } from './check.ts';
+import { enrollmentComplete } from './enrollment-complete.ts';
+import { fleetOnline, hardwareSame, hardwareSeenElsewhere, sliceActive, sliceAnswers } from './slice.ts';
+import { tunnelAtBoot, tunnelReachesInside, tunnelUp } from './tunnel.ts';
+
+/** Everything that must be well on an enrolled laptop. A check comes after those that it depends on. */
+export const CHECKS: readonly Check[] = [
+  enrollmentComplete,
+  certificateValid,
+  tunnelUp,
+  tunnelAtBoot,
+  tunnelReachesInside,
+  agentRunning,
+  agentEnrolled,
+  sliceAnswers,
+  sliceActive,
+  fleetOnline,
+  hardwareSame,
+  hardwareSeenElsewhere,
+];
