@@ -24,7 +24,8 @@ const UNDICI = `
 const Dispatcher = require('./lib/dispatcher/dispatcher');
 Object.assign(Dispatcher.prototype, require('./lib/api'));
 exports.Agent = require('./lib/dispatcher/agent');
-exports.EnvHttpProxyAgent = require('./lib/dispatcher/env-http-proxy-agent');
+exports.Client = require('./lib/dispatcher/client');
+exports.buildConnector = require('./lib/core/connect');
 exports.request = (url, { dispatcher, ...options }) => {
   const { origin, pathname, search } = new URL(url);
   return dispatcher.request({ method: 'GET', ...options, origin, path: pathname + search });

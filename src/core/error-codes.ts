@@ -224,6 +224,27 @@ const table = {
     'A proxy that intercepts TLS, or a wrong clock, can cause this. Try another network.',
     { retryable: true },
   ),
+  'proxy-invalid': entry(
+    'machine',
+    'A variable that should name a proxy does not.',
+    'Set the variable named above to http://HOST:PORT, or unset it, and run the command again.',
+  ),
+  'proxy-unreachable': entry(
+    'unreachable',
+    'The proxy cannot be reached.',
+    'Check the address of the proxy named above. In a network without this proxy, unset the variable.',
+    { retryable: true },
+  ),
+  'proxy-authentication': entry(
+    'unreachable',
+    'The proxy wants a user name and a password, or does not accept the ones given.',
+    'Set the variable named above to http://USER:PASSWORD@HOST:PORT. Write special characters as %XX.',
+  ),
+  'proxy-refused': entry(
+    'unreachable',
+    "The proxy refuses connections to your organisation's gateway.",
+    'Ask whoever runs the proxy to allow the gateway, or try another network.',
+  ),
   'gateway-answer-invalid': entry(
     'unreachable',
     "The gateway's answer is malformed.",

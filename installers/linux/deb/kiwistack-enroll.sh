@@ -10,7 +10,7 @@ set -- "$app/bin/node" --disable-sigusr1 --disable-warning=ExperimentalWarning "
 
 # Language and terminal, proxies, and the variables of test builds, which the program refuses with an error.
 for name in LANG LC_ALL LC_MESSAGES TERM NO_COLOR \
-  HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy \
+  HTTPS_PROXY https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy \
   KIWISTACK_FAULT KIWISTACK_FAULT_TRACE; do
   eval "value=\${$name-}"
   # shellcheck disable=SC2154

@@ -87,7 +87,9 @@ Example:
     .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText('after', '\nExample:\n  sudo kiwistack-enroll uninstall')
     .action((flags: { json?: boolean }) =>
-      carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0)),
+      carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0), {
+        anyEnvironment: true,
+      }),
     );
   return cli;
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes, type KeyObject } from 'node:crypto';
 
-import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
+import { Agent, request, type Dispatcher } from 'undici';
 
 import { base64url } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
@@ -14,6 +14,8 @@ import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { openDeviceStatus, type SliceAuthority } from '../exchange/open-device-status.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
+import { connectThroughProxy, type ProxyConnector } from './connect-through-proxy.ts';
+import type { Proxy } from './proxy.ts';
 import { transportError } from './transport-error.ts';
 
 export interface GatewayClientOptions {
@@ -21,6 +23,7 @@ export interface GatewayClientOptions {
   readonly gatewayUrl: string;
   /** PEM bundle of the system's trust store. TLS is for privacy here; the proof is in the messages. */
   readonly systemCa: string;
+  readonly proxy?: Proxy | undefined;
   readonly clock?: Clock;
   /** How often a request that got no answer is sent again, byte for byte. */
   readonly retries?: number;
@@ -30,19 +33,22 @@ export interface GatewayClientOptions {
 
 /** Delays between attempts of one request, milliseconds. */
 const BACKOFF_MS = [500, 1500, 4000];
+const CONNECT_MS = 10_000;
 const TIMEOUT_MS = 30_000;
 /** Limits an answer that trickles in and so never hits the idle time-out; enough for the largest answer over a slow modem. */
 const DEADLINE_MS = 90_000;
 
 /**
  * Speaks kiwi/1 over HTTPS. Every request may be repeated: the gateway gives the same answer to the same bytes, so after a
- * lost reply they are simply sent again. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
+ * lost reply they are simply sent again.
  *
- * All methods throw KiwiError: the gateway's own code where it refuses, `gateway-*` where it does not answer properly.
+ * All methods throw KiwiError: the gateway's own code where it refuses, `gateway-*` where it does not answer properly, `proxy-*`
+ * where a proxy is in the way.
  */
 export class GatewayClient {
   readonly #base: URL;
   readonly #dispatcher: Dispatcher;
+  readonly #proxy: ProxyConnector | undefined;
   readonly #clock: Clock;
   readonly #retries: number;
   readonly #deadlineMs: number;
@@ -58,9 +64,9 @@ export class GatewayClient {
     this.#clock = options.clock ?? systemClock;
     this.#retries = options.retries ?? BACKOFF_MS.length;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-    const connect = { ca: options.systemCa, timeout: 10_000 };
-    const proxied = ['HTTPS_PROXY', 'https_proxy'].some((name) => process.env[name]);
-    this.#dispatcher = proxied ? new EnvHttpProxyAgent({ connect, requestTls: connect }) : new Agent({ connect });
+    const connect = { ca: options.systemCa, timeout: CONNECT_MS };
+    this.#proxy = options.proxy === undefined ? undefined : connectThroughProxy(options.proxy, connect);
+    this.#dispatcher = new Agent({ connect: this.#proxy?.connect ?? connect });
   }
 
   /** For downloads from the gateway under the same trust. Closed with this client. */
@@ -135,6 +141,7 @@ export class GatewayClient {
 
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
+    await this.#proxy?.close();
   }
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {

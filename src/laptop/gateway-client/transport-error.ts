@@ -38,8 +38,8 @@ export function transportError(thrown: unknown): KiwiError {
   return new KiwiError('gateway-unreachable', { detail, cause: thrown });
 }
 
-/** undici often wraps the informative error as `cause`. */
-function firstCodeOf(thrown: unknown): string | undefined {
+/** The system's code of an error. undici often wraps the informative error as `cause`. */
+export function firstCodeOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     const code = systemErrorCode(error);
     if (code !== undefined) return code;

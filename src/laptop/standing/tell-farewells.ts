@@ -1,5 +1,6 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
+import type { GatewayClient } from '../gateway-client/gateway-client.ts';
 import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import { FarewellFile, type Farewell } from '../state/farewell.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -37,9 +38,10 @@ export async function tellFarewells(context: LaptopContext): Promise<FarewellOut
 /** @returns why the slice could not be told; undefined when it has confirmed that the device has ended */
 export async function tellFarewell(farewell: Farewell, context: LaptopContext): Promise<KiwiError | undefined> {
   const { gatewayUrl, deviceId, leave, intermediate, roots } = farewell;
-  const client = await openGatewayClient(context, gatewayUrl);
   const signal = AbortSignal.timeout(PATIENCE_MS);
+  let client: GatewayClient | undefined;
   try {
+    client = await openGatewayClient(context, gatewayUrl);
     const slice = { intermediate: parseCertificate(intermediate), roots: roots.map((pem) => parseCertificate(pem)) };
     const { state } = await client.tell({ deviceId, slice }, 'leave', leave, signal);
     return state === 'ended'
@@ -48,6 +50,6 @@ export async function tellFarewell(farewell: Farewell, context: LaptopContext): 
   } catch (thrown) {
     return signal.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
   } finally {
-    await client.close();
+    await client?.close();
   }
 }

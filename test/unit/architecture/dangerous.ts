@@ -69,7 +69,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/enroll/main.ts',
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
-    'src/laptop/gateway-client/gateway-client.ts',
+    'src/laptop/gateway-client/open-gateway-client.ts',
     'src/programs/minimal-environment.ts',
   ],
   'process.binding': [],

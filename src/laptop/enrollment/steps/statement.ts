@@ -46,9 +46,12 @@ export const statement: EnrollmentStep = {
       if ((await takeLeave(run, 'enrollment-failed')) === 'told') await forgetFarewell(run);
       return;
     }
-    const client = await run.client();
-    // An unconfirmed device that cannot be deregistered ends automatically when its time to confirm has passed.
-    await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000)).catch(() => undefined);
+    try {
+      const client = await run.client();
+      await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000));
+    } catch {
+      // An unconfirmed device that cannot be deregistered ends automatically when its time to confirm has passed.
+    }
   },
 };
 

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { uninstall } from '../../../../src/laptop/enrollment/uninstall.ts';
 import { check } from '../../../../src/laptop/upkeep/check.ts';
@@ -16,6 +16,7 @@ beforeEach(async () => {
   laptop.gateway.answer(answerSigned(laptop.slice, { content: { state: 'ended', endReason: 'churn', fleet: null } }));
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await laptop.end();
 });
 
@@ -29,6 +30,21 @@ describe('an enrollment is taken away', () => {
   it('that version 0.1.0 made, whose journal has no name', async () => {
     await rename('');
     expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ farewell: 'told', leftBehind: [] });
+    expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
+  });
+
+  it('whatever the environment says; the deregistration then stays pending', async () => {
+    vi.stubEnv('HTTPS_PROXY', 'socks5://nowhere');
+    vi.stubEnv('https_proxy', undefined);
+    vi.stubEnv('NO_PROXY', undefined);
+    vi.stubEnv('no_proxy', undefined);
+    expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ farewell: 'kept', leftBehind: [] });
+    expect(await readdir(laptop.stateFolder)).toEqual(['farewell.json']);
+    expect(await check(laptop.context, () => undefined)).toMatchObject({
+      farewells: [{ error: { code: 'proxy-invalid', detail: 'HTTPS_PROXY: a proxy of type socks5:' } }],
+    });
+    vi.unstubAllEnvs();
+    expect(await check(laptop.context, () => undefined)).toMatchObject({ farewells: [{ customer: 'Acme GmbH' }] });
     expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
   });
 
