@@ -1,5 +1,9 @@
 import { KEY_USAGE } from './certificate-fields.ts';
 import type { Certificate } from './certificate.ts';
+import { DerError } from './der-element.ts';
+import { nameFault } from './name-fault.ts';
+import { NAME_CONSTRAINTS, NameConstraintsError, readNameConstraints } from './name-constraints.ts';
+import { EKU } from './roles.ts';
 
 export type ChainReason =
   | 'not-yet-valid'
@@ -9,6 +13,9 @@ export type ChainReason =
   | 'not-ca'
   | 'path-length'
   | 'key-usage'
+  | 'extended-key-usage'
+  | 'name-constraints'
+  | 'name'
   | 'critical-extension'
   | 'leaf-is-ca'
   | 'unknown-root';
@@ -19,20 +26,22 @@ export class ChainError extends Error {
   /** Which certificate of the chain: leaf, intermediate or root. */
   readonly which: 'leaf' | 'intermediate' | 'root';
 
-  constructor(which: ChainError['which'], reason: ChainReason) {
-    super(`${which}: ${reason}`);
+  constructor(which: ChainError['which'], reason: ChainReason, more?: string) {
+    super(`${which}: ${reason}${more === undefined ? '' : ` (${more})`}`);
     this.which = which;
     this.reason = reason;
   }
 }
 
-/** Critical extensions that this verifier handles, or the caller through `understood` (RFC 5280, section 4.2). */
-const UNDERSTOOD = new Set(['2.5.29.15', '2.5.29.19', '2.5.29.37', '2.5.29.17']);
+const EXTENDED_KEY_USAGE = '2.5.29.37';
+/** Critical extensions that this verifier or its caller handles (RFC 5280, section 4.2). */
+const UNDERSTOOD = ['2.5.29.15', '2.5.29.19', EXTENDED_KEY_USAGE, '2.5.29.17'];
 
 /**
  * Verifies the only chain that KiwiStack uses: leaf ← intermediate ← root, the root being one of `roots`. Checks
- * byte-equal names, signatures, dates at `at`, CA flags, path lengths, key usage, and that there is no unknown critical
- * extension (RFC 5280, section 6.1, for this chain). The caller checks the leaf's role, names and revocation.
+ * byte-equal names, signatures, dates at `at`, CA flags, path lengths, key usages, name constraints, and that there is no
+ * unknown critical extension (RFC 5280, section 6.1, for this chain). The caller checks the leaf's role, names and
+ * revocation.
  *
  * @returns the root that ends the chain
  * @throws ChainError naming the certificate and the reason
@@ -67,9 +76,43 @@ export function verifyChain(input: {
   ] as const) {
     if (at < certificate.notBefore) throw new ChainError(which, 'not-yet-valid');
     if (at > certificate.notAfter) throw new ChainError(which, 'expired');
-    if (certificate.criticalOids.some((oid) => !UNDERSTOOD.has(oid))) throw new ChainError(which, 'critical-extension');
+    const understood = certificate.isCa ? [...UNDERSTOOD, NAME_CONSTRAINTS] : UNDERSTOOD;
+    if (certificate.criticalOids.some((oid) => !understood.includes(oid))) {
+      throw new ChainError(which, 'critical-extension');
+    }
   }
+  checkBelow('root', root, [
+    ['intermediate', intermediate],
+    ['leaf', leaf],
+  ]);
+  checkBelow('intermediate', intermediate, [['leaf', leaf]]);
   return { root };
+}
+
+/** What a CA limits for the certificates below it: their names, and what their keys may be used for. */
+function checkBelow(
+  which: 'root' | 'intermediate',
+  issuer: Certificate,
+  below: readonly (readonly ['intermediate' | 'leaf', Certificate])[],
+): void {
+  const usages = issuer.extension(EXTENDED_KEY_USAGE) === undefined ? [EKU.any] : issuer.extendedKeyUsages;
+  const der = issuer.extension(NAME_CONSTRAINTS);
+  try {
+    const constraints = der === undefined ? undefined : readNameConstraints(der);
+    for (const [place, certificate] of below) {
+      // RFC 5280 leaves it open whether a CA's extended key usages limit what is below it; OpenSSL, Go and Windows say yes.
+      const own = certificate.extendedKeyUsages;
+      if (!usages.includes(EKU.any) && (own.length === 0 || !own.every((usage) => usages.includes(usage)))) {
+        throw new ChainError(place, 'extended-key-usage');
+      }
+      if (constraints === undefined) continue;
+      const fault = nameFault(constraints, certificate, place === 'leaf' ? 'leaf' : 'ca');
+      if (fault !== undefined) throw new ChainError(place, 'name', fault);
+    }
+  } catch (error) {
+    if (!(error instanceof NameConstraintsError || error instanceof DerError)) throw error;
+    throw new ChainError(which, 'name-constraints', error.message);
+  }
 }
 
 /** @param below how many CA certificates are between this one and the leaf */

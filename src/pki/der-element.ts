@@ -23,3 +23,22 @@ export function readElement(der: Buffer): DerElement {
   const end = start + length;
   return { tag, bytes: der.subarray(0, end), content: der.subarray(start, end), rest: der.subarray(end) };
 }
+
+/** The elements that follow one another in these bytes. @throws DerError */
+export function elementsOf(bytes: Buffer): DerElement[] {
+  const elements: DerElement[] = [];
+  for (let rest = bytes; rest.length > 0;) {
+    const element = readElement(rest);
+    elements.push(element);
+    rest = element.rest;
+  }
+  return elements;
+}
+
+/** An element with this content, of at most 65 535 bytes. */
+export function writeElement(tag: number, ...content: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(content);
+  const { length } = bytes;
+  const octets = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.of(tag, ...octets), bytes]);
+}

@@ -26,8 +26,8 @@ export interface IssueInput {
   readonly sanIps?: readonly string[];
   readonly sanUris?: readonly string[];
   readonly crlUrl?: string;
-  /** Further extensions: content of the OCTET STRING, not critical. */
-  readonly extensions?: readonly { readonly oid: string; readonly value: Uint8Array }[];
+  /** Further extensions: content of the OCTET STRING; not critical unless they say so. */
+  readonly extensions?: readonly { readonly oid: string; readonly value: Uint8Array; readonly critical?: boolean }[];
 }
 
 /**
@@ -55,8 +55,9 @@ export async function issueCertificate(input: IssueInput): Promise<Certificate> 
   ];
   if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
   if (input.crlUrl !== undefined) extensions.push(new x509.CRLDistributionPointsExtension([input.crlUrl]));
-  for (const { oid, value } of input.extensions ?? [])
-    extensions.push(new x509.Extension(oid, false, Buffer.from(value)));
+  for (const { oid, value, critical = false } of input.extensions ?? []) {
+    extensions.push(new x509.Extension(oid, critical, Buffer.from(value)));
+  }
 
   const subject = nameOf(input.subject);
   const certificate = await x509.X509CertificateGenerator.create({

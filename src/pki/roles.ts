@@ -13,6 +13,8 @@ export const EKU = {
   enrollmentKey: `${ARC}.2`,
   clientAuth: '1.3.6.1.5.5.7.3.2',
   serverAuth: '1.3.6.1.5.5.7.3.1',
+  /** Allows every use (RFC 5280, section 4.2.1.12). */
+  any: '2.5.29.37.0',
 } as const;
 
 /** CN of a customer's intermediate; its O is the customer's name. Both are what the root vouches for. */

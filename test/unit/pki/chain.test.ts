@@ -187,18 +187,4 @@ describe('a chain', () => {
       );
     },
   );
-
-  it('with name constraints is refused rather than ignored', async () => {
-    const ca = [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(Usage.keyCertSign, true),
-    ];
-    const constrained = await withExtensions('CN=acme intermediate', root, generateP256(), [
-      ...ca,
-      new x509.Extension('2.5.29.30', true, Buffer.from('3000', 'hex')),
-    ]);
-    expect(reason({ intermediate: constrained, leaf: await makeEnrollmentKey(constrained) })).toBe(
-      'intermediate: critical-extension',
-    );
-  });
 });
