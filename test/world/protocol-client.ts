@@ -158,7 +158,7 @@ export class ProtocolClient {
       csr: base64url(await makeCsr(deviceKey, name)),
       wireguardPublicKey: randomBytes(32).toString('base64'),
       fingerprint: fingerprintOf(machine),
-      host: { name, os: 'linux', osVersion: 'Debian GNU/Linux 12', arch: 'x64', serial: `SN-${machine}` },
+      host: { name, os: 'linux', osVersion: 'Debian GNU/Linux 12', arch: 'x64' },
       yubikey: {
         serial: key.serial,
         slot: key.slot,

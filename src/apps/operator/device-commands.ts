@@ -42,7 +42,7 @@ export function addDeviceCommands(program: Command): void {
     .action((name: string, flags: EndFlags) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
-          const found = await slice.findLiveDevice(name);
+          const found = await slice.findDevice(name);
           const what = `${found.hostName} (${found.id}, ${found.state}) will end for good. ${LAPTOP[flags.why]}`;
           await askConfirmation(what, found.hostName, flags);
           return end(slice, [found], flags);

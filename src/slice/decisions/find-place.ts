@@ -17,9 +17,13 @@ export interface Arrival {
   readonly now: number;
 }
 
-/** A live device that shares an identity component, the device key or the tunnel key with the laptop that asks. */
+/**
+ * A device with a place (a live one, or a lost one) that shares an identity component, the device key or the tunnel key
+ * with the laptop that asks.
+ */
 export interface LookAlike {
   readonly id: string;
+  /** `ended` for a lost one. */
   readonly state: DeviceState;
   readonly yubikeySerial: number;
   /** It has the same device key or tunnel key as the laptop. */
@@ -49,7 +53,7 @@ export type PlaceRefusal =
 
 /**
  * Decides whether the laptop is new. A laptop that shares its identity or its keys with a different one is refused, and
- * so is a laptop that enrolls again without consent. One exception needs no operator: the same laptop with the same
+ * so is a laptop that enrolls again without consent, also after it was lost. One exception needs no operator: the same laptop with the same
  * YubiKey whose last enrollment was never confirmed. It lost its grant (crash, reinstall), and nobody else could have
  * sent this statement.
  *
@@ -88,7 +92,8 @@ export function findPlace(
   if (typeof consent === 'string') return { refused: 'consent-refused', why: consent };
   if (consent !== undefined) return { supersedes: same.id, consentId: consent.consentId };
   if (same.state === 'pending' && same.yubikeySerial === arrival.yubikeySerial) return { supersedes: same.id };
-  return { refused: 'fingerprint-known', with: same.id, why: `${same.state}, without consent` };
+  const state = same.state === 'ended' ? 'lost' : same.state;
+  return { refused: 'fingerprint-known', with: same.id, why: `${state}, without consent` };
 }
 
 /**

@@ -14,6 +14,7 @@ import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
+import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
@@ -54,7 +55,9 @@ export async function validateStatement(
     refuse('policy-refused', `touch ${attestation.touchPolicy}`);
   }
   await checkCsr(statement, devicePublicKey);
-  const flaw = fingerprintFlaw(statement.fingerprint);
+  const flaw =
+    fingerprintFlaw(statement.fingerprint) ??
+    hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
   return { statement, deviceKey, role };
 }

@@ -19,10 +19,12 @@ export interface FleetClient {
   /** Never rejects: that Fleet does not answer is a result as well. */
   look(question: FleetQuestion): Promise<FleetView>;
   /**
-   * Deletes the host of a laptop, unless it has enrolled in Fleet since then. Safe when it does not exist.
+   * Deletes the host of a laptop if it enrolled in Fleet between `since` and `until`: a laptop chooses the names that it
+   * gives us, so the host of a machine that was in Fleet before, or came back since, is not ours to delete. Safe when it
+   * does not exist.
    * @throws Error when Fleet does not answer or refuses
    */
-  forget(question: FleetQuestion): Promise<void>;
+  forget(question: FleetQuestion & { readonly until: number }): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ const host = z.object({
   hardware_serial: z.string().max(200).optional(),
   osquery_version: z.string().max(50).nullish(),
   orbit_version: z.string().max(50).nullish(),
+  created_at: z.string().max(50).nullish(),
   last_enrolled_at: z.string().max(50).nullish(),
   detail_updated_at: z.string().max(50).nullish(),
 });
@@ -84,15 +87,15 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
       return UNREACHABLE;
     }
   };
-  const forget = async (question: FleetQuestion): Promise<void> => {
+  const forget: FleetClient['forget'] = async (question) => {
     const identifier = question.uuid ?? question.serial;
     if (identifier === undefined) return;
     const { status, value } = await lookUp(identifier);
     if (status === 404) return;
     const found = z.object({ host }).safeParse(value);
     if (!found.success) throw new Error(`Fleet answered ${status}`);
-    const { id, last_enrolled_at: enrolled } = found.data.host;
-    if (!isIt(found.data.host, question) || Date.parse(enrolled ?? '') > question.since) return;
+    const { id } = found.data.host;
+    if (!isIt(found.data.host, question) || !enrolledIn(found.data.host, question)) return;
     const deleted = await ask(`/api/v1/fleet/hosts/${id}`, 'DELETE');
     if (deleted.status !== 200 && deleted.status !== 404) throw new Error(`Fleet answered ${deleted.status}`);
   };
@@ -126,13 +129,25 @@ function isIt(found: z.infer<typeof host>, { uuid, serial }: FleetQuestion): boo
   );
 }
 
+/** `created_at` counts as well, for an agent of which only orbit enrolled: osquery sets `last_enrolled_at`. */
+function enrolledIn(
+  { created_at: created, last_enrolled_at: enrolled }: z.infer<typeof host>,
+  { since, until }: { since: number; until: number },
+): boolean {
+  const times = [created, enrolled].map((time) => Date.parse(time ?? '')).filter((time) => !Number.isNaN(time));
+  const last = Math.max(...times);
+  return last >= wholeSeconds(since) && last <= until;
+}
+
+/** Fleet's timestamps have whole seconds. */
+const wholeSeconds = (millis: number): number => Math.floor(millis / 1000) * 1000;
+
 function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView {
   if (!isIt(found, question)) return { ...UNREACHABLE, reachable: true };
   const online = found.status === 'online';
   const orbitVersion = found.orbit_version ?? null;
   const osqueryVersion = found.osquery_version === '' ? null : (found.osquery_version ?? null);
-  // Fleet's timestamps have whole seconds.
-  const since = Math.floor(question.since / 1000) * 1000;
+  const since = wholeSeconds(question.since);
   const fresh = [found.last_enrolled_at, found.detail_updated_at].every(
     (time) => typeof time === 'string' && Date.parse(time) >= since,
   );

@@ -2,16 +2,15 @@ import { KiwiError } from '../../core/errors.ts';
 import type { Device, Registry } from '../registry/registry.ts';
 
 /**
- * Finds a live device by its id or its host name; the names of live devices are unique.
+ * Finds a device that an operator can still act on, by its id or its host name: a live one, or a lost one, which is
+ * kept until it ends for good. The names of live devices are unique; a lost one may share its name with a live one.
  * @throws KiwiError `device-unknown`
  */
-export async function findLiveDevice(registry: Registry, idOrName: string): Promise<Device> {
-  const devices = await registry.listDevices();
-  const found = devices.find(
-    ({ id, hostName, state }) => state !== 'ended' && (id === idOrName || hostName === idOrName),
-  );
+export async function findDevice(registry: Registry, idOrName: string): Promise<Device> {
+  const named = (await registry.listDevices()).filter(({ id, hostName }) => id === idOrName || hostName === idOrName);
+  const found = named.find(({ state }) => state !== 'ended') ?? named.findLast(({ endReason }) => endReason === 'lost');
   if (found === undefined) {
-    throw new KiwiError('device-unknown', { detail: `no live device ${idOrName}`, hint: 'See `device list`.' });
+    throw new KiwiError('device-unknown', { detail: `no live or lost device ${idOrName}`, hint: 'See `device list`.' });
   }
   return found;
 }

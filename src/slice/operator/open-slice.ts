@@ -19,7 +19,7 @@ import { slicePaths } from '../config/slice-paths.ts';
 import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
 import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
-import { findLiveDevice } from './find-device.ts';
+import { findDevice } from './find-device.ts';
 
 /** A session as an operator sees it; the laptop shows the same code. */
 export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt' | 'expiresAt'> & { used: boolean };
@@ -66,14 +66,14 @@ export interface OperatorSlice {
   listSessions(): Promise<SessionListing[]>;
   listDevices(): Promise<DeviceListing[]>;
   /**
-   * Ends live devices: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway
+   * Ends live devices, and lost ones for good: fingerprint, address and name are free at once; certificates are revoked now, or by the gateway
    * once step-ca answers; the gateway removes the peers.
    */
   endDevices(devices: readonly DeviceListing[], reason: OperatorEndReason): Promise<{ revoked: boolean }>;
-  /** A live device by id or host name. @throws KiwiError `device-unknown` */
-  findLiveDevice(idOrName: string): Promise<DeviceListing>;
+  /** A live or lost device by id or host name. @throws KiwiError `device-unknown` */
+  findDevice(idOrName: string): Promise<DeviceListing>;
   /**
-   * Consents to one re-enrollment of a live laptop, signed with the operator's key.
+   * Consents to one re-enrollment of a live or lost laptop, signed with the operator's key.
    * @throws KiwiError `device-unknown`, `slice-damaged`, `usage`
    */
   consentToReenrollment(idOrName: string, wish: ConsentWish): Promise<Consent>;
@@ -187,9 +187,9 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       }
       return { revoked: await revokeIfPossible() };
     },
-    findLiveDevice: async (idOrName) => toListing(await findLiveDevice(registry, idOrName)),
+    findDevice: async (idOrName) => toListing(await findDevice(registry, idOrName)),
     async consentToReenrollment(idOrName, wish) {
-      const device = await findLiveDevice(registry, idOrName);
+      const device = await findDevice(registry, idOrName);
       const key = await readPart(paths.operator.consentKey, true);
       const now = clock.now();
       const { consent, jws } = await signConsent(config, key, device, wish, now);

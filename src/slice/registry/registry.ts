@@ -223,7 +223,7 @@ export interface Registry {
   ): Promise<'active' | 'ended' | 'yubikey-burned'>;
   /**
    * Ends a device: fingerprint, address and host name are free at once, and its certificates are marked for revocation.
-   * Safe to repeat.
+   * A lost one keeps its fingerprint until it ends for good (`decideEnd`). Safe to repeat.
    */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;

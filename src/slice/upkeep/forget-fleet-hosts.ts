@@ -12,13 +12,14 @@ const AT_ONCE = 20;
 export async function forgetFleetHosts({ registry, fleet, clock, log }: SliceContext): Promise<void> {
   if (fleet === undefined) return;
   for (const device of await registry.listDuties('fleet-host', AT_ONCE)) {
-    const { host, endedAt } = device;
-    const since = endedAt ?? device.createdAt;
-    if ((await registry.findLiveTwin(host)) === undefined) {
+    const { host, grantedAt } = device;
+    const until = device.endedAt ?? device.createdAt;
+    // Without a grant it never had Fleet's enroll secret.
+    if (grantedAt !== null && (await registry.findLiveTwin(host)) === undefined) {
       try {
-        await fleet.client.forget({ uuid: host.uuid, serial: host.serial, since });
+        await fleet.client.forget({ uuid: host.uuid, serial: host.serial, since: grantedAt, until });
       } catch (error) {
-        if (clock.now() - since < GIVE_UP_MS) throw error;
+        if (clock.now() - until < GIVE_UP_MS) throw error;
         log.warn({ deviceId: device.id, detail: toKiwiError(error).detail }, 'its host stays in Fleet');
       }
     }

@@ -135,14 +135,14 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         );
         expect(refusal((await reserve(registry, { quota: 4 })).result)).toBe('quota-exceeded');
         const [freed] = devices;
-        await registry.endDevice(freed?.id ?? '', 'lost', NOW, audit());
+        await registry.endDevice(freed?.id ?? '', 'offboarded', NOW, audit());
         expect((await reserved(registry, { network, quota: 4 })).device.address).toBe(freed?.address);
         other.close();
       });
 
       test('the next address behind the last one given, so that a released one rests', async () => {
         const first = await reserved(registry);
-        await registry.endDevice(first.device.id, 'lost', NOW, audit());
+        await registry.endDevice(first.device.id, 'offboarded', NOW, audit());
         expect([first.device.address, (await reserved(registry)).device.address]).toEqual(['0.0.0.11', '0.0.0.12']);
       });
 
@@ -236,6 +236,28 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         await registry.markTold(gone.id, NOW + 5);
         await registry.markTold(gone.id, NOW + 6);
         expect((await registry.findDevice(gone.id))?.toldAt).toBe(NOW + 5);
+      });
+
+      test('as lost, but knows its laptop until it ends for good or is enrolled again with a consent', async () => {
+        const fingerprint = newFingerprint();
+        const lost = await active(registry, { fingerprint });
+        const end = (reason: 'lost' | 'uninstalled' | 'offboarded') =>
+          registry.endDevice(lost.id, reason, NOW + 1, audit());
+        const again = () => reserve(registry, { fingerprint });
+        expect(await end('lost')).toBe('ended');
+        expect(refusal((await again()).result)).toBe('fingerprint-known');
+        expect([await end('lost'), await end('uninstalled')]).toEqual(['unchanged', 'unchanged']);
+        expect(refusal((await again()).result)).toBe('fingerprint-known');
+        await consentTo(registry, lost);
+        const found = await reserved(registry, { fingerprint });
+        await storeGrant(registry, found.device);
+        expect(await registry.findDevice(lost.id)).toMatchObject({ endReason: 'superseded' });
+        await registry.endDevice(found.device.id, 'lost', NOW, audit());
+        await registry.markTold(found.device.id, NOW);
+        await registry.endDevice(found.device.id, 'offboarded', NOW + 2, audit());
+        expect(await registry.findDevice(found.device.id)).toMatchObject({ endReason: 'offboarded', toldAt: null });
+        expect((await registry.listDuties('fleet-host', 9)).map(({ id }) => id)).toEqual([lost.id, found.device.id]);
+        expect(refusal((await again()).result)).toBe('none');
       });
 
       test('and finds a live one on the same hardware, or with the same names in Fleet', async () => {

@@ -1,9 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { reap } from '../../../src/slice/upkeep/reap.ts';
-import { newLaptop, readStatus, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
+import { newLaptop, readStatus, sendLeave, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator, codeOf, enrollAndConfirm, livingDevices, seal, start, type Enrolled } from './enrolling.ts';
+import {
+  asOperator,
+  codeOf,
+  consentTo,
+  enrollAndConfirm,
+  livingDevices,
+  seal,
+  start,
+  type Enrolled,
+} from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -19,9 +28,10 @@ describe('a device that an operator ends', () => {
   test.each(['lost', 'offboarded'] as const)('as %s is gone, and its laptop is told so', async (why) => {
     const { laptop, grant } = await active();
     await asOperator(slice, async (operator) => {
-      const ended = await operator.endDevices([await operator.findLiveDevice(grant.hostName)], why);
+      const ended = await operator.endDevices([await operator.findDevice(grant.hostName)], why);
       expect(ended).toEqual({ revoked: true });
-      await expect(operator.findLiveDevice(grant.hostName)).rejects.toMatchObject({ code: 'device-unknown' });
+      if (why === 'lost') expect(await operator.findDevice(grant.hostName)).toMatchObject({ endReason: 'lost' });
+      else await expect(operator.findDevice(grant.hostName)).rejects.toMatchObject({ code: 'device-unknown' });
     });
     // The gateway has to remove the peer.
     await reap(slice.running.context);
@@ -33,14 +43,29 @@ describe('a device that an operator ends', () => {
     expect(answer).toMatchObject({ state: 'ended', endReason: why, fleet: null });
     expect((await registry.findDevice(grant.deviceId))?.toldAt).toBeGreaterThan(0);
     const again = await start(slice, key, newLaptop({ machine: laptop.machine }));
-    expect(codeOf(await sendStatement(slice.gateway, again.sessionId, await seal(again, key)))).toBe('ok');
+    const answered = await sendStatement(slice.gateway, again.sessionId, await seal(again, key));
+    expect(codeOf(answered)).toBe(why === 'lost' ? 'fingerprint-known' : 'ok');
+  });
+
+  test('as lost enrolls again with a consent; until then its own uninstall leaves the host that Fleet is to wipe', async () => {
+    const { laptop, grant } = await active();
+    const { registry } = slice.running.context;
+    await asOperator(slice, async (operator) => {
+      await operator.endDevices([await operator.findDevice(grant.deviceId)], 'lost');
+    });
+    expect(readStatus(await sendLeave(slice.gateway, laptop, grant.deviceId))).toMatchObject({ endReason: 'lost' });
+    expect((await registry.listDuties('fleet-host', 100)).map(({ id }) => id)).not.toContain(grant.deviceId);
+    await consentTo(slice, grant.hostName);
+    const again = await enrollAndConfirm(slice, key, newLaptop({ machine: laptop.machine }));
+    expect(await registry.findDevice(grant.deviceId)).toMatchObject({ endReason: 'superseded' });
+    expect(again.grant.deviceId).not.toBe(grant.deviceId);
   });
 
   test('has its host deleted from Fleet, unless it was lost', async () => {
     const [lost, gone] = [await active(), await active()];
     await asOperator(slice, async (operator) => {
-      await operator.endDevices([await operator.findLiveDevice(lost.grant.deviceId)], 'lost');
-      await operator.endDevices([await operator.findLiveDevice(gone.grant.deviceId)], 'offboarded');
+      await operator.endDevices([await operator.findDevice(lost.grant.deviceId)], 'lost');
+      await operator.endDevices([await operator.findDevice(gone.grant.deviceId)], 'offboarded');
     });
     const duties = (await slice.running.context.registry.listDuties('fleet-host', 100)).map(({ id }) => id);
     expect([duties.includes(lost.grant.deviceId), duties.includes(gone.grant.deviceId)]).toEqual([false, true]);

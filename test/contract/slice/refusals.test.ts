@@ -333,6 +333,16 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
     }),
   ],
   [
+    'that would have another serial number in Fleet than in its fingerprint',
+    'fingerprint-refused',
+    withStatement(({ statement }) => void (statement.host.serial = 'PF3ABCDE')),
+  ],
+  [
+    'that would have another UUID in Fleet than in its fingerprint',
+    'fingerprint-refused',
+    withStatement(({ statement }) => void (statement.host.uuid = randomUUID())),
+  ],
+  [
     'for a consent that is none',
     'consent-refused',
     withStatement(({ statement }) => void (statement.consentId = randomUUID())),

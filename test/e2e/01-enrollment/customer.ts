@@ -129,7 +129,7 @@ export class Customer {
   async abandon(seat: Seat): Promise<void> {
     this.abandoned++;
     await seat.laptop.powerOff();
-    await this.operator.endDevices(await this.liveDevicesOf(seat.serial), 'lost');
+    await this.operator.endDevices(await this.liveDevicesOf(seat.serial), 'offboarded');
   }
 
   async destroy(): Promise<void> {

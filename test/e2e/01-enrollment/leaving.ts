@@ -90,7 +90,8 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, lea);
     });
 
-    step('and is offboarded, uninstalls automatically; Fleet forgets it', async () => {
+    step('and needs a consent then; is offboarded, uninstalls automatically; Fleet forgets it', async () => {
+      expect(await operator('device', 'consent', 'lea', '--why', 'found')).toMatchObject({ code: 0 });
       const id = await enroll();
       const ended = await operator('device', 'end', id, '--why', 'offboarded', '--yes');
       expect(ended, ended.stderr).toMatchObject({ code: 0 });

@@ -52,7 +52,7 @@ const openedChallenge = (jws: string) =>
 
 /** The slice of the example, as far as it is asked for what stands in a message. */
 function slice(now: number): SliceContext {
-  const { policy } = JSON.parse(challenge.payload) as Challenge;
+  const { policy, fingerprintSalt } = JSON.parse(challenge.payload) as Challenge;
   const enrollmentKey = certificate('enrollmentKey');
   const device = {
     id: confirmed.deviceId,
@@ -64,7 +64,7 @@ function slice(now: number): SliceContext {
     deviceKeyThumbprint: jwkThumbprint(publicJwk(key('device'))),
   };
   return {
-    config: { customer: { slug: 'acme', name: 'Acme GmbH' }, policy },
+    config: { customer: { slug: 'acme', name: 'Acme GmbH' }, policy, fingerprintSalt },
     identity: {
       mspRoot: certificate('mspRoot'),
       intermediate: certificate('intermediate'),

@@ -1,7 +1,10 @@
 import type { EndReason } from '../../../protocol/device-messages.ts';
+import { decideEnd, keepsPlace } from '../../decisions/decide-end.ts';
+import type { DeviceState } from '../../decisions/device-state.ts';
 import { dutiesOfEnd } from '../../decisions/duties-of-end.ts';
 import type { Millis } from '../registry.ts';
 import { forgetFingerprint } from './reserve.ts';
+import { text, textOrNull } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /**
@@ -9,14 +12,19 @@ import type { SqliteDatabase } from './sqlite-database.ts';
  * @returns false when it had already ended
  */
 export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReason, now: Millis): boolean {
-  const changed = db.run(
-    `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '' WHERE id = ? AND state <> 'ended'`,
+  const row = db.get('SELECT state, end_reason FROM device WHERE id = ?', deviceId);
+  const device = row && {
+    state: text(row, 'state') as DeviceState,
+    endReason: textOrNull(row, 'end_reason') as EndReason | null,
+  };
+  if (decideEnd(device, reason) === 'unchanged') return false;
+  db.run(
+    `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '', told_at = NULL WHERE id = ?`,
     now,
     reason,
     deviceId,
   );
-  if (changed === 0) return false;
-  forgetFingerprint(db, deviceId);
+  if (!keepsPlace(reason)) forgetFingerprint(db, deviceId);
   for (const kind of dutiesOfEnd(reason)) {
     db.run('INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, ?, ?)', deviceId, kind, now);
   }

@@ -111,6 +111,14 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX session_unused_remote;
   DELETE FROM fingerprint WHERE kind NOT IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
   `,
+  // A lost laptop is recognised when it comes back, also one that was lost before this was so.
+  `
+  INSERT OR IGNORE INTO fingerprint
+    SELECT json_extract(component.value, '$.hmac'), json_extract(component.value, '$.kind'), device.id
+    FROM device, json_each(device.fingerprint, '$.components') AS component
+    WHERE end_reason = 'lost'
+    AND json_extract(component.value, '$.kind') IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

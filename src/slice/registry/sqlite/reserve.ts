@@ -90,7 +90,7 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
 /** All facts that do not depend on the session; each query uses an index, because it runs for every statement. */
 function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<ReservationFacts, 'session' | 'attempted'> {
   const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
-  const live = liveDevicesLike(db, request);
+  const live = devicesLike(db, request);
   return {
     yubikey: key && { burnedAt: numberOrNull(key, 'burned_at') },
     live,
@@ -99,8 +99,8 @@ function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<Reserv
   };
 }
 
-/** Live devices that share an identity component, the device key or the tunnel key with the laptop. */
-function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): LookAlike[] {
+/** Devices with a place that share an identity component, the device key or the tunnel key with the laptop. */
+function devicesLike(db: SqliteDatabase, request: ReservationRequest): LookAlike[] {
   const looked = componentsToLookUp(request.fingerprint.components);
   const ids = db
     .all(
@@ -120,7 +120,7 @@ function liveDevicesLike(db: SqliteDatabase, request: ReservationRequest): LookA
   );
   return [...new Set([...ids, ...holders])].flatMap((id) => {
     const device = db.get(
-      'SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND ended_at IS NULL',
+      "SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND (ended_at IS NULL OR end_reason = 'lost')",
       id,
     );
     if (device === undefined) return [];

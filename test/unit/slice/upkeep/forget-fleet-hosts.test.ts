@@ -60,22 +60,25 @@ async function enrollAgent(): Promise<void> {
   });
 }
 const known = async (): Promise<boolean> => (await client.look({ uuid, serial, since: Math.random() })).known;
-const LATER = Date.now() + 60_000;
+const MINUTE = 60_000;
+/** A device that was granted a minute ago and ends in a minute. */
+const around = { since: Date.now() - MINUTE, until: Date.now() + MINUTE };
 
 describe('the host of a laptop that has ended', () => {
   it('is deleted in Fleet, and deleting it again is fine', async () => {
     await enrollAgent();
     expect(await known()).toBe(true);
-    await client.forget({ uuid, serial, since: LATER });
+    await client.forget({ uuid, serial, ...around });
     expect(await known()).toBe(false);
-    await client.forget({ uuid, serial, since: LATER });
+    await client.forget({ uuid, serial, ...around });
   });
 
-  it('stays when it is another laptop, or enrolled in Fleet since', async () => {
+  it('stays when it is another laptop, was in Fleet before, or enrolled in Fleet since', async () => {
     await enrollAgent();
-    await client.forget({ uuid, serial: 'another', since: LATER });
-    await client.forget({ uuid, serial, since: Date.now() - 60_000 });
-    await client.forget({ uuid: undefined, serial: undefined, since: LATER });
+    await client.forget({ uuid, serial: 'another', ...around });
+    await client.forget({ uuid, serial, since: Date.now() + MINUTE, until: Date.now() + 2 * MINUTE });
+    await client.forget({ uuid, serial, since: 0, until: Date.now() - MINUTE });
+    await client.forget({ uuid: undefined, serial: undefined, ...around });
     expect(await known()).toBe(true);
   });
 
@@ -83,20 +86,20 @@ describe('the host of a laptop that has ended', () => {
     const asked: string[] = [];
     app.server.on('request', (request: { url?: string }) => asked.push(request.url ?? ''));
     for (const dots of ['.', '..']) {
-      await client.forget({ uuid: undefined, serial: dots, since: LATER });
-      expect(await client.look({ uuid: undefined, serial: dots, since: LATER })).toMatchObject({
+      await client.forget({ uuid: undefined, serial: dots, ...around });
+      expect(await client.look({ uuid: undefined, serial: dots, since: 0 })).toMatchObject({
         reachable: true,
         known: false,
       });
     }
-    await client.forget({ uuid: undefined, serial: '../../x', since: LATER });
+    await client.forget({ uuid: undefined, serial: '../../x', ...around });
     expect(asked).toEqual(['/api/v1/fleet/hosts/identifier/..%2F..%2Fx']);
   });
 
   it('is tried again when Fleet refuses', async () => {
     await enrollAgent();
     const stranger = clientWith('another token');
-    await expect(stranger.forget({ uuid, serial, since: LATER })).rejects.toThrow(/401/);
+    await expect(stranger.forget({ uuid, serial, ...around })).rejects.toThrow(/401/);
     await stranger.close();
     expect(await known()).toBe(true);
   });
@@ -104,9 +107,15 @@ describe('the host of a laptop that has ended', () => {
 
 describe('the duty to forget hosts', () => {
   const DAY = 86_400_000;
-  const run = async (given: { endedDaysAgo: number; twin?: boolean; fails?: boolean }): Promise<string[]> => {
+  const run = async (given: {
+    endedDaysAgo: number;
+    twin?: boolean;
+    fails?: boolean;
+    grantedAt?: null;
+  }): Promise<string[]> => {
     const did: string[] = [];
-    const device = { id: 'd', host: { uuid, serial }, endedAt: Date.now() - given.endedDaysAgo * DAY, createdAt: 0 };
+    const endedAt = Date.now() - given.endedDaysAgo * DAY;
+    const device = { id: 'd', host: { uuid, serial }, endedAt, createdAt: 0, grantedAt: 0, ...given };
     const slice = {
       clock: systemClock,
       log: pino({ level: 'silent' }),
@@ -133,5 +142,6 @@ describe('the duty to forget hosts', () => {
     expect(await run({ endedDaysAgo: 1, fails: true })).toEqual(['forget', 'failed']);
     expect(await run({ endedDaysAgo: 8, fails: true })).toEqual(['forget', 'done']);
     expect(await run({ endedDaysAgo: 0, twin: true })).toEqual(['done']);
+    expect(await run({ endedDaysAgo: 0, grantedAt: null })).toEqual(['done']);
   });
 });

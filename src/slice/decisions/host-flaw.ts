@@ -1,0 +1,45 @@
+import { createHmac } from 'node:crypto';
+
+import { base64url } from '../../core/bytes.ts';
+import type { ComponentKind, Fingerprint } from '../../protocol/fingerprint.ts';
+import type { Statement } from '../../protocol/statement.ts';
+
+const SERIAL_KINDS: readonly ComponentKind[] = ['system-serial', 'board-serial', 'chassis-serial'];
+
+/**
+ * Why the names by which Fleet knows a laptop do not belong to its fingerprint; undefined when they do. Otherwise a
+ * laptop could be itself in the fingerprint and another one in Fleet, whose host would be deleted with it.
+ *
+ * @param salt the customer's `fingerprintSalt`, base64url
+ */
+export function hostFlaw(
+  host: Pick<Statement['host'], 'uuid' | 'serial'>,
+  { components }: Fingerprint,
+  salt: string,
+): string | undefined {
+  const has = (kinds: readonly ComponentKind[], text: string): boolean =>
+    kinds.some((kind) => {
+      const key = Buffer.from(salt, 'base64url');
+      const hmac = base64url(
+        createHmac('sha256', key)
+          .update(`${kind}\0${normalised(text)}`)
+          .digest(),
+      );
+      return components.some((component) => component.kind === kind && component.hmac === hmac);
+    });
+  if (host.uuid !== undefined && !has(['uuid'], host.uuid)) return 'host.uuid is not in the fingerprint';
+  if (host.serial !== undefined && !has(SERIAL_KINDS, host.serial)) return 'host.serial is not in the fingerprint';
+  return undefined;
+}
+
+/** The canonical form of a value in kiwi-fp/1 (protocol.md, section 10). */
+function normalised(text: string): string {
+  return text
+    .normalize('NFC')
+    .replace(/[\p{Cc}\p{Cf}\uFFFD]/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .toLowerCase()
+    .slice(0, 128)
+    .trim();
+}
