@@ -163,6 +163,12 @@ export const REFUSAL_CODES = {
     'Run the command again in a few minutes.',
     { http: 503, retryable: true },
   ),
+  'registry-unavailable': entry(
+    'unreachable',
+    'The slice cannot read or store its records right now.',
+    'Nothing was changed. Run the command again in a few minutes.',
+    { http: 503, retryable: true },
+  ),
   'device-unknown': entry(
     'refused',
     'The slice does not know this device.',

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
-import { KiwiError } from '../../core/errors.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { LIMITS, MEDIA, uuid } from '../../protocol/common.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
@@ -11,6 +11,7 @@ import { readDeviceStatus } from '../device/device-status.ts';
 import { leaveDevice } from '../device/leave-device.ts';
 import { grantDevice } from '../enrollment/grant-device.ts';
 import { openSession } from '../enrollment/open-session.ts';
+import type { AuditEntry } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { answerClientError } from './answer-client-error.ts';
 import { answerError } from './answer-error.ts';
@@ -113,12 +114,22 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
     // During a flood, the log is enough.
     if (kiwi !== undefined && error.code !== 'too-many-requests') {
       const why = error.detail === undefined ? {} : { why: error.detail };
-      await slice.registry.audit(auditOf(kiwi, decision, { code: error.code, ...why }), slice.clock.now());
+      await record(slice, auditOf(kiwi, decision, { code: error.code, ...why }));
     }
     // The rest of the refused body may still be arriving.
     if (status === 413) reply.header('connection', 'close');
     return reply.code(status).type(MEDIA.json).send(body);
   });
+}
+
+/** Never rejects: the client is answered also while the registry is locked or its disk full. The log has it in any case. */
+async function record(slice: SliceContext, entry: AuditEntry): Promise<void> {
+  try {
+    await slice.registry.audit(entry, slice.clock.now());
+  } catch (error) {
+    const { code, detail } = toKiwiError(error);
+    slice.log.error({ requestId: entry.requestId, code, why: detail }, 'not in the audit');
+  }
 }
 
 function routes(app: FastifyInstance, slice: SliceContext): void {

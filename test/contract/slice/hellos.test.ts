@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { base64url } from '../../../src/core/bytes.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import { MEDIA } from '../../../src/protocol/common.ts';
+import { publicError } from '../../../src/protocol/error.ts';
 import { newHello, newLaptop, PATHS, sendHello, type Answer } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { codeOf } from './enrolling.ts';
@@ -49,6 +51,21 @@ describe('a hello', () => {
     expect(codeOf(other)).toBe('attempt-conflict');
   });
 });
+
+test('while the registry is locked, a hello gets a refusal in the same format, and can be repeated', async () => {
+  const lock = new DatabaseSync(slice.paths.registry, { timeout: 5000 });
+  lock.exec('BEGIN IMMEDIATE');
+  const hello = newHello(newLaptop());
+  const answer = await sendHello(slice.gateway, hello);
+  lock.exec('ROLLBACK');
+  lock.close();
+  expect([answer.status, answer.headers['content-type']]).toEqual([503, 'application/json; charset=utf-8']);
+  const refusal = publicError.parse(JSON.parse(answer.body));
+  expect(refusal).toMatchObject({ code: 'registry-unavailable', retryable: true });
+  expect(refusal.requestId).toBe(answer.headers['x-request-id']);
+  expect(answer.body).not.toMatch(/sqlite|locked/iu);
+  expect(codeOf(await sendHello(slice.gateway, hello))).toBe('ok');
+}, 60_000);
 
 test('a path that does not exist is refused in the same format', async () => {
   expect(codeOf(await slice.gateway.send('GET', '/etc/passwd'))).toBe('not-found');

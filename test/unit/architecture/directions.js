@@ -82,7 +82,7 @@ export const DIRECTIONS = {
   ],
   'src/slice/gateway': [
     ...MESSAGES,
-    ...['src/slice/config', 'src/slice/decisions', 'src/slice/slice-context.ts'],
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
     ...['src/slice/enrollment', 'src/slice/device'],
   ],
   'src/slice/init': [...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { methodMakers } from '../../../../src/slice/registry/sqlite/methods.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../../../src/slice/registry/sqlite/sqlite-database.ts';
 import { createSqliteRegistry } from '../../../../src/slice/registry/sqlite/sqlite-registry.ts';
 
@@ -59,6 +60,27 @@ test('only their owner can read the registry and the files that SQLite keeps wit
     expect((await stat(path.join(dir, name))).mode & 0o777).toBe(0o600);
   }
   registry.close();
+});
+
+test('what fails because the disk is full or the file locked can be tried again; the registry works on afterwards', async () => {
+  const { read, write, writeDurably } = methodMakers(db);
+  const fill = (bytes: number): void => void db.run('INSERT INTO challenge VALUES (?, hex(zeroblob(?)))', bytes, bytes);
+  const pages = Number(db.get('PRAGMA page_count')?.['page_count']);
+  db.get(`PRAGMA max_page_count = ${pages + 10}`);
+  for (const method of [write(fill), writeDurably(fill)]) {
+    await expect(method(1_000_000)).rejects.toMatchObject({ code: 'registry-unavailable', retryable: true });
+  }
+  await write(fill)(100);
+  const other = openSqliteDatabase(path.join(dir, 'r.sqlite'));
+  db.run('PRAGMA busy_timeout = 1');
+  other.run('BEGIN IMMEDIATE');
+  await expect(write(fill)(101)).rejects.toMatchObject({ code: 'registry-unavailable' });
+  expect(await read(() => db.all('SELECT session FROM challenge'))()).toEqual([{ session: 100 }]);
+  other.run('ROLLBACK');
+  other.close();
+  await write(fill)(101);
+  // What is our own mistake stays one.
+  await expect(write(fill)(100)).rejects.toThrow('UNIQUE');
 });
 
 test('audit records can be neither changed nor deleted', async () => {
