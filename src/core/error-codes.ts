@@ -148,7 +148,17 @@ const table = {
     'The smart-card service is not running.',
     'Start it with `sudo systemctl start pcscd.socket` and run the command again.',
   ),
+  'key-service-hangs': entry(
+    'machine',
+    'The smart-card service does not answer.',
+    'Restart it with `sudo systemctl restart pcscd.service`, unplug the YubiKey, plug it in and run the command again.',
+  ),
   'key-absent': entry('person', 'No YubiKey is plugged in.', 'Plug in your YubiKey and run the command again.'),
+  'key-other': entry(
+    'person',
+    'The YubiKey with this serial number is not plugged in.',
+    'The details show which one is. Plug in the right one, or choose another with --serial, and run the command again.',
+  ),
   'key-not-enrolled': entry(
     'person',
     'This YubiKey has no KiwiStack certificate.',

@@ -2,13 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import { KiwiError, toKiwiError } from '../core/errors.ts';
 import { enrollmentNames } from '../pki/roles.ts';
 import { enrollmentKeyOn, type EnrollmentKey } from './enrollment-key.ts';
+import type { PcscdReaders } from './pcscd-readers.ts';
 import type { PivSlot } from './piv-slot.ts';
 import { readPresence, type Presence } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface TokenEvents {
-  /** There is no key yet, and the search waits for one. Called once. */
-  waitingForKey?(): void;
+  /** There is no key yet, and the search waits for one. Called again whenever the reason is another one. */
+  waitingForKey?(why: KiwiError): void;
   /** There are several keys. Without this method that is an error. @returns the serial of the chosen key */
   several?(keys: { serial: number; slot: PivSlot; role?: string; customer?: string }[]): Promise<number>;
 }
@@ -23,26 +24,31 @@ export interface FindOptions {
 }
 
 const POLL_MS = 250;
+/** At least so long: another program may use the key, and that program may be waiting for a touch, which takes 15 s. */
+const MIN_PATIENCE_MS = 20_000;
 
 /** See `Token.find`. */
 export async function findEnrollmentKey(host: KeyHost, clock: Clock, options: FindOptions): Promise<EnrollmentKey> {
   const { waitMs = 120_000, events = {}, signal } = options;
   const until = clock.monotonic() + waitMs;
-  let waiting = false;
+  let told = '';
   let before: string | undefined;
   let looked: Look | undefined;
   for (;;) {
     // Reading through the module resets the keys, which disturbs other programs: do it only when pcscd has seen a change.
     const states = await host.readers();
-    const now = states === undefined ? undefined : JSON.stringify(states);
-    if (looked?.settled !== true || now === undefined || now !== before) {
-      looked = await look(host, options, looked);
-      before = now;
+    const now = Array.isArray(states) ? JSON.stringify(states) : undefined;
+    if (states === 'silent') looked = hanging(new KiwiError('key-service-hangs'));
+    else if (looked?.settled !== true || now === undefined || now !== before) {
+      const patienceMs = Math.max(MIN_PATIENCE_MS, until - clock.monotonic());
+      looked = await look({ host, ...options, states, patienceMs }, looked);
     }
+    before = now;
     if (looked.found.length > 0) return choose(looked.found, events);
     if (clock.monotonic() >= until) throw looked.reason;
-    if (!waiting) events.waitingForKey?.();
-    waiting = true;
+    const { code, detail = '' } = looked.reason;
+    if (told !== `${code} ${detail}`) events.waitingForKey?.(looked.reason);
+    told = `${code} ${detail}`;
     await clock.sleep(POLL_MS, signal);
   }
 }
@@ -59,26 +65,47 @@ interface Look {
   readonly settled: boolean;
 }
 
-async function look(host: KeyHost, options: FindOptions, before: Look | undefined): Promise<Look> {
-  const { serial, signal } = options;
-  const readers = await readPresence(host, signal);
+interface LookOptions extends FindOptions {
+  readonly host: KeyHost;
+  readonly states: PcscdReaders;
+  readonly patienceMs: number;
+}
+
+/** Somebody may restart the service while we wait. */
+function hanging(reason: KiwiError): Look {
+  return { seen: '', found: [], settled: false, reason };
+}
+
+async function look(options: LookOptions, before: Look | undefined): Promise<Look> {
+  try {
+    return await lookNow(options, before);
+  } catch (error) {
+    if (error instanceof KiwiError && error.code === 'key-service-hangs') return hanging(error);
+    throw error;
+  }
+}
+
+async function lookNow(options: LookOptions, before: Look | undefined): Promise<Look> {
+  const { host } = options;
+  const readers = await readPresence(host, options);
   const seen = JSON.stringify(readers);
   // Reading a real key takes seconds.
-  if (before?.settled === true && before.seen === seen) return before;
+  if (before?.settled === true && before.seen === seen) return { ...before, reason: whyNone(readers, options) };
   const { found, broken, complete } = await readKeys(host, options);
-  if (found.length > 0) return { seen, found, settled: true, reason: whyNone(readers, serial) };
+  if (found.length > 0) return { seen, found, settled: true, reason: whyNone(readers, options) };
   // libykcs11 shows a key that was unplugged while it was read, or that another program has reset, as one with less in it.
-  const after = await readPresence(host, signal);
+  const after = await readPresence(host, options);
   const same = JSON.stringify(after) === seen;
   if (same && broken !== undefined) throw broken;
-  return { seen, found, settled: same && complete, reason: whyNone(after, serial) };
+  return { seen, found, settled: same && complete, reason: whyNone(after, options) };
 }
 
 async function readKeys(
   host: KeyHost,
-  { serial, signal }: FindOptions,
+  { serial, signal, patienceMs }: LookOptions,
 ): Promise<{ found: EnrollmentKey[]; broken: KiwiError | undefined; complete: boolean }> {
-  const { keys } = await host.ask({ op: 'read', ...(serial ? { serial } : {}) }, signal ? { signal } : {});
+  const request = { op: 'read', ...(serial === undefined ? {} : { serial }) } as const;
+  const { keys } = await host.ask(request, { patienceMs, ...(signal === undefined ? {} : { signal }) });
   const found: EnrollmentKey[] = [];
   let broken: KiwiError | undefined;
   for (const reading of keys) {
@@ -94,14 +121,27 @@ async function readKeys(
   return { found, broken, complete };
 }
 
-function whyNone(readers: readonly Presence[], wanted: number | undefined): KiwiError {
+/** A held key comes first: it may be the one that is looked for. */
+function whyNone(readers: readonly Presence[], { serial: wanted, states }: LookOptions): KiwiError {
+  const held = readers.filter((reader) => reader.held).map(({ reader }) => reader);
+  if (held.length > 0) return new KiwiError('key-busy', { detail: `the one in ${held.join(', ')}` });
   const serials = readers.flatMap(({ serial }) => serial ?? []);
-  if (wanted !== undefined && !serials.includes(wanted)) {
-    if (serials.length > 0) return new KiwiError('key-absent', { detail: `serial ${wanted} is not plugged in` });
-  } else if (serials.length > 0) {
-    return new KiwiError('key-not-enrolled', { detail: `serials ${serials.join(', ')}` });
+  if (serials.length === 0) {
+    return new KiwiError('key-absent', Array.isArray(states) ? { detail: describeReaders(states) } : {});
   }
-  return new KiwiError(readers.some(({ held }) => held) ? 'key-busy' : 'key-absent');
+  const there = `plugged in: ${serials.join(', ')}`;
+  if (wanted !== undefined && !serials.includes(wanted)) {
+    return new KiwiError('key-other', { detail: `serial ${wanted} was asked for; ${there}` });
+  }
+  return new KiwiError('key-not-enrolled', { detail: there });
+}
+
+/** A reader is not always that of a YubiKey, and a YubiKey may be in one where nothing sees it. */
+function describeReaders(states: Exclude<PcscdReaders, 'silent' | undefined>): string {
+  if (states.length === 0) return 'there is no smart-card reader';
+  return states
+    .map(({ reader, cardPresent }) => `reader ${reader}: ${cardPresent ? 'no YubiKey' : 'empty'}`)
+    .join('; ');
 }
 
 async function choose(found: readonly EnrollmentKey[], events: TokenEvents): Promise<EnrollmentKey> {

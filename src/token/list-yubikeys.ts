@@ -41,7 +41,7 @@ export async function readSlotKey(
 ): Promise<SlotKey> {
   const { keys } = await host.ask({ op: 'read', serial }, signal === undefined ? {} : { signal });
   const [reading] = keys;
-  if (reading === undefined) throw new KiwiError('key-absent', { detail: `serial ${serial} is not plugged in` });
+  if (reading === undefined) throw new KiwiError('key-removed', { detail: `serial ${serial} is gone` });
   return slotKeyOf(reading, slot);
 }
 

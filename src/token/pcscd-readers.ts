@@ -1,4 +1,7 @@
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { systemErrorCode } from '../core/system-error-code.ts';
 
 /** What pcscd knows about a reader and PKCS#11 does not report. */
 export interface ReaderState {
@@ -19,16 +22,26 @@ const RECORD_LENGTH = 184;
 const RECORDS = 16;
 const STATE_PRESENT = 0x0004;
 const SHARING_EXCLUSIVE = -1;
-const PATIENCE_MS = 1000;
+/** pcscd answers within milliseconds, from a thread that waits for no reader. */
+const PATIENCE_MS = 2000;
+
+/** `silent`: pcscd takes the connection and does not answer, as when it hangs. undefined: it cannot be asked. */
+export type PcscdReaders = readonly ReaderState[] | 'silent' | undefined;
 
 /**
  * Asks pcscd itself for its readers. It only helps to tell why a key does not answer: pcsc-lite guarantees this socket's
  * protocol to its own library only, so anything unexpected means "unknown" and is never an error. Linux only.
  */
-export async function readPcscdReaders(): Promise<ReaderState[] | undefined> {
+export async function readPcscdReaders(): Promise<PcscdReaders> {
   if (process.platform !== 'linux') return undefined;
-  const answer = await ask();
-  return answer === undefined ? undefined : parseReaderStates(answer);
+  const until = performance.now() + PATIENCE_MS;
+  let answer = await ask();
+  while (answer === 'full' && performance.now() < until) {
+    await sleep(100);
+    answer = await ask();
+  }
+  if (answer === 'full') return 'silent';
+  return answer === undefined || answer === 'silent' ? answer : parseReaderStates(answer);
 }
 
 /** Parses pcscd's answer; undefined when it does not have the expected form. */
@@ -47,19 +60,22 @@ export function parseReaderStates(answer: Buffer): ReaderState[] | undefined {
   });
 }
 
-function ask(): Promise<Buffer | undefined> {
+/** `full`: so many connections wait for pcscd to take them that the system refuses another one (it lets one or two wait). */
+function ask(): Promise<Buffer | 'silent' | 'full' | undefined> {
   return new Promise((resolve) => {
     const socket = connect(SOCKET);
     const chunks: Buffer[] = [];
     let size = 0;
-    const end = (answer?: Buffer): void => {
+    let connected = false;
+    const end = (answer?: Buffer | 'silent' | 'full'): void => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(PATIENCE_MS, () => end());
-    socket.once('error', () => end());
+    socket.setTimeout(PATIENCE_MS, () => end(connected && size === 0 ? 'silent' : undefined));
+    socket.once('error', (error) => end(systemErrorCode(error) === 'EAGAIN' ? 'full' : undefined));
     socket.once('end', () => end());
     socket.once('connect', () => {
+      connected = true;
       const header = Buffer.alloc(8);
       header.writeUInt32LE(GET_READERS_STATE, 4);
       socket.write(header);

@@ -94,6 +94,6 @@ export async function importCertificate(token: Token, request: ImportRequest): P
 
 async function readerOf(token: Token, serial: number, signal: AbortSignal | undefined): Promise<string> {
   const found = (await token.list(signal)).find((yubikey) => yubikey.serial === serial);
-  if (found === undefined) throw new KiwiError('key-absent', { detail: `serial ${serial} is not plugged in` });
+  if (found === undefined) throw new KiwiError('key-removed', { detail: `serial ${serial} is gone` });
   return found.reader;
 }

@@ -7,7 +7,7 @@ import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { MINIMAL_ENVIRONMENT } from '../programs/minimal-environment.ts';
 import { spawnProgram, type RunningProgram } from '../programs/spawn-program.ts';
-import { readPcscdReaders, type ReaderState } from './pcscd-readers.ts';
+import { readPcscdReaders, type PcscdReaders } from './pcscd-readers.ts';
 import { triesLeft, type PinState } from './pin.ts';
 import { bodyLength, frameHead, openBody } from './wire/frame.ts';
 import { hostAnswers, hostReply, type HostAnswer, type HostRequest } from './wire/messages.ts';
@@ -17,6 +17,8 @@ export interface AskOptions {
   readonly pin?: SecretBytes;
   /** The PIN was accepted and the key is now asked to sign. */
   onSigning?(): void;
+  /** How long to wait for the answer, milliseconds. Default: as long as the slowest request takes. */
+  readonly patienceMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -30,8 +32,8 @@ export interface KeyHost {
     request: Extract<HostRequest, { op: Op }>,
     options?: AskOptions,
   ): Promise<HostAnswer<Op>>;
-  /** What the smart-card service itself reports about its readers; undefined where it cannot be asked. */
-  readers(): Promise<readonly ReaderState[] | undefined>;
+  /** What the smart-card service itself reports about its readers. */
+  readers(): Promise<PcscdReaders>;
   close(): Promise<void>;
 }
 
@@ -69,7 +71,7 @@ export class TokenHost implements KeyHost {
     return mine as Promise<HostAnswer<Op>>;
   }
 
-  readers(): Promise<readonly ReaderState[] | undefined> {
+  readers(): Promise<PcscdReaders> {
     return readPcscdReaders();
   }
 
@@ -79,6 +81,7 @@ export class TokenHost implements KeyHost {
 
   async #askNow(request: HostRequest, options: AskOptions): Promise<unknown> {
     const { pin, signal } = options;
+    const patienceMs = Math.min(options.patienceMs ?? PATIENCE_MS, PATIENCE_MS);
     signal?.throwIfAborted();
     const child = await this.#start().catch(async (error: unknown) => {
       await this.#end();
@@ -87,7 +90,8 @@ export class TokenHost implements KeyHost {
     const channel = child.channels[0];
     if (channel === undefined) throw new TypeError('the token host has one channel');
     const kill = (): void => child.kill();
-    const timer = setTimeout(kill, PATIENCE_MS);
+    const patience = AbortSignal.timeout(patienceMs);
+    patience.addEventListener('abort', kill, { once: true });
     signal?.addEventListener('abort', kill, { once: true });
     let healthy = false;
     try {
@@ -107,9 +111,13 @@ export class TokenHost implements KeyHost {
     } catch (error) {
       if (error instanceof KiwiError) throw error;
       signal?.throwIfAborted();
+      if (patience.aborted) {
+        const detail = `no answer to "${request.op}" within ${Math.round(patienceMs / 1000)} s`;
+        throw new KiwiError('key-service-hangs', { detail, cause: error });
+      }
       throw new KiwiError('key-fault', { detail: 'the token host exited or sent an invalid message', cause: error });
     } finally {
-      clearTimeout(timer);
+      patience.removeEventListener('abort', kill);
       signal?.removeEventListener('abort', kill);
       if (!healthy || pin !== undefined) await this.#end();
     }

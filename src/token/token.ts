@@ -23,8 +23,8 @@ export type { SignOptions } from './sign-with-key.ts';
 export interface Token {
   /**
    * Waits until a YubiKey with a KiwiStack enrollment certificate is plugged in; asks when there are several.
-   * @throws KiwiError `key-absent`, `key-not-enrolled`, `key-busy` (what was seen last when `waitMs` has passed),
-   *   `key-several`, `key-certificate-invalid`, `key-service-down`, `key-module-missing`
+   * @throws KiwiError `key-absent`, `key-other`, `key-not-enrolled`, `key-busy`, `key-service-hangs` (what was seen last when
+   *   `waitMs` has passed), `key-several`, `key-certificate-invalid`, `key-service-down`, `key-module-missing`
    */
   find(options?: FindOptions): Promise<EnrollmentKey>;
   /** How many tries the PIN has left. Uses up none. @throws KiwiError `key-removed`, `key-changed`, `key-busy` */
@@ -38,7 +38,7 @@ export interface Token {
   sign(key: SlotKey, data: Uint8Array, options: SignOptions): Promise<Uint8Array>;
   /** Every YubiKey that is plugged in, with what can be read without a PIN. @throws KiwiError `key-service-down` */
   list(signal?: AbortSignal): Promise<Yubikey[]>;
-  /** The attested key in one slot, with or without a certificate. @throws KiwiError `key-absent`, `key-certificate-invalid` */
+  /** The attested key in one slot, with or without a certificate. @throws KiwiError `key-removed`, `key-certificate-invalid` */
   slotKey(serial: number, slot: PivSlot, signal?: AbortSignal): Promise<SlotKey>;
   /** Ends the token host. Safe to repeat. */
   close(): Promise<void>;

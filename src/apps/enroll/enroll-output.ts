@@ -1,3 +1,4 @@
+import type { KiwiError } from '../../core/errors.ts';
 import type { EnrollEvent } from '../../laptop/enrollment/enroll.ts';
 import type { EnrollmentRecord } from '../../laptop/state/record.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
@@ -61,8 +62,8 @@ export function humanOutput(): EnrollOutput {
       }
     },
     person: {
-      waitingForKey: () => {
-        say('  Plug in your YubiKey …');
+      waitingForKey: (why) => {
+        say(`  ${waitingLine(why)}`);
       },
       keyFound: ({ serial, role, customer }) => {
         say(`  YubiKey ${serial}: ${role} at ${customer}`);
@@ -100,8 +101,8 @@ export function jsonOutput(): EnrollOutput {
       printJson(error === undefined ? event : { ...event, error: errorFields(error) });
     },
     person: {
-      waitingForKey: () => {
-        printJson({ type: 'waiting-for-key' });
+      waitingForKey: (why) => {
+        printJson({ type: 'waiting-for-key', reason: errorFields(why) });
       },
       keyFound: (key) => {
         printJson({ type: 'key-found', ...key });
@@ -123,6 +124,21 @@ export function jsonOutput(): EnrollOutput {
       printJson({ type: 'result', result: 'green', ms, customer: record.customer, ...record.device });
     },
   };
+}
+
+/** What is in the way of a YubiKey, and what ends the wait for it. */
+function waitingLine({ code, message, detail }: KiwiError): string {
+  const seen = detail === undefined ? '' : ` (${detail})`;
+  switch (code) {
+    case 'key-absent':
+      return `Plug in your YubiKey …${seen}`;
+    case 'key-busy':
+      return `${message}${seen} Close it (for gpg-agent: \`gpgconf --kill scdaemon\`) …`;
+    case 'key-service-hangs':
+      return `${message}${seen} Restart it in another terminal: \`sudo systemctl restart pcscd.service\` …`;
+    default:
+      return `${message}${seen} Plug in the right one …`;
+  }
 }
 
 /** The outcome of a pending deregistration. */

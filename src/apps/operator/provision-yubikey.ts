@@ -70,7 +70,11 @@ async function chooseYubikey(token: Token, wanted: number | undefined, signal: A
   const plugged = await token.list(signal);
   const fitting = wanted === undefined ? plugged : plugged.filter(({ serial }) => serial === wanted);
   const [only] = fitting;
-  if (only === undefined) throw new KiwiError('key-absent', wanted === undefined ? {} : { detail: `serial ${wanted}` });
+  if (only === undefined) {
+    if (wanted === undefined || plugged.length === 0) throw new KiwiError('key-absent');
+    const there = plugged.map(({ serial }) => serial).join(', ');
+    throw new KiwiError('key-other', { detail: `serial ${wanted} was asked for; plugged in: ${there}` });
+  }
   if (fitting.length > 1) {
     throw new KiwiError('key-several', { detail: `serials ${fitting.map(({ serial }) => serial).join(', ')}` });
   }

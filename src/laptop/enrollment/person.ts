@@ -1,10 +1,11 @@
+import type { KiwiError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { PinState } from '../../token/token.ts';
 
 /** What the person is told and asked during an enrollment; the command line, the window and the tests each implement it. */
 export interface Person {
-  /** No YubiKey with a KiwiStack certificate is plugged in; the enrollment waits for one. */
-  waitingForKey(): void;
+  /** No YubiKey with a KiwiStack certificate can be used; the enrollment waits for one. Called again when the reason changes. */
+  waitingForKey(why: KiwiError): void;
   /** Several keys match. Without this method that is an error. @returns the serial of the chosen key */
   chooseKey?(keys: readonly { serial: number; role?: string; customer?: string }[]): Promise<number>;
   keyFound(key: { serial: number; role: string; customer: string }): void;

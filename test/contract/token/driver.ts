@@ -56,7 +56,7 @@ async function act(command: DriverCommand): Promise<unknown> {
         signal,
         ...(command.serial === undefined ? {} : { serial: command.serial }),
         events: {
-          waitingForKey: () => say({ event: 'waiting' }),
+          waitingForKey: ({ code, detail }) => say({ event: 'waiting', state: `${code} (${detail ?? ''})` }),
           ...(choose === undefined
             ? {}
             : {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -26,7 +27,7 @@ describe('looking for the key', () => {
     const found = await finding;
     expect(found).toMatchObject({ ok: true, result: { serial: SERIAL } });
     expect(found.ms, 'before the time is over').toBeLessThan(20_000);
-    expect(token.events()).toEqual(['waiting']);
+    expect(token.events()).toEqual([expect.stringMatching(/^waiting key-absent \(reader Yubico .*: empty\)$/)]);
   });
 
   it('reports when there is none in time, and stops waiting when aborted', async () => {
@@ -45,6 +46,7 @@ describe('looking for the key', () => {
     const waiting = token.until('waiting');
     const finding = token.do({ do: 'find', waitMs: 20_000 });
     await waiting;
+    expect(token.events(), 'said at once').toEqual([`waiting key-not-enrolled (plugged in: ${SERIAL})`]);
     await bench.sandbox.control.insert(files[1] ?? '');
     expect(await finding).toMatchObject({ ok: true, result: { serial: OTHER } });
   });
@@ -58,7 +60,10 @@ describe('looking for the key', () => {
     const { bench, token } = await setUp([{ touch: 'never' }, { serial: OTHER, customer: 'globex', touch: 'never' }]);
     expect(await token.do({ do: 'find' })).toMatchObject({ code: 'key-several' });
     expect(await token.do({ do: 'find', serial: OTHER })).toMatchObject({ result: { serial: OTHER } });
-    expect(await token.do({ do: 'find', serial: 33333333 })).toMatchObject({ code: 'key-absent' });
+    expect(await token.do({ do: 'find', serial: 33333333 })).toMatchObject({
+      code: 'key-other',
+      detail: `serial 33333333 was asked for; plugged in: ${SERIAL}, ${OTHER}`,
+    });
     expect(await token.do({ do: 'find', choose: OTHER })).toMatchObject({ result: { serial: OTHER } });
     expect(token.events()).toEqual([`several ${SERIAL} staff acme, ${OTHER} staff globex`]);
     expect(await token.do({ do: 'sign', pin: PIN })).toMatchObject({ ok: true });
@@ -76,7 +81,23 @@ describe('obstacles', () => {
     const waiting = token.until('waiting');
     const finding = token.do({ do: 'find', waitMs: 20_000 });
     await waiting;
+    expect(token.events(), 'said at once').toEqual([expect.stringMatching(/^waiting key-busy \(the one in Yubico /)]);
     holder.stdin?.end();
+    expect(await finding).toMatchObject({ ok: true });
+  });
+
+  it('a smart-card service that hangs is said at once, for no longer than the wait, and its end is noticed', async () => {
+    const { bench, token } = await setUp([{ touch: 'never' }]);
+    const pcscd = pcscdOf(bench.directory);
+    process.kill(pcscd, 'SIGSTOP');
+    const said = await token.do({ do: 'find', waitMs: 3000 });
+    expect(said).toMatchObject({ code: 'key-service-hangs' });
+    expect(said.ms, 'the wait and one last question').toBeLessThan(10_000);
+    expect(token.events()).toEqual(['waiting key-service-hangs ()']);
+    const waiting = token.until('waiting');
+    const finding = token.do({ do: 'find', waitMs: 60_000 });
+    await waiting;
+    process.kill(pcscd, 'SIGCONT');
     expect(await finding).toMatchObject({ ok: true });
   });
 
@@ -91,6 +112,20 @@ describe('obstacles', () => {
     await token.close();
   });
 });
+
+/** The pcscd that was started with a configuration in this directory. */
+function pcscdOf(directory: string): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const found = pids.find((pid) => {
+    try {
+      const [program, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return program?.endsWith('/pcscd') === true && args.some((arg) => arg.startsWith(directory));
+    } catch {
+      return false; // it ended while we looked
+    }
+  });
+  return Number(found);
+}
 
 /** What gpg-agent's scdaemon does: opens the card exclusively and keeps it. */
 const HOLD = `

@@ -5,7 +5,7 @@ import { KiwiError } from '../../../src/core/errors.ts';
 import type { Certificate } from '../../../src/pki/certificate.ts';
 import { issueCertificate } from '../../../src/pki/issue.ts';
 import { EKU, enrollmentUri } from '../../../src/pki/roles.ts';
-import type { ReaderState } from '../../../src/token/pcscd-readers.ts';
+import type { PcscdReaders } from '../../../src/token/pcscd-readers.ts';
 import type { AskOptions, KeyHost } from '../../../src/token/token-host.ts';
 import type { HostAnswer, HostRequest, YubikeyReading } from '../../../src/token/wire/messages.ts';
 
@@ -71,7 +71,7 @@ export class FakeKeyHost implements KeyHost {
   pinState: YubikeyReading['pin'] = 'ok';
   /** Reader names without a key that answers. */
   held: string[] = [];
-  states: ReaderState[] | undefined;
+  states: PcscdReaders;
   /** The next signing fails with this. */
   failure: ErrorCode | undefined;
   /** Signs with another key than the one it shows, as libykcs11 2.2.0 does after an exchange. */
@@ -120,7 +120,7 @@ export class FakeKeyHost implements KeyHost {
     }
   }
 
-  readers(): Promise<ReaderState[] | undefined> {
+  readers(): Promise<PcscdReaders> {
     return Promise.resolve(this.states);
   }
 

@@ -76,7 +76,34 @@ describe('finding the enrollment key', () => {
   it('reports that a key is not enrolled, or that the requested one is not there', async () => {
     host.keys = [await fakeYubikey({ enrolled: false })];
     await expect(token.find({ waitMs: 0 })).rejects.toMatchObject({ code: 'key-not-enrolled' });
-    await expect(token.find({ waitMs: 0, serial: 5 })).rejects.toMatchObject({ code: 'key-absent' });
+    await expect(token.find({ waitMs: 0, serial: 5 })).rejects.toMatchObject({ code: 'key-other' });
+  });
+
+  it('says again what is in the way when that has changed, and a service that hangs is not asked for keys', async () => {
+    host.states = 'silent';
+    const said: string[] = [];
+    atSleep = async (elapsed) => {
+      if (elapsed === 1000) host.states = [];
+      if (elapsed === 2000) host.keys = [await fakeYubikey({ enrolled: false })];
+      if (elapsed === 2000) host.states = state(true, false);
+      if (elapsed === 3000) Object.assign(host, { held: ['R'], states: state(true, true) });
+      if (elapsed === 4000) host.states = 'silent';
+    };
+    const waiting = token.find({
+      waitMs: 5000,
+      events: { waitingForKey: ({ code, detail }) => said.push(`${code} ${detail ?? ''}`) },
+    });
+    await expect(waiting).rejects.toMatchObject({ code: 'key-service-hangs' });
+    expect(said).toEqual([
+      'key-service-hangs ',
+      'key-absent there is no smart-card reader',
+      'key-not-enrolled plugged in: 11111111',
+      'key-busy the one in R',
+      'key-service-hangs ',
+    ]);
+    host.asked.length = 0;
+    await expect(token.find({ waitMs: 0 })).rejects.toMatchObject({ code: 'key-service-hangs' });
+    expect(host.asked).toEqual([]);
   });
 
   it('waits as long as it may, tells so once, and looks again only when something changed', async () => {

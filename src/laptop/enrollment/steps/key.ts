@@ -22,8 +22,8 @@ export const key: EnrollmentStep = {
       ...(yubikeySerial === undefined ? {} : { serial: yubikeySerial }),
       ...(waitForKeyMs === undefined ? {} : { waitMs: waitForKeyMs }),
       events: {
-        waitingForKey: () => {
-          person.waitingForKey();
+        waitingForKey: (why) => {
+          person.waitingForKey(why);
         },
         ...(person.chooseKey === undefined
           ? {}
