@@ -21,8 +21,10 @@ export interface ErrorEntry {
   readonly retryable: boolean;
   /** One short sentence for the person. */
   readonly message: string;
-  /** What to do next. */
+  /** What to do next, for a member of staff at a laptop. */
   readonly hint: string;
+  /** The same for an operator at a slice, where it differs. */
+  readonly operatorHint?: string;
 }
 
 /** Writes one row of the table of error codes. */
@@ -30,11 +32,12 @@ export const entry = (
   exit: ExitKind,
   message: string,
   hint: string,
-  more: { http?: number; retryable?: boolean } = {},
+  more: { http?: number; retryable?: boolean; operatorHint?: string } = {},
 ): ErrorEntry => ({
   exit,
   message,
   hint,
   retryable: more.retryable ?? false,
   ...(more.http === undefined ? {} : { http: more.http }),
+  ...(more.operatorHint === undefined ? {} : { operatorHint: more.operatorHint }),
 });

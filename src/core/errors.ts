@@ -17,6 +17,8 @@ export interface KiwiErrorOptions {
 export class KiwiError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  /** The hint of the programs that an operator runs. */
+  readonly operatorHint: string;
   readonly retryable: boolean;
   readonly detail: string | undefined;
   /** The gateway's request id, when it was the gateway that refused. */
@@ -28,6 +30,7 @@ export class KiwiError extends Error {
     this.name = 'KiwiError';
     this.code = code;
     this.hint = options.hint ?? entry.hint;
+    this.operatorHint = options.hint ?? entry.operatorHint ?? entry.hint;
     this.retryable = options.retryable ?? entry.retryable;
     this.detail = options.detail;
     this.requestId = options.requestId;

@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
-import { toKiwiError } from '../core/errors.ts';
 import { refuseFaultsInProduction } from '../core/fault-point.ts';
-import { errorFields, printError, printJson, printNothingToDo } from './report.ts';
+import { endWith } from './report.ts';
 
 /**
  * Runs a command's action, and turns what it throws into output and an exit code.
@@ -17,12 +16,7 @@ export async function carryOut(
     if (!anyEnvironment) refuseFaultsInProduction();
     process.exitCode = await action();
   } catch (thrown) {
-    const error = toKiwiError(thrown);
-    if (json)
-      printJson({ type: 'result', result: error.exitCode === 0 ? error.code : 'error', error: errorFields(error) });
-    else if (error.exitCode === 0) printNothingToDo(error);
-    else printError(error);
-    process.exitCode = error.exitCode;
+    endWith(thrown, json);
   }
 }
 
@@ -30,5 +24,12 @@ export async function carryOut(
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d{1,10}$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Not a whole number.');
+  return value;
+}
+
+/** Parses a number of things, of which there is at least one. @throws InvalidArgumentError */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('It must be 1 or more.');
   return value;
 }

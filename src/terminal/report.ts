@@ -1,25 +1,58 @@
 import { toKiwiError, type KiwiError } from '../core/errors.ts';
+import { asTyped, hintOf } from './reader.ts';
 
-/** Prints `error:` and `hint:` for a person, on stderr. */
+/** Prints an error for a person, on stderr. */
 export function printError(thrown: unknown): KiwiError {
   const error = toKiwiError(thrown);
   const lines = [`error: ${error.message} [${error.code}]`];
   if (error.detail !== undefined) lines.push(`details: ${error.detail}`);
   if (error.requestId !== undefined) lines.push(`request id: ${error.requestId}`);
-  lines.push(`hint: ${error.hint}`);
+  lines.push(`hint: ${hintOf(error)}`);
   process.stderr.write(`${lines.join('\n')}\n`);
   return error;
 }
 
 /** An outcome that needs no action (exit code 0) is an answer on stdout, not an error. */
-export function printNothingToDo(reason: KiwiError): void {
+function printNothingToDo(reason: KiwiError): void {
   const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
-  process.stdout.write(`${reason.message.replace(/\.$/, '')}${detail}. ${reason.hint}\n`);
+  process.stdout.write(`${reason.message.replace(/\.$/, '')}${detail}. ${hintOf(reason)}\n`);
 }
 
-/** Prints one event of `--json`: a line on stdout. Fields are added, never removed. */
+/**
+ * How a program ends that cannot do what it was asked: for a person as text, for `--json` as its last event. Sets the
+ * exit code.
+ */
+export function endWith(thrown: unknown, json: boolean): void {
+  const error = toKiwiError(thrown);
+  if (json) printResult(error.exitCode === 0 ? error.code : 'error', { error: errorFields(error) });
+  else if (error.exitCode === 0) printNothingToDo(error);
+  else printError(error);
+  process.exitCode = error.exitCode;
+}
+
+/** The answer of a program that prints one: lines for a person, one line of JSON for `--json`. */
+export function printAnswer(
+  flags: { readonly json?: boolean | undefined },
+  result: string,
+  fields: object,
+  lines: readonly string[],
+): void {
+  if (flags.json === true) printResult(result, fields);
+  else process.stdout.write(lines.map((line) => `${asTyped(line)}\n`).join(''));
+}
+
+/** The last event of `--json`. */
+export function printResult(result: string, fields: object = {}): void {
+  printJson({ type: 'result', result, ...fields });
+}
+
+/** Prints one event of `--json`: a line on stdout. Fields are added, never removed. Times are whole milliseconds. */
 export function printJson(event: object): void {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
+  process.stdout.write(`${JSON.stringify(event, wholeMilliseconds)}\n`);
+}
+
+function wholeMilliseconds(name: string, value: unknown): unknown {
+  return typeof value === 'number' && /^ms$|Ms$/.test(name) ? Math.round(value) : value;
 }
 
 /** The fields of an error in `--json`. */
@@ -27,7 +60,7 @@ export function errorFields(error: KiwiError): object {
   return {
     code: error.code,
     message: error.message,
-    hint: error.hint,
+    hint: hintOf(error),
     retryable: error.retryable,
     ...(error.detail === undefined ? {} : { detail: error.detail }),
     ...(error.requestId === undefined ? {} : { requestId: error.requestId }),

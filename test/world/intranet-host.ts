@@ -10,5 +10,5 @@ createServer(
     response.end(`hello ${request.socket.remoteAddress ?? 'nobody'}, this is inside\n`);
   },
 ).listen(443, '10.77.1.30', () => {
-  process.stdout.write('{"event":"ready"}\n');
+  process.stdout.write('{"type":"ready"}\n');
 });

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 
 import type { Room } from '../lab/lab.ts';
 
-/** A program that runs during a test and prints `{"event":"ready",…}` on stdout when it can be used. */
+/** A program that runs during a test and prints `{"type":"ready",…}` on stdout when it can be used. */
 export interface LongRunning {
   readonly process: ChildProcess;
   /** What it printed when it was ready. */
@@ -53,7 +53,7 @@ export async function startInRoom(room: Room, argv: readonly string[], options: 
     child.once('close', (code) => fail(`ended with ${String(code)}`));
     createInterface({ input: stdout }).on('line', (line) => {
       const event = parse(line);
-      if (event?.['event'] !== 'ready') return;
+      if (event?.['type'] !== 'ready') return;
       clearTimeout(timer);
       resolve(event);
     });

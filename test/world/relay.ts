@@ -21,5 +21,5 @@ createServer({ allowHalfOpen: true }, (incoming) => {
   incoming.pipe(outgoing);
   outgoing.pipe(incoming);
 }).listen(listen, () => {
-  process.stdout.write('{"event":"ready"}\n');
+  process.stdout.write('{"type":"ready"}\n');
 });

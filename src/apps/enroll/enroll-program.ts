@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 
-import { AGENT_VERSION } from '../../laptop/enrollment/agent-version.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
@@ -8,27 +7,11 @@ import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { statusCommand } from './status-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
-const EXIT_CODES = `
-Exit codes:
-  0    success; also when there was nothing to do
-  2    usage error
-  3    you must do something: plug in the key, enter the PIN, touch the key
-  4    the slice refused, or it failed verification
-  5    the slice, the tunnel or Fleet did not answer
-  6    this laptop is not suitable, or something is missing on it
-  7    internal error, or a system program failed
-  130  cancelled; changes were undone`;
-
 /** The command `kiwistack-enroll`. stdout is the answer, stderr everything else. */
 export function enrollProgram(): Command {
-  const cli = new Command('kiwistack-enroll')
-    .description(
-      'Enrolls this laptop with a KiwiStack customer, so that the customer can manage it. You need your YubiKey and its PIN.',
-    )
-    .version(AGENT_VERSION)
-    .exitOverride()
-    .showHelpAfterError('(see --help)')
-    .addHelpText('after', EXIT_CODES);
+  const cli = new Command('kiwistack-enroll').description(
+    'Enrolls this laptop with a KiwiStack customer, so that the customer can manage it. You need your YubiKey and its PIN.',
+  );
 
   cli
     .command('enroll')
@@ -50,8 +33,7 @@ If anything fails, or you press Ctrl-C, all changes are undone. It is always saf
 Examples:
   sudo kiwistack-enroll enroll
   sudo kiwistack-enroll enroll --serial 12345678
-  sudo kiwistack-enroll enroll --json --pin-fd 0 < pin-file
-${EXIT_CODES}`,
+  sudo kiwistack-enroll enroll --json --pin-fd 0 < pin-file`,
     )
     .action((flags: EnrollFlags) =>
       carryOut(flags.json === true, () => enrollCommand(flags, cancelOnSignals()).then(() => 0)),

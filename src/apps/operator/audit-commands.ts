@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { wholeNumber } from '../../terminal/carry-out.ts';
+import { positiveNumber } from '../../terminal/carry-out.ts';
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
 
 /** `audit`: the decisions of the slice. */
@@ -8,7 +8,7 @@ export function addAuditCommands(program: Command): void {
   const audit = program.command('audit').description('Show the decisions of the slice');
   onSlice(audit.command('list'))
     .description('List the decisions, newest first')
-    .option('--limit <number>', 'how many to list', wholeNumber, 50)
+    .option('--limit <number>', 'how many to list', positiveNumber, 50)
     .action((flags: Flags & { limit: number }) =>
       listing(flags, async (slice) =>
         (await slice.audit(flags.limit)).map((entry) => ({

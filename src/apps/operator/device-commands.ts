@@ -6,7 +6,7 @@ import type {
   OperatorEndReason,
   OperatorSlice,
 } from '../../slice/operator/open-slice.ts';
-import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
+import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-slice.ts';
@@ -51,7 +51,7 @@ export function addDeviceCommands(program: Command): void {
     );
   onSlice(device.command('consent <device>'))
     .description('Allow a registered laptop, by ID or name, to enroll once more; signed, for one use')
-    .option('--hours <number>', 'how long the consent is valid', wholeNumber, 24)
+    .option('--hours <number>', 'how long the consent is valid', positiveNumber, 24)
     .option('--why <text>', 'reason, for the audit', 're-enrollment')
     .option('--new-mainboard', 'allow it although the hardware looks like a copy, because the mainboard was replaced')
     .action((name: string, flags: Flags & { hours: number; why: string; newMainboard?: boolean }) =>
@@ -100,7 +100,7 @@ export function addDeviceCommands(program: Command): void {
           const live = (await slice.listDevices()).filter(({ state }) => state !== 'ended');
           if (live.length > 0) {
             await askConfirmation(
-              `All ${live.length} laptops of ${name} will end for good. ${LAPTOP.churn}`,
+              `${live.length === 1 ? 'The only laptop' : `All ${live.length} laptops`} of ${name} will end for good. ${LAPTOP.churn}`,
               slug,
               flags,
             );

@@ -10,8 +10,6 @@ import { addYubikeyCommands } from './yubikey-commands.ts';
 export function operatorProgram(): Command {
   const program = new Command('kiwistack-operator')
     .description('Manages the YubiKeys and laptops of a slice. Run it on the machine of the slice.')
-    .exitOverride()
-    .showHelpAfterError('(see --help)')
     .addHelpText('after', EXAMPLES);
 
   addYubikeyCommands(program);
@@ -29,6 +27,4 @@ Examples:
   sudo kiwistack-operator session list --dir acme
   sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"
   sudo kiwistack-operator device end anna-laptop --dir acme --why lost
-  sudo kiwistack-operator audit list --dir acme --limit 20 --json
-
-Exit codes: 0 success, 2 usage error, 3 action needed, 4 refused, 5 unreachable, 6 unsuitable machine, 7 internal error.`;
+  sudo kiwistack-operator audit list --dir acme --limit 20 --json`;

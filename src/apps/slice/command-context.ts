@@ -5,3 +5,9 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
 }
+
+/** The options that every command has. */
+export interface SliceFlags {
+  readonly dir: string;
+  readonly json?: boolean;
+}

@@ -1,19 +1,20 @@
 import path from 'node:path';
 
+import { EXIT } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { isAlive } from '../../programs/process-mark.ts';
 import { readSliceConfig } from '../../slice/config/slice-config.ts';
 import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { endProcess, takePlace } from '../../slice/run/end-leftover.ts';
 import { readRunRecord, removeRunRecord } from '../../slice/run/run-record.ts';
-import type { CommandContext } from './command-context.ts';
-import { print } from './print.ts';
+import { printAnswer } from '../../terminal/report.ts';
+import type { CommandContext, SliceFlags } from './command-context.ts';
 
 /** How long a slice may take to stop before it is killed: its parts stop one after another. */
 const PATIENCE_MS = 20_000;
 
 /** Stops the slice and waits until it has stopped; cleans up after one that was killed. Safe to repeat. */
-export async function downCommand(flags: { dir: string; json?: boolean }, { clock }: CommandContext): Promise<void> {
+export async function downCommand(flags: SliceFlags, { clock }: CommandContext): Promise<number> {
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
@@ -29,5 +30,6 @@ export async function downCommand(flags: { dir: string; json?: boolean }, { cloc
     'cleaned-up': 'The slice had been killed; cleaned up what it left.',
     'not-running': 'The slice was not running.',
   };
-  print(flags, { event: was }, [line[was]]);
+  printAnswer(flags, was, {}, [line[was]]);
+  return EXIT.done;
 }

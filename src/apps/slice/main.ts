@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { systemClock } from '../../core/clock.ts';
-import { outliveReader } from '../../core/outlive-reader.ts';
+import { runCommands } from '../../terminal/run-commands.ts';
 import { sliceProgram } from './slice-program.ts';
 
-outliveReader();
-process.exitCode = await sliceProgram(process.argv, { clock: systemClock, env: process.env });
+const usesNpx = process.env['npm_command'] === 'exec';
+const program = sliceProgram({ clock: systemClock, env: process.env });
+await runCommands(program, { reader: { is: 'operator', usesNpx }, argv: process.argv });

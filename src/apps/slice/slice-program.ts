@@ -1,24 +1,18 @@
-import { Command, CommanderError } from 'commander';
+import { Command, Option } from 'commander';
 
-import { EXIT } from '../../core/error-codes.ts';
-import { toKiwiError, type KiwiError } from '../../core/errors.ts';
-import type { CommandContext } from './command-context.ts';
+import { carryOut } from '../../terminal/carry-out.ts';
+import type { CommandContext, SliceFlags } from './command-context.ts';
 import { downCommand } from './down-command.ts';
-import { fleetCommand } from './fleet-command.ts';
+import { fleetCommand, type FleetFlags } from './fleet-command.ts';
 import { initCommand } from './init-command.ts';
 import type { InitFlags } from './init-options.ts';
 import { statusCommand } from './status-command.ts';
-import { upCommand } from './up-command.ts';
+import { upCommand, type UpFlags } from './up-command.ts';
 
-/**
- * The command `kiwistack-slice`. The answer goes to stdout, everything else to stderr.
- * @returns the exit code
- */
-export async function sliceProgram(argv: readonly string[], context: CommandContext): Promise<number> {
-  const json = argv.includes('--json');
+/** The command `kiwistack-slice`. The answer goes to stdout, everything else to stderr. */
+export function sliceProgram(context: CommandContext): Command {
   const program = new Command('kiwistack-slice')
     .description("Creates and runs a customer's slice on this machine: gateway, step-ca and WireGuard endpoint.")
-    .exitOverride()
     .addHelpText('after', EXAMPLES);
   program
     .command('init')
@@ -53,49 +47,35 @@ export async function sliceProgram(argv: readonly string[], context: CommandCont
     .option('--rate-limit <per-second>', 'requests per second from one address (default: 20, in bursts of 120)')
     .option('--confirm-seconds <seconds>', 'how long a laptop has to confirm its enrollment (default: 900)')
     .option('--session-seconds <seconds>', 'how long a person has for PIN and touch (default: 300)')
-    .option('--json', 'print one line of JSON')
-    .action((flags: InitFlags) => initCommand(flags, context));
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: InitFlags) => carryOut(flags.json === true, () => initCommand(flags, context)));
   program
     .command('fleet')
     .description('Set or change the Fleet server that laptops enroll with; takes effect at the next `up`')
     .requiredOption('--dir <folder>', 'folder of the slice')
     .requiredOption('--config <file>', 'JSON: url, serverCaFile, apiTokenFile, enrollSecretFile, packages')
-    .option('--json', 'print one line of JSON')
-    .action((flags: { dir: string; config: string; json?: boolean }) => fleetCommand(flags));
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: FleetFlags) => carryOut(flags.json === true, () => fleetCommand(flags)));
   program
     .command('up')
     .description('Run the slice in the foreground until Ctrl-C, SIGTERM or `down`; needs root for WireGuard')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'print one JSON event per line')
-    .option('--log <level>', 'log level on stderr: error, warn or info', 'info')
-    .action((flags: { dir: string; json?: boolean; log: string }) => upCommand(flags, context));
+    .option('--json', 'print one JSON event per line; the last one is the result')
+    .addOption(new Option('--log <level>', 'log level on stderr').choices(['error', 'warn', 'info']).default('info'))
+    .action((flags: UpFlags) => carryOut(flags.json === true, () => upCommand(flags, context)));
   program
     .command('down')
     .description('Stop the slice, or clean up after one that was killed')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'print one line of JSON')
-    .action((flags: { dir: string; json?: boolean }) => downCommand(flags, context));
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: SliceFlags) => carryOut(flags.json === true, () => downCommand(flags, context)));
   program
     .command('status')
     .description('Ask each part of the slice whether it works')
     .requiredOption('--dir <folder>', 'folder of the slice')
-    .option('--json', 'print one line of JSON')
-    .action((flags: { dir: string; json?: boolean }) => statusCommand(flags));
-  try {
-    await program.parseAsync([...argv]);
-    return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return fail(toKiwiError(error), json);
-  }
-}
-
-function fail(error: KiwiError, json: boolean): number {
-  const { code, message, hint, detail } = error;
-  if (json) process.stdout.write(`${JSON.stringify({ event: 'error', code, message, hint, detail })}\n`);
-  const details = detail === undefined ? '' : `details: ${detail}\n`;
-  process.stderr.write(`error: ${message}\n${details}hint: ${hint}\n`);
-  return error.exitCode;
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags)));
+  return program;
 }
 
 const EXAMPLES = `
@@ -103,6 +83,4 @@ Examples:
   sudo kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example
   sudo kiwistack-slice up --dir acme
   sudo kiwistack-slice status --dir acme --json
-  sudo kiwistack-slice down --dir acme
-
-Exit codes: 0 success, 2 usage error, 3 action needed, 4 refused, 5 unreachable, 6 unsuitable machine, 7 internal error.`;
+  sudo kiwistack-slice down --dir acme`;

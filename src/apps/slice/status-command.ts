@@ -7,10 +7,11 @@ import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { askStatus } from '../../slice/run/control-socket.ts';
 import { requireRegistry } from '../../slice/registry/sqlite/require-registry.ts';
 import { readRunRecord } from '../../slice/run/run-record.ts';
-import { print } from './print.ts';
+import { printAnswer } from '../../terminal/report.ts';
+import type { SliceFlags } from './command-context.ts';
 
 /** Exit code 0 when every part is up, 5 otherwise. */
-export async function statusCommand(flags: { dir: string; json?: boolean }): Promise<void> {
+export async function statusCommand(flags: SliceFlags): Promise<number> {
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
@@ -22,10 +23,10 @@ export async function statusCommand(flags: { dir: string; json?: boolean }): Pro
   // A record without its process: the slice was killed, and parts of it may still run.
   const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
   const good = parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
-  process.exitCode = good ? EXIT.done : EXIT.unreachable;
   const word = (up: boolean): string => (up ? 'up' : 'DOWN');
-  print(
+  printAnswer(
     flags,
+    good ? 'healthy' : 'unhealthy',
     { state, slug: config.customer.slug, gatewayUrl: config.gateway.url, ...(parts === undefined ? {} : { parts }) },
     [
       `Slice of ${config.customer.name}: ${state}`,
@@ -40,4 +41,5 @@ export async function statusCommand(flags: { dir: string; json?: boolean }): Pro
           ]),
     ],
   );
+  return good ? EXIT.done : EXIT.unreachable;
 }

@@ -3,22 +3,25 @@ import { setFlagsFromString } from 'node:v8';
 
 import { pino, type Logger } from 'pino';
 
+import { EXIT } from '../../core/error-codes.ts';
 import { runsAsService } from '../../core/outlive-reader.ts';
 import { runSlice } from '../../slice/run/run-slice.ts';
-import type { CommandContext } from './command-context.ts';
+import { asTyped } from '../../terminal/reader.ts';
+import { printAnswer, printJson } from '../../terminal/report.ts';
+import type { CommandContext, SliceFlags } from './command-context.ts';
+
+export interface UpFlags extends SliceFlags {
+  readonly log: string;
+}
 
 /**
  * Runs until a signal arrives. A second signal does not cut the shutdown short, which would leave step-ca and the
  * interface behind.
  */
-export async function upCommand(
-  flags: { dir: string; json?: boolean; log: string },
-  context: CommandContext,
-): Promise<void> {
-  const level = ['error', 'warn', 'info'].includes(flags.log) ? flags.log : 'info';
+export async function upCommand(flags: UpFlags, context: CommandContext): Promise<number> {
   runsAsService();
   // Events go to stdout; the log goes to stderr, as JSON lines with request ids.
-  const log = openLog(level);
+  const log = openLog(flags.log);
   // Most of what a gateway allocates lives only as long as a request. This setting lets the heap grow further before V8
   // marks live objects: by default, its marking threads take a tenth of the gateway's time.
   setFlagsFromString('--heap-growing-percent=1000');
@@ -26,19 +29,22 @@ export async function upCommand(
   const ended = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
   });
-  const say = (event: Record<string, unknown> & { event: 'ready' | 'stopping' | 'stopped' }, line: string): void => {
-    process.stdout.write(flags.json === true ? `${JSON.stringify(event)}\n` : `${line}\n`);
+  const say = (event: { type: 'ready' | 'stopping' } & Record<string, unknown>, line: string): void => {
+    if (flags.json === true) printJson(event);
+    else process.stdout.write(`${line}\n`);
   };
   const dir = path.resolve(flags.dir);
   const slice = await runSlice({ dir, clock: context.clock, env: context.env, log });
   const { config, fleet, identity } = slice.context;
   const { host, port } = slice.listen;
   if (fleet === undefined) {
-    process.stderr.write('Fleet is not configured, so no laptop can enroll yet. See `kiwistack-slice fleet --help`.\n');
+    process.stderr.write(
+      `${asTyped('Fleet is not configured, so no laptop can enroll yet. See `kiwistack-slice fleet --help`.')}\n`,
+    );
   }
   say(
     {
-      event: 'ready',
+      type: 'ready',
       pid: process.pid,
       slug: config.customer.slug,
       gatewayUrl: config.gateway.url,
@@ -53,9 +59,10 @@ export async function upCommand(
     `The slice of ${config.customer.name} is up: gateway ${config.gateway.url} (${host}:${port}), step-ca and tunnel at ${config.inside.address}.`,
   );
   const signal = await ended;
-  say({ event: 'stopping', signal }, 'Stopping.');
+  say({ type: 'stopping', signal }, 'Stopping.');
   await slice.stop();
-  say({ event: 'stopped' }, 'Stopped.');
+  printAnswer(flags, 'stopped', {}, ['Stopped.']);
+  return EXIT.done;
 }
 
 /** How many bytes of the log may wait for a full disk or a stalled reader; anything beyond that is dropped. */

@@ -218,7 +218,7 @@ async function setSeenTimeAside(): Promise<void> {
 
 async function startServer(): Promise<LaptopProcess> {
   const fleet = laptop.startOnNetwork(process.execPath, SERVER, 'serve', '--dir', dir, '--listen', '10.77.1.20:8412');
-  await until(() => fleet.log().includes('"event":"ready"'));
+  await until(() => fleet.log().includes('"type":"ready"'));
   return fleet;
 }
 

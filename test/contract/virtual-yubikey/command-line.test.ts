@@ -80,7 +80,7 @@ describe('the command line', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const [ready] = (await once(child.stdout, 'data')) as [Buffer];
-      expect(ready.toString()).toBe('{"event":"ready"}\n');
+      expect(ready.toString()).toBe('{"type":"ready"}\n');
       const children = readFileSync(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
         .trim()
         .split(' ');

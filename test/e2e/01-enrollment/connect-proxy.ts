@@ -7,7 +7,7 @@ const server = createServer((_request, response) => {
 });
 server.on('connect', (request, client, head) => {
   const target = request.url ?? '';
-  process.stdout.write(`${JSON.stringify({ event: 'connect', target })}\n`);
+  process.stdout.write(`${JSON.stringify({ type: 'connect', target })}\n`);
   const colon = target.lastIndexOf(':');
   const upstream = connect(Number(target.slice(colon + 1)), target.slice(0, colon), () => {
     client.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -22,5 +22,5 @@ server.on('connect', (request, client, head) => {
   }
 });
 server.listen(3128, '0.0.0.0', () => {
-  process.stdout.write('{"event":"ready"}\n');
+  process.stdout.write('{"type":"ready"}\n');
 });

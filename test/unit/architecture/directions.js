@@ -26,7 +26,7 @@ const RUNS = ['src/laptop/pipeline', 'src/laptop/state', 'src/laptop/standing'];
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const DIRECTIONS = {
   // The ground.
-  'src/core': [],
+  'src/core': ['package.json'],
   'src/protocol': ['src/core'],
   'src/pki': ['src/core', 'src/protocol'],
   'src/programs': ['src/core'],
@@ -48,7 +48,7 @@ export const DIRECTIONS = {
   'src/laptop/checks': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state', 'src/laptop/standing'],
   'src/laptop/enrollment': [
     ...[...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS],
-    ...['src/laptop/checks', 'package.json'],
+    'src/laptop/checks',
   ],
   'src/laptop/upkeep': [...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/enrollment'],
 
@@ -105,14 +105,14 @@ export const DIRECTIONS = {
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [
-    ...['src/core', 'src/programs', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
+    ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
     // `status` looks whether the registry is there, without opening it.
     'src/slice/registry/sqlite/require-registry.ts',
   ],
 
   // What ships, and how it is made.
-  'installers/build': [],
-  'installers/linux': ['src/core', 'src/programs'],
+  'installers/build': ['src/core', 'src/terminal'],
+  'installers/linux': ['src/core', 'src/programs', 'src/terminal'],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */

@@ -14,7 +14,7 @@ export interface RunReaderOptions {
   readonly endWithInput: boolean;
 }
 
-/** Runs a reader until SIGTERM, SIGINT, or the end of pcscd; says `{"event":"ready"}` once tools can see it. */
+/** Runs a reader until SIGTERM, SIGINT, or the end of pcscd; says `{"type":"ready"}` once tools can see it. */
 export async function runReader(options: RunReaderOptions): Promise<number> {
   const directory = resolve(options.directory);
   const asked = Promise.withResolvers<number>();
@@ -35,7 +35,7 @@ export async function runReader(options: RunReaderOptions): Promise<number> {
     process.stderr.write('error: pcscd ended by itself\n');
     asked.resolve(1);
   });
-  process.stdout.write('{"event":"ready"}\n');
+  process.stdout.write('{"type":"ready"}\n');
   const code = await asked.promise;
   stopping = true;
   server.close();

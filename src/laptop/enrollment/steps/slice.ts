@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
 import { base64url } from '../../../core/bytes.ts';
+import { VERSION } from '../../../core/version.ts';
 import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
 import { PROTOCOL } from '../../../protocol/common.ts';
 import type { Hello } from '../../../protocol/hello.ts';
 import { describeHost } from '../../fingerprint/describe-host.ts';
-import { AGENT_VERSION } from '../agent-version.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
@@ -26,7 +26,7 @@ export const slice: EnrollmentStep = {
       attemptId,
       clientNonce: base64url(randomBytes(32)),
       deviceKeyThumbprint: jwkThumbprint(publicJwk(await run.deviceKey())),
-      agentVersion: AGENT_VERSION,
+      agentVersion: VERSION,
     } satisfies Hello);
     const { name: hostName } = await describeHost(platform.hardware);
     const challenge = await (await run.client()).hello(Buffer.from(hello), run.signal);

@@ -8,7 +8,7 @@ import { prepareCertificates } from './certificates.ts';
 const USAGE = `usage: node test/fakes/fleet/server/main.ts serve --dir DIR --listen HOST:PORT [--san NAME]...
 
 A stand-in for a Fleet server over HTTPS. State, CA, enroll secret and API token are in DIR.
-Prints {"event":"ready","url":…} on stdout when it answers; stops on SIGTERM.
+Prints {"type":"ready","url":…} on stdout when it answers; stops on SIGTERM.
 `;
 
 const optionsSchema = z.strictObject({
@@ -46,7 +46,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const address = app.server.address();
   const boundPort = typeof address === 'object' && address ? address.port : port;
   const name = isIP(host) === 6 ? `[${host}]` : host;
-  process.stdout.write(`${JSON.stringify({ event: 'ready', url: `https://${name}:${boundPort}` })}\n`);
+  process.stdout.write(`${JSON.stringify({ type: 'ready', url: `https://${name}:${boundPort}` })}\n`);
 }
 
 function readOptions(argv: readonly string[]): z.infer<typeof optionsSchema> | undefined {
