@@ -13,6 +13,11 @@ export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
 const table = {
   // --- usage and internal errors ------------------------------------------------------------------------------------
   usage: entry('usage', 'The command line is not valid.', 'Run the command with --help to see options and examples.'),
+  'file-unusable': entry(
+    'usage',
+    'A file that was named cannot be used.',
+    'The details say which file and why. Correct it, or name another one, and run the command again.',
+  ),
   internal: entry(
     'fault',
     'An internal error occurred.',

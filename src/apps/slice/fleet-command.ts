@@ -14,7 +14,7 @@ export interface FleetFlags extends SliceFlags {
 /** `kiwistack-slice fleet` */
 export async function fleetCommand(flags: FleetFlags): Promise<number> {
   await readSliceConfig(flags.dir);
-  const fleet = await importFleetConfig(flags.config);
+  const fleet = await importFleetConfig(flags.config, '--config');
   const dir = path.resolve(flags.dir);
   await writeFleetConfig(dir, fleet);
   printAnswer(flags, 'fleet-set', { url: fleet.url, file: slicePaths(dir).fleet }, [

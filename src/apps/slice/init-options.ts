@@ -49,7 +49,7 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
         ? undefined
         : { certificateFile: flags.tlsCert, keyFile: flags.tlsKey },
     yubicoRootFile: flags.yubicoRoot,
-    fleet: flags.fleetConfig === undefined ? undefined : await importFleetConfig(flags.fleetConfig),
+    fleet: flags.fleetConfig === undefined ? undefined : await importFleetConfig(flags.fleetConfig, '--fleet-config'),
     domains: flags.roleDomains,
     dnsServers: flags.dnsServers,
     insideAddress: flags.insideAddress,

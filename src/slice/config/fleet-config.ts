@@ -7,14 +7,16 @@ import { z } from 'zod';
 
 import { base64url } from '../../core/bytes.ts';
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
-import { KiwiError } from '../../core/errors.ts';
-import { readCappedFile } from '../../core/read-capped-file.ts';
+import { readGivenFile, unusable } from '../../core/read-given-file.ts';
 import { parsePemBundle } from '../../pki/certificate.ts';
 import { digestText, text } from '../../protocol/common.ts';
 import { packageKey } from '../../protocol/grant.ts';
+import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { parseConfigFile } from './slice-config.ts';
 import { slicePaths } from './slice-paths.ts';
+
+const MAX_BYTES = 64 * 1024;
 
 /** The file given with `--fleet-config F`. File names in it are relative to the folder of F. */
 const fleetInput = z.strictObject({
@@ -42,18 +44,24 @@ export type FleetConfig = z.infer<typeof fleetConfig>;
 
 /**
  * Reads the operator's file and the files that it names.
- * @throws KiwiError `usage`, naming what is wrong
+ * @param option what the file was named with
+ * @throws KiwiError `file-unusable`, naming what is wrong
  */
-export async function importFleetConfig(file: string): Promise<FleetConfig> {
+export async function importFleetConfig(file: string, option: string): Promise<FleetConfig> {
   const from = path.dirname(path.resolve(file));
-  const input = parseConfigFile(fleetInput, await readGiven(file), file, 'usage');
+  const input = parseConfigFile(
+    fleetInput,
+    await readGivenFile(file, { option, maxBytes: MAX_BYTES }),
+    file,
+    'file-unusable',
+  );
   const readText = async (name: string): Promise<string> =>
-    (await readGiven(path.resolve(from, name))).toString('utf8').trim();
+    (await readGivenFile(path.resolve(from, name), { maxBytes: MAX_BYTES })).toString('utf8').trim();
   const serverCa = `${await readText(input.serverCaFile)}\n`;
   try {
     if (parsePemBundle(serverCa).length === 0) throw new TypeError('no certificate');
   } catch (error) {
-    throw new KiwiError('usage', { detail: `${input.serverCaFile}: holds no PEM certificate`, cause: error });
+    throw unusable(path.resolve(from, input.serverCaFile), 'holds no PEM certificate', { cause: error });
   }
   const packages = await Promise.all(
     input.packages.map(async ({ key, file: name }) => {
@@ -61,13 +69,15 @@ export async function importFleetConfig(file: string): Promise<FleetConfig> {
       return { key, file: absolute, ...(await hashFile(absolute)) };
     }),
   );
-  return fleetConfig.parse({
+  const parsed = fleetConfig.safeParse({
     url: input.url.replace(/\/$/, ''),
     serverCa,
     apiToken: await readText(input.apiTokenFile),
     enrollSecret: await readText(input.enrollSecretFile),
     packages,
   });
+  if (!parsed.success) throw unusable(file, describeIssues(parsed.error), { option });
+  return parsed.data;
 }
 
 export async function writeFleetConfig(dir: string, config: FleetConfig): Promise<void> {
@@ -92,14 +102,6 @@ export async function hashFile(file: string): Promise<{ sha256: string; size: nu
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
     return { sha256: base64url(hash.digest()), size: (await stat(file)).size };
   } catch (error) {
-    throw new KiwiError('usage', { detail: `${file}: cannot be read`, cause: error });
-  }
-}
-
-async function readGiven(file: string): Promise<Buffer> {
-  try {
-    return await readCappedFile(file, { maxBytes: 64 * 1024 });
-  } catch (error) {
-    throw new KiwiError('usage', { detail: `${file}: cannot be read`, cause: error });
+    throw unusable(file, 'cannot be read', { cause: error });
   }
 }

@@ -6,6 +6,7 @@ import { parseStrictJson } from '../../core/strict-json.ts';
 import { policy } from '../../protocol/challenge.ts';
 import { base64urlOf, digestText, ipv4, ipv4Cidr, p256Jwk, slug, text, wireguardKey } from '../../protocol/common.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
+import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
 
@@ -81,7 +82,7 @@ export function parseConfigFile<S extends z.ZodType>(
   schema: S,
   bytes: Uint8Array,
   file: string,
-  code: 'slice-damaged' | 'usage' = 'slice-damaged',
+  code: 'slice-damaged' | 'file-unusable' = 'slice-damaged',
 ): z.infer<S> {
   let value: unknown;
   try {
@@ -92,6 +93,5 @@ export function parseConfigFile<S extends z.ZodType>(
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new KiwiError(code, { detail: `${file}: ${fields.join('; ')}` });
+  throw new KiwiError(code, { detail: `${file}: ${describeIssues(parsed.error)}` });
 }

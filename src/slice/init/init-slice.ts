@@ -7,7 +7,7 @@ import { base64url } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { readCappedFile } from '../../core/read-capped-file.ts';
+import { readGivenFile, unusable } from '../../core/read-given-file.ts';
 import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
@@ -19,6 +19,7 @@ import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
 import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { describeOptions } from './describe-options.ts';
 import { YUBICO_ROOTS } from './yubico-roots.ts';
 
 export interface InitOptions {
@@ -56,6 +57,9 @@ export interface InitOptions {
 
 /** `sun_path` of a UNIX socket holds 108 bytes (unix(7)); the control socket is below the slice's folder. */
 const SOCKET_PATH_LIMIT = 107;
+
+/** Of a file that is named on the command line. */
+const MAX_BYTES = 256 * 1024;
 
 /**
  * Creates a slice: MSP root, the customer's intermediate, step-ca configuration, gateway keys, registry, WireGuard key.
@@ -178,8 +182,7 @@ function configOf(
     rateLimit: options.rateLimit ?? { burst: 120, perSecond: 20 },
   });
   if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new KiwiError('usage', { detail: fields.join('; ') });
+  throw new KiwiError('usage', { detail: describeOptions(parsed.error) });
 }
 
 function parseUrl(text: string): URL {
@@ -244,8 +247,8 @@ async function makeTls(
   now: Date,
 ): Promise<void> {
   if (options.tls !== undefined) {
-    const certificate = await readGiven('--tls-cert', options.tls.certificateFile);
-    const key = await readGiven('--tls-key', options.tls.keyFile);
+    const certificate = await readGivenFile(options.tls.certificateFile, { option: '--tls-cert', maxBytes: MAX_BYTES });
+    const key = await readGivenFile(options.tls.keyFile, { option: '--tls-key', maxBytes: MAX_BYTES });
     try {
       const [leaf] = parsePemBundle(certificate.toString('utf8'));
       if (leaf === undefined) throw new TypeError('no certificate');
@@ -287,21 +290,14 @@ async function makeTls(
 
 async function yubicoRoots(file: string | undefined): Promise<string> {
   if (file === undefined) return YUBICO_ROOTS;
-  const text = (await readGiven('--yubico-root', file)).toString('utf8');
+  const option = '--yubico-root';
+  const text = (await readGivenFile(file, { option, maxBytes: MAX_BYTES })).toString('utf8');
   try {
     if (parsePemBundle(text).length === 0) throw new TypeError('no certificate');
   } catch (error) {
-    throw new KiwiError('usage', { detail: `--yubico-root: ${file} holds no PEM certificate`, cause: error });
+    throw unusable(file, 'holds no PEM certificate', { option, cause: error });
   }
   return text;
-}
-
-async function readGiven(option: string, file: string): Promise<Buffer> {
-  try {
-    return await readCappedFile(file, { maxBytes: 256 * 1024 });
-  } catch (error) {
-    throw new KiwiError('usage', { detail: `${option}: ${file} cannot be read`, cause: error });
-  }
 }
 
 /** X25519 keys in WireGuard's format; the raw 32 bytes are at the end of the PKCS#8 and SPKI encodings (RFC 8410). */
