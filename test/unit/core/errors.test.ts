@@ -31,6 +31,7 @@ describe('the table of errors', () => {
       'ca-unavailable',
       'endpoint-unavailable',
       'internal',
+      'registry-unavailable',
       'too-many-requests',
     ]);
     for (const [, { http, retryable }] of entries) {
