@@ -114,6 +114,12 @@ export const REFUSAL_CODES = {
     'Ask your operator to provision it again.',
     { http: 403 },
   ),
+  'wireguard-key-refused': entry(
+    'refused',
+    'The laptop did not prove that it holds its WireGuard key.',
+    'Update kiwistack-enroll.',
+    { http: 403 },
+  ),
   'csr-refused': entry(
     'refused',
     'The certificate request does not match the device key.',

@@ -13,6 +13,7 @@ import {
   timestamp,
   uuid,
   version,
+  wireguardKey,
 } from './common.ts';
 
 export const touchPolicy = z.enum(['never', 'always', 'cached']);
@@ -46,6 +47,8 @@ export const challenge = z.strictObject({
   policy,
   /** Generated for this session and deleted with it: the statement is encrypted to it. */
   encryptionKey: p256Jwk.refine(isOnCurve, 'a point of the curve'),
+  /** X25519, also of this session: the laptop proves with it that it holds its WireGuard key. */
+  proofKey: wireguardKey,
 });
 export type Challenge = z.infer<typeof challenge>;
 

@@ -54,10 +54,28 @@ export const base64urlUpTo = (maxBytes: number): z.ZodType<string> =>
   }, `base64url of at most ${maxBytes} bytes`);
 
 /** Base64 with padding (RFC 4648, section 4) of exactly 32 bytes: WireGuard's format for keys. */
-export const wireguardKey = z.string().refine((text) => {
+export const wireguardSecret = z.string().refine((text) => {
   const decoded = Buffer.from(text, 'base64');
   return decoded.length === 32 && decoded.toString('base64') === text;
 }, 'base64 of 32 bytes');
+
+/** Of the field of Curve25519 (RFC 7748, section 4.1). */
+const PRIME = 2n ** 255n - 19n;
+
+/** The u-coordinates of the points of low order, on the curve and on its twist: with them, every X25519 secret is zero. */
+const LOW_ORDER: ReadonlySet<bigint> = new Set([
+  0n,
+  1n,
+  PRIME - 1n,
+  0x00b8495f16056286fdb1329ceb8d09da6ac49ff1fae35616aeb8413b7c7aebe0n,
+  0x57119fd0dd4e22d8868e1c58c45c44045bef839c55b1d0b1248c50a3bc959c5fn,
+]);
+
+/** A public key of WireGuard: in its only canonical form, because keys are compared as text, and of no low order. */
+export const wireguardKey = wireguardSecret.refine((text) => {
+  const u = BigInt(`0x${Buffer.from(text, 'base64').reverse().toString('hex') || '0'}`);
+  return u < PRIME && !LOW_ORDER.has(u);
+}, 'a public key of Curve25519');
 
 export const digestText = base64urlOf(32);
 export const protocol = z.literal(PROTOCOL);

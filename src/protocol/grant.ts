@@ -12,6 +12,7 @@ import {
   timestamp,
   uuid,
   wireguardKey,
+  wireguardSecret,
 } from './common.ts';
 
 /** A DNS name of at least two labels, in lower case. */
@@ -68,7 +69,7 @@ export const grant = z.strictObject({
     address: ipv4,
     endpoints: z.array(wireguardEndpoint).min(1).max(4),
     serverPublicKey: wireguardKey,
-    presharedKey: wireguardKey,
+    presharedKey: wireguardSecret,
     allowedCidrs: z.array(ipv4Cidr).min(1).max(32),
     dns: z.strictObject({ servers: z.array(ipv4).max(4), domains: z.array(domain).max(16) }),
     keepaliveSeconds: z.int().min(5).max(120),

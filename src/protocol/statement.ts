@@ -20,6 +20,8 @@ export const statement = z.strictObject({
   /** PKCS#10 request in DER, for the device key and signed by it. */
   csr: base64urlUpTo(2048),
   wireguardPublicKey: wireguardKey,
+  /** That the sender holds the private half; pki/wireguard-proof.ts. */
+  wireguardProof: digestText,
   fingerprint,
   host: z.strictObject({
     name: hostName,

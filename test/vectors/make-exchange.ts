@@ -1,7 +1,9 @@
 import { base64url, digest, sha256 } from '../../src/core/bytes.ts';
 import { deriveWireguardKey } from '../../src/laptop/tunnel/wireguard-key.ts';
-import { signCompact, signGeneral } from '../../src/pki/jws.ts';
+import { openCompact, signCompact, signGeneral } from '../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
+import { wireguardProof } from '../../src/pki/wireguard-proof.ts';
+import { x25519PrivateKey, x25519PublicText } from '../../src/pki/x25519.ts';
 import { challenge as challengeSchema, type Challenge } from '../../src/protocol/challenge.ts';
 import { PROTOCOL, TYP } from '../../src/protocol/common.ts';
 import {
@@ -13,6 +15,7 @@ import {
 import { grant as grantSchema, type Grant } from '../../src/protocol/grant.ts';
 import { hello as helloSchema, type Hello } from '../../src/protocol/hello.ts';
 import { sessionCode } from '../../src/protocol/session-code.ts';
+import { proofKey } from '../../src/slice/enrollment/proof-key.ts';
 import { statement as statementSchema, type Statement } from '../../src/protocol/statement.ts';
 import { keepCsr, keepingSigner, keepJwe, signatureOf, textAt } from './keep.ts';
 import { DEVICE_ID, NOW, SLUG, YUBIKEY_SERIAL, type Certificates } from './make-certificates.ts';
@@ -77,6 +80,7 @@ async function makeChallenge(certificates: Certificates, hello: string, previous
     fingerprintSalt: base64url(FINGERPRINT_SALT),
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     encryptionKey: publicJwk(testKey('session')),
+    proofKey: x25519PublicText(proofKey(testKey('session'))),
   };
   const payload = JSON.stringify(challengeSchema.parse(content));
   const jws = await signCompact({
@@ -91,13 +95,23 @@ async function makeChallenge(certificates: Certificates, hello: string, previous
 async function makeStatement(certificates: Certificates, challenge: string, previous: unknown) {
   const device = testKey('device');
   const csr = await keepCsr(device, 'anna-laptop', textAt(previous, 'csr'));
+  const challengeHash = digest(challenge);
+  const { privateKey, publicKey: wireguardPublicKey } = deriveWireguardKey({
+    deviceKey: device,
+    slug: SLUG,
+    generation: 0,
+  });
+  const { proofKey: other } = JSON.parse(openCompact(challenge, TYP.challenge).payload.toString()) as Challenge;
   const content: Statement = {
     protocol: PROTOCOL,
     slug: SLUG,
     sessionId: SESSION_ID,
-    challengeHash: digest(challenge),
+    challengeHash,
     csr: base64url(csr),
-    wireguardPublicKey: deriveWireguardKey({ deviceKey: device, slug: SLUG, generation: 0 }).publicKey,
+    wireguardPublicKey,
+    wireguardProof: wireguardProof({
+      ...{ own: x25519PrivateKey(privateKey.bytes), other, challengeHash, wireguardPublicKey },
+    }),
     fingerprint: exampleFingerprint(),
     host: {
       name: 'anna-laptop',
@@ -174,7 +188,7 @@ async function makeGrant(certificates: Certificates, statement: string, previous
     wireguard: {
       address: '10.77.0.2',
       endpoints: ['203.0.113.7:51820'],
-      serverPublicKey: fixed('not a true server key').toString('base64'),
+      serverPublicKey: x25519PublicText(x25519PrivateKey(fixed('server key'))),
       presharedKey: fixed('pre-shared key').toString('base64'),
       allowedCidrs: ['10.77.0.0/24', '10.77.1.0/24'],
       dns: { servers: ['10.77.1.53'], domains: ['corp.acme.example'] },

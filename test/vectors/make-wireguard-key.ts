@@ -1,4 +1,4 @@
-import { createPublicKey, diffieHellman, hkdfSync } from 'node:crypto';
+import { createHmac, createPublicKey, diffieHellman, hkdfSync } from 'node:crypto';
 
 import { p256_hasher } from '@noble/curves/nist.js';
 
@@ -10,7 +10,9 @@ import {
   WIREGUARD_KEY_LABEL,
 } from '../../src/laptop/tunnel/wireguard-key.ts';
 import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
+import { x25519PrivateKey, x25519PublicText } from '../../src/pki/x25519.ts';
 import { p256Jwk } from '../../src/protocol/common.ts';
+import { proofKey } from '../../src/slice/enrollment/proof-key.ts';
 import { SLUG } from './make-certificates.ts';
 import { testKey } from './test-keys.ts';
 
@@ -31,7 +33,7 @@ export function makeHashToCurve(): object {
 }
 
 /** Each step of the derivation, computed here once more and not only by the product. */
-export function makeWireguardKeys(): object {
+export function makeWireguardKeys(challenge: string): object {
   const deviceKey = testKey('device');
   const q = hashToCurvePoint();
   const spki = spkiDer(deviceKey);
@@ -45,6 +47,18 @@ export function makeWireguardKeys(): object {
     }),
   );
   const shared = diffieHellman({ privateKey: deviceKey, publicKey });
+  const challengeHash = sha256(challenge);
+  const proof = proofKey(testKey('session'));
+  const tunnel = deriveWireguardKey({ deviceKey, slug: SLUG, generation: 0 });
+  const secret = diffieHellman({
+    privateKey: x25519PrivateKey(tunnel.privateKey.bytes),
+    publicKey: createPublicKey(proof),
+  });
+  const input = Buffer.concat([
+    Buffer.from('kiwi/1 wireguard proof\0'),
+    challengeHash,
+    Buffer.from(tunnel.publicKey, 'base64'),
+  ]);
   return {
     devicePrivateKey: deviceKey.export({ type: 'pkcs8', format: 'pem' }),
     q: q.toString('hex'),
@@ -66,6 +80,14 @@ export function makeWireguardKeys(): object {
         publicKey: derived.publicKey,
       };
     }),
+    proof: {
+      proofKey: x25519PublicText(proof),
+      sessionProofKey: proof.export({ type: 'pkcs8', format: 'der' }).subarray(-32).toString('base64'),
+      generation: 0,
+      secret: secret.toString('hex'),
+      input: input.toString('hex'),
+      proof: createHmac('sha256', secret).update(input).digest('base64url'),
+    },
   };
 }
 

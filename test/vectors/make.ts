@@ -78,7 +78,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     ...exchange,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
-    'wireguard-key': makeWireguardKeys(),
+    'wireguard-key': makeWireguardKeys(exchange.challenge.jws),
     thumbprint: makeThumbprint(),
   };
   for (const [name, made] of Object.entries(refused)) vectors[name] = await made;

@@ -36,7 +36,8 @@ type Signature = { readonly typ: string; readonly key: KeyObject } & KeyReferenc
 /** What the gateway refuses to grant. */
 export function makeRefusedStatements(c: Certificates, statement: object, previous: unknown): Promise<object> {
   const [payload, jws, jwe] = [textAt(statement, 'payload'), textAt(statement, 'jws'), textAt(statement, 'jwe')];
-  const { host, yubikey, fingerprint } = JSON.parse(payload) as Statement;
+  const { host, yubikey, fingerprint, wireguardPublicKey } = JSON.parse(payload) as Statement;
+  const wireguardKeyHex = Buffer.from(wireguardPublicKey, 'base64').toString('hex');
   const session = testKey('session');
   const seal = (inner: string, kept: string) => keepJwe(session, inner, TYP.statementEncrypted, kept);
   /** A change of the general JWS, after it was signed. */
@@ -170,6 +171,28 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
         }),
       ),
     ],
+    ['WireGuard key of zero bytes', 'request-malformed', saying({ wireguardPublicKey: point('00'.repeat(32)) })],
+    [
+      'WireGuard key of low order',
+      'request-malformed',
+      saying({ wireguardPublicKey: point('e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800') }),
+    ],
+    [
+      'WireGuard key that is not reduced',
+      'request-malformed',
+      saying({ wireguardPublicKey: point(`f6${'ff'.repeat(30)}7f`) }),
+    ],
+    [
+      'WireGuard key with its top bit set',
+      'request-malformed',
+      saying({ wireguardPublicKey: point(`${wireguardKeyHex.slice(0, 62)}${topBit(wireguardKeyHex.slice(62))}`) }),
+    ],
+    [
+      'WireGuard key of somebody else',
+      'wireguard-key-refused',
+      saying({ wireguardPublicKey: point(`09${'00'.repeat(31)}`) }),
+    ],
+    ['proof for another challenge', 'wireguard-key-refused', saying({ wireguardProof: digest('another proof') })],
     [
       'fingerprint with another digest',
       'fingerprint-refused',
@@ -224,6 +247,10 @@ export function makeRefusedConfirms(confirm: object, previous: unknown): Promise
     previous,
   );
 }
+
+/** A public key of WireGuard, from its hex. */
+const point = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
+const topBit = (byte: string): string => (parseInt(byte, 16) | 0x80).toString(16);
 
 const payloadOf = (general: unknown): string => Buffer.from(textAt(general, 'payload'), 'base64url').toString() || '{}';
 const parsed = (text: string): unknown => JSON.parse(text);

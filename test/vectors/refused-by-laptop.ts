@@ -94,6 +94,11 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
       saying(changed(payload, { serverNonce: Buffer.alloc(32, 1).toString('base64') })),
     ],
     [
+      'proof key of low order',
+      'slice-not-proven',
+      saying(changed(payload, { proofKey: Buffer.alloc(32).toString('base64') })),
+    ],
+    [
       'encryption key off the curve',
       'slice-not-proven',
       saying(changed(payload, { encryptionKey: offTheCurve(testKey('session')) })),
@@ -159,6 +164,11 @@ export function makeRefusedGrants(c: Certificates, grant: object, previous: unkn
       'trust root that is not pinned',
       'grant-invalid',
       saying({ certificate: { ...certificate, trustRoots: [base64url(c.otherRoot.der)] } }),
+    ],
+    [
+      'server key of low order',
+      'grant-invalid',
+      saying({ wireguard: { ...wireguard, serverPublicKey: Buffer.alloc(32).toString('base64') } }),
     ],
     ['default route', 'grant-invalid', saying({ wireguard: { ...wireguard, allowedCidrs: ['0.0.0.0/0'] } })],
   ];

@@ -93,6 +93,14 @@ export const WIREGUARD_KEY = z.object({
       publicKey: z.string(),
     }),
   ),
+  proof: z.object({
+    proofKey: z.string(),
+    sessionProofKey: z.string(),
+    generation: z.literal(0),
+    secret: z.string(),
+    input: z.string(),
+    proof: z.string(),
+  }),
 });
 export const THUMBPRINT = z.object({
   jwk: z.object({ kty: z.string(), crv: z.string(), x: z.string(), y: z.string() }),

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
@@ -12,6 +12,8 @@ import { decryptWith, encryptTo } from '../../src/pki/jwe.ts';
 import { openCompact, signCompact, signGeneral } from '../../src/pki/jws.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
 import { keySigner, type Signer } from '../../src/pki/signer.ts';
+import { wireguardProof } from '../../src/pki/wireguard-proof.ts';
+import { x25519PublicText } from '../../src/pki/x25519.ts';
 import { MEDIA, PROTOCOL, TYP, type P256Jwk } from '../../src/protocol/common.ts';
 import { FINGERPRINT_ALGORITHM, fingerprintDigestInput, type Fingerprint } from '../../src/protocol/fingerprint.ts';
 import { grant as grantSchema, type Grant } from '../../src/protocol/grant.ts';
@@ -150,13 +152,21 @@ export class ProtocolClient {
   ): Promise<Statement> {
     const { opened, deviceKey } = exchange;
     const name = `test-${machine.slice(0, 12)}`;
+    const tunnelKey = generateKeyPairSync('x25519').privateKey;
+    const wireguardPublicKey = x25519PublicText(tunnelKey);
     return {
       protocol: PROTOCOL,
       slug: 'acme',
       sessionId: opened.challenge.sessionId,
       challengeHash: base64url(opened.hash),
       csr: base64url(await makeCsr(deviceKey, name)),
-      wireguardPublicKey: randomBytes(32).toString('base64'),
+      wireguardPublicKey,
+      wireguardProof: wireguardProof({
+        own: tunnelKey,
+        other: opened.challenge.proofKey,
+        challengeHash: base64url(opened.hash),
+        wireguardPublicKey,
+      }),
       fingerprint: fingerprintOf(machine),
       host: { name, os: 'linux', osVersion: 'Debian GNU/Linux 12', arch: 'x64' },
       yubikey: {

@@ -27,6 +27,7 @@ export interface StatementInput {
   };
   readonly deviceKey: KeyObject;
   readonly wireguardPublicKey: string;
+  readonly wireguardProof: string;
   readonly fingerprint: Fingerprint;
   readonly host: Statement['host'];
   /** Wall clock, milliseconds. */
@@ -48,6 +49,7 @@ export async function buildStatement(input: StatementInput): Promise<string> {
     challengeHash: base64url(opened.hash),
     csr: base64url(await makeCsr(deviceKey, input.host.name)),
     wireguardPublicKey: input.wireguardPublicKey,
+    wireguardProof: input.wireguardProof,
     fingerprint: input.fingerprint,
     host: input.host,
     yubikey: {

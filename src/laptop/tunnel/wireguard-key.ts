@@ -1,10 +1,11 @@
-import { createPrivateKey, createPublicKey, diffieHellman, hkdfSync, type KeyObject } from 'node:crypto';
+import { diffieHellman, hkdfSync, type KeyObject } from 'node:crypto';
 
 import { p256_hasher } from '@noble/curves/nist.js';
 
 import { sha256 } from '../../core/bytes.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import { jwkToKey, spkiDer } from '../../pki/keys.ts';
+import { x25519PrivateKey, x25519PublicText } from '../../pki/x25519.ts';
 import { slug as slugSchema } from '../../protocol/common.ts';
 
 /** What is hashed to the point Q, and the first part of HKDF's `info`. */
@@ -59,7 +60,7 @@ export function deriveWireguardKey({ deviceKey, slug, generation }: WireguardKey
   const key = Buffer.from(hkdfSync('sha256', shared, sha256(spkiDer(deviceKey)), info, 32));
   shared.fill(0);
   clamp(key);
-  return { privateKey: new SecretBytes(key), publicKey: x25519PublicKey(key) };
+  return { privateKey: new SecretBytes(key), publicKey: x25519PublicText(x25519PrivateKey(key)) };
 }
 
 /** RFC 7748, section 5. */
@@ -75,16 +76,4 @@ function pointKey(point: Buffer): KeyObject {
     x: point.subarray(1, 33).toString('base64url'),
     y: point.subarray(33, 65).toString('base64url'),
   });
-}
-
-/** PKCS #8 encoding of an X25519 private key, up to the key itself (RFC 8410, section 7). */
-const X25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
-
-function x25519PublicKey(privateKey: Buffer): string {
-  const pkcs8 = Buffer.concat([X25519_PKCS8_PREFIX, privateKey]);
-  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  pkcs8.fill(0);
-  const { x } = createPublicKey(key).export({ format: 'jwk' });
-  if (x === undefined) throw new TypeError('an X25519 key has an x');
-  return Buffer.from(x, 'base64url').toString('base64');
 }

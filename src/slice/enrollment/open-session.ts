@@ -5,6 +5,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
+import { x25519PublicText } from '../../pki/x25519.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
@@ -12,6 +13,7 @@ import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { proofKey } from './proof-key.ts';
 
 /**
  * A hello needs no proof of anything, so what it can cost the slice is bounded. A whole office may share one address.
@@ -52,6 +54,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     fingerprintSalt,
     policy,
     encryptionKey: publicJwk(key.publicKey),
+    proofKey: x25519PublicText(proofKey(key.privateKey)),
   };
   const challenge = await signCompact({
     typ: TYP.challenge,

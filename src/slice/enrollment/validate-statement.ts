@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 
-import { base64url } from '../../core/bytes.ts';
+import { base64url, constantTimeEqual } from '../../core/bytes.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
@@ -11,6 +11,7 @@ import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral } from '../../pki/jws.ts';
 import { jwkThumbprint, jwkToKey, samePublicKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
+import { wireguardProof } from '../../pki/wireguard-proof.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
@@ -18,6 +19,7 @@ import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
+import { proofKey } from './proof-key.ts';
 
 /** A statement whose claims are all proven. */
 export interface ValidStatement {
@@ -28,7 +30,7 @@ export interface ValidStatement {
 
 /**
  * Every check of a statement that needs no other device, in the order of protocol.md: both signatures → the key's
- * certificate → attestation for the same key → slot → serial → registry → policy → CSR → form of the fingerprint. What
+ * certificate → attestation for the same key → slot → serial → registry → policy → CSR → WireGuard key → form of the fingerprint. What
  * depends on other devices is decided in the registry's transaction.
  *
  * @param claims receives the YubiKey's serial as soon as the statement names one
@@ -40,7 +42,9 @@ export async function validateStatement(
   body: Buffer,
   claims: { yubikeySerial?: number },
 ): Promise<ValidStatement> {
-  const opened = await open(session, body);
+  if (session.privateKey === null) throw new KiwiError('session-expired');
+  const sessionKey = createPrivateKey(session.privateKey);
+  const opened = await open(sessionKey, body);
   const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, claims);
   if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
@@ -55,6 +59,7 @@ export async function validateStatement(
     refuse('policy-refused', `touch ${attestation.touchPolicy}`);
   }
   await checkCsr(statement, devicePublicKey);
+  checkWireguardKey(statement, sessionKey);
   const flaw =
     fingerprintFlaw(statement.fingerprint) ??
     hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
@@ -66,11 +71,9 @@ function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
   throw new KiwiError(code, { detail, cause });
 }
 
-async function open(session: KnownSession, body: Buffer): Promise<OpenedGeneral> {
-  if (session.privateKey === null) throw new KiwiError('session-expired');
-  const privateKey: KeyObject = createPrivateKey(session.privateKey);
+async function open(sessionKey: KeyObject, body: Buffer): Promise<OpenedGeneral> {
   try {
-    const plain = await decryptWith(privateKey, body.toString('latin1'), TYP.statementEncrypted);
+    const plain = await decryptWith(sessionKey, body.toString('latin1'), TYP.statementEncrypted);
     return openGeneral(plain, TYP.statement, LIMITS.statement);
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;
@@ -189,5 +192,15 @@ async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<voi
   } catch (error) {
     if (!(error instanceof CsrError)) throw error;
     refuse('csr-refused', error.message, error);
+  }
+}
+
+/** Without this, a laptop could have somebody else's key made a peer. */
+function checkWireguardKey(statement: Statement, sessionKey: KeyObject): void {
+  const { challengeHash, wireguardPublicKey } = statement;
+  const own = proofKey(sessionKey);
+  const expected = wireguardProof({ own, other: wireguardPublicKey, challengeHash, wireguardPublicKey });
+  if (!constantTimeEqual(Buffer.from(expected), Buffer.from(statement.wireguardProof))) {
+    refuse('wireguard-key-refused', 'its holder did not make the proof');
   }
 }

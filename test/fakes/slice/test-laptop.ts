@@ -9,6 +9,8 @@ import { decryptWith, encryptTo } from '../../../src/pki/jwe.ts';
 import { openCompact, signCompact, signGeneral } from '../../../src/pki/jws.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
+import { wireguardProof } from '../../../src/pki/wireguard-proof.ts';
+import { x25519PublicText } from '../../../src/pki/x25519.ts';
 import { challenge as challengeSchema, type Challenge } from '../../../src/protocol/challenge.ts';
 import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { deviceStatus, type DeviceStatus } from '../../../src/protocol/device-messages.ts';
@@ -67,19 +69,21 @@ export interface Laptop {
   readonly machine: Machine;
   readonly hostName: string;
   readonly deviceKey: KeyObject;
+  readonly wireguardKey: KeyObject;
   readonly wireguardPublicKey: string;
 }
 
-export const newLaptop = (more: Partial<Laptop> = {}): Laptop => ({
-  machine: newMachine(),
-  hostName: `laptop-${randomBytes(3).toString('hex')}`,
-  deviceKey: generateP256(),
-  wireguardPublicKey: generateKeyPairSync('x25519')
-    .publicKey.export({ type: 'spki', format: 'der' })
-    .subarray(-32)
-    .toString('base64'),
-  ...more,
-});
+export const newLaptop = (more: Partial<Laptop> = {}): Laptop => {
+  const wireguardKey = generateKeyPairSync('x25519').privateKey;
+  return {
+    machine: newMachine(),
+    hostName: `laptop-${randomBytes(3).toString('hex')}`,
+    deviceKey: generateP256(),
+    wireguardKey,
+    wireguardPublicKey: x25519PublicText(wireguardKey),
+    ...more,
+  };
+};
 
 export const newHello = (laptop: Laptop): Hello => ({
   protocol: PROTOCOL,
@@ -123,6 +127,12 @@ export async function newStatement(
     challengeHash: digest(challenge.jws),
     csr: base64url(await makeCsr(laptop.deviceKey, laptop.hostName)),
     wireguardPublicKey: laptop.wireguardPublicKey,
+    wireguardProof: wireguardProof({
+      own: laptop.wireguardKey,
+      other: content.proofKey,
+      challengeHash: digest(challenge.jws),
+      wireguardPublicKey: laptop.wireguardPublicKey,
+    }),
     fingerprint: fingerprintOf(machine, content.fingerprintSalt),
     host: {
       name: laptop.hostName,

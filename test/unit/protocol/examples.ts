@@ -8,6 +8,8 @@ import type { Statement } from '../../../src/protocol/statement.ts';
 const bytes = (length: number, value = 7): string => Buffer.alloc(length, value).toString('base64url');
 const base64 = (value: number): string => Buffer.alloc(32, value).toString('base64');
 
+const base64Of = (u: number): string => Buffer.from([u, ...Array<number>(31).fill(0)]).toString('base64');
+
 export const ID = {
   attempt: '8c2e4cb5-6a1c-4b43-9a5e-07c3a4a1c001',
   session: '8c2e4cb5-6a1c-4b43-9a5e-07c3a4a1c002',
@@ -42,6 +44,8 @@ export const challenge: Challenge = {
     x: 'axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY',
     y: 'T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU',
   },
+  // The base point of Curve25519 (RFC 7748, section 4.1).
+  proofKey: base64Of(9),
 };
 
 export const statement: Statement = {
@@ -51,6 +55,7 @@ export const statement: Statement = {
   challengeHash: bytes(32),
   csr: bytes(300),
   wireguardPublicKey: base64(9),
+  wireguardProof: bytes(32),
   fingerprint: { algorithm: 'kiwi-fp/1', digest: bytes(32), components: [{ kind: 'uuid', hmac: bytes(32) }] },
   host: {
     name: 'anna-laptop',

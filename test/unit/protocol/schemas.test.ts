@@ -1,3 +1,4 @@
+import { x25519 } from '@noble/curves/ed25519.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
@@ -13,6 +14,7 @@ import {
   timestamp,
   TYP,
   uuid,
+  wireguardKey,
 } from '../../../src/protocol/common.ts';
 import { confirm, deviceStatus, leave, statusRequest } from '../../../src/protocol/device-messages.ts';
 import { publicError } from '../../../src/protocol/error.ts';
@@ -144,6 +146,8 @@ describe('bounds', () => {
     [statement, examples.statement, 'csr', Buffer.alloc(2049).toString('base64url')],
     [statement, examples.statement, 'wireguardPublicKey', Buffer.alloc(31).toString('base64')],
     [statement, examples.statement, 'wireguardPublicKey', Buffer.alloc(32).toString('base64url')],
+    [statement, examples.statement, 'wireguardProof', Buffer.alloc(31).toString('base64url')],
+    [challenge, examples.challenge, 'proofKey', Buffer.alloc(32).toString('base64')],
     [statement, examples.statement, 'fingerprint.algorithm', 'kiwi-fp/2'],
     [statement, examples.statement, 'fingerprint.components', []],
     [
@@ -315,5 +319,33 @@ describe('the constants', () => {
     // JWS and JWE each add a third, x5c a few certificates.
     expect(JSON.stringify(largest).length * 2 + 4 * 8192).toBeLessThan(LIMITS.statement);
     expect(JSON.stringify(examples.hello).length).toBeLessThan(LIMITS.hello);
+  });
+});
+
+describe('a public key of WireGuard', () => {
+  const PRIME = 2n ** 255n - 19n;
+  const text = (u: bigint): string => Buffer.from(u.toString(16).padStart(64, '0'), 'hex').reverse().toString('base64');
+  const LOW = [
+    0n,
+    1n,
+    PRIME - 1n,
+    325606250916557431795983626356110631294008115727848805560023387167927233504n,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823n,
+  ];
+
+  it.each(LOW)('is not the point %i of low order, with which every secret is zero', (u) => {
+    const point = Buffer.from(text(u), 'base64');
+    expect(() => x25519.getSharedSecret(Buffer.alloc(32, 7), point)).toThrow();
+    expect(wireguardKey.safeParse(text(u)).success).toBe(false);
+  });
+
+  it('has one form only, because keys are compared as text', () => {
+    expect(wireguardKey.safeParse(text(9n)).success).toBe(true);
+    expect(wireguardKey.safeParse(text(9n + PRIME)).success).toBe(false);
+    expect(wireguardKey.safeParse(text(9n + 2n ** 255n)).success).toBe(false);
+    for (let turn = 0; turn < 100; turn++) {
+      const { publicKey } = x25519.keygen();
+      expect(wireguardKey.safeParse(Buffer.from(publicKey).toString('base64')).success).toBe(true);
+    }
   });
 });

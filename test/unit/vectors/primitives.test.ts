@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createHash, createHmac, createPrivateKey } from 'node:crypto';
 
 import { x25519 } from '@noble/curves/ed25519.js';
 import { p256, p256_hasher } from '@noble/curves/nist.js';
@@ -65,6 +65,25 @@ describe('the vectors of the WireGuard key', () => {
       expect([clamped[0], clamped[31]]).toEqual([(bytes[0] ?? 0) & 248, ((bytes[31] ?? 0) & 127) | 64]);
       expect(Buffer.from(x25519.getPublicKey(clamped)).toString('base64')).toBe(publicKey);
     }
+  });
+
+  it('prove that their holder has the private half, in another library and on both sides', () => {
+    const { proof } = file;
+    const { privateKey = '', publicKey = '' } = file.keys[proof.generation] ?? {};
+    const bytes = (text: string): Buffer => Buffer.from(text, 'base64');
+    const secret = Buffer.from(x25519.getSharedSecret(bytes(privateKey), bytes(proof.proofKey))).toString('hex');
+    expect(secret).toBe(proof.secret);
+    expect(Buffer.from(x25519.getSharedSecret(bytes(proof.sessionProofKey), bytes(publicKey))).toString('hex')).toBe(
+      secret,
+    );
+    const mac = createHmac('sha256', Buffer.from(secret, 'hex')).update(Buffer.from(proof.input, 'hex'));
+    expect(mac.digest('base64url')).toBe(proof.proof);
+    const statement = JSON.parse(V.vector('statement', V.STATEMENT).payload) as Record<string, string>;
+    const challenge = V.vector('challenge', V.CHALLENGE);
+    expect(statement['wireguardProof']).toBe(proof.proof);
+    expect((JSON.parse(challenge.payload) as Record<string, string>)['proofKey']).toBe(proof.proofKey);
+    const parts = ['kiwi/1 wireguard proof\0', Buffer.from(challenge.challengeHash, 'base64url'), bytes(publicKey)];
+    expect(proof.input).toBe(Buffer.concat(parts.map((part) => Buffer.from(part))).toString('hex'));
   });
 
   it('are what the laptop computes', () => {

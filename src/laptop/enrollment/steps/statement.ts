@@ -1,5 +1,8 @@
+import { base64url } from '../../../core/bytes.ts';
 import { KiwiError } from '../../../core/errors.ts';
 import type { Signer } from '../../../pki/signer.ts';
+import { wireguardProof } from '../../../pki/wireguard-proof.ts';
+import { x25519PrivateKey } from '../../../pki/x25519.ts';
 import type { EnrollmentKey } from '../../../token/token.ts';
 import { buildStatement } from '../../exchange/build-statement.ts';
 import { collectFingerprint } from '../../fingerprint/collect-fingerprint.ts';
@@ -81,12 +84,19 @@ async function signStatement(run: EnrollmentRun): Promise<string> {
   ]);
   const { slug } = run.record;
   const wireguard = deriveWireguardKey({ deviceKey, slug, generation: 0 });
+  const proof = wireguardProof({
+    own: x25519PrivateKey(wireguard.privateKey.bytes),
+    other: opened.challenge.proofKey,
+    challengeHash: base64url(opened.hash),
+    wireguardPublicKey: wireguard.publicKey,
+  });
   wireguard.privateKey.clear();
   return buildStatement({
     opened,
     key: { ...key, signer: await yubikeySigner(run, key) },
     deviceKey,
     wireguardPublicKey: wireguard.publicKey,
+    wireguardProof: proof,
     fingerprint,
     host: { ...host, name: run.exchange.hostName },
     now: options.clock.now(),

@@ -1,8 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 
 import { base64url, sha256 } from '../../../../src/core/bytes.ts';
+import { x25519PublicText } from '../../../../src/pki/x25519.ts';
 import type { Statement } from '../../../../src/protocol/statement.ts';
 import type { Attack } from '../siege.ts';
+
+const anotherTunnelKey = (): string => x25519PublicText(generateKeyPairSync('x25519').privateKey);
 
 const hash = (): string => base64url(sha256(randomBytes(8)));
 /** The same length, another value; DER inside stays base64url of as many bytes. */
@@ -19,7 +22,8 @@ const FIELDS: Readonly<Record<string, (statement: Statement) => Statement>> = {
   sessionId: (s) => ({ ...s, sessionId: randomUUID() }),
   challengeHash: (s) => ({ ...s, challengeHash: hash() }),
   csr: (s) => ({ ...s, csr: flipped(s.csr) }),
-  wireguardPublicKey: (s) => ({ ...s, wireguardPublicKey: randomBytes(32).toString('base64') }),
+  wireguardPublicKey: (s) => ({ ...s, wireguardPublicKey: anotherTunnelKey() }),
+  wireguardProof: (s) => ({ ...s, wireguardProof: base64url(randomBytes(32)) }),
   'fingerprint.digest': (s) => ({ ...s, fingerprint: { ...s.fingerprint, digest: hash() } }),
   'fingerprint.components': (s) => ({
     ...s,

@@ -151,8 +151,8 @@ const identity: readonly Claim[] = [
   },
   {
     name: "another laptop's tunnel key",
-    code: 'fingerprint-clone',
-    why: /same device key/,
+    code: 'wireguard-key-refused',
+    why: /its holder/,
     claim: (s, { victim }) => ({ ...s, wireguardPublicKey: victim.statement.wireguardPublicKey }),
   },
 ];

@@ -1,4 +1,4 @@
-import { createPrivateKey, randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes, randomUUID, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { base64url, digest, sha256 } from '../../../../src/core/bytes.ts';
@@ -9,6 +9,7 @@ import { openGeneral, signCompact } from '../../../../src/pki/jws.ts';
 import { generateP256, jwkToKey, publicJwk } from '../../../../src/pki/keys.ts';
 import { deviceUri, EKU } from '../../../../src/pki/roles.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';
+import { x25519PublicText } from '../../../../src/pki/x25519.ts';
 import type { Challenge } from '../../../../src/protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
 import type { DeviceStatus } from '../../../../src/protocol/device-messages.ts';
@@ -78,6 +79,7 @@ export async function mintChallenge(
     fingerprintSalt: base64url(randomBytes(32)),
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     encryptionKey: publicJwk(encryptionKey),
+    proofKey: x25519PublicText(generateKeyPairSync('x25519').privateKey),
     ...changes.content,
   };
   return signCompact({

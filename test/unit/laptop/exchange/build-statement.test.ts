@@ -43,6 +43,7 @@ const inputWith = (key: KeyObject, changes: Partial<StatementInput> = {}): State
   },
   deviceKey: acme.deviceKey,
   wireguardPublicKey: examples.statement.wireguardPublicKey,
+  wireguardProof: examples.statement.wireguardProof,
   fingerprint: examples.statement.fingerprint,
   host: examples.statement.host,
   now: NOW.getTime(),
