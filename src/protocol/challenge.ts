@@ -41,7 +41,6 @@ export const challenge = z.strictObject({
   /** The laptop corrects for clock skew in the times that it states, and never sets its clock. */
   serverTime: timestamp,
   customer: z.strictObject({ slug, name: text(100) }),
-  purpose: z.enum(['enroll', 're-enroll']),
   /** One salt per customer, so that a laptop cannot be tracked across customers. */
   fingerprintSalt: base64urlOf(32),
   policy,

@@ -9,8 +9,6 @@ export const confirm = z.strictObject({
   deviceId: uuid,
   /** SHA-256 of the JWE that carried the grant, as received. */
   grantHash: digestText,
-  /** SHA-256 of the names of the applied steps, joined by LF: a record of what was done. */
-  stepsDigest: digestText,
   /** Fingerprint of the hardware that the laptop runs on now, which reveals a disk copied to another machine. */
   fingerprint: fingerprint.optional(),
   timestamp,

@@ -76,7 +76,6 @@ async function makeChallenge(certificates: Certificates, hello: string, previous
     expiresAt: at(300),
     serverTime: at(0),
     customer: { slug: SLUG, name: 'Acme GmbH' },
-    purpose: 'enroll',
     fingerprintSalt: base64url(FINGERPRINT_SALT),
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     encryptionKey: publicJwk(testKey('session')),
@@ -220,12 +219,10 @@ async function makeGrant(certificates: Certificates, statement: string, previous
 }
 
 async function makeConfirm(grant: string, previous: unknown) {
-  const steps = 'grant\ncertificate\ntrust\ntunnel\nagent';
   const content: Confirm = {
     protocol: PROTOCOL,
     deviceId: DEVICE_ID,
     grantHash: digest(grant),
-    stepsDigest: digest(steps),
     fingerprint: exampleFingerprint(),
     timestamp: at(60),
   };
@@ -236,7 +233,7 @@ async function makeConfirm(grant: string, previous: unknown) {
     signer: keepingSigner(testKey('device'), signatureOf(textAt(previous, 'jws'))),
     kid: jwkThumbprint(publicJwk(testKey('device'))),
   });
-  return { steps, ...compactParts(jws, payload, 'device') };
+  return compactParts(jws, payload, 'device');
 }
 
 async function makeDeviceStatus(certificates: Certificates, confirm: string, previous: unknown) {

@@ -48,7 +48,7 @@ export const STATEMENT = z.object({
   statementHash: z.string(),
 });
 export const GRANT = compact.extend({ recipient: z.string(), jwe: z.string(), grantHash: z.string() });
-export const CONFIRM = compact.extend({ steps: z.string() });
+export const CONFIRM = compact;
 export const DEVICE_STATUS = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),

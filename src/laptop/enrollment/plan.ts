@@ -2,7 +2,7 @@ import type { PlanName } from '../pipeline/journal.ts';
 import type { EnrollmentPlan } from './enrollment-run.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
-import { confirmApplied } from './steps/confirm.ts';
+import { confirm } from './steps/confirm.ts';
 import { deviceKey } from './steps/device-key.ts';
 import { grant } from './steps/grant.ts';
 import { green } from './steps/green.ts';
@@ -42,7 +42,7 @@ const APPLIES: EnrollmentPlan = [
 export const ENROLLMENT_PLAN: EnrollmentPlan = [
   ...ASKS,
   ...APPLIES,
-  confirmApplied(APPLIES), // pending becomes active at the slice
+  confirm, // pending becomes active at the slice
   green, // Fleet reports the laptop as online, through the slice
 ];
 

@@ -26,7 +26,6 @@ export async function confirmDevice(
   if (message.grantHash !== device.grantHash) throw new KiwiError('confirm-mismatch', { detail: 'grantHash' });
   const state = await slice.registry.confirm(
     device.id,
-    message.stepsDigest,
     slice.clock.now(),
     auditOf(request, 'allowed', { why: device.hostName }),
   );

@@ -49,8 +49,6 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     expiresAt: timestampOf(session.expiresAt),
     serverTime: timestampOf(now),
     customer: { slug: customer.slug, name: customer.name },
-    // The hello does not identify the machine yet; a consented re-enrollment appears in the audit of the grant.
-    purpose: 'enroll',
     fingerprintSalt,
     policy,
     encryptionKey: publicJwk(key.publicKey),

@@ -81,7 +81,6 @@ export interface Device {
   readonly confirmBy: Millis | null;
   readonly confirmedAt: Millis | null;
   readonly grantHash: string | null;
-  readonly stepsDigest: string | null;
   readonly endedAt: Millis | null;
   readonly endReason: EndReason | null;
   /** The device that this one supersedes once it is granted. */
@@ -215,12 +214,7 @@ export interface Registry {
   livePeers(): Promise<Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'>[]>;
   findLivePeer(wireguardPublicKey: string): Promise<Pick<Device, 'address' | 'presharedKey'> | undefined>;
   /** pending → active, unless the time to confirm is over; then deletes the stored grant. */
-  confirm(
-    deviceId: string,
-    stepsDigest: string,
-    now: Millis,
-    audit: AuditEntry,
-  ): Promise<'active' | 'ended' | 'yubikey-burned'>;
+  confirm(deviceId: string, now: Millis, audit: AuditEntry): Promise<'active' | 'ended' | 'yubikey-burned'>;
   /**
    * Ends a device: fingerprint, address and host name are free at once, and its certificates are marked for revocation.
    * A lost one keeps its fingerprint until it ends for good (`decideEnd`). Safe to repeat.

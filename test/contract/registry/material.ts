@@ -124,7 +124,7 @@ export const storeGrant = (registry: Registry, device: Device, confirmBy = NOW +
 export async function active(registry: Registry, more: Partial<ReservationRequest> = {}): Promise<Device> {
   const { device } = await reserved(registry, more);
   await storeGrant(registry, device);
-  await registry.confirm(device.id, digest('steps'), NOW, audit('device.confirm'));
+  await registry.confirm(device.id, NOW, audit('device.confirm'));
   return device;
 }
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { digest } from '../../../src/core/bytes.ts';
 import type { Registry } from '../../../src/slice/registry/registry.ts';
 import {
   active,
@@ -168,10 +167,10 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect(outcome).toMatchObject({ state: 'granted', grant: `grant of ${device.id}` });
         expect((await registry.findSession(session.id))?.privateKey).toBeNull();
         expect(await registry.findCertificate(device.id)).toMatchObject({ kind: 'device', deviceId: device.id });
-        const confirm = () => registry.confirm(device.id, digest('steps'), NOW, audit());
+        const confirm = () => registry.confirm(device.id, NOW, audit());
         expect([await confirm(), await confirm()]).toEqual(['active', 'active']);
         expect(await registry.findOutcome(session.attemptId)).toMatchObject({ state: 'closed', grant: null });
-        expect(await registry.findDevice(device.id)).toMatchObject({ state: 'active', stepsDigest: digest('steps') });
+        expect(await registry.findDevice(device.id)).toMatchObject({ state: 'active' });
       });
 
       test('for none whose key was burned since the reservation', async () => {
@@ -192,13 +191,13 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect(await storeGrant(registry, second.device)).toBe('stored');
         expect(await registry.findDevice(first.device.id)).toMatchObject({ state: 'ended', endReason: 'superseded' });
         const third = await reserved(registry, { fingerprint });
-        await registry.confirm(second.device.id, 'x', NOW, audit());
+        await registry.confirm(second.device.id, NOW, audit());
         expect(await storeGrant(registry, third.device)).toMatchObject({ refused: 'fingerprint-known' });
       });
     });
 
     test('confirms nothing that is unknown, too late, ended, or whose key is burned', async () => {
-      const confirm = (id: string, now = NOW) => registry.confirm(id, 'x', now, audit());
+      const confirm = (id: string, now = NOW) => registry.confirm(id, now, audit());
       const late = await reserved(registry);
       await storeGrant(registry, late.device, NOW + 1000);
       expect(await registry.unconfirmedDevices(NOW + 999)).toEqual([]);

@@ -21,7 +21,7 @@ describe('a known laptop', () => {
   test('is refused without consent, and its first enrollment stays', async () => {
     const laptop = newLaptop();
     const first = await enroll(slice, key, laptop);
-    await slice.running.context.registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
+    await slice.running.context.registry.confirm(first.grant.deviceId, Date.now(), audit);
     const second = await start(slice, key, newLaptop({ machine: laptop.machine }));
     const answer = await sendStatement(slice.gateway, second.sessionId, await seal(second, key));
     expect(codeOf(answer)).toBe('fingerprint-known');
@@ -32,7 +32,7 @@ describe('a known laptop', () => {
     const laptop = newLaptop();
     const first = await enroll(slice, key, laptop);
     const { registry } = slice.running.context;
-    await registry.confirm(first.grant.deviceId, 'x', Date.now(), audit);
+    await registry.confirm(first.grant.deviceId, Date.now(), audit);
     const { consentId } = await consentTo(slice, first.grant.deviceId);
     const again = newLaptop({ machine: laptop.machine, hostName: laptop.hostName });
     const second = await start(slice, key, again);
@@ -132,7 +132,7 @@ describe('a change while a statement is being processed', () => {
     const first = await enroll(slice, key, laptop);
     const second = await start(slice, key, newLaptop({ machine: laptop.machine }));
     const { registry } = slice.running.context;
-    const confirming = meanwhile(() => registry.confirm(first.grant.deviceId, 'x', Date.now(), audit));
+    const confirming = meanwhile(() => registry.confirm(first.grant.deviceId, Date.now(), audit));
     const answer = send(confirming, second.sessionId, await seal(second, key));
     await expect(answer).rejects.toMatchObject({ code: 'fingerprint-known' });
     expect((await registry.findDevice(first.grant.deviceId))?.state).toBe('active');

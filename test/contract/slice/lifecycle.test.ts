@@ -191,7 +191,6 @@ describe('a device', () => {
       protocol: PROTOCOL,
       deviceId: grant.deviceId,
       grantHash: digest(grantJwe),
-      stepsDigest: digest('steps'),
       timestamp: new Date().toISOString(),
       ...change,
     };

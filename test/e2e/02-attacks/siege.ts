@@ -270,7 +270,7 @@ export class Siege {
   }
 }
 
-export const confirmation = (grantHash: string): object => ({ grantHash, stepsDigest: digest('') });
+export const confirmation = (grantHash: string): object => ({ grantHash });
 export const nonce = (): object => ({ nonce: base64url(randomBytes(16)) });
 
 async function registerKey(operator: OperatorSlice, key: ForgedYubiKey): Promise<void> {

@@ -210,7 +210,6 @@ export async function sendConfirm(
     protocol: PROTOCOL,
     deviceId,
     grantHash: digest(grantJwe),
-    stepsDigest: digest('steps'),
     timestamp: new Date().toISOString(),
   };
   const jws = await signDeviceMessage(laptop, TYP.confirm, message);

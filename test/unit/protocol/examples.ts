@@ -34,7 +34,6 @@ export const challenge: Challenge = {
   expiresAt: '2026-03-01T12:05:00.000Z',
   serverTime: '2026-03-01T12:00:00.000Z',
   customer: { slug: 'acme', name: 'Acme GmbH' },
-  purpose: 'enroll',
   fingerprintSalt: bytes(32),
   policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
   // The base point of the curve (SEC 2, section 2.4.2).
@@ -110,7 +109,6 @@ export const confirm: Confirm = {
   protocol: 'kiwi/1',
   deviceId: ID.device,
   grantHash: bytes(32),
-  stepsDigest: bytes(32),
   fingerprint: statement.fingerprint,
   timestamp: '2026-03-01T12:01:00.000Z',
 };

@@ -137,7 +137,6 @@ describe('bounds', () => {
     [hello, examples.hello, 'agentVersion', '1.2.3-beta'],
     [hello, examples.hello, 'agentVersion', '123456.0.0'],
     [challenge, examples.challenge, 'customer.name', 'x'.repeat(101)],
-    [challenge, examples.challenge, 'purpose', 'renew'],
     [challenge, examples.challenge, 'policy.pinPolicies', []],
     [challenge, examples.challenge, 'policy.touchPolicies', ['sometimes']],
     [challenge, examples.challenge, 'encryptionKey.crv', 'P-384'],

@@ -1,14 +1,9 @@
-import { digest } from '../../../core/bytes.ts';
 import { KiwiError } from '../../../core/errors.ts';
-import { stepsIn } from '../../pipeline/run-plan.ts';
 import { currentHardware } from '../../standing/ask-slice.ts';
-import type { EnrollmentPlan, EnrollmentStep } from '../enrollment-run.ts';
+import type { EnrollmentStep } from '../enrollment-run.ts';
 
-/**
- * Tells the slice that everything is in place. Safe to repeat: a crash after it costs one more message.
- * @param applied the steps that the message reports as done, in the order of the plan
- */
-export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
+/** Tells the slice that everything is in place. Safe to repeat: a crash after it costs one more message. */
+export const confirm: EnrollmentStep = {
   name: 'confirm',
   title: 'Confirm the enrollment',
   inspect: () => Promise.resolve('absent'),
@@ -19,11 +14,9 @@ export const confirmApplied = (applied: EnrollmentPlan): EnrollmentStep => ({
     await run.save({ device: { ...device, confirmed: true } });
     // Within one run the statement has just reported it; between two runs the disk may have been moved to another laptop.
     const fingerprint = run.resumed ? await currentHardware(run.platform, device.fingerprintSalt) : undefined;
-    const names = stepsIn(applied).map(({ name }) => name);
-    const stepsDigest = digest(names.join('\n'));
-    const message = { grantHash: hash, stepsDigest, ...(fingerprint === undefined ? {} : { fingerprint }) };
+    const message = { grantHash: hash, ...(fingerprint === undefined ? {} : { fingerprint }) };
     const { state } = await (await run.client()).confirm(await run.device(), message, run.signal);
     if (state !== 'active') throw new KiwiError('device-ended', { detail: `the slice reports the device as ${state}` });
   },
   verify: () => Promise.resolve(),
-});
+};

@@ -107,26 +107,14 @@ export function deviceQueries(db: SqliteDatabase) {
       );
       return row === undefined ? undefined : peer(row);
     }),
-    confirm: writeDurably(
-      (
-        deviceId: string,
-        stepsDigest: string,
-        now: Millis,
-        audit: AuditEntry,
-      ): 'active' | 'ended' | 'yubikey-burned' => {
-        const decision = decideConfirmation(standing(deviceId), now);
-        if (decision !== 'confirmed') return decision;
-        db.run(
-          `UPDATE device SET state = 'active', confirmed_at = ?, steps_digest = ? WHERE id = ?`,
-          now,
-          stepsDigest,
-          deviceId,
-        );
-        db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
-        insertAudit(db, audit, now);
-        return 'active';
-      },
-    ),
+    confirm: writeDurably((deviceId: string, now: Millis, audit: AuditEntry): 'active' | 'ended' | 'yubikey-burned' => {
+      const decision = decideConfirmation(standing(deviceId), now);
+      if (decision !== 'confirmed') return decision;
+      db.run(`UPDATE device SET state = 'active', confirmed_at = ? WHERE id = ?`, now, deviceId);
+      db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+      insertAudit(db, audit, now);
+      return 'active';
+    }),
     endDevice: writeDurably(
       (deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' => {
         if (!end(deviceId, reason, now)) return 'unchanged';

@@ -50,7 +50,6 @@ const COLUMNS: { readonly [K in keyof StoredDevice]: Column<StoredDevice[K]> } =
   confirmBy: plain('confirm_by', numberOrNull),
   confirmedAt: plain('confirmed_at', numberOrNull),
   grantHash: plain('grant_hash', textOrNull),
-  stepsDigest: plain('steps_digest', textOrNull),
   endedAt: plain('ended_at', numberOrNull),
   endReason: plain('end_reason', textOrNull),
   supersedes: plain('supersedes', textOrNull),

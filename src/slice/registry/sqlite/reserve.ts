@@ -49,7 +49,6 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
     confirmBy: null,
     confirmedAt: null,
     grantHash: null,
-    stepsDigest: null,
     endedAt: null,
     endReason: null,
     supersedes: place.supersedes ?? null,

@@ -75,7 +75,6 @@ export async function mintChallenge(
     expiresAt: new Date(now + 300_000).toISOString(),
     serverTime: new Date(now).toISOString(),
     customer: { slug: 'acme', name: 'Acme GmbH' },
-    purpose: 'enroll',
     fingerprintSalt: base64url(randomBytes(32)),
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     encryptionKey: publicJwk(encryptionKey),
