@@ -247,13 +247,13 @@ const table = {
   'proxy-unreachable': entry(
     'unreachable',
     'The proxy cannot be reached.',
-    'Check the address of the proxy named above. In a network without this proxy, unset the variable.',
+    'Check its address. In another network, unset HTTPS_PROXY, or set it to the proxy of that network (for the timer, in /etc/default/kiwistack-enroll).',
     { retryable: true },
   ),
   'proxy-authentication': entry(
     'unreachable',
     'The proxy wants a user name and a password, or does not accept the ones given.',
-    'Set the variable named above to http://USER:PASSWORD@HOST:PORT. Write special characters as %XX.',
+    'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, with special characters as %XX (for the timer, in /etc/default/kiwistack-enroll).',
   ),
   'proxy-refused': entry(
     'unreachable',

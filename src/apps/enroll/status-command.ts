@@ -26,16 +26,25 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
   }
   if (flags.json === true) {
     const { record, ...parts } = status;
-    const { exchange: _, ...shown } = record;
+    const { exchange: _, proxy, ...shown } = record;
     const checks = status.checks.map(({ error, ...outcome }) => ({
       ...outcome,
       ...(error === undefined ? {} : { error: errorFields(error) }),
     }));
     const result = status.healthy ? 'healthy' : 'unhealthy';
-    printJson({ type: 'result', result, record: shown, ...parts, checks, farewells });
+    printJson({
+      type: 'result',
+      result,
+      record: { ...shown, ...(proxy === undefined ? {} : { proxy: withoutPassword(proxy) }) },
+      ...parts,
+      checks,
+      farewells,
+    });
   } else process.stdout.write(describe(status));
   return status.healthy ? 0 : new KiwiError('enrollment-unhealthy').exitCode;
 }
+
+const withoutPassword = (proxy: string): string => (URL.canParse(proxy) ? new URL(proxy).origin : 'unreadable');
 
 function describe({ record, certificate, tunnel, agent, slice, checks, healthy }: EnrollmentStatus): string {
   const state =
@@ -47,6 +56,9 @@ function describe({ record, certificate, tunnel, agent, slice, checks, healthy }
   return [
     `laptop       ${record.device?.hostName ?? '-'}: ${state}`,
     `customer     ${record.customer} (${record.role}), ${record.gatewayUrl}`,
+    ...(record.proxy === undefined
+      ? []
+      : [`proxy        ${withoutPassword(record.proxy)}, where there is no direct way to the gateway`]),
     `certificate  ${certificate.present ? `${certificate.valid ? 'valid until' : 'EXPIRED at'} ${certificate.notAfter ?? ''}` : 'MISSING'}`,
     `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,

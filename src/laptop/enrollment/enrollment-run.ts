@@ -43,7 +43,7 @@ export class EnrollmentRun extends KnownEnrollment {
   /** The last save: the exchange with the slice is no longer needed and is dropped. */
   async finish(): Promise<void> {
     const { exchange: _, ...record } = this.record;
-    await this.replace({ ...record, state: 'active' });
+    await this.replace({ ...record, state: 'active', proxy: (await this.client()).proxy });
   }
 
   token(): Promise<Token> {

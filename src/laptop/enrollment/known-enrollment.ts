@@ -71,7 +71,8 @@ export class KnownEnrollment {
 
   async client(): Promise<GatewayClient> {
     if (this.#client !== undefined) return this.#client;
-    this.#client = await openGatewayClient(this.context, this.record.gatewayUrl);
+    const { gatewayUrl, proxy } = this.record;
+    this.#client = await openGatewayClient(this.context, gatewayUrl, { keptProxy: proxy });
     this.#client.skewMs = this.#opened?.skewMs;
     return this.#client;
   }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes, type KeyObject } from 'node:crypto';
 
-import { Agent, request, type Dispatcher } from 'undici';
+import { request, type Dispatcher } from 'undici';
 
 import { base64url } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
@@ -14,16 +14,22 @@ import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { openDeviceStatus, type SliceAuthority } from '../exchange/open-device-status.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
-import { connectThroughProxy, type ProxyConnector } from './connect-through-proxy.ts';
 import type { Proxy } from './proxy.ts';
 import { transportError } from './transport-error.ts';
+import { openWay, type Way } from './way.ts';
 
 export interface GatewayClientOptions {
   /** https://host[:port], from the certificate on the key. */
   readonly gatewayUrl: string;
   /** PEM bundle of the system's trust store. TLS is for privacy here; the proof is in the messages. */
   readonly systemCa: string;
+  /** The only way to the gateway. */
   readonly proxy?: Proxy | undefined;
+  /**
+   * Used where the gateway cannot be reached directly. Not the other way round: in a network that needs no proxy, whoever has the
+   * proxy's address there would be shown its password.
+   */
+  readonly fallbackProxy?: Proxy | undefined;
   readonly clock?: Clock;
   /** How often a request that got no answer is sent again, byte for byte. */
   readonly retries?: number;
@@ -34,6 +40,8 @@ export interface GatewayClientOptions {
 /** Delays between attempts of one request, milliseconds. */
 const BACKOFF_MS = [500, 1500, 4000];
 const CONNECT_MS = 10_000;
+/** The same where there is another way: a firewall that drops packets must not use up the time. */
+const DIRECT_MS = 3_000;
 const TIMEOUT_MS = 30_000;
 /** Limits an answer that trickles in and so never hits the idle time-out; enough for the largest answer over a slow modem. */
 const DEADLINE_MS = 90_000;
@@ -47,8 +55,10 @@ const DEADLINE_MS = 90_000;
  */
 export class GatewayClient {
   readonly #base: URL;
-  readonly #dispatcher: Dispatcher;
-  readonly #proxy: ProxyConnector | undefined;
+  /** The ways to the gateway, in the order in which they are tried. */
+  readonly #ways: readonly [Way, ...Way[]];
+  /** The one in use. */
+  #way = 0;
   readonly #clock: Clock;
   readonly #retries: number;
   readonly #deadlineMs: number;
@@ -64,14 +74,25 @@ export class GatewayClient {
     this.#clock = options.clock ?? systemClock;
     this.#retries = options.retries ?? BACKOFF_MS.length;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-    const connect = { ca: options.systemCa, timeout: CONNECT_MS };
-    this.#proxy = options.proxy === undefined ? undefined : connectThroughProxy(options.proxy, connect);
-    this.#dispatcher = new Agent({ connect: this.#proxy?.connect ?? connect });
+    const { systemCa: ca, proxy, fallbackProxy } = options;
+    this.#ways =
+      proxy !== undefined || fallbackProxy === undefined
+        ? [openWay({ ca, timeout: CONNECT_MS }, proxy)]
+        : [openWay({ ca, timeout: DIRECT_MS }), openWay({ ca, timeout: CONNECT_MS }, fallbackProxy)];
   }
 
   /** For downloads from the gateway under the same trust. Closed with this client. */
   get dispatcher(): Dispatcher {
-    return this.#dispatcher;
+    return this.#current.dispatcher;
+  }
+
+  /** The URL of the proxy in use, which may hold a password; undefined on the direct way. */
+  get proxy(): string | undefined {
+    return this.#current.proxy?.url.href;
+  }
+
+  get #current(): Way {
+    return this.#ways[this.#way] ?? this.#ways[0];
   }
 
   /** @param body the bytes of the hello @returns the challenge: a compact JWS */
@@ -140,8 +161,7 @@ export class GatewayClient {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
-    await this.#proxy?.close();
+    await Promise.all(this.#ways.map((way) => way.close()));
   }
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {
@@ -151,6 +171,12 @@ export class GatewayClient {
       } catch (error) {
         signal?.throwIfAborted();
         const failure = error instanceof KiwiError ? error : transportError(error);
+        if (!(error instanceof KiwiError) && this.#way + 1 < this.#ways.length) {
+          this.#way++;
+          attempt--; // this way had no answer; the other one has all its attempts before it
+          continue;
+        }
+        this.#way = 0; // the network may be another one by the next attempt
         const backoff = BACKOFF_MS[attempt];
         if (!failure.retryable || attempt >= this.#retries || backoff === undefined) throw failure;
         await this.#clock.sleep(backoff, signal);
@@ -162,7 +188,7 @@ export class GatewayClient {
     const deadline = AbortSignal.timeout(this.#deadlineMs);
     const response = await request(new URL(path, this.#base), {
       method,
-      dispatcher: this.#dispatcher,
+      dispatcher: this.#current.dispatcher,
       headers: { 'content-type': type, accept: `${accept}, ${MEDIA.json}` },
       body: typeof body === 'string' ? body : Buffer.from(body),
       headersTimeout: TIMEOUT_MS,

@@ -1,18 +1,24 @@
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { GatewayClient, type GatewayClientOptions } from './gateway-client.ts';
-import { proxyFromEnvironment } from './proxy.ts';
+import { parseProxy, proxyFromEnvironment } from './proxy.ts';
+
+export interface OpenOptions extends Pick<GatewayClientOptions, 'retries'> {
+  /** The URL of the proxy through which the enrollment reached the gateway: a timer has nobody's environment. */
+  readonly keptProxy: string | undefined;
+}
 
 /**
  * A gateway client that uses this laptop's clock, trusts the roots of its system and goes through the proxy that the environment
- * names. The caller closes it.
+ * names, else where there is no direct way through the one that was kept. The caller closes it.
  * @throws KiwiError `proxy-invalid`
  */
 export async function openGatewayClient(
   { platform, clock }: LaptopContext,
   gatewayUrl: string,
-  options: Pick<GatewayClientOptions, 'retries'> = {},
+  { keptProxy, ...options }: OpenOptions,
 ): Promise<GatewayClient> {
   const proxy = proxyFromEnvironment(new URL(gatewayUrl), process.env);
+  const fallbackProxy = keptProxy === undefined ? undefined : parseProxy(keptProxy, 'the enrollment');
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';
-  return new GatewayClient({ gatewayUrl, systemCa, proxy, clock, ...options });
+  return new GatewayClient({ gatewayUrl, systemCa, proxy, fallbackProxy, clock, ...options });
 }

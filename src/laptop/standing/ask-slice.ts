@@ -21,7 +21,7 @@ export async function askSlice(context: LaptopContext, record: EnrollmentRecord)
   if (device === undefined || key === undefined) throw new KiwiError('not-enrolled');
   const slice = await sliceAuthority(platform, slug, roots);
   const hardware = await currentHardware(platform, device.fingerprintSalt);
-  const client = await openGatewayClient(context, gatewayUrl, { retries: 0 });
+  const client = await openGatewayClient(context, gatewayUrl, { retries: 0, keptProxy: record.proxy });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await client.status({ deviceId: device.deviceId, key, slice }, hardware, signal);

@@ -44,13 +44,14 @@ export async function forgetFarewell({ context, record }: EndingEnrollment): Pro
 }
 
 async function sign(run: EndingEnrollment, reason: Leave['reason']): Promise<Farewell> {
-  const { slug, customer, gatewayUrl } = run.record;
+  const { slug, customer, gatewayUrl, proxy } = run.record;
   const device = await run.device();
   const now = run.context.clock.now();
   return {
     slug,
     customer,
     gatewayUrl,
+    proxy,
     deviceId: device.deviceId,
     signedAt: new Date(now).toISOString(),
     leave: await signDeviceMessage(device, 'leave', { reason }, now),

@@ -41,7 +41,7 @@ export async function tellFarewell(farewell: Farewell, context: LaptopContext): 
   const signal = AbortSignal.timeout(PATIENCE_MS);
   let client: GatewayClient | undefined;
   try {
-    client = await openGatewayClient(context, gatewayUrl);
+    client = await openGatewayClient(context, gatewayUrl, { keptProxy: farewell.proxy });
     const slice = { intermediate: parseCertificate(intermediate), roots: roots.map((pem) => parseCertificate(pem)) };
     const { state } = await client.tell({ deviceId, slice }, 'leave', leave, signal);
     return state === 'ended'

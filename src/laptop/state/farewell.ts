@@ -14,12 +14,14 @@ const MAX_BYTES = 512 * 1024;
 
 /**
  * A pending deregistration. The message is already signed and does not expire, so neither the device key nor anything else of
- * the enrollment has to stay for it. It is not secret: it can only end the device that is to be ended.
+ * the enrollment has to stay for it. The message is not secret: it can only end the device that is to be ended.
  */
 const farewell = z.strictObject({
   slug,
   customer: text(100),
   gatewayUrl: z.url({ protocol: /^https$/ }).max(500),
+  /** As in the record. */
+  proxy: z.string().max(2000).optional(),
   deviceId: uuid,
   signedAt: timestamp,
   /** Compact JWS, as it is sent. */

@@ -28,6 +28,8 @@ const schema = z.strictObject({
   role: z.string().max(64),
   customer: z.string().max(100),
   gatewayUrl: z.string().max(500),
+  /** URL of the proxy through which the gateway was reached: what runs later from a timer needs it. May hold a password. */
+  proxy: z.string().max(2000).optional(),
   yubikeySerial: z.int(),
   exchange: z
     .strictObject({

@@ -133,16 +133,27 @@ describe('the package, installed', () => {
   });
 
   it('hands on exactly the variables that its man page names', async () => {
-    const script = `sed 's#^exec .*#exec /usr/bin/env -i "$@"#; s#^set -- "$app.*#set -- /usr/bin/env#' /usr/bin/kiwistack-enroll >/tmp/show
-      HTTPS_PROXY='http://a b:1/$(id)' no_proxy=x LANG=C TERM=dumb LD_DEBUG_OUTPUT=/x HOME=/y sh /tmp/show`;
+    const script = `sed 's#^exec .*#exec /usr/bin/env#' /usr/bin/kiwistack-enroll >/tmp/show
+      export IFS=abc ODD='x
+LANG=not this one' NODE_OPTIONS=--inspect
+      HTTPS_PROXY='http://a b:1/$(id)' no_proxy=x LANG=C TERM=dumb LD_DEBUG_OUTPUT=/x HOME=/y sh /tmp/show | grep -v ^PATH=/usr/sbin:`;
     expect((await sh(script)).split('\n').sort()).toEqual(
       ['', 'HTTPS_PROXY=http://a b:1/$(id)', 'LANG=C', 'TERM=dumb', 'no_proxy=x'].sort(),
     );
     const page = await sh("MANWIDTH=200 man -P cat kiwistack-enroll | col -b | sed -n '/^ENVIRONMENT/,/^FILES/p'");
     const wrapper = await readFile(laptop.path('/usr/bin/kiwistack-enroll'), 'utf8');
-    const names = (/^for name in ([^;]+);/mu.exec(wrapper)?.[1] ?? '').split(/[\s\\]+/u);
+    const names = (/^passed=' ([^']+) '/mu.exec(wrapper)?.[1] ?? '').split(' ');
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) expect(page).toContain(name.toUpperCase());
+  });
+
+  it('starts no program with the password of a proxy among its arguments', async () => {
+    const env = { HTTPS_PROXY: 'http://anna:geheim@127.0.0.1:1' };
+    // The shell says on stderr what it carries out, with the values that it puts in.
+    const { code, stderr } = await laptop.run(['/bin/sh', '-px', '/usr/bin/kiwistack-enroll', '--version'], { env });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('/bin/node --disable-sigusr1');
+    expect(stderr).not.toContain('geheim');
   });
 
   it('is no test build: it refuses the variable that cuts a program off', async () => {

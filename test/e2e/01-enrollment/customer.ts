@@ -110,13 +110,17 @@ export class Customer {
     return (JSON.parse(stdout) as { hosts: Record<string, unknown>[] }).hosts;
   }
 
-  /** An HTTP proxy somewhere on the internet. */
-  async proxy(): Promise<{ url: string; asked: () => string[]; stop: () => Promise<void> }> {
-    const room = await this.world.lab.addRoom({ name: 'proxy' });
-    const argv = [process.execPath, path.join(import.meta.dirname, 'connect-proxy.ts')];
+  /** An HTTP proxy somewhere on the internet. @param wants USER:PASSWORD that it asks for */
+  async proxy(
+    name = 'proxy',
+    wants?: string,
+  ): Promise<{ url: string; asked: () => string[]; stop: () => Promise<void> }> {
+    const room = await this.world.lab.addRoom({ name });
+    const script = path.join(import.meta.dirname, 'connect-proxy.ts');
+    const argv = [process.execPath, script, ...(wants === undefined ? [] : [wants])];
     const running = await startInRoom(room, argv, {
       what: 'the proxy',
-      logFile: path.join(this.world.logDir, 'proxy.log'),
+      logFile: path.join(this.world.logDir, `${name}.log`),
     });
     const asked: string[] = [];
     running.process.stdout?.on('data', (chunk: Buffer) => {

@@ -8,6 +8,7 @@ import { Failures } from './failures.ts';
 import { leavingInEveryWay } from './leaving.ts';
 import { lifeOfALaptop } from './life.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
+import { networksAsTheyAre } from './networks.ts';
 import { secretsStayHidden } from './secrets.ts';
 
 // One customer for everybody; each story has laptops and keys of its own, and they go on side by side.
@@ -25,6 +26,7 @@ aDiskThatWasCopied(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
+networksAsTheyAre(get);
 secretsStayHidden(get);
 failures.lateOnOneLaptop();
 

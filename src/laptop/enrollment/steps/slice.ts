@@ -29,11 +29,13 @@ export const slice: EnrollmentStep = {
       agentVersion: VERSION,
     } satisfies Hello);
     const { name: hostName } = await describeHost(platform.hardware);
-    const challenge = await (await run.client()).hello(Buffer.from(hello), run.signal);
+    const client = await run.client();
+    const challenge = await client.hello(Buffer.from(hello), run.signal);
     const challengeAt = new Date(options.clock.now()).toISOString();
     run.forgetExchange();
     const keyCertificate = key.certificate.pem;
-    await run.save({ attemptId, exchange: { keyCertificate, hello, challenge, challengeAt, hostName } });
+    const exchange = { keyCertificate, hello, challenge, challengeAt, hostName };
+    await run.save({ attemptId, exchange, proxy: client.proxy });
     const opened = run.opened();
     options.person.sliceProven({
       customer: opened.challenge.customer.name,

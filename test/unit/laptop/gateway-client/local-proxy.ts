@@ -7,6 +7,8 @@ export interface LocalProxy {
   /** Each CONNECT: its target, and the credentials that came with it. */
   readonly asked: string[];
   status: number | undefined;
+  /** Where it connects everybody to, whatever the target. */
+  target: string | undefined;
   close(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export async function startLocalProxy(): Promise<LocalProxy> {
     address: '',
     asked: [],
     status: undefined,
+    target: undefined,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -30,7 +33,7 @@ export async function startLocalProxy(): Promise<LocalProxy> {
       client.end(`HTTP/1.1 ${proxy.status} No\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    const [host = '', port] = url.split(':');
+    const [host = '', port] = (proxy.target ?? url).split(':');
     const upstream = connect(Number(port), host, () => {
       client.write('HTTP/1.1 200 OK\r\n\r\n');
       upstream.pipe(client).pipe(upstream);

@@ -56,6 +56,28 @@ describe('the gateway client behind a proxy', () => {
     expect(await failure(proxy.address)).toMatchObject({ code: 'proxy-unreachable', detail });
   });
 
+  it('uses a kept proxy only where there is no direct way', async () => {
+    const fallbackProxy = parseProxy(`anna:geheim@${proxy.address}`, 'the enrollment');
+    const options = { systemCa: gateway.ca, retries: 0, fallbackProxy };
+    const direct = new GatewayClient({ ...options, gatewayUrl: gateway.url });
+    expect(await hello(direct)).toBe('the.challenge.jws');
+    expect(direct.proxy).toBeUndefined();
+    expect(proxy.asked).toEqual([]);
+
+    proxy.target = new URL(gateway.url).host;
+    const barred = new GatewayClient({ ...options, gatewayUrl: 'https://127.0.0.1:1' });
+    clients.push(direct, barred);
+    expect(await hello(barred)).toBe('the.challenge.jws');
+    expect(barred.proxy).toBe(`http://anna:geheim@${proxy.address}/`);
+    expect(new Set(proxy.asked)).toEqual(new Set(['127.0.0.1:1 anna:geheim']));
+
+    proxy.status = 407;
+    const refused = new GatewayClient({ ...options, gatewayUrl: 'https://127.0.0.1:1' });
+    clients.push(refused);
+    const detail = `http://${proxy.address} (from the enrollment) answered HTTP 407`;
+    await expect(hello(refused)).rejects.toMatchObject({ code: 'proxy-authentication', detail });
+  });
+
   it('knows the gateway’s own certificate from the proxy’s', async () => {
     const other = await startLocalGateway('other.example');
     const client = new GatewayClient({

@@ -1,0 +1,84 @@
+import { expect } from 'vitest';
+
+import type { RunResult } from '../../lab/run-in-room.ts';
+import { CLI } from '../../world/world.ts';
+import { CliRun, type Event } from './cli-run.ts';
+import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
+import { story } from './step.ts';
+
+/** Networks that people are in: with a proxy, with addresses of their own, with small packets; and a slice that moves. */
+export function networksAsTheyAre(getCustomer: () => Customer): void {
+  story('behind a proxy with a password', getCustomer, (step, seat) => {
+    const barred = 'ipproto tcp to 203.0.113.10 unreachable';
+    let customer: Customer;
+    let nina: Seat;
+    let proxy: Awaited<ReturnType<Customer['proxy']>>;
+    let address: string;
+
+    step('a laptop is enrolled, whose shell alone knows the proxy, and without its scheme', async () => {
+      customer = getCustomer();
+      [nina, proxy] = await Promise.all([seat('nina'), customer.proxy('guarded-proxy', 'anna:geheim-4711')]);
+      address = new URL(proxy.url).host;
+      await shell(nina, `ip rule add ${barred}`);
+      const run = new CliRun(nina.laptop, { env: { HTTPS_PROXY: `anna:geheim-4711@${address}` } });
+      expect(await run.ended, run.output).toBe(0);
+      expect(new Set(proxy.asked())).toEqual(new Set(['enroll.acme.example:443']));
+    });
+
+    step('a timer, which has nobody’s environment, goes through it too', async () => {
+      const asked = proxy.asked().length;
+      expect(await cli(nina, ['check'])).toMatchObject({ code: 0, result: { result: 'active' } });
+      expect(proxy.asked().length).toBeGreaterThan(asked);
+    });
+
+    step('the password is in one file, which only root can read, and is not shown', async () => {
+      const found = await shell(
+        nina,
+        'grep -rl -e geheim-4711 /etc /var/lib/kiwistack /var/log /run /opt/orbit /tmp || true',
+      );
+      expect(found.trim().split('\n')).toEqual(['/var/lib/kiwistack/enrollment.json']);
+      expect(await shell(nina, 'stat -c %a:%U /var/lib/kiwistack/enrollment.json')).toBe('600:root\n');
+      const [person, program] = [await customer.world.cli(nina.laptop, ['status']), await cli(nina, ['status'])];
+      expect(person.stdout).toContain(`proxy        http://${address}, where there is no direct way`);
+      expect(program).toMatchObject({ code: 0, result: { record: { proxy: `http://${address}` } } });
+      expect(person.stdout + program.stdout).not.toContain('geheim');
+    });
+
+    step('what a proxy answers is said, and which one', async () => {
+      const detail = `http://${address} (from HTTPS_PROXY) answered HTTP 407`;
+      const wants = await cli(nina, ['check'], { HTTPS_PROXY: `anna:falsch@${address}` });
+      expect(wants).toMatchObject({ code: 5, result: { error: { code: 'proxy-authentication', detail } } });
+      const gone = await cli(nina, ['check'], { https_proxy: '198.51.100.1:9' });
+      const error = { code: 'proxy-unreachable', detail: 'http://198.51.100.1:9 (from https_proxy): ECONNREFUSED' };
+      expect(gone).toMatchObject({ code: 5, result: { error } });
+    });
+
+    step(
+      'a variable that names no proxy does not stop an uninstallation; the proxy is kept until it is told',
+      async () => {
+        const env = { HTTPS_PROXY: 'socks5://127.0.0.1' };
+        expect(await cli(nina, ['uninstall'], env)).toMatchObject({ code: 0, result: { farewell: 'kept' } });
+        expect(await cli(nina, ['check'])).toMatchObject({ code: 0, result: { farewells: [{ told: true }] } });
+        await shell(nina, `ip rule del ${barred}`);
+        await expectNothingLeft(customer, nina);
+        await proxy.stop();
+      },
+    );
+  });
+}
+
+async function shell({ laptop }: Seat, script: string): Promise<string> {
+  const result = await laptop.run(['/bin/sh', '-ec', script]);
+  expect(result, `${script}\n${result.stderr}`).toMatchObject({ code: 0 });
+  return result.stdout;
+}
+
+/** Runs a command with `--json`; its result is the last line. */
+async function cli(
+  { laptop }: Seat,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunResult & { result: Event }> {
+  const run = await laptop.run([...CLI, ...args, '--json'], { env, timeoutMs: 300_000 });
+  return { ...run, result: JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '{}') as Event };
+}
