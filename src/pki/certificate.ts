@@ -8,6 +8,7 @@ import {
   keyUsage,
   readCertificateFields,
 } from './certificate-fields.ts';
+import { algorithmFor } from './signer.ts';
 
 /** A certificate as the rest of the program uses it; only `parseCertificate` creates one. */
 export interface Certificate {
@@ -34,7 +35,7 @@ export interface Certificate {
   readonly criticalOids: readonly string[];
   /** The content of an extension's OCTET STRING. */
   extension(oid: string): Buffer | undefined;
-  /** True when `issuer`'s key signed this certificate. Checks nothing else. */
+  /** True when `issuer`'s key signed this certificate, and is one that `algorithmFor` knows. Checks nothing else. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
@@ -122,7 +123,8 @@ function describe(node: NodeCertificate, der: Buffer): Certificate {
     criticalOids: [...extensions].filter(([, { critical }]) => critical).map(([oid]) => oid),
     extension,
     isSignedBy: (issuer) => {
-      const signed = signers.get(issuer) ?? node.verify(issuer.publicKey);
+      const signed =
+        signers.get(issuer) ?? (algorithmFor(issuer.publicKey) !== undefined && node.verify(issuer.publicKey));
       signers.set(issuer, signed);
       return signed;
     },

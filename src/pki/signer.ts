@@ -1,4 +1,4 @@
-import { sign, verify, type KeyObject } from 'node:crypto';
+import { sign, verify, type AsymmetricKeyDetails, type KeyObject } from 'node:crypto';
 
 import { ecdsaFromDer, ecdsaToDer, isLowS, toLowS } from './ecdsa-signature.ts';
 
@@ -33,8 +33,17 @@ function lookUpAlgorithm(key: KeyObject): SignatureAlgorithm | undefined {
   const details = key.asymmetricKeyDetails;
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';
   if (key.asymmetricKeyType === 'ec' && details?.namedCurve === 'secp384r1') return 'ES384';
-  if (key.asymmetricKeyType === 'rsa' && (details?.modulusLength ?? 0) >= 2048) return 'RS256';
+  if (key.asymmetricKeyType === 'rsa' && isUsualRsa(details)) return 'RS256';
   return undefined;
+}
+
+/**
+ * Whoever chooses modulus and exponent chooses what a verification costs us: up to a thousand times as much. Every
+ * YubiKey and every CA of Yubico has the exponent 65537, and at most 4096 bits.
+ */
+function isUsualRsa(details: AsymmetricKeyDetails | undefined): boolean {
+  const { modulusLength = 0, publicExponent } = details ?? {};
+  return modulusLength >= 2048 && modulusLength <= 4096 && publicExponent === 65_537n;
 }
 
 /**

@@ -11,18 +11,13 @@ import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
-import { RateLimit } from '../decisions/rate-limit.ts';
+import { AuditBudget } from '../decisions/audit-budget.ts';
+import { gatewayLimits } from '../decisions/crowd-limits.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { proofKey } from './proof-key.ts';
 
-/**
- * A hello needs no proof of anything, so what it can cost the slice is bounded. A whole office may share one address.
- */
-const LIVE_SESSIONS = { total: 20_000, perRemote: 2000 };
-
-/** At most this many hellos of one address per minute are recorded in the audit; the log has all of them. */
-const AUDITED_A_MINUTE = 30;
-const audited = new WeakMap<SliceContext, RateLimit>();
+/** Which hellos are recorded in the audit; the log has all of them. */
+const budgets = new WeakMap<SliceContext, AuditBudget>();
 
 /**
  * Answers a hello with a challenge. The same hello bytes get the same challenge while the session lives.
@@ -76,7 +71,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
       createdAt: now,
       usedAt: null,
     },
-    LIVE_SESSIONS,
+    gatewayLimits(slice.config.rateLimit).sessions,
     isAudited(slice, request) ? auditOf(request, 'allowed', { why: `agent ${message.agentVersion}` }) : undefined,
   );
   if ('refused' in kept) throw new KiwiError(kept.refused, { detail: kept.why });
@@ -84,9 +79,9 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
 }
 
 function isAudited(slice: SliceContext, request: RequestContext): boolean {
-  const limit = audited.get(slice) ?? new RateLimit({ burst: AUDITED_A_MINUTE, perSecond: AUDITED_A_MINUTE / 60 });
-  audited.set(slice, limit);
-  return limit.take(request.remote, slice.clock.monotonic());
+  const budget = budgets.get(slice) ?? new AuditBudget(gatewayLimits(slice.config.rateLimit).records);
+  budgets.set(slice, budget);
+  return budget.take(request.remote, slice.clock.monotonic());
 }
 
 function sameChallenge(

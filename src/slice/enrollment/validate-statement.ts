@@ -8,7 +8,7 @@ import { CertificateError, parseCertificate, type Certificate } from '../../pki/
 import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { CsrError, readCsr } from '../../pki/csr.ts';
 import { decryptWith } from '../../pki/jwe.ts';
-import { JoseError, openGeneral, type OpenedGeneral } from '../../pki/jws.ts';
+import { JoseError, openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
 import { jwkThumbprint, jwkToKey, samePublicKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { wireguardProof } from '../../pki/wireguard-proof.ts';
@@ -29,8 +29,9 @@ export interface ValidStatement {
 }
 
 /**
- * Every check of a statement that needs no other device, in the order of protocol.md: both signatures → the key's
- * certificate → attestation for the same key → slot → serial → registry → policy → CSR → WireGuard key → form of the fingerprint. What
+ * Every check of a statement that needs no other device, in the order of protocol.md: chain of the key's certificate →
+ * both signatures → session → revocation → attestation for the same key → slot → serial → registry → policy → CSR →
+ * WireGuard key → form of the fingerprint. What
  * depends on other devices is decided in the registry's transaction.
  *
  * @param claims receives the YubiKey's serial as soon as the statement names one
@@ -44,13 +45,18 @@ export async function validateStatement(
 ): Promise<ValidStatement> {
   if (session.privateKey === null) throw new KiwiError('session-expired');
   const sessionKey = createPrivateKey(session.privateKey);
-  const opened = await open(sessionKey, body);
-  const { statement, certificate, deviceKey, devicePublicKey } = verifySignatures(session, opened, claims);
+  const { payload, byYubikey, byDevice } = twoSignatures(await open(sessionKey, body));
+  const statement = parseMessage(statementSchema, payload, LIMITS.statement, 'request-malformed');
+  // Only a claim until the attestation is verified, but the audit of a refusal should name it.
+  claims.yubikeySerial = statement.yubikey.serial;
+  const certificate = checkKeyChain(slice, byYubikey);
+  if (!byYubikey.verify(certificate.publicKey)) refuse('key-signature-refused', 'signature');
+  const { deviceKey, devicePublicKey } = checkDeviceSignature(session, byDevice);
   if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
   if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
   if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
 
-  const issued = await checkKeyCertificate(slice, certificate);
+  const issued = await checkNotRevoked(slice, certificate);
   const attestation = checkAttestation(slice, statement, certificate);
   const role = await checkRegistered(slice, attestation, issued);
   const { policy } = slice.config;
@@ -82,27 +88,19 @@ async function open(sessionKey: KeyObject, body: Buffer): Promise<OpenedGeneral>
   }
 }
 
-/**
- * The YubiKey's signature first, the device key's second, over the same bytes: without both, one key has not consented
- * to the other.
- */
-function verifySignatures(
-  session: KnownSession,
-  opened: OpenedGeneral,
-  claims: { yubikeySerial?: number },
-): { statement: Statement; certificate: Certificate; deviceKey: P256Jwk; devicePublicKey: KeyObject } {
-  const [byYubikey, byDevice, ...more] = opened.signatures;
+/** The YubiKey's signature first, the device key's second: without both, one key has not consented to the other. */
+function twoSignatures({ payload, signatures }: OpenedGeneral) {
+  const [byYubikey, byDevice, ...more] = signatures;
   if (byYubikey === undefined || byDevice === undefined || more.length > 0) {
     return refuse('request-malformed', 'not two signatures');
   }
-  const statement = parseMessage(statementSchema, opened.payload, LIMITS.statement, 'request-malformed');
-  // Only a claim until the attestation is verified, but the audit of a refusal should name it.
-  claims.yubikeySerial = statement.yubikey.serial;
-  const [certificate] = byYubikey.x5c;
-  if (certificate === undefined || byYubikey.header.jwk !== undefined || byYubikey.header.kid !== undefined) {
-    return refuse('key-signature-refused', 'no certificate of the key');
-  }
-  if (!byYubikey.verify(certificate.publicKey)) refuse('key-signature-refused', 'signature');
+  return { payload, byYubikey, byDevice };
+}
+
+function checkDeviceSignature(
+  session: KnownSession,
+  byDevice: OpenedSignature,
+): { deviceKey: P256Jwk; devicePublicKey: KeyObject } {
   const deviceKey = byDevice.header.jwk;
   if (deviceKey === undefined || byDevice.x5c.length > 0 || byDevice.header.kid !== undefined) {
     return refuse('device-signature-refused', 'no device key');
@@ -112,7 +110,7 @@ function verifySignatures(
   }
   const devicePublicKey = publicKeyOf(deviceKey);
   if (!byDevice.verify(devicePublicKey)) refuse('device-signature-refused', 'signature');
-  return { statement, certificate, deviceKey, devicePublicKey };
+  return { deviceKey, devicePublicKey };
 }
 
 function publicKeyOf(jwk: P256Jwk): KeyObject {
@@ -124,14 +122,14 @@ function publicKeyOf(jwk: P256Jwk): KeyObject {
 }
 
 /**
- * The certificate must be issued by this customer's intermediate for an enrollment key, valid now, and not revoked.
- * Issuers in `x5c` are ignored.
- * @returns what the registry knows about it
+ * The key's certificate must be issued by this customer's intermediate for an enrollment key, and valid now. Issuers in
+ * `x5c` are ignored. Checked before the key's signature, which a stranger's key could make expensive to verify.
  */
-async function checkKeyCertificate(
-  slice: SliceContext,
-  certificate: Certificate,
-): Promise<IssuedCertificate | undefined> {
+function checkKeyChain(slice: SliceContext, { header, x5c }: OpenedSignature): Certificate {
+  const [certificate] = x5c;
+  if (certificate === undefined || header.jwk !== undefined || header.kid !== undefined) {
+    return refuse('key-signature-refused', 'no certificate of the key');
+  }
   const { intermediate, mspRoot } = slice.identity;
   try {
     verifyChain({ leaf: certificate, intermediate, roots: [mspRoot], at: new Date(slice.clock.now()) });
@@ -142,6 +140,11 @@ async function checkKeyCertificate(
   }
   if (certificate.extendedKeyUsages.join() !== EKU.enrollmentKey) refuse('key-chain-refused', 'role');
   if (enrollmentNames(certificate.sanUris)?.slug !== slice.config.customer.slug) refuse('key-chain-refused', 'slug');
+  return certificate;
+}
+
+/** @returns what the registry knows about the certificate */
+async function checkNotRevoked(slice: SliceContext, certificate: Certificate): Promise<IssuedCertificate | undefined> {
   const issued = await slice.registry.findCertificate(certificate.serialHex);
   const revokedFor = issued?.revokeWhy ?? undefined;
   // The certificate of a burned key is revoked as well; the more specific code is reported.

@@ -5,6 +5,8 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { LIMITS, MEDIA, uuid } from '../../protocol/common.ts';
+import { clientNetwork } from '../decisions/client-network.ts';
+import { gatewayLimits, type GatewayLimits } from '../decisions/crowd-limits.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
@@ -16,10 +18,18 @@ import { auditOf, type RequestContext, type SliceContext } from '../slice-contex
 import { answerClientError } from './answer-client-error.ts';
 import { answerError } from './answer-error.ts';
 import { clientAddress } from './client-address.ts';
+import { limitConnections } from './limit-connections.ts';
 import { packageRoute } from './package-route.ts';
+import { RefusalBook } from './refusal-book.ts';
 
 /** A request that takes longer to arrive is closed. */
 const REQUEST_TIMEOUT_MS = 30_000;
+
+/** So is a connection whose TLS handshake or headers take longer, or on which nothing follows. */
+const IDLE_TIMEOUT_MS = 10_000;
+
+/** How often refusals that have no audit record of their own are summed up in one. */
+const SUMMARY_MS = 60_000;
 
 const HEADERS = {
   'cache-control': 'no-store',
@@ -46,11 +56,20 @@ export async function buildGateway(
   tls: { certificate: Buffer; key: Buffer },
 ): Promise<FastifyInstance> {
   const app = fastify({
-    https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' },
+    https: {
+      cert: tls.certificate,
+      key: tls.key,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: IDLE_TIMEOUT_MS,
+      headersTimeout: IDLE_TIMEOUT_MS,
+      // By default, Node looks for connections whose time is over every 30 s only.
+      connectionsCheckingInterval: 2000,
+    },
     logger: false,
     bodyLimit: LIMITS.hello,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
     genReqId: (_request: IncomingMessage) => randomUUID(),
     // A client must not choose request ids that appear in our log.
     requestIdHeader: false,
@@ -69,15 +88,24 @@ export async function buildGateway(
     },
   }) as unknown as FastifyInstance;
   app.decorateRequest('kiwi', undefined);
-  guard(app, slice);
+  const limits = gatewayLimits(slice.config.rateLimit);
+  const book = new RefusalBook(limits.records);
+  guard(app, slice, limits, book);
   routes(app, slice);
+  limitConnections(app.server, limits.connections, (remote) => book.count(remote, 'connections'));
+  const summing = setInterval(() => void sumUp(slice, book), SUMMARY_MS).unref();
+  app.addHook('onClose', async () => {
+    clearInterval(summing);
+    await sumUp(slice, book);
+  });
   await app.register(packageRoute(slice));
   await app.ready();
   return app;
 }
 
-function guard(app: FastifyInstance, slice: SliceContext): void {
-  const limit = new RateLimit(slice.config.rateLimit);
+function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits, book: RefusalBook): void {
+  const ofRemote = new RateLimit(slice.config.rateLimit);
+  const ofNetwork = new RateLimit(limits.networkRequests);
   // Bodies stay exactly the bytes received, because they are hashed. Other content types are refused (415 →
   // request-malformed).
   app.removeAllContentTypeParsers();
@@ -87,7 +115,10 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(HEADERS).header('x-request-id', request.id);
     const remote = clientAddress(request.socket.remoteAddress);
-    if (!limit.take(remote, slice.clock.monotonic())) {
+    const now = slice.clock.monotonic();
+    // The address first: one that has used up its own share takes nothing from its neighbours.
+    if (!ofRemote.take(remote, now) || !ofNetwork.take(clientNetwork(remote), now)) {
+      book.count(remote, 'too-many-requests');
       done(new KiwiError('too-many-requests'));
       return;
     }
@@ -111,8 +142,7 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
     const level = status >= 500 ? 'error' : 'warn';
     const stack = error.code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
     slice.log[level]({ requestId: request.id, ...kiwi, code: error.code, why: error.detail, stack }, decision);
-    // During a flood, the log is enough.
-    if (kiwi !== undefined && error.code !== 'too-many-requests') {
+    if (kiwi !== undefined && book.take(kiwi.remote, error.code, slice.clock.monotonic())) {
       const why = error.detail === undefined ? {} : { why: error.detail };
       await record(slice, auditOf(kiwi, decision, { code: error.code, ...why }));
     }
@@ -125,11 +155,16 @@ function guard(app: FastifyInstance, slice: SliceContext): void {
 /** Never rejects: the client is answered also while the registry is locked or its disk full. The log has it in any case. */
 async function record(slice: SliceContext, entry: AuditEntry): Promise<void> {
   try {
-    await slice.registry.audit(entry, slice.clock.now());
+    await slice.registry.auditRefusal(entry, slice.clock.now());
   } catch (error) {
     const { code, detail } = toKiwiError(error);
     slice.log.error({ requestId: entry.requestId, code, why: detail }, 'not in the audit');
   }
+}
+
+async function sumUp(slice: SliceContext, book: RefusalBook): Promise<void> {
+  const entry = book.summary();
+  if (entry !== undefined) await record(slice, entry);
 }
 
 function routes(app: FastifyInstance, slice: SliceContext): void {

@@ -3,12 +3,12 @@ import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
 import type { AddressRange } from '../decisions/addresses-in-order.ts';
+import type { CrowdLimits } from '../decisions/crowd-limits.ts';
 import type { GrantRefusal } from '../decisions/decide-grant.ts';
 import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
 import type { DeviceState } from '../decisions/device-state.ts';
 import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
-import type { SessionLimits, SessionRefusal } from '../decisions/limit-sessions.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;
@@ -110,6 +110,12 @@ export interface Consent {
   readonly jws: string;
 }
 
+/** There are too many open sessions. */
+export interface SessionRefusal {
+  readonly refused: 'too-many-requests';
+  readonly why: string;
+}
+
 export interface AuditEntry {
   readonly requestId: string;
   /** Who asked: a client address, `operator`, `slice`. */
@@ -186,7 +192,7 @@ export interface Registry {
    * Keeps the first session of an attempt.
    * @returns the one that is kept
    */
-  addSession(session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
+  addSession(session: Session, limits: CrowdLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<KnownSession | undefined>;
   listSessions(now: Millis): Promise<KnownSession[]>;
   /**
@@ -243,6 +249,8 @@ export interface Registry {
   withdrawConsent(id: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   audit(entry: AuditEntry, now: Millis): Promise<void>;
+  /** As `audit`, but a power failure may undo it: nothing followed from what was refused. */
+  auditRefusal(entry: AuditEntry, now: Millis): Promise<void>;
   /** Newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */

@@ -18,7 +18,7 @@ import type {
 
 /** The moment at which everything in these tests happens that does not say another one. */
 export const NOW = Date.parse('2026-03-01T12:00:00.000Z');
-export const LIMITS = { total: 1000, perRemote: 1000 };
+export const LIMITS = { total: 1000, few: 1, perRemote: 1000, perNetwork: 1000 };
 export const YUBIKEY = 20_000_001;
 
 const operator = generateP256();

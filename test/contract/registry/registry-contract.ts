@@ -42,16 +42,20 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
     afterEach(() => made.remove());
 
     describe('keeps sessions', () => {
-      const limits = { total: 3, perRemote: 2 };
+      const limits = { total: 3, few: 1, perRemote: 2, perNetwork: 3 };
       const add = async (remote: string, createdAt = NOW): Promise<string> => {
         const session = newSession({ remote, createdAt, expiresAt: createdAt + 1000 });
         return refusal(await registry.addSession(session, limits, undefined));
       };
 
-      test('so many that are open, of one address and in all, until they are over', async () => {
-        expect([await add('a'), await add('a'), await add('a')]).toEqual(['none', 'none', 'too-many-requests']);
-        expect([await add('b'), await add('b')]).toEqual(['none', 'too-many-requests']);
-        expect(await add('a', NOW + 1000)).toBe('none');
+      test('so many that are open, of one address, of one network and in all, until they are over', async () => {
+        const [a, b, c, d, e] = ['10.0.0.1', '10.0.0.2', '10.0.1.1', '10.0.2.1', '10.0.3.1'] as const;
+        expect([await add(a), await add(a), await add(a)]).toEqual(['none', 'none', 'too-many-requests']);
+        // Another address of that network, then others, which still get a few.
+        expect([await add(b), await add(b)]).toEqual(['none', 'too-many-requests']);
+        expect([await add(c), await add(c)]).toEqual(['none', 'too-many-requests']);
+        expect([await add(d), await add(e), await add('10.0.4.1')]).toEqual(['none', 'none', 'too-many-requests']);
+        expect(await add(a, NOW + 1000)).toBe('none');
       });
 
       test('one of an attempt: the first', async () => {
@@ -349,7 +353,7 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         why: 'on x',
       });
       await registry.audit(alarm, NOW);
-      await registry.audit(audit('later', { decision: 'refused' }), NOW + 1);
+      await registry.auditRefusal(audit('later', { decision: 'refused' }), NOW + 1);
       expect((await registry.listAudit(2)).map(({ action, at }) => [action, at])).toEqual([
         ['later', NOW + 1],
         ['device.hardware', NOW],

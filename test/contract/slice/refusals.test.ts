@@ -235,6 +235,17 @@ const STATEMENTS: readonly [string, ErrorCode, () => Promise<Answer>][] = [
     ),
   ],
   [
+    "with a stranger's certificate, whose key is not even used",
+    'key-chain-refused',
+    async () => {
+      const stranger = await lookAlike(slice, { ...key, key: generateP256() });
+      return withStatement(
+        () => undefined,
+        () => ({ ...key, chain: stranger.chain }),
+      )();
+    },
+  ],
+  [
     'with another device key than the hello committed to',
     'device-signature-refused',
     async () => {

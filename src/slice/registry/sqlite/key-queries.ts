@@ -6,7 +6,7 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** YubiKeys, certificates and the audit: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
-  const { read, writeDurably } = methodMakers(db);
+  const { read, write, writeDurably } = methodMakers(db);
   return {
     registerYubikey: writeDurably(
       (
@@ -93,6 +93,9 @@ export function keyQueries(db: SqliteDatabase) {
     }),
 
     audit: writeDurably((entry: AuditEntry, now: Millis): void => {
+      insertAudit(db, entry, now);
+    }),
+    auditRefusal: write((entry: AuditEntry, now: Millis): void => {
       insertAudit(db, entry, now);
     }),
     listAudit: read((limit: number): AuditRecord[] => {

@@ -1,5 +1,6 @@
-import { limitSessions, type SessionLimits, type SessionRefusal } from '../../decisions/limit-sessions.ts';
-import type { AuditEntry, KnownSession, Millis, Outcome, Session } from '../registry.ts';
+import { clientNetwork } from '../../decisions/client-network.ts';
+import { crowded, type Crowd, type CrowdLimits } from '../../decisions/crowd-limits.ts';
+import type { AuditEntry, KnownSession, Millis, Outcome, Session, SessionRefusal } from '../registry.ts';
 import { methodMakers } from './methods.ts';
 import { insertAudit, toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -29,11 +30,11 @@ export function sessionQueries(db: SqliteDatabase) {
   };
   return {
     addSession: write(
-      (session: Session, limits: SessionLimits, audit: AuditEntry | undefined): Session | SessionRefusal => {
+      (session: Session, limits: CrowdLimits, audit: AuditEntry | undefined): Session | SessionRefusal => {
         const before = findByAttempt(session.attemptId);
         if (before !== undefined) return before;
-        const refusal = limitSessions(live.count(session.remote, session.createdAt), limits);
-        if (refusal !== undefined) return refusal;
+        const whose = crowded(live.count(session.remote, session.createdAt), limits);
+        if (whose !== undefined) return { refused: 'too-many-requests', why: `live sessions ${whose}` };
         live.add(session.remote);
         db.insert('session', {
           id: session.id,
@@ -93,24 +94,32 @@ function liveSessions(db: SqliteDatabase) {
   let countedAt = Number.NEGATIVE_INFINITY;
   let inAll = 0;
   let byRemote = new Map<string, number>();
+  let byNetwork = new Map<string, number>();
+  const addTo = (counts: Map<string, number>, key: string, n: number): void => {
+    counts.set(key, (counts.get(key) ?? 0) + n);
+  };
   const recount = (now: Millis): void => {
     const rows = db.all(
       'SELECT remote, count(*) AS n FROM session WHERE used_at IS NULL AND expires_at > ? GROUP BY remote',
       now,
     );
     byRemote = new Map(rows.map((row) => [String(row['remote']), Number(row['n'])]));
+    byNetwork = new Map();
+    for (const [remote, n] of byRemote) addTo(byNetwork, clientNetwork(remote), n);
     inAll = [...byRemote.values()].reduce((sum, n) => sum + n, 0);
     countedAt = now;
   };
   return {
-    count(remote: string, now: Millis): { inAll: number; ofRemote: number } {
+    count(remote: string, now: Millis): Crowd {
       // The clock may have been set back.
       if (Math.abs(now - countedAt) >= RECOUNT_MS) recount(now);
-      return { inAll, ofRemote: byRemote.get(remote) ?? 0 };
+      const ofNetwork = byNetwork.get(clientNetwork(remote)) ?? 0;
+      return { inAll, ofNetwork, ofRemote: byRemote.get(remote) ?? 0 };
     },
     add(remote: string): void {
       inAll++;
-      byRemote.set(remote, (byRemote.get(remote) ?? 0) + 1);
+      addTo(byRemote, remote, 1);
+      addTo(byNetwork, clientNetwork(remote), 1);
     },
   };
 }

@@ -235,13 +235,9 @@ const envelope: readonly Attack[] = [
     () => ({ yubikeyX5c: [Buffer.from('certificate')] }),
     /no certificate/,
   ),
-  bent(
-    "a stranger's certificate first in x5c, the genuine one behind it",
-    'key-signature-refused',
-    async ({ key }) => ({
-      yubikeyX5c: [(await makeAuthority({ cn: 'mallory' }, 0)).certificate.der, key.certificate.der],
-    }),
-  ),
+  bent("a stranger's certificate first in x5c, the genuine one behind it", 'key-chain-refused', async ({ key }) => ({
+    yubikeyX5c: [(await makeAuthority({ cn: 'mallory' }, 0)).certificate.der, key.certificate.der],
+  })),
 ];
 
 /** What JOSE offers beyond kiwi/1, and what is not quite a signature or an envelope. */

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest';
 import { decideConfirmation } from '../../../../src/slice/decisions/decide-confirmation.ts';
 import { decideGrant, type Standing } from '../../../../src/slice/decisions/decide-grant.ts';
 import { dutiesOfEnd } from '../../../../src/slice/decisions/duties-of-end.ts';
-import { limitSessions } from '../../../../src/slice/decisions/limit-sessions.ts';
 
 const standing = (more: Partial<Standing>): Standing => ({
   state: 'reserved',
@@ -39,11 +38,4 @@ test.each([
 
 test('the host of an ended device is deleted from Fleet, unless it was lost', () => {
   expect([dutiesOfEnd('offboarded'), dutiesOfEnd('lost')]).toEqual([['peer', 'fleet-host'], ['peer']]);
-});
-
-test('open sessions are limited, in total and per address', () => {
-  const limits = { total: 3, perRemote: 2 };
-  expect(limitSessions({ inAll: 2, ofRemote: 1 }, limits)).toBeUndefined();
-  expect(limitSessions({ inAll: 3, ofRemote: 1 }, limits)?.why).toBe('live sessions in all');
-  expect(limitSessions({ inAll: 2, ofRemote: 2 }, limits)?.why).toBe('live sessions of this address');
 });
