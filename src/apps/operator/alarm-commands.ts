@@ -1,21 +1,41 @@
 import type { Command } from 'commander';
 
-import { listing, onSlice, time, type Flags } from './on-slice.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { carryOut } from '../../terminal/carry-out.ts';
+import { printJson } from '../../terminal/report.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 
-/** `alarm`: machines that share one identity. */
+/** `alarm`: what a person has to look at, such as machines that share one identity. */
 export function addAlarmCommands(program: Command): void {
-  const alarm = program.command('alarm').description('Show when two machines used one identity');
+  const alarm = program.command('alarm').description('Show and acknowledge what a person has to look at');
   onSlice(alarm.command('list'))
-    .description('List the alarms, newest first; an alarm does not stop a laptop')
+    .description('List the alarms that nobody has acknowledged, newest first; an alarm does not stop a laptop')
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
         (await slice.alarms()).map((entry) => ({
+          id: entry.id,
           at: time(entry.at),
           code: entry.code ?? '',
           device: entry.deviceId ?? '',
           from: entry.actor,
           why: entry.why ?? '',
         })),
+      ),
+    );
+  onSlice(alarm.command('acknowledge <alarm>'))
+    .description('Take an alarm out of the list, by its ID, once you have looked at the laptops; the audit keeps it')
+    .option('--why <text>', 'what was found, for the audit', 'looked at')
+    .action((alarmId: string, flags: Flags & { why: string }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const id = /^\d{1,15}$/u.test(alarmId) ? Number(alarmId) : undefined;
+          if (id === undefined || !(await slice.acknowledgeAlarm(id, flags.why))) {
+            throw new KiwiError('usage', { detail: `no open alarm ${alarmId}`, hint: 'See `alarm list`.' });
+          }
+          if (flags.json === true) printJson({ type: 'result', result: 'acknowledged', id });
+          else process.stdout.write(`Alarm ${id} was acknowledged.\n`);
+          return 0;
+        }),
       ),
     );
 }

@@ -35,8 +35,10 @@ export async function compareHardware(
     const why =
       `${device.hostName} (${device.id}), enrolled on hardware ${device.fingerprintDigest}, ` +
       `is in use on hardware ${seen.digest}: ${where}. Other: ${differences(enrolled, seen)}`;
-    await registry.audit(auditOf(request, 'alarm', { action: ACTION, code: 'hardware-changed', why }), clock.now());
-    log.error({ requestId: request.requestId, deviceId: device.id, why }, 'clone alarm');
+    const alarm = auditOf(request, 'alarm', { action: ACTION, code: 'hardware-changed', why });
+    if (await registry.raiseAlarm({ ...alarm, deviceId: device.id }, clock.now())) {
+      log.error({ requestId: request.requestId, deviceId: device.id, why }, 'clone alarm');
+    }
   }
   return 'changed';
 }

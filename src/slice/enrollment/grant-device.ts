@@ -80,19 +80,20 @@ async function answer(
   if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
   if (slice.fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
   const valid = await validateStatement(slice, session, body, request);
-  await noteSkew(slice, valid, request);
   const device = await reserve(slice, session, valid, hash, request);
+  await noteSkew(slice, valid, request);
   return complete(slice, device, { sessionId: session.id, statementHash: hash, attemptId: session.attemptId }, request);
 }
 
+/** Only of a laptop that gets its place: a refused statement may be sent again and again. */
 async function noteSkew(slice: SliceContext, valid: ValidStatement, request: RequestContext): Promise<void> {
   const skew = Date.parse(valid.statement.timestamp) - slice.clock.now();
   if (Math.abs(skew) <= NOTABLE_SKEW_MS) return;
   const why = `the laptop's clock is off by ${Math.round(skew / 1000)} s`;
-  await slice.registry.audit(
-    auditOf(request, 'alarm', { action: 'enrollment.clock', code: 'clock-skew', why }),
-    slice.clock.now(),
-  );
+  // Not about the device: it is no alarm that an operator has to look at.
+  const { deviceId: _, ...about } = request;
+  const entry = auditOf(about, 'alarm', { action: 'enrollment.clock', code: 'clock-skew', why });
+  await slice.registry.audit(entry, slice.clock.now());
 }
 
 async function reserve(
@@ -141,16 +142,12 @@ async function refuseReservation(
   const other = 'with' in refusal ? refusal.with : undefined;
   if (refusal.refused === 'fingerprint-clone') {
     // Two machines claim one identity: a person has to look at both.
-    const text = `session ${request.sessionId ?? ''} claims the identity of device ${other ?? ''}: ${why}`;
-    await slice.registry.audit(
-      auditOf({ ...request, ...(other === undefined ? {} : { deviceId: other }) }, 'alarm', {
-        action: 'fingerprint.clone',
-        code: refusal.refused,
-        why: text,
-      }),
-      slice.clock.now(),
-    );
-    slice.log.error({ requestId: request.requestId, deviceId: other, sessionId: request.sessionId }, 'clone alarm');
+    const text = `session ${request.sessionId ?? ''} claims the identity of device ${refusal.with}: ${why}`;
+    const alarm = auditOf(request, 'alarm', { action: 'fingerprint.clone', code: refusal.refused, why: text });
+    if (await slice.registry.raiseAlarm({ ...alarm, deviceId: refusal.with }, slice.clock.now())) {
+      const { requestId, sessionId } = request;
+      slice.log.error({ requestId, deviceId: refusal.with, sessionId }, 'clone alarm');
+    }
   }
   throw new KiwiError(refusal.refused, { detail: other === undefined ? why : `device ${other}: ${why}` });
 }

@@ -83,8 +83,10 @@ export interface OperatorSlice {
   withdrawConsent(consentId: string): Promise<void>;
   /** Newest first. */
   audit(limit: number): Promise<AuditRecord[]>;
-  /** The audit's alarms about devices, newest first. */
+  /** The alarms about devices that nobody has acknowledged, newest first. */
   alarms(): Promise<AuditRecord[]>;
+  /** Takes an alarm out of the list. @returns false when there is no such open alarm */
+  acknowledgeAlarm(id: number, why: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -216,6 +218,8 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     },
     audit: (limit) => registry.listAudit(limit),
     alarms: () => registry.listAlarms(),
+    acknowledgeAlarm: (id, why) =>
+      registry.acknowledgeAlarm(id, clock.now(), audited('alarm.acknowledge', { why: `alarm ${id}: ${why}` })),
     async close() {
       await ca.close();
       registry.close();

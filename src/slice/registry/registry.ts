@@ -255,8 +255,15 @@ export interface Registry {
   listAudit(limit: number): Promise<AuditRecord[]>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */
   findAlarm(deviceId: string, action: string, naming?: string): Promise<boolean>;
-  /** Alarms that name a device, newest first. */
+  /**
+   * Records an alarm about a device, unless enough of its kind are open (`raisesAlarm`).
+   * @returns whether it was recorded
+   */
+  raiseAlarm(entry: AuditEntry & { readonly deviceId: string }, now: Millis): Promise<boolean>;
+  /** Alarms about devices that no operator has acknowledged, newest first. */
   listAlarms(): Promise<AuditRecord[]>;
+  /** @returns false when there is no such open alarm */
+  acknowledgeAlarm(id: number, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   /** Maintenance for quiet moments: afterwards, deleted data is gone from the disk. */
   tidy(): Promise<void>;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Registry } from '../../../src/slice/registry/registry.ts';
+import { describeKeysAndAudit } from './keys-and-audit-contract.ts';
 import {
   active,
   audit,
@@ -309,66 +310,7 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
       });
     });
 
-    describe('keeps keys and certificates', () => {
-      test('a key once, until it is burned and provisioned anew', async () => {
-        expect(await register(registry)).toBe('exists');
-        expect(await registry.burnYubikey(5, 'lost', NOW, audit())).toBe('unknown');
-        expect(await registry.burnYubikey(YUBIKEY, 'lost', NOW, audit())).toBe('burned');
-        expect(await registry.findYubikey(YUBIKEY)).toMatchObject({ burnedAt: NOW, burnedWhy: 'lost' });
-        expect((await registry.revocationsWanted(9)).map(({ kind }) => kind)).toEqual(['enrollment']);
-        expect(await register(registry)).toBe('registered');
-        expect((await registry.listYubikeys()).map(({ burnedAt }) => burnedAt)).toEqual([null]);
-      });
-
-      test('a burned key ends what it began, and leaves what was confirmed', async () => {
-        const confirmed = await active(registry);
-        const [begun, granted] = [await reserved(registry), await reserved(registry)];
-        await storeGrant(registry, granted.device);
-        await registry.burnYubikey(YUBIKEY, 'lost', NOW, audit());
-        const states = (await registry.listDevices()).map(({ id, state }) => [id, state]);
-        expect(Object.fromEntries(states)).toEqual({
-          [confirmed.id]: 'active',
-          [begun.device.id]: 'ended',
-          [granted.device.id]: 'ended',
-        });
-      });
-
-      test('a certificate that nobody got, or that was replaced, is wanted for revocation until it is revoked', async () => {
-        await registry.addUnusedCertificate({ serial: 'aa', notAfter: NOW + 1, deviceId: 'd' });
-        const enrolled = await active(registry);
-        await registry.wantRevocation(enrolled.id, 'replaced');
-        await registry.wantRevocation(enrolled.id, 'again');
-        expect(await registry.findCertificate(enrolled.id)).toMatchObject({ revokeWhy: 'replaced', revokedAt: null });
-        expect(await registry.revocationsWanted(1)).toHaveLength(1);
-        await registry.markRevoked('aa', NOW);
-        expect((await registry.revocationsWanted(9)).map(({ serial }) => serial)).toEqual([enrolled.id]);
-      });
-    });
-
-    test('keeps the audit and finds alarms in it, the newest first', async () => {
-      const alarm = audit('device.hardware', {
-        decision: 'alarm',
-        code: 'hardware-changed',
-        deviceId: 'd',
-        why: 'on x',
-      });
-      await registry.audit(alarm, NOW);
-      await registry.auditRefusal(audit('later', { decision: 'refused' }), NOW + 1);
-      expect((await registry.listAudit(2)).map(({ action, at }) => [action, at])).toEqual([
-        ['later', NOW + 1],
-        ['device.hardware', NOW],
-      ]);
-      expect(await registry.listAlarms()).toEqual([expect.objectContaining({ ...alarm, at: NOW })]);
-      const found = [await registry.findAlarm('d', 'device.hardware'), await registry.findAlarm('d', 'other')];
-      const naming = [
-        await registry.findAlarm('d', 'device.hardware', 'x'),
-        await registry.findAlarm('d', 'device.hardware', 'y'),
-      ];
-      expect([found, naming]).toEqual([
-        [true, false],
-        [true, false],
-      ]);
-    });
+    describeKeysAndAudit(() => registry);
 
     test('is the same for whoever opens it again, and can be tidied and closed at any time', async () => {
       const device = await active(registry);

@@ -75,6 +75,21 @@ describe('a device key', () => {
     expect(await hardware(other, other.laptop.machine)).toBe('same');
   });
 
+  test('of an ended device cannot bury another alarm; an operator acknowledges what he has looked at', async () => {
+    const [real, ended] = [await active(), await active()];
+    expect(await hardware(real, newMachine())).toBe('changed');
+    await asOperator(slice, async (operator) => {
+      await operator.endDevices([await operator.findDevice(ended.grant.deviceId)], 'offboarded');
+    });
+    for (let n = 0; n < 12; n++) expect(await hardware(ended, newMachine())).toBe('changed');
+    expect(await alarmsOf(ended)).toHaveLength(5);
+    const [alarm] = await alarmsOf(real);
+    await asOperator(slice, (operator) => operator.acknowledgeAlarm(alarm?.id ?? 0, 'a new mainboard'));
+    expect(await alarmsOf(real)).toEqual([]);
+    const [entry] = await slice.running.context.registry.listAudit(1);
+    expect(entry).toMatchObject({ action: 'alarm.acknowledge', why: `alarm ${alarm?.id}: a new mainboard` });
+  });
+
   test('cannot report hardware that is not a valid fingerprint', async () => {
     const enrolled = await active();
     const flawed = await ask(enrolled, enrolled.laptop.machine, { digest: Buffer.alloc(32).toString('base64url') });

@@ -1,12 +1,12 @@
-import type { AuditEntry, AuditRecord, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
+import type { AuditEntry, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
 import { endDevice } from './end-device.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, toAudit, toCertificate, toYubikey } from './rows.ts';
+import { insertAudit, toCertificate, toYubikey } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** YubiKeys, certificates and the audit: see `Registry`. */
+/** YubiKeys and certificates: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
-  const { read, write, writeDurably } = methodMakers(db);
+  const { read, writeDurably } = methodMakers(db);
   return {
     registerYubikey: writeDurably(
       (
@@ -90,30 +90,6 @@ export function keyQueries(db: SqliteDatabase) {
     }),
     markRevoked: writeDurably((serial: string, now: Millis): void => {
       db.run('UPDATE certificate SET revoked_at = ? WHERE serial = ? AND revoked_at IS NULL', now, serial);
-    }),
-
-    audit: writeDurably((entry: AuditEntry, now: Millis): void => {
-      insertAudit(db, entry, now);
-    }),
-    auditRefusal: write((entry: AuditEntry, now: Millis): void => {
-      insertAudit(db, entry, now);
-    }),
-    listAudit: read((limit: number): AuditRecord[] => {
-      return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
-    }),
-    findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
-      const row = db.get(
-        "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",
-        deviceId,
-        action,
-        naming ?? '',
-      );
-      return row !== undefined;
-    }),
-    listAlarms: read((): AuditRecord[] => {
-      return db
-        .all("SELECT * FROM audit WHERE decision = 'alarm' AND device_id IS NOT NULL ORDER BY id DESC LIMIT 1000")
-        .map(toAudit);
     }),
   };
 }

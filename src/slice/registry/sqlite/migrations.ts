@@ -119,6 +119,10 @@ const MIGRATIONS: readonly string[] = [
     WHERE end_reason = 'lost'
     AND json_extract(component.value, '$.kind') IN ('uuid', 'system-serial', 'board-serial', 'chassis-serial', 'tpm-ek');
   `,
+  // Which alarms an operator has acknowledged; the audit itself never changes.
+  `
+  CREATE TABLE acknowledged (alarm INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

@@ -1,4 +1,5 @@
 import type { Registry } from '../registry.ts';
+import { auditQueries } from './audit-queries.ts';
 import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
@@ -28,6 +29,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...sessionQueries(db),
     ...deviceQueries(db),
     ...consentQueries(db),
+    ...auditQueries(db),
     tidy: () =>
       Promise.resolve().then(() => {
         db.tidy();

@@ -1,0 +1,53 @@
+import { raisesAlarm } from '../../decisions/raises-alarm.ts';
+import type { AuditEntry, AuditRecord, Millis } from '../registry.ts';
+import { methodMakers } from './methods.ts';
+import { insertAudit, text, toAudit } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** Alarms about devices that are in the list until they are acknowledged. */
+const OPEN = `decision = 'alarm' AND device_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
+
+/** The audit, and the alarms in it: see `Registry`. */
+export function auditQueries(db: SqliteDatabase) {
+  const { read, write, writeDurably } = methodMakers(db);
+  return {
+    audit: writeDurably((entry: AuditEntry, now: Millis): void => {
+      insertAudit(db, entry, now);
+    }),
+    auditRefusal: write((entry: AuditEntry, now: Millis): void => {
+      insertAudit(db, entry, now);
+    }),
+    listAudit: read((limit: number): AuditRecord[] => {
+      return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
+    }),
+    findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
+      const row = db.get(
+        "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",
+        deviceId,
+        action,
+        naming ?? '',
+      );
+      return row !== undefined;
+    }),
+    raiseAlarm: writeDurably((entry: AuditEntry & { readonly deviceId: string }, now: Millis): boolean => {
+      const open = db.get(
+        `SELECT count(*) AS n FROM audit WHERE ${OPEN} AND device_id = ? AND action = ?`,
+        entry.deviceId,
+        entry.action,
+      );
+      if (!raisesAlarm(Number(open?.['n']))) return false;
+      insertAudit(db, entry, now);
+      return true;
+    }),
+    listAlarms: read((): AuditRecord[] => {
+      return db.all(`SELECT * FROM audit WHERE ${OPEN} ORDER BY id DESC`).map(toAudit);
+    }),
+    acknowledgeAlarm: writeDurably((id: number, now: Millis, audit: AuditEntry): boolean => {
+      const alarm = db.get(`SELECT device_id FROM audit WHERE ${OPEN} AND id = ?`, id);
+      if (alarm === undefined) return false;
+      db.insert('acknowledged', { alarm: id, at: now });
+      insertAudit(db, { ...audit, deviceId: text(alarm, 'device_id') }, now);
+      return true;
+    }),
+  };
+}
