@@ -212,8 +212,8 @@ const table = {
   ),
   'pin-malformed': entry(
     'person',
-    'A PIN has 6 to 8 characters.',
-    'No try was used. Run the command again with the correct PIN.',
+    'This cannot be the PIN of a YubiKey.',
+    'A PIN has 6 to 8 characters. No try was used. Run the command again with the correct PIN.',
   ),
   'pin-cancelled': entry(
     'person',

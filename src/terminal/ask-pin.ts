@@ -2,21 +2,42 @@ import type { ReadStream } from 'node:tty';
 
 import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
+import { askYes } from './ask-yes.ts';
 import { MAX_PIN_BYTES, takePin } from './pin-bytes.ts';
 
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
+const CTRL_U = 0x15;
+const CTRL_W = 0x17;
 const BACKSPACE = new Set([0x08, 0x7f]);
+const BLANK = 0x20;
 const ENTER = new Set([0x0a, 0x0d]);
 
+export interface PinQuestion {
+  /** Names the key and the tries left. */
+  readonly prompt: string;
+  /** Why the PIN before this one was not taken. */
+  readonly refused?: KiwiError | undefined;
+  /** A wrong PIN would lock it: nobody uses up the last try without having been asked. */
+  readonly lastTry: boolean;
+}
+
+const LAST_TRY =
+  '  This is the last try: another wrong PIN locks it, and only the PUK unblocks it. Enter the PIN now? [y/N] ';
+
 /**
- * Reads a PIN from the terminal without echo, into one buffer; it never becomes a string.
+ * Reads a PIN from the terminal without echo, into one buffer; it never becomes a string. Backspace, Ctrl-W and Ctrl-U edit
+ * it, as they do in a line of a terminal.
  *
  * @throws KiwiError `pin-cancelled` when nothing was entered or there is no terminal; `cancelled` on Ctrl-C
  */
-export async function askPin(prompt: string, signal: AbortSignal): Promise<SecretBytes> {
+export async function askPin({ prompt, refused, lastTry }: PinQuestion, signal: AbortSignal): Promise<SecretBytes> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'there is no terminal to enter it on' });
+  if (refused !== undefined) stderr.write(`  ${describe(refused)}\n`);
+  if (lastTry && !(await askYes(LAST_TRY, signal))) {
+    throw new KiwiError('pin-cancelled', { detail: 'the last try was not used' });
+  }
   const pin = Buffer.alloc(MAX_PIN_BYTES);
   // Before the prompt, so that a PIN typed at once is not echoed either.
   stdin.setRawMode(true);
@@ -69,7 +90,9 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
           });
           break;
         }
-        if (BACKSPACE.has(byte)) length = Math.max(0, length - 1);
+        if (BACKSPACE.has(byte)) length = withoutLastCharacter(pin, length);
+        else if (byte === CTRL_W) length = withoutLastWord(pin, length);
+        else if (byte === CTRL_U) length = 0;
         else if (length < MAX_PIN_BYTES) pin[length++] = byte;
       }
       chunk.fill(0);
@@ -81,4 +104,23 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
       stdin.resume();
     }
   });
+}
+
+/** Of a wrong PIN the details repeat the number of tries, which is in the prompt. */
+function describe({ code, message, detail }: KiwiError): string {
+  return code === 'pin-malformed' && detail !== undefined ? `${message} (${detail})` : message;
+}
+
+/** A character has continuation bytes (10xxxxxx) after its first one in UTF-8. */
+function withoutLastCharacter(pin: Buffer, length: number): number {
+  let end = length;
+  while (end > 0 && ((pin[end - 1] ?? 0) & 0xc0) === 0x80) end--;
+  return Math.max(0, end - 1);
+}
+
+function withoutLastWord(pin: Buffer, length: number): number {
+  let end = length;
+  while (end > 0 && pin[end - 1] === BLANK) end--;
+  while (end > 0 && pin[end - 1] !== BLANK) end--;
+  return end;
 }

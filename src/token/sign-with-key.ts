@@ -9,8 +9,11 @@ import { findAgain } from './presence.ts';
 import type { KeyHost } from './token-host.ts';
 
 export interface SignOptions {
-  /** Called once. The PIN that it returns is cleared here, whatever happens. */
-  askPin(state: PinState): Promise<SecretBytes>;
+  /**
+   * Called again with the reason when a PIN was wrong, or could not be one; who cannot be asked again throws the reason. The
+   * PIN that it returns is cleared here, whatever happens.
+   */
+  askPin(state: PinState, refused?: KiwiError): Promise<SecretBytes>;
   /** The PIN was accepted and the key now waits for a touch. Not called for keys whose attested policy asks for none. */
   onTouchExpected?(): void;
   /** The key was touched. */
@@ -25,11 +28,28 @@ export async function signWithKey(
   data: Uint8Array,
   options: SignOptions,
 ): Promise<Uint8Array> {
+  for (let refused: KiwiError | undefined; ;) {
+    const { pin: state = 'ok' } = await findAgain(host, key, options.signal);
+    if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no tries left' });
+    const pin = await options.askPin(state, refused);
+    try {
+      return await signOnce(host, key, data, pin, options);
+    } catch (error) {
+      if (!(error instanceof KiwiError) || (error.code !== 'pin-wrong' && error.code !== 'pin-malformed')) throw error;
+      refused = error;
+    }
+  }
+}
+
+async function signOnce(
+  host: KeyHost,
+  key: SlotKey | EnrollmentKey,
+  data: Uint8Array,
+  pin: SecretBytes,
+  options: SignOptions,
+): Promise<Uint8Array> {
   const { signal } = options;
-  const { pin: state = 'ok' } = await findAgain(host, key, signal);
-  if (state === 'locked') throw new KiwiError('pin-locked', { detail: 'no tries left' });
   const spki = parseCertificate(key.attestation).spki;
-  const pin = await options.askPin(state);
   let signature: Buffer;
   const touch = key.touchPolicy !== 'never';
   try {

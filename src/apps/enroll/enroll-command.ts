@@ -8,8 +8,9 @@ import type { EnrollmentOptions } from '../../laptop/enrollment/enrollment-run.t
 import type { Person } from '../../laptop/enrollment/person.ts';
 import { openToken } from '../../token/token.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
+import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
-import { humanOutput, jsonOutput, pinPrompt, type EnrollOutput } from './enroll-output.ts';
+import { humanOutput, jsonOutput, pinQuestion, type EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
 
 export interface EnrollFlags {
@@ -22,6 +23,7 @@ export interface EnrollFlags {
 
 /** `kiwistack-enroll enroll` */
 export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
+  if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
   const platform = selectPlatform();
@@ -45,8 +47,10 @@ function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal)
   const interactive = flags.json !== true && process.stdin.isTTY;
   return {
     ...output.person,
-    askPin: (key) => {
-      if (flags.pinFd === undefined) return askPin(pinPrompt(key), signal);
+    askPin: async (key) => {
+      if (flags.pinFd === undefined) return askPin(pinQuestion(key), signal);
+      // A descriptor has one PIN, and nobody who could be asked whether to use up another try.
+      if (key.refused !== undefined) throw key.refused;
       output.pinExpected(key);
       return readPinFromDescriptor(flags.pinFd, signal);
     },

@@ -5,6 +5,7 @@ import type { Person } from '../../laptop/enrollment/person.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import type { PlanEvent } from '../../laptop/pipeline/run-plan.ts';
 import { triesLeft } from '../../token/pin.ts';
+import type { PinQuestion } from '../../terminal/ask-pin.ts';
 import { errorFields, printJson, seconds } from '../../terminal/report.ts';
 
 /** Reports an enrollment, to a person or to a program. The caller asks for the PIN. */
@@ -148,7 +149,7 @@ export function farewellLine({ customer, error }: FarewellOutcome): string {
     : `The pending deregistration could not be reported to ${customer} yet: ${error.message}`;
 }
 
-/** The prompt for the PIN, with the number of tries left. */
-export function pinPrompt(key: Parameters<Person['askPin']>[0]): string {
-  return `  PIN of YubiKey ${key.serial} (${triesLeft(key.state)}): `;
+/** The question for the PIN, with the number of tries left. */
+export function pinQuestion({ serial, state, refused }: Parameters<Person['askPin']>[0]): PinQuestion {
+  return { prompt: `  PIN of YubiKey ${serial} (${triesLeft(state)}): `, refused, lastTry: state === 'final' };
 }

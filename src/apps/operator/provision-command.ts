@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/clock.ts';
 import { openSlice } from '../../slice/operator/open-slice.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
+import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { printJson } from '../../terminal/report.ts';
 import { triesLeft } from '../../token/pin.ts';
@@ -19,6 +20,8 @@ export interface ProvisionFlags {
 /** `kiwistack-operator yubikey provision` */
 export async function provisionCommand(flags: ProvisionFlags, signal: AbortSignal): Promise<number> {
   const { pinFd, managementKeyFd, serial, role, json } = flags;
+  if (pinFd !== undefined) checkDescriptor('--pin-fd', pinFd);
+  if (managementKeyFd !== undefined) checkDescriptor('--management-key-fd', managementKeyFd);
   const say = (line: string): void => {
     if (json !== true) process.stderr.write(`${line}\n`);
   };
@@ -31,10 +34,12 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
       role,
       ...(serial === undefined ? {} : { serial }),
       managementKey: managementKeyFd === undefined ? 'default' : await readPinFromDescriptor(managementKeyFd, signal),
-      askPin: (key) =>
-        pinFd === undefined
-          ? askPin(`  PIN of YubiKey ${key.serial} (${triesLeft(key.state)}): `, signal)
-          : readPinFromDescriptor(pinFd, signal),
+      askPin: async ({ serial: asked, state, refused }) => {
+        const prompt = `  PIN of YubiKey ${asked} (${triesLeft(state)}): `;
+        if (pinFd === undefined) return askPin({ prompt, refused, lastTry: state === 'final' }, signal);
+        if (refused !== undefined) throw refused;
+        return readPinFromDescriptor(pinFd, signal);
+      },
       progress: say,
       signal,
     });

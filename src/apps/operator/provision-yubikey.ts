@@ -17,7 +17,8 @@ export interface ProvisionRequest {
   /** Which YubiKey, when several are plugged in. */
   readonly serial?: number;
   readonly managementKey: ManagementKey;
-  readonly askPin: (key: { serial: number; state: PinState }) => Promise<SecretBytes>;
+  /** Called again with the reason when a PIN was refused. */
+  readonly askPin: (key: { serial: number; state: PinState; refused?: KiwiError | undefined }) => Promise<SecretBytes>;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -51,7 +52,7 @@ export async function provisionYubikey(
     alg: key.algorithm,
     sign: (data: Uint8Array) =>
       token.sign(key, data, {
-        askPin: (state) => request.askPin({ serial, state }),
+        askPin: (state, refused) => request.askPin({ serial, state, refused }),
         onTouchExpected: () => {
           progress('TOUCH the YubiKey now: its light is blinking.');
         },

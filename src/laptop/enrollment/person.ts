@@ -11,8 +11,11 @@ export interface Person {
   keyFound(key: { serial: number; role: string; customer: string }): void;
   /** The other side has proved that it is this customer's slice. Called before the PIN is asked for. */
   sliceProven(slice: { customer: string; gatewayUrl: string; code: string; skewMs: number }): void;
-  /** Called at most once per enrollment. The caller clears the PIN. */
-  askPin(key: { serial: number; state: PinState }): Promise<SecretBytes>;
+  /**
+   * Called again with the reason when a PIN was wrong, or could not be one; who cannot be asked again throws the reason. The
+   * caller clears the PIN.
+   */
+  askPin(key: { serial: number; state: PinState; refused?: KiwiError }): Promise<SecretBytes>;
   /** The key now waits for a touch, for about 15 seconds. */
   touchExpected(): void;
   touched(): void;

@@ -80,7 +80,8 @@ async function act(command: DriverCommand): Promise<unknown> {
     case 'sign': {
       const pin = new SecretBytes(Buffer.from(command.pin ?? ''));
       const signature = await token.sign(found(), Buffer.from(command.data ?? ''), {
-        askPin: async (state) => {
+        askPin: async (state, refused) => {
+          if (refused !== undefined) throw refused;
           say({ event: 'pin', state });
           await sleep(command.pinDelayMs ?? 0);
           return pin;

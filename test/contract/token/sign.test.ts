@@ -84,7 +84,16 @@ describe('the PIN', () => {
   it('of a form that it cannot have uses up no try', async () => {
     await setUp([{ touch: 'never' }]);
     await findKey();
-    for (const pin of ['', '12345', '123456789', 'ccccccvfkblbkhjgbrfhlrgkuvflgvkrghjdnclnrggg', 'grün12', '12345\n']) {
+    for (const pin of [
+      '',
+      '12345',
+      '123456789',
+      'ccccccvfkblbkhjgbrfhlrgkuvflgvkrghjdnclnrggg',
+      'grün12',
+      '12345\n',
+      '123456 ',
+      ' 123456',
+    ]) {
       expect(await token.do({ do: 'sign', pin })).toMatchObject({ code: 'pin-malformed' });
     }
     expect(await token.do({ do: 'tries' })).toMatchObject({ result: { state: 'ok' } });

@@ -44,15 +44,48 @@ export function atATerminal(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, bob);
     });
 
-    step('a wrong PIN: reports how many tries are left, and does not ask again', async () => {
+    step(
+      'a wrong PIN is asked for again with the tries left, and the last try is not used without a question',
+      async () => {
+        const terminal = enroll();
+        await terminal.until(PIN_PROMPT);
+        terminal.type('654321\r');
+        await terminal.until(/The PIN is wrong\.\s+PIN of YubiKey \d+ \(2 tries left\): $/u);
+        terminal.type(`${PIN} \r`);
+        await terminal.until(/\(it ends with a blank or a line end\)\s+PIN of YubiKey \d+ \(2 tries left\): $/u);
+        terminal.type('654321\r');
+        await terminal.until(/This is the last try: .* Enter the PIN now\? \[y\/N\] $/u);
+        terminal.type('\r');
+        expect(await terminal.exitCode(), terminal.screen).toBe(3);
+        expect(terminal.screen).toContain('[pin-cancelled]');
+        expect(terminal.screen).toContain('the last try was not used');
+        expect(terminal.screen).not.toContain('654321');
+        expect(terminal.restored, terminal.screen).toBe(true);
+        await expectNothingLeft(customer, bob);
+      },
+    );
+
+    step('the last try, after a "y" to the question', async () => {
       const terminal = enroll();
-      await terminal.until(PIN_PROMPT);
-      terminal.type('654321\r');
-      expect(await terminal.exitCode(), terminal.screen).toBe(3);
-      expect(terminal.screen).toContain('[pin-wrong]');
-      expect(terminal.screen).toMatch(/2 tries left/u);
-      expect(terminal.screen).not.toContain('654321');
-      expect(terminal.restored, terminal.screen).toBe(true);
+      await terminal.until(/This is the last try: .* Enter the PIN now\? \[y\/N\] $/u);
+      terminal.type('y\r');
+      await terminal.until(/PIN of YubiKey \d+ \(1 try left\): $/u);
+      terminal.type(`${PIN}\r`);
+      await terminal.until(/TOUCH your YubiKey now/u);
+      await bob.reader.control.untilBlinking();
+      terminal.ctrlC();
+      expect(await terminal.exitCode(), terminal.screen).toBe(130);
+      const { keys } = await bob.reader.control.show();
+      expect(keys[0]?.pinTriesLeft, 'the right PIN sets the count back').toBe(3);
+      await stopBlinking();
+    });
+
+    step('a descriptor that was not passed on is refused at once', async () => {
+      for (const fd of ['3', '5', '7']) {
+        const terminal = new Terminal(bob.laptop, ['enroll', '--pin-fd', fd]);
+        expect(await terminal.exitCode(), terminal.screen).toBe(2);
+        expect(terminal.screen).toMatch(new RegExp(`\\[usage\\]\\s+details: --pin-fd ${fd}: this descriptor`, 'u'));
+      }
       await expectNothingLeft(customer, bob);
     });
 
@@ -84,8 +117,8 @@ export function atATerminal(getCustomer: () => Customer): void {
       await stopBlinking();
       const terminal = enroll();
       await terminal.until(PIN_PROMPT);
-      // A mistyped character is deleted.
-      terminal.type(`9\u007f${PIN}\r`);
+      // Mistyped characters are deleted: the line by Ctrl-U, the word by Ctrl-W, one by Backspace.
+      terminal.type(`99\u0015999\u00179\u007f${PIN}\r`);
       await terminal.until(/TOUCH your YubiKey now/u);
       await bob.reader.control.untilBlinking();
       await bob.reader.control.touch();

@@ -165,7 +165,8 @@ describe('signing', () => {
     pin = new SecretBytes(Buffer.from(text));
     events = [];
     return token.sign(key, data, {
-      askPin: (state) => {
+      askPin: (state, refused) => {
+        if (refused !== undefined) throw refused;
         events.push(`pin ${state}`);
         return Promise.resolve(pin);
       },
@@ -213,14 +214,41 @@ describe('signing', () => {
     expect(events).toEqual([]);
   });
 
-  it.each(['', '12345', '123456789', '12345\n', 'pässword', 'c'.repeat(44)])(
-    'does not send what cannot be a PIN: %j',
-    async (text) => {
-      await expect(signWith(text)).rejects.toMatchObject({ code: 'pin-malformed' });
-      expect(host.pins).toEqual([]);
-      expectCleared();
-    },
-  );
+  it('asks again after a wrong PIN and after one that could not be one, with the tries left and the reason', async () => {
+    const pins = ['654321', '12345', '123456'].map((text) => new SecretBytes(Buffer.from(text)));
+    const asked: string[] = [];
+    host.failure = 'pin-wrong';
+    await token.sign(key, data, {
+      askPin: (state, refused) => {
+        asked.push(`${state} ${refused?.code ?? ''}`);
+        if (asked.length === 2) host.pinState = 'low';
+        if (asked.length === 3) host.failure = undefined;
+        const next = pins[asked.length - 1];
+        if (next === undefined) throw new TypeError('asked too often');
+        return Promise.resolve(next);
+      },
+    });
+    expect(asked).toEqual(['ok ', 'ok pin-wrong', 'low pin-malformed']);
+    expect(host.pins).toEqual(['654321', '123456']);
+    for (const used of pins) expect(() => used.bytes).toThrow(TypeError);
+  });
+
+  it.each([
+    ['', 'too short'],
+    ['12345', 'too short'],
+    ['123456789', 'too long'],
+    ['12345\n', 'it ends with a blank or a line end'],
+    ['123456 ', 'it ends with a blank or a line end'],
+    ['123456\t', 'it ends with a blank or a line end'],
+    ['123456\r', 'it ends with a blank or a line end'],
+    [' 123456', 'it begins with a blank'],
+    ['pässword', 'a character that is not plain ASCII'],
+    ['c'.repeat(44), 'too long: was the key touched while typing?'],
+  ])('does not send what cannot be a PIN: %j', async (text, detail) => {
+    await expect(signWith(text)).rejects.toMatchObject({ code: 'pin-malformed', detail });
+    expect(host.pins).toEqual([]);
+    expectCleared();
+  });
 
   it('clears the PIN whatever goes wrong', async () => {
     for (const failure of ['pin-wrong', 'touch-timeout', 'key-removed'] as const) {

@@ -110,8 +110,8 @@ async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Si
     alg: key.algorithm,
     sign: (data) =>
       token.sign(key, data, {
-        askPin: async (state) => {
-          const pin = await person.askPin({ serial: key.serial, state });
+        askPin: async (state, refused) => {
+          const pin = await person.askPin({ serial: key.serial, state, ...(refused === undefined ? {} : { refused }) });
           if (new Date(run.opened().challenge.expiresAt).getTime() <= run.sliceTime()) {
             pin.clear();
             throw new KiwiError('session-expired');
