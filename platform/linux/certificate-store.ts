@@ -1,22 +1,42 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { link, mkdir, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import {
+  ignoreMissing,
+  removeDurableFile,
+  removeLeftovers,
+  renameDurableFile,
+  writeDurableFile,
+} from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
-import type { CertificateStore, DeviceCertificate } from '../../src/laptop/system/certificate-store.ts';
-import { CertificateError, parsePemBundle } from '../../src/pki/certificate.ts';
+import { systemErrorCode } from '../../src/core/system-error-code.ts';
+import type {
+  CertificateStore,
+  DeviceCertificate,
+  FoundCertificate,
+} from '../../src/laptop/system/certificate-store.ts';
+import { MARKER } from '../../src/laptop/system/found.ts';
+import { CertificateError, parsePemBundle, type Certificate } from '../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../src/pki/keys.ts';
-import { hostName } from '../../src/protocol/common.ts';
+import { deviceNames } from '../../src/pki/roles.ts';
+import { gatewayUrl as gateway, hostName } from '../../src/protocol/common.ts';
 import { PATHS } from './paths.ts';
 import { at, type LinuxSystem } from './system.ts';
 
 const MAX_FILE = 64 * 1024;
 /** A root_ca.crt that is not ours is kept with this suffix until ours is removed. */
 const KEPT = '.before-kiwistack';
+const ROOTS = 'root_ca.crt';
 
-/** smallstep's layout: NAME.crt (leaf, intermediate), NAME.key, root_ca.crt; folders 0700, keys 0600. */
+/** Text before a PEM block is permitted and skipped by readers (RFC 7468, section 2). */
+const NOTE = `${MARKER}; \`kiwistack-enroll uninstall\` removes it.\n`;
+
+/**
+ * smallstep's layout: NAME.crt (leaf, intermediate), NAME.key, root_ca.crt; folders 0700, keys 0600. smallstep's own tools use
+ * the same folder, so each of our files says that it is ours.
+ */
 export class StepCertificateStore implements CertificateStore {
   readonly #system: LinuxSystem;
 
@@ -29,7 +49,7 @@ export class StepCertificateStore implements CertificateStore {
     if (existing !== undefined) return existing;
     const key = generateP256();
     await this.#makeFolder();
-    const pem = Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }));
+    const pem = Buffer.from(NOTE + key.export({ type: 'pkcs8', format: 'pem' }).toString());
     try {
       await writeDurableFile(this.#files(name).key, pem, 0o600);
     } finally {
@@ -59,18 +79,9 @@ export class StepCertificateStore implements CertificateStore {
     }
     const files = this.#files(name);
     await this.#makeFolder();
-    const roots = rootsText(certificate);
-    const present = await read(files.roots, false);
-    if (
-      present !== undefined &&
-      present.toString() !== roots &&
-      (await read(files.roots + KEPT, false)) === undefined
-    ) {
-      await writeDurableFile(files.roots + KEPT, present, 0o600);
-    }
-    // The chain comes first: it tells `remove` whether the roots file is ours, even after a crash between the two writes.
+    await this.#keepForeignRoots(name, files.roots);
     await writeDurableFile(files.certificate, chainText(certificate), 0o644);
-    await writeDurableFile(files.roots, roots, 0o644);
+    await writeDurableFile(files.roots, rootsText(certificate), 0o644);
   }
 
   async load(name: string): Promise<DeviceCertificate | undefined> {
@@ -80,7 +91,8 @@ export class StepCertificateStore implements CertificateStore {
     try {
       const [leaf, intermediate] = parsePemBundle(chain.toString());
       if (leaf === undefined || intermediate === undefined) throw new CertificateError('not a chain');
-      return { leaf, intermediate, roots: parsePemBundle(roots.toString()) };
+      const gatewayUrl = gatewayIn(chain.toString());
+      return { leaf, intermediate, roots: parsePemBundle(roots.toString()), gatewayUrl };
     } catch (error) {
       throw new KiwiError('state-damaged', { detail: `${files.certificate}: not a certificate chain`, cause: error });
     }
@@ -101,31 +113,117 @@ export class StepCertificateStore implements CertificateStore {
     );
   }
 
-  async remove(name: string): Promise<void> {
-    const files = this.#files(name);
-    const kept = await read(files.roots + KEPT, false);
-    const ours = await this.#rootsAreOurs(name);
-    const folder = path.dirname(files.key);
-    if (ours && kept !== undefined) await writeDurableFile(files.roots, kept, 0o644);
-    else if (ours) await removeDurableFile(files.roots);
-    await removeDurableFile(files.roots + KEPT);
-    await removeDurableFile(files.certificate);
-    await removeDurableFile(files.key);
+  async remove(name: string | undefined): Promise<void> {
+    const folder = at(this.#system, PATHS.certificates);
+    const roots = path.join(folder, ROOTS);
+    const ours = (await this.#rootsAreOurs()) || (await read(roots, false)) === undefined;
+    const kept = await read(roots + KEPT, false);
+    const found = (await this.found()).flatMap((file) => file.name ?? []);
+    if (ours && kept !== undefined) await renameDurableFile(roots + KEPT, roots);
+    else if (ours) await removeDurableFile(roots);
+    await removeDurableFile(roots + KEPT);
+    await removeLeftovers(roots);
+    for (const each of new Set([...found, ...(name === undefined ? [] : [name])])) {
+      const files = this.#files(each);
+      await removeDurableFile(files.certificate);
+      await removeDurableFile(files.key);
+    }
     for (const empty of [folder, path.dirname(folder)]) await rmdir(empty).catch(() => undefined);
+  }
+
+  async found(): Promise<readonly FoundCertificate[]> {
+    const folder = at(this.#system, PATHS.certificates);
+    const found: FoundCertificate[] = [];
+    const files = (await readdir(folder).catch(ignoreMissing)) ?? [];
+    for (const file of files.toSorted()) {
+      const { name, ext } = path.parse(file);
+      const what = `${PATHS.certificates}/${file}`;
+      if (file === ROOTS ? await this.#rootsAreOurs() : file === ROOTS + KEPT) found.push({ what, ours: true });
+      if (file === ROOTS || !['.crt', '.key'].includes(ext) || !hostName.safeParse(name).success) continue;
+      const leaf = await this.#leaf(name);
+      const device = leaf && deviceNames(leaf.certificate.sanUris);
+      // Version 0.1.0 wrote no marker: its certificate names the device, and its key is beside it.
+      if (device === undefined && !(await this.#isMarked(file))) continue;
+      found.push({
+        ...{ what, ours: true, name },
+        ...(ext === '.crt' && leaf !== undefined && device !== undefined
+          ? {
+              device: {
+                deviceId: device.deviceId,
+                customer: leaf.certificate.subject.o ?? name,
+                gatewayUrl: gatewayIn(leaf.text),
+              },
+            }
+          : {}),
+      });
+    }
+    return found;
   }
 
   paths(name: string): { certificate: string; key: string; roots: string } {
     return filesOf(name);
   }
 
-  /** smallstep's own tools use the same file name: a different root in it was put there by somebody else in the meantime. */
-  async #rootsAreOurs(name: string): Promise<boolean> {
+  /** The other file stays as it is under another name, so that it comes back with its mode, owner and times. */
+  async #keepForeignRoots(name: string, roots: string): Promise<void> {
+    if ((await read(roots, false)) === undefined || (await this.#rootsAreOurs(name))) return;
+    await link(roots, roots + KEPT).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
+    });
+  }
+
+  /**
+   * True when the roots file says that it is ours; or, as version 0.1.0 wrote it, holds nothing but roots that issued our
+   * intermediate. smallstep's own tools use the same file name and may have put another file there in the meantime.
+   */
+  async #rootsAreOurs(name?: string): Promise<boolean> {
+    const text = await this.#text(ROOTS);
+    if (text.startsWith(MARKER)) return true;
     try {
-      const stored = await this.load(name);
-      return stored?.roots.some((root) => root.subjectDer.equals(stored.intermediate.issuerDer)) === true;
+      const roots = parsePemBundle(text);
+      if (text === '' || text !== roots.map((root) => root.pem).join('')) return false;
+      const folder = (await readdir(at(this.#system, PATHS.certificates)).catch(ignoreMissing)) ?? [];
+      const names = folder.flatMap((file) => /^([a-z0-9-]{1,63})\.crt$/.exec(file)?.[1] ?? []);
+      for (const each of name === undefined ? names : [name]) {
+        const leaf = await this.#leaf(each);
+        if (leaf === undefined || deviceNames(leaf.certificate.sanUris) === undefined) continue;
+        if (roots.some((root) => leaf.intermediate?.isSignedBy(root) === true)) return true;
+      }
+      return false;
     } catch {
       return false; // not certificates at all
     }
+  }
+
+  /** The device certificate of that name, as far as it can be read. */
+  async #leaf(
+    name: string,
+  ): Promise<{ text: string; certificate: Certificate; intermediate: Certificate | undefined } | undefined> {
+    const text = await this.#text(`${name}.crt`);
+    try {
+      const [certificate, intermediate] = parsePemBundle(text);
+      return certificate && { text, certificate, intermediate };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Reads no more of a key into memory than it clears again. */
+  async #isMarked(file: string): Promise<boolean> {
+    const full = at(this.#system, `${PATHS.certificates}/${file}`);
+    const bytes = await read(full, false).catch(() => undefined);
+    const marked = bytes?.subarray(0, MARKER.length).toString() === MARKER;
+    bytes?.fill(0);
+    return marked;
+  }
+
+  /** Empty for what is not there and for what is not a file that we could have written. */
+  async #text(file: string): Promise<string> {
+    const full = at(this.#system, `${PATHS.certificates}/${file}`);
+    return read(full, false).then(
+      (bytes) => bytes?.toString() ?? '',
+      () => '',
+    );
   }
 
   #files(name: string): { certificate: string; key: string; roots: string } {
@@ -141,15 +239,24 @@ export class StepCertificateStore implements CertificateStore {
 function filesOf(name: string): { certificate: string; key: string; roots: string } {
   hostName.parse(name); // a file name: no dots, no slashes
   const base = `${PATHS.certificates}/${name}`;
-  return { certificate: `${base}.crt`, key: `${base}.key`, roots: `${PATHS.certificates}/root_ca.crt` };
+  return { certificate: `${base}.crt`, key: `${base}.key`, roots: `${PATHS.certificates}/${ROOTS}` };
 }
 
-function chainText({ leaf, intermediate }: DeviceCertificate): string {
-  return leaf.pem + intermediate.pem;
+function chainText({ leaf, intermediate, gatewayUrl }: DeviceCertificate): string {
+  return NOTE + (gatewayUrl === undefined ? '' : `${GATEWAY}${gatewayUrl}\n`) + leaf.pem + intermediate.pem;
 }
 
 function rootsText({ roots }: DeviceCertificate): string {
-  return roots.map((root) => root.pem).join('');
+  return NOTE + roots.map((root) => root.pem).join('');
+}
+
+/** With it, a laptop that lost its record can still deregister. */
+const GATEWAY = '# Gateway: ';
+
+function gatewayIn(chain: string): string | undefined {
+  const line = chain.split('\n', 2)[1] ?? '';
+  const url = gateway.safeParse(line.slice(GATEWAY.length));
+  return line.startsWith(GATEWAY) && url.success ? url.data : undefined;
 }
 
 async function read(file: string, isPrivate: boolean): Promise<Buffer | undefined> {

@@ -1,13 +1,15 @@
-import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 
-import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
 import {
+  renderAgentCertificate,
   renderAgentDropIn,
   renderAgentEnvironment,
   withoutSecret,
 } from '../../src/laptop/fleet-agent/render-agent-settings.ts';
+import { MARKER, type Found } from '../../src/laptop/system/found.ts';
 import type { FleetAgent, AgentSettings, AgentStatus } from '../../src/laptop/system/fleet-agent.ts';
 import { PATHS } from './paths.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
@@ -18,6 +20,10 @@ const DROP_IN_FOLDER = `${PATHS.systemdUnits}/${UNIT}.d`;
 const DROP_IN = `${DROP_IN_FOLDER}/10-fleet-enroll.conf`;
 const ENVIRONMENT = `${PATHS.fleet}/enroll.env`;
 const CERTIFICATE = `${PATHS.fleet}/fleet.pem`;
+/** In the order in which they are removed. */
+export const AGENT_SETTINGS = [DROP_IN, CERTIFICATE, ENVIRONMENT] as const;
+const MAX_SETTINGS = 64 * 1024;
+const OURS_BEFORE = /^(?:EnvironmentFile=\/etc\/fleet\/enroll\.env|ORBIT_FLEET_CERTIFICATE=\/etc\/fleet\/fleet\.pem)$/m;
 const NODE_KEY = `${PATHS.orbit}/secret-orbit-node-key.txt`;
 
 /** A Debian system comes with these folders, but no package owns them: dpkg removes them with the last file in them. */
@@ -40,7 +46,7 @@ export class DebianFleetAgent implements FleetAgent {
   async status(): Promise<AgentStatus> {
     const [version, configuredByUs, unit, orbitEnrolled] = await Promise.all([
       this.#version(),
-      this.#hasSettings(),
+      this.#isOurs(),
       runTool(this.#system, { name: 'systemctl', args: ['is-active', '--quiet', UNIT] }),
       this.orbitEnrolled(),
     ]);
@@ -55,7 +61,7 @@ export class DebianFleetAgent implements FleetAgent {
   async configure(settings: AgentSettings): Promise<void> {
     await mkdir(at(this.#system, PATHS.fleet), { recursive: true, mode: 0o700 });
     await mkdir(at(this.#system, DROP_IN_FOLDER), { recursive: true, mode: 0o755 });
-    await writeDurableFile(at(this.#system, CERTIFICATE), settings.serverCa, 0o644);
+    await writeDurableFile(at(this.#system, CERTIFICATE), renderAgentCertificate(settings), 0o644);
     await writeDurableFile(at(this.#system, ENVIRONMENT), renderAgentEnvironment(settings, CERTIFICATE), 0o600);
     await writeDurableFile(at(this.#system, DROP_IN), renderAgentDropIn(ENVIRONMENT, settings.startAfter), 0o644);
     await this.#systemctl(['daemon-reload']);
@@ -72,27 +78,47 @@ export class DebianFleetAgent implements FleetAgent {
   }
 
   async forgetSecret(): Promise<void> {
-    const environment = await this.#read(ENVIRONMENT, 64 * 1024);
+    const environment = await this.#read(ENVIRONMENT, MAX_SETTINGS);
     if (environment === undefined) return;
     await writeDurableFile(at(this.#system, ENVIRONMENT), withoutSecret(environment.toString()), 0o600);
   }
 
   async uninstall(): Promise<void> {
-    const state = await this.#packageState();
-    // The settings are written before the package is installed and removed after it: an agent without them was never ours.
-    if (state !== undefined && !(await this.#hasSettings())) return;
-    if (state !== undefined) {
+    if (await this.#isOurs()) await this.#removeOurs();
+    // Also without them: a write that was killed may have left a partial file, and `configure` the folders.
+    for (const file of AGENT_SETTINGS) await removeLeftovers(at(this.#system, file));
+    for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
+  }
+
+  /** The settings go last: while one of them is there, all of it is ours to remove. */
+  async #removeOurs(): Promise<void> {
+    if ((await this.#packageState()) !== undefined) {
       // Including a package that dpkg marks as needing reinstallation, because dpkg was killed midway.
       await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
       for (const folder of DELIVERED) await mkdir(at(this.#system, folder), { recursive: true, mode: 0o755 });
     }
     // Node keys and the osquery database: to Fleet, a clone made from what is left would be this laptop.
     await rm(at(this.#system, PATHS.orbit), { recursive: true, force: true });
-    // Also without a package: an interrupted run may have left some of them.
-    for (const file of [DROP_IN, CERTIFICATE, ENVIRONMENT]) await removeDurableFile(at(this.#system, file));
-    for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
+    for (const file of AGENT_SETTINGS) await removeDurableFile(at(this.#system, file));
+    await rmdir(at(this.#system, DROP_IN_FOLDER)).catch(() => undefined);
     await this.#systemctl(['daemon-reload']);
     await this.#systemctl(['reset-failed', UNIT]);
+  }
+
+  async found(): Promise<readonly Found[]> {
+    const ours = await this.#isOurs();
+    const [state, orbit] = await Promise.all([
+      this.#packageState(),
+      readdir(at(this.#system, PATHS.orbit)).catch(() => []),
+    ]);
+    const settings = await Promise.all(
+      AGENT_SETTINGS.map((file) => this.#read(file, MAX_SETTINGS).catch(() => Buffer.of())),
+    );
+    return [
+      ...AGENT_SETTINGS.filter((_, index) => settings[index] !== undefined),
+      ...(orbit.length > 0 ? [PATHS.orbit] : []),
+      ...(state === undefined ? [] : [`the package ${PACKAGE} ${state.split(' ')[3] ?? ''}`.trim()]),
+    ].map((what) => ({ what, ours }));
   }
 
   async log(sinceMs: number): Promise<string> {
@@ -124,8 +150,18 @@ export class DebianFleetAgent implements FleetAgent {
     }
   }
 
-  async #hasSettings(): Promise<boolean> {
-    return (await this.#read(ENVIRONMENT, 64 * 1024)) !== undefined;
+  /**
+   * True when one of the three settings files is ours: an agent without any belongs to somebody else. Version 0.1.0 wrote no
+   * markers, but its drop-in names the settings, and they name the certificate.
+   */
+  async #isOurs(): Promise<boolean> {
+    const texts = await Promise.all(
+      AGENT_SETTINGS.map((file) => this.#read(file, MAX_SETTINGS).catch(() => undefined)),
+    );
+    return texts.some((bytes) => {
+      const text = bytes?.toString() ?? '';
+      return text.startsWith(MARKER) || OURS_BEFORE.test(text);
+    });
   }
 
   async #version(): Promise<string | undefined> {

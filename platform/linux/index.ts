@@ -1,7 +1,7 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { StepCertificateStore } from './certificate-store.ts';
-import { DebianFleetAgent } from './fleet-agent.ts';
+import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
@@ -12,15 +12,21 @@ import { WgQuickTunnel } from './tunnel.ts';
 /** Linux with systemd. */
 export function linuxPlatform(): Platform {
   const system = linuxSystem;
+  const certificates = new StepCertificateStore(system);
   return {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),
-    certificates: new StepCertificateStore(system),
+    certificates,
     trust: new LinuxTrustStore(system),
     tunnel: new WgQuickTunnel(system),
     agent: new DebianFleetAgent(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
+    files: (slug) => [
+      ...Object.values(certificates.paths(slug)),
+      `${PATHS.wireguard}/${tunnelInterfaceName(slug)}.conf`,
+      ...AGENT_SETTINGS,
+    ],
     tunnelUnit: (slug) => `wg-quick@${tunnelInterfaceName(slug)}.service`,
   };
 }

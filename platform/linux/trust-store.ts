@@ -1,12 +1,13 @@
-import { access, lstat, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
+import type { Found } from '../../src/laptop/system/found.ts';
 import type { TrustStore } from '../../src/laptop/system/trust-store.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import { addToDebianBundle } from './debian-bundle.ts';
-import { rootFileName } from './root-file-name.ts';
+import { rootFileName, rootNameIn } from './root-file-name.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runToolChecked, type LinuxSystem } from './system.ts';
 
@@ -87,11 +88,13 @@ export class LinuxTrustStore implements TrustStore {
 
   async remove(roots: readonly Certificate[]): Promise<void> {
     const layout = await this.#layout();
-    const files = roots.map((root) => this.#file(layout, root));
-    const traces = await Promise.all(roots.map((root) => this.#hasTrace(layout, root)));
+    const found = await this.#marked(layout);
+    const names = new Set([...roots.map((root) => rootFileName(root.der)), ...found.map(({ name }) => name)]);
+    const files = [...names].map((name) => at(this.#system, `${layout.anchors}/${name}${layout.extension}`));
+    const traces = found.length > 0 || (await Promise.all(roots.map((root) => this.verify([root])))).includes(true);
     // Even if there is none: a write that was killed may have left a partial one.
     for (const file of files) await removeDurableFile(file);
-    if (!traces.includes(true)) return;
+    if (!traces) return;
     if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
     else await this.#update(layout);
   }
@@ -107,11 +110,21 @@ export class LinuxTrustStore implements TrustStore {
     return undefined;
   }
 
-  /** True when its file, its link, or the root in the bundle is there: an interrupted undo may have left any of them. */
-  async #hasTrace(layout: Layout, root: Certificate): Promise<boolean> {
-    const file = this.#file(layout, root);
-    const link = at(this.#system, `/etc/ssl/certs/${path.basename(file, layout.extension)}.pem`);
-    return (await exists(file)) || (await isThere(link)) || (await this.verify([root]));
+  async found(): Promise<readonly Found[]> {
+    const layout = await this.#layout().catch(() => undefined);
+    return layout === undefined ? [] : (await this.#marked(layout)).map(({ what }) => ({ what, ours: true }));
+  }
+
+  /** Files with a name of ours, and links to them: an interrupted undo may have left either. */
+  async #marked(layout: Layout): Promise<{ name: string; what: string }[]> {
+    const marked: { name: string; what: string }[] = [];
+    for (const folder of [layout.anchors, '/etc/ssl/certs']) {
+      for (const file of (await readdir(at(this.#system, folder)).catch(ignoreMissing)) ?? []) {
+        const name = rootNameIn(file);
+        if (name !== undefined) marked.push({ name, what: `${folder}/${file}` });
+      }
+    }
+    return marked;
   }
 
   /**
@@ -150,14 +163,6 @@ function withoutSpace(pem: string): string {
 
 async function exists(file: string): Promise<boolean> {
   return access(file).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** True for a dangling link as well. */
-async function isThere(file: string): Promise<boolean> {
-  return lstat(file).then(
     () => true,
     () => false,
   );

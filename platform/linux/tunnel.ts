@@ -3,13 +3,15 @@ import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { systemClock } from '../../src/core/clock.ts';
-import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
+import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
+import type { Found } from '../../src/laptop/system/found.ts';
 import type { Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgQuick, renderWgSetconf } from '../../src/laptop/tunnel/render-wg-quick.ts';
+import { findTunnels, TUNNEL_DROP_IN } from './find-tunnels.ts';
 import { PATHS } from './paths.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
@@ -61,15 +63,25 @@ export class WgQuickTunnel implements Tunnel {
     await this.#handshake(name, config, candidates, resolvectl, since, signal);
   }
 
-  async down(slug: string): Promise<void> {
-    const name = tunnelInterfaceName(slug);
+  async found(): Promise<readonly Found[]> {
+    return findTunnels(this.#system);
+  }
+
+  async down(slug: string | undefined): Promise<void> {
+    const names = (await findTunnels(this.#system)).filter(({ ours }) => ours).map(({ name }) => name);
+    if (slug !== undefined) names.push(tunnelInterfaceName(slug));
+    for (const name of new Set(names)) await this.#down(name);
+  }
+
+  async #down(name: string): Promise<void> {
     // Disabling and stopping are tried whatever state the unit is in; the result is checked below.
     await runTool(this.#system, { name: 'systemctl', args: ['disable', unitOf(name)], timeoutMs: 30_000 });
     await this.#stop(name);
     await removeDurableFile(this.#configFile(name));
     const dropInFolder = this.#dropInFolder(name);
     const hadDropIn = await exists(dropInFolder);
-    await rm(path.join(dropInFolder, DROP_IN), { force: true });
+    await removeLeftovers(path.join(dropInFolder, TUNNEL_DROP_IN));
+    await rm(path.join(dropInFolder, TUNNEL_DROP_IN), { force: true });
     await rmdir(dropInFolder).catch(() => undefined);
     if (hadDropIn) await runTool(this.#system, { name: 'systemctl', args: ['daemon-reload'] });
     await runTool(this.#system, { name: 'systemctl', args: ['reset-failed', unitOf(name)] });
@@ -196,7 +208,7 @@ export class WgQuickTunnel implements Tunnel {
     const folder = this.#dropInFolder(name);
     await mkdir(folder, { recursive: true, mode: 0o755 });
     const text = `[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=${program}\n`;
-    await writeDurableFile(path.join(folder, DROP_IN), text, 0o644);
+    await writeDurableFile(path.join(folder, TUNNEL_DROP_IN), text, 0o644);
     await this.#systemctl(['daemon-reload']);
   }
 
@@ -229,8 +241,6 @@ export class WgQuickTunnel implements Tunnel {
     return at(this.#system, `${PATHS.systemdUnits}/${unitOf(name)}.d`);
   }
 }
-
-const DROP_IN = '10-kiwistack-userspace.conf';
 
 function unitOf(name: string): string {
   return `wg-quick@${name}.service`;

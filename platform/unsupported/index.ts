@@ -17,10 +17,17 @@ export function unsupportedPlatform(name: string): Platform {
       load: refuseLater,
       verify: refuseLater,
       remove: refuseLater,
+      found: refuseLater,
       paths: refuse,
     },
-    trust: { install: refuseLater, verify: refuseLater, remove: refuseLater, systemCaBundle: refuseLater },
-    tunnel: { up: refuseLater, down: refuseLater, status: refuseLater, probe: refuseLater },
+    trust: {
+      install: refuseLater,
+      verify: refuseLater,
+      remove: refuseLater,
+      found: refuseLater,
+      systemCaBundle: refuseLater,
+    },
+    tunnel: { up: refuseLater, down: refuseLater, found: refuseLater, status: refuseLater, probe: refuseLater },
     agent: {
       status: refuseLater,
       orbitEnrolled: refuseLater,
@@ -28,6 +35,7 @@ export function unsupportedPlatform(name: string): Platform {
       install: refuseLater,
       forgetSecret: refuseLater,
       uninstall: refuseLater,
+      found: refuseLater,
       log: refuseLater,
     },
     get stateFolder(): string {
@@ -36,6 +44,7 @@ export function unsupportedPlatform(name: string): Platform {
     get pinnedRootsFile(): string {
       return refuse();
     },
+    files: refuse,
     tunnelUnit: refuse,
   };
 }

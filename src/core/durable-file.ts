@@ -59,7 +59,8 @@ async function writeAndRename(
 
 const temporaryPrefix = (file: string): string => `.${path.basename(file)}.`;
 
-async function removeLeftovers(file: string): Promise<void> {
+/** Removes what a killed write of the file left behind, not the file itself. */
+export async function removeLeftovers(file: string): Promise<void> {
   const folder = path.dirname(file);
   const prefix = temporaryPrefix(file);
   const names = await readdir(folder).catch((error: unknown) => {
@@ -84,6 +85,15 @@ export async function removeDurableFile(file: string): Promise<void> {
   }
   faultPoint(`file:${path.basename(file)}:removed`);
   await syncFolder(path.dirname(file));
+}
+
+/**
+ * Gives a file another name in the same folder, durably and with everything that belongs to it (mode, owner, times). A file
+ * that has the new name already is replaced.
+ */
+export async function renameDurableFile(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
 }
 
 /** True for ENOENT: the file or one of its folders is missing. */

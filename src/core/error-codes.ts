@@ -86,6 +86,11 @@ const table = {
     'The details name it. Finish it with the program that started it, in that version or a newer one.',
   ),
   'not-enrolled': entry('person', 'This laptop is not enrolled.', 'To enroll it, run `kiwistack-enroll enroll`.'),
+  'enrollment-incomplete': entry(
+    'person',
+    'Only part of an enrollment is on this laptop.',
+    'Run `kiwistack-enroll uninstall` to remove it. Then you can enroll again.',
+  ),
   'hardware-changed': entry(
     'person',
     'This enrollment was made on different hardware.',

@@ -26,6 +26,15 @@ export const enrollmentUri = (slug: string): string => `urn:kiwistack:customer:$
 /** The URI in a device certificate that names customer and device. */
 export const deviceUri = (slug: string, deviceId: string): string => `urn:kiwistack:device:${slug}:${deviceId}`;
 
+/** The slug and device id in a device certificate; undefined unless it has exactly one such URI. */
+export function deviceNames(sanUris: readonly string[]): { slug: string; deviceId: string } | undefined {
+  const prefix = deviceUri('', '').slice(0, -1);
+  const [uri, ...others] = sanUris.filter((each) => each.startsWith(prefix));
+  const [slug, deviceId, ...more] = uri?.slice(prefix.length).split(':') ?? [];
+  if (slug === undefined || deviceId === undefined || others.length + more.length > 0) return undefined;
+  return { slug, deviceId };
+}
+
 /** The slug and gateway URL in the certificate on a YubiKey; undefined unless it has exactly one of each. */
 export function enrollmentNames(sanUris: readonly string[]): { slug: string; gatewayUrl: string } | undefined {
   const prefix = enrollmentUri('');

@@ -100,6 +100,9 @@ export const text = (max: number): z.ZodType<string> =>
 /** RFC 9562, lower case only, because ids are compared as text. */
 export const uuid = z.uuid().lowercase();
 
+/** A gateway, as the certificate on a YubiKey names it. */
+export const gatewayUrl = z.url({ protocol: /^https$/ }).max(500);
+
 export const ipv4 = z.ipv4();
 export const ipv4Cidr = z.cidrv4();
 

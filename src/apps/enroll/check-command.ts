@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { listed } from '../../laptop/enrollment/find-traces.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
@@ -21,7 +22,8 @@ export async function checkCommand(flags: { readonly json?: boolean }, signal: A
 }
 
 /** What the user or the operator should know or do; the most serious comes first. */
-function faultOf({ farewells, enrollment }: CheckResult): KiwiError | undefined {
+function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | undefined {
+  if (remains !== undefined) return new KiwiError('enrollment-incomplete', { detail: `found: ${listed(remains)}` });
   if (enrollment !== undefined) {
     const { slice, removed } = enrollment;
     if (removed !== undefined && removed.leftBehind.length > 0) {
@@ -36,7 +38,7 @@ function faultOf({ farewells, enrollment }: CheckResult): KiwiError | undefined 
   return farewells.find(({ error }) => error !== undefined)?.error;
 }
 
-function resultOf({ farewells, enrollment }: CheckResult, fault: KiwiError | undefined): object {
+function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiError | undefined): object {
   const told = farewells.map(({ error, ...farewell }) => ({
     ...farewell,
     told: error === undefined,
@@ -44,8 +46,9 @@ function resultOf({ farewells, enrollment }: CheckResult, fault: KiwiError | und
   }));
   const slice = enrollment === undefined || enrollment.slice instanceof KiwiError ? undefined : enrollment.slice;
   return {
-    result: nameOf(enrollment),
+    result: remains === undefined ? nameOf(enrollment) : 'incomplete',
     farewells: told,
+    ...(remains === undefined ? {} : { found: remains }),
     ...(enrollment === undefined ? {} : { customer: enrollment.record.customer }),
     ...(slice === undefined ? {} : { slice }),
     ...(fault === undefined ? {} : { error: errorFields(fault) }),
@@ -59,8 +62,9 @@ function nameOf(enrollment: CheckResult['enrollment']): string {
   return enrollment.slice instanceof KiwiError ? 'not-answered' : enrollment.slice.state;
 }
 
-function linesOf({ farewells, enrollment }: CheckResult): string[] {
+function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   const lines = farewells.map((farewell: FarewellOutcome) => farewellLine(farewell));
+  if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
   const { record, slice, removed } = enrollment;
   if (removed !== undefined) {

@@ -1,6 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
 import type { CheckOutcome } from '../../laptop/checks/check.ts';
+import { findTraces, listed } from '../../laptop/enrollment/find-traces.ts';
 import { FarewellFile } from '../../laptop/state/farewell.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
 import { laptopContext } from './laptop-context.ts';
@@ -20,13 +21,20 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
     }
   }
   if (status === undefined) {
-    if (flags.json !== true) throw new KiwiError('not-enrolled');
-    printJson({ type: 'result', result: 'not-enrolled', farewells });
-    return new KiwiError('not-enrolled').exitCode;
+    const { ours: found } = await findTraces(context.platform);
+    const half = found.length > 0;
+    const error = half
+      ? new KiwiError('enrollment-incomplete', { detail: `found: ${listed(found)}` })
+      : new KiwiError('not-enrolled');
+    if (flags.json !== true) throw error;
+    printJson({ type: 'result', result: half ? 'incomplete' : 'not-enrolled', farewells, ...(half ? { found } : {}) });
+    return error.exitCode;
   }
   if (flags.json === true) {
     const { record, ...parts } = status;
-    const { exchange: _, proxy, ...shown } = record;
+    const { exchange: _, proxy, device, ...rest } = record;
+    const { intermediate: __, ...known } = device ?? {};
+    const shown = device === undefined ? rest : { ...rest, device: known };
     const checks = status.checks.map(({ error, ...outcome }) => ({
       ...outcome,
       ...(error === undefined ? {} : { error: errorFields(error) }),
@@ -46,9 +54,21 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
 
 const withoutPassword = (proxy: string): string => (URL.canParse(proxy) ? new URL(proxy).origin : 'unreadable');
 
-function describe({ record, certificate, tunnel, agent, slice, checks, healthy }: EnrollmentStatus): string {
-  const state =
-    record.state === 'active' ? 'enrolled' : 'INTERRUPTED; run `kiwistack-enroll enroll` to resume the enrollment';
+function describe({
+  record,
+  halfRemoved,
+  certificate,
+  tunnel,
+  agent,
+  slice,
+  checks,
+  healthy,
+}: EnrollmentStatus): string {
+  const state = halfRemoved
+    ? 'HALF REMOVED; run `kiwistack-enroll uninstall` to remove the rest'
+    : record.state === 'active'
+      ? 'enrolled'
+      : 'INTERRUPTED; run `kiwistack-enroll enroll` to resume the enrollment';
   const sliceText =
     'error' in slice
       ? `NOT known (${slice.error})`

@@ -1,32 +1,47 @@
 import { KiwiError } from '../../core/errors.ts';
+import { listed } from '../../laptop/enrollment/find-traces.ts';
 import { uninstall } from '../../laptop/enrollment/uninstall.ts';
 import { printJson } from '../../terminal/report.ts';
 import { humanOutput, jsonOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
 
-const OUTCOME = {
-  told: ' Nothing of the enrollment is left on it.',
+const FAREWELL = {
+  told: '',
   kept: `
 The slice could not be reached, so the deregistration is pending. It is reported automatically as soon as the slice can
 be reached; \`kiwistack-enroll check\` tries at once.`,
-  untold: ` Nothing of the enrollment is left on it.
+  untold: `
 The deregistration could not be reported to the slice. Ask your operator to end the device there.`,
 } as const;
 
 /** `kiwistack-enroll uninstall` */
 export async function uninstallCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const { record, farewell, leftBehind } = await uninstall(await laptopContext(signal), (event) => {
+  const { customer, farewell, leftBehind, unsure } = await uninstall(await laptopContext(signal), (event) => {
     output.event(event);
   });
   if (leftBehind.length > 0) {
-    throw new KiwiError('program-failed', {
-      detail: `could not be undone: ${leftBehind.join(', ')}`,
-      hint: 'Run the command again.',
+    throw new KiwiError('enrollment-incomplete', {
+      detail: `could not be removed: ${listed(leftBehind)}`,
+      hint: 'Run the command again; the lines above show why it failed.',
     });
   }
-  const { customer } = record;
   if (flags.json === true) {
-    printJson({ type: 'result', result: 'uninstalled', sliceTold: farewell === 'told', farewell, customer });
-  } else process.stdout.write(`This laptop is no longer enrolled with ${customer}.${OUTCOME[farewell]}\n`);
+    printJson({
+      ...{ type: 'result', result: 'uninstalled', sliceTold: farewell === 'told', farewell, customer },
+      ...(unsure.length === 0 ? {} : { unsure }),
+    });
+    return;
+  }
+  const what =
+    customer === undefined
+      ? 'What was left of an enrollment was removed from this laptop.'
+      : `This laptop is no longer enrolled with ${customer}.`;
+  const left =
+    unsure.length > 0
+      ? `\nThis may be of another program, so it was left as it is: ${listed(unsure)}.`
+      : farewell === 'kept'
+        ? ''
+        : ' Nothing of the enrollment is left on it.';
+  process.stdout.write(`${what}${left}${FAREWELL[farewell]}\n`);
 }

@@ -2,6 +2,7 @@ import { agentEnrolled, agentRunning } from './agent.ts';
 import { certificateValid } from './certificate.ts';
 import type { Check } from './check.ts';
 import { enrollmentComplete } from './enrollment-complete.ts';
+import { filesOfOurs } from './files-of-ours.ts';
 import { fleetOnline, hardwareSame, hardwareSeenElsewhere, sliceActive, sliceAnswers } from './slice.ts';
 import { tunnelAtBoot, tunnelReachesInside, tunnelUp } from './tunnel.ts';
 
@@ -19,4 +20,5 @@ export const CHECKS: readonly Check[] = [
   fleetOnline,
   hardwareSame,
   hardwareSeenElsewhere,
+  filesOfOurs,
 ];

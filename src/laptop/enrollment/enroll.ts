@@ -1,14 +1,16 @@
 import { KiwiError } from '../../core/errors.ts';
-import { undoWasBegun, type Journal } from '../pipeline/journal.ts';
-import { runPlan, undoPlan, type PlanEvent, type PlanResult } from '../pipeline/run-plan.ts';
+import { stepsBegun, undoWasBegun, type Journal } from '../pipeline/journal.ts';
+import { runPlan, stepsIn, undoPlan, type PlanEvent, type PlanResult } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
+import { findTraces, listed } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
 import { ENROLLMENT, ENROLLMENT_PLAN } from './plan.ts';
+import { takeAway } from './uninstall.ts';
 
 export type EnrollEvent =
   | PlanEvent
@@ -55,6 +57,10 @@ async function enrollIn(
       await refuseElsewhere(options, record);
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
+    if (record === undefined) {
+      const { ours } = await findTraces(options.platform);
+      if (ours.length > 0) throw new KiwiError('enrollment-incomplete', { detail: `found: ${listed(ours)}` });
+    }
     // Otherwise the slice may refuse this laptop as already registered.
     const outcomes = await tellFarewells(options).catch(() => []);
     for (const outcome of outcomes) report({ type: 'farewell', ...outcome });
@@ -63,27 +69,12 @@ async function enrollIn(
     const failed = new AbortController();
     // The steps observe both: the person's request to stop, and the failure of a step in another lane.
     run = new EnrollmentRun({ ...options, signal: AbortSignal.any([signal, failed.signal]) }, file, record);
-    const leftBehind: string[] = [];
     let result: PlanResult;
     try {
-      result = await runPlan({
-        steps: ENROLLMENT_PLAN,
-        run,
-        journal,
-        clock,
-        signal,
-        failed,
-        report: (event) => {
-          if (event.type === 'undo-failed') leftBehind.push(event.step);
-          report(event);
-        },
-      });
+      result = await runPlan({ steps: ENROLLMENT_PLAN, run, journal, clock, signal, failed, report });
     } catch (error) {
-      // If something could not be undone, record and journal stay: the next run or `uninstall` needs them to find it.
-      if (leftBehind.length === 0) {
-        await file.remove();
-        await journal.remove();
-      }
+      // What the journal does not know of any more is found on the system.
+      if (await isUndone(journal)) await takeAway({ run, file, journal, report, damaged: false });
       throw error;
     }
     if (result.state === 'waiting') throw new TypeError('no step of an enrollment waits');
@@ -91,6 +82,19 @@ async function enrollIn(
   } finally {
     await run?.close();
   }
+}
+
+/**
+ * True when the journal says that everything was undone. Otherwise, and when it cannot be read, record and journal stay: the
+ * next run or `uninstall` needs them.
+ */
+async function isUndone(journal: Journal): Promise<boolean> {
+  const begun = await journal.read().then(
+    (entries) => stepsBegun(entries),
+    () => undefined,
+  );
+  const undoable = stepsIn(ENROLLMENT_PLAN).filter((step) => step.undo !== undefined);
+  return begun !== undefined && !undoable.some(({ name }) => begun.includes(name));
 }
 
 /**

@@ -1,3 +1,5 @@
+import path from 'node:path';
+
 import { KiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
@@ -5,14 +7,18 @@ import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
 import { runChecks } from '../checks/run-checks.ts';
+import { Journal, undoWasBegun } from '../pipeline/journal.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
+import { ENROLLMENT } from './plan.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
 const HANDSHAKE_MAX_AGE_MS = 180_000;
 
 export interface EnrollmentStatus {
   readonly record: EnrollmentRecord;
+  /** An undo was begun and is not finished. */
+  readonly halfRemoved: boolean;
   readonly certificate: { readonly present: boolean; readonly notAfter?: string; readonly valid: boolean };
   readonly tunnel: {
     readonly up: boolean;
@@ -25,7 +31,7 @@ export interface EnrollmentStatus {
   readonly slice: DeviceStatus | { readonly error: ErrorCode };
   /** Every check, in the order of the list. */
   readonly checks: readonly CheckOutcome[];
-  /** True when no check found a failure; there may be warnings. */
+  /** True when no check found a failure and nothing was removed; there may be warnings. */
   readonly healthy: boolean;
 }
 
@@ -36,15 +42,18 @@ export interface EnrollmentStatus {
 export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {
   const record = await new RecordFile(context.platform.stateFolder).load();
   if (record === undefined) return undefined;
+  const journal = new Journal(path.join(context.platform.stateFolder, 'journal.jsonl'), ENROLLMENT);
+  const halfRemoved = await journal.read().then(undoWasBegun, () => false);
   const facts = enrollmentFacts(context, record);
   const [checks, certificate, tunnel, agent, inside, slice] = await Promise.all([
-    ...([runChecks(CHECKS, facts), facts.certificate(), facts.tunnel(), facts.agent()] as const),
+    ...([runChecks(CHECKS, facts), facts.certificate().catch(() => undefined), facts.tunnel(), facts.agent()] as const),
     ...([facts.inside(), facts.slice()] as const),
   ]);
   const now = context.clock.now();
   const notAfter = certificate?.leaf.notAfter;
   return {
     record,
+    halfRemoved,
     certificate: {
       present: certificate !== undefined,
       valid: notAfter !== undefined && notAfter.getTime() > now,
@@ -63,6 +72,6 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
     },
     slice: slice instanceof KiwiError ? { error: slice.code } : slice,
     checks,
-    healthy: checks.every(({ severity, state }) => severity === 'warning' || state === 'well'),
+    healthy: !halfRemoved && checks.every(({ severity, state }) => severity === 'warning' || state === 'well'),
   };
 }

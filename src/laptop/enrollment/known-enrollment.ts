@@ -96,7 +96,8 @@ export class KnownEnrollment {
   /** The slice whose answers are accepted: while the exchange is on record, the one that proved itself in it. */
   async #authority(): Promise<SliceAuthority> {
     const { roots } = this.context;
-    if (this.record.exchange === undefined) return sliceAuthority(this.platform, this.record.slug, roots);
+    const { exchange, slug, device } = this.record;
+    if (exchange === undefined) return sliceAuthority(this.platform, slug, roots, device?.intermediate);
     return { intermediate: this.opened().intermediate, roots };
   }
 

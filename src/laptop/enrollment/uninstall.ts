@@ -1,29 +1,36 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { Journal } from '../pipeline/journal.ts';
+import { slug } from '../../protocol/common.ts';
+import type { Journal, JournalEntry } from '../pipeline/journal.ts';
 import { undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
-import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import { rebuiltRecord, type EnrollmentRecord, type RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
+import { findTraces, listed, type Traces } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
 import { ENROLLMENT, LOCAL_PLAN } from './plan.ts';
+import { deviceKey } from './steps/device-key.ts';
 
 export interface UninstallResult {
-  readonly record: EnrollmentRecord;
+  /** Undefined when only traces were left, none of which names it. */
+  readonly customer: string | undefined;
   /**
    * Whether the slice has confirmed the deregistration. `kept`: it could not be told; the deregistration is pending and is
    * sent by a later `check` or `enroll`. `untold`: the deregistration could not be signed or saved, and the device stays
    * listed at the slice until an operator ends it.
    */
   readonly farewell: 'told' | 'kept' | 'untold';
-  /** Steps whose undo failed; what they created is still there. */
+  /** Steps whose undo failed, and what is still there although none failed. */
   readonly leftBehind: readonly string[];
+  /** What looks like ours and may be somebody else's: it was left as it is. */
+  readonly unsure: readonly string[];
 }
 
 /**
- * Removes the enrollment: deregisters at the slice first, while there is a key to sign with, then undoes every step. If the
- * slice cannot be told, the signed deregistration stays pending on disk; nothing else stays.
+ * Removes the enrollment: deregisters at the slice first, while there is a key to sign with, then undoes every step that the
+ * journal or the system itself shows. If the slice cannot be told, the signed deregistration stays pending on disk; nothing
+ * else stays. A record or journal that is lost or damaged does not prevent it.
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
 export async function uninstall(context: LaptopContext, report: (event: PlanEvent) => void): Promise<UninstallResult> {
@@ -35,30 +42,36 @@ async function uninstallIn(
   context: LaptopContext,
   report: (event: PlanEvent) => void,
 ): Promise<UninstallResult> {
-  let run: KnownEnrollment | undefined;
+  await readIfAny(journal); // throws for another plan's journal, before the slice is told
+  const loaded = await loadOrSalvage(file);
+  const traces = await findTraces(context.platform);
+  const record = loaded.record ?? recordIn(traces);
+  if (record === undefined && !loaded.damaged && traces.ours.length === 0) {
+    // An uninstallation that was interrupted at its very end may have left these.
+    await journal.remove();
+    await tellFarewells(context);
+    throw new KiwiError(
+      'not-enrolled',
+      traces.unsure.length === 0 ? {} : { detail: `not ours: ${listed(traces.unsure)}` },
+    );
+  }
+  const run = new KnownEnrollment(context, file, record);
   try {
-    await journal.read(); // throws for another plan's journal, before the slice is told
-    const loaded = await loadOrSalvage(file);
-    if (loaded === undefined) {
-      // An uninstallation that was interrupted at its very end may have left these.
-      await journal.remove();
-      await tellFarewells(context);
-      throw new KiwiError('not-enrolled');
-    }
-    const { record, damaged } = loaded;
-    run = new KnownEnrollment(context, file, record);
-    const farewell = record.device === undefined ? 'told' : await takeLeave(run, 'uninstalled');
-    const leftBehind = await takeAway({ run, file, journal, report, damaged });
-    if (leftBehind.length === 0 && farewell === 'told') await forgetFarewell(run);
-    return { record, farewell, leftBehind };
+    // A record without a device was never granted one; where the record is lost, that is not known.
+    const known = loaded.record !== undefined && !loaded.damaged;
+    const without = known ? 'told' : 'untold';
+    const farewell = record?.device === undefined ? without : await takeLeave(run, 'uninstalled');
+    const { leftBehind, unsure } = await takeAway({ run, file, journal, report, damaged: loaded.damaged });
+    if (leftBehind.length === 0 && farewell === 'told' && record !== undefined) await forgetFarewell(run);
+    return { customer: record?.customer, farewell, leftBehind, unsure };
   } finally {
-    await run?.close();
+    await run.close();
   }
 }
 
 /**
- * Undoes every step and finally removes the record. Does not deregister: that is left to the caller.
- * @returns the names of the steps whose undo failed; the record then stays for another attempt
+ * Undoes every step and finally removes the record. Does not deregister: that is left to the caller. If anything could not
+ * be undone, or is still found, the record stays for another attempt.
  */
 export async function takeAway(input: {
   readonly run: KnownEnrollment;
@@ -67,26 +80,53 @@ export async function takeAway(input: {
   readonly report: (event: PlanEvent) => void;
   /** The record is damaged, so the journal is not relied on either: every step is undone. */
   readonly damaged: boolean;
-}): Promise<readonly string[]> {
-  const { run, file, journal, report, damaged } = input;
+}): Promise<Pick<UninstallResult, 'leftBehind' | 'unsure'>> {
+  const { run, file, journal, report } = input;
+  const { platform, recordIfAny: record } = run;
   const { clock } = run.context;
-  const leftBehind = await undoPlan({ steps: LOCAL_PLAN, run, journal, clock, report, everything: damaged });
+  const unread = (await readIfAny(journal)) === undefined;
+  if (unread) await journal.remove();
+  const also = new Set((await findTraces(platform)).steps);
+  // The hello commits to the device key, so it is ours from then on, whatever became of the journal.
+  if (record?.exchange !== undefined || record?.device !== undefined) also.add(deviceKey.name);
+  const everything = input.damaged || unread;
+  const failed = await undoPlan({ steps: LOCAL_PLAN, run, journal, clock, report, everything, also });
+  const { ours, unsure } = await findTraces(platform);
+  const leftBehind = failed.length > 0 ? failed : ours;
   if (leftBehind.length === 0) {
     await file.remove();
     await journal.remove();
   }
-  return leftBehind;
+  return { leftBehind, unsure };
+}
+
+/** Undefined when it cannot be read. @throws KiwiError `other-plan-begun` */
+async function readIfAny(journal: Journal): Promise<JournalEntry[] | undefined> {
+  return journal.read().catch((error: unknown) => {
+    if (error instanceof KiwiError && error.code === 'other-plan-begun') throw error;
+    return undefined;
+  });
+}
+
+/** What the certificate says of an enrollment whose record is lost. */
+function recordIn({ certificates }: Traces): EnrollmentRecord | undefined {
+  const [named] = certificates.filter(({ device }) => device !== undefined);
+  const { name, device } = named ?? certificates.find((file) => file.name !== undefined) ?? {};
+  const known = slug.safeParse(name);
+  if (!known.success) return undefined;
+  const gatewayUrl = device?.gatewayUrl;
+  return rebuiltRecord(
+    known.data,
+    device === undefined || gatewayUrl === undefined ? undefined : { ...device, gatewayUrl },
+  );
 }
 
 /** Removing an enrollment must not fail because its record cannot be read. */
-async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord; damaged: boolean } | undefined> {
+async function loadOrSalvage(file: RecordFile): Promise<{ record: EnrollmentRecord | undefined; damaged: boolean }> {
   try {
-    const record = await file.load();
-    return record === undefined ? undefined : { record, damaged: false };
+    return { record: await file.load(), damaged: false };
   } catch (error) {
     if (!(error instanceof KiwiError) || error.code !== 'state-damaged') throw error;
-    const record = await file.salvage();
-    if (record === undefined) throw error;
-    return { record, damaged: true };
+    return { record: await file.salvage(), damaged: true };
   }
 }

@@ -1,7 +1,10 @@
+import { MARKER } from '../system/found.ts';
 import type { AgentSettings } from '../system/fleet-agent.ts';
 
 /** Replaces the secret after both planes have enrolled; the text explains itself. */
 export const DUMMY_SECRET = 'removed-after-enrollment';
+
+const NOTE = `${MARKER}; \`kiwistack-enroll uninstall\` removes it.\n`;
 
 /**
  * `enroll.env`, an EnvironmentFile of systemd.exec(5). It holds the enroll secret. A value with other than plain characters
@@ -15,13 +18,18 @@ export function renderAgentEnvironment(settings: AgentSettings, certificateFile:
     ['ORBIT_ENABLE_SCRIPTS', String(settings.enableScripts)],
     ['ORBIT_DISABLE_UPDATES', String(settings.disableUpdates)],
   ];
-  return values.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
+  return NOTE + values.map(([name, value]) => `${name}=${quoted(value)}\n`).join('');
 }
 
 /** The drop-in of `orbit.service`: names the settings file and starts the tunnel first. */
 export function renderAgentDropIn(environmentFile: string, startAfter: string | undefined): string {
   const order = startAfter === undefined ? [] : ['[Unit]', `Wants=${startAfter}`, `After=${startAfter}`, ''];
-  return [...order, '[Service]', `EnvironmentFile=${environmentFile}`, ''].join('\n');
+  return [NOTE.trimEnd(), ...order, '[Service]', `EnvironmentFile=${environmentFile}`, ''].join('\n');
+}
+
+/** The root of the Fleet server's certificate. Text before a PEM block is permitted and skipped (RFC 7468, section 2). */
+export function renderAgentCertificate(settings: AgentSettings): string {
+  return NOTE + settings.serverCa;
 }
 
 /** The same settings with the dummy in place of the secret. */

@@ -86,7 +86,10 @@ export async function runPlan<R>(options: PlanOptions<R>): Promise<PlanResult> {
       if (first !== undefined) return { state: 'waiting', waits: [first, ...others] };
     }
   } catch (error) {
-    await undoPlan(options);
+    // Without the journal nothing can be undone now: it stays for a later run, and this one ends with its own failure.
+    await undoPlan(options).catch((unread: unknown) => {
+      options.report({ type: 'undo-failed', step: 'journal', title: 'Read the journal', error: toKiwiError(unread) });
+    });
     throw error;
   }
   return { state: 'done' };
@@ -189,13 +192,15 @@ function asWaiting(step: string, wait: Wait): Waiting {
 }
 
 /**
- * Undoes, in reverse, the steps that the journal says were begun; with `everything`, when the journal cannot be relied on,
- * all of them. A failing undo does not stop the others.
+ * Undoes, in reverse, the steps that the journal says were begun, and those named in `also`; with `everything`, when the
+ * journal cannot be relied on, all of them. A failing undo does not stop the others.
  * @returns the names of the steps whose undo failed
  */
-export async function undoPlan<U>(options: UndoOptions<U> & { readonly everything?: boolean }): Promise<string[]> {
+export async function undoPlan<U>(
+  options: UndoOptions<U> & { readonly everything?: boolean; readonly also?: Iterable<string> },
+): Promise<string[]> {
   const { steps, run, journal, clock, report } = options;
-  const begun = new Set(stepsBegun(await journal.read()));
+  const begun = new Set([...stepsBegun(await journal.read()), ...(options.also ?? [])]);
   const failed: string[] = [];
   const toUndo = stepsIn(steps).filter(
     (step) => step.undo !== undefined && (options.everything === true || begun.has(step.name)),

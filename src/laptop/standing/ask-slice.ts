@@ -19,7 +19,7 @@ export async function askSlice(context: LaptopContext, record: EnrollmentRecord)
   const { device, slug, gatewayUrl } = record;
   const key = await platform.certificates.loadDeviceKey(slug);
   if (device === undefined || key === undefined) throw new KiwiError('not-enrolled');
-  const slice = await sliceAuthority(platform, slug, roots);
+  const slice = await sliceAuthority(platform, slug, roots, device.intermediate);
   const hardware = await currentHardware(platform, device.fingerprintSalt);
   const client = await openGatewayClient(context, gatewayUrl, { retries: 0, keptProxy: record.proxy });
   const signal = AbortSignal.timeout(PATIENCE_MS);

@@ -7,7 +7,7 @@ import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durab
 import { KiwiError } from '../../core/errors.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
 import { systemErrorCode } from '../../core/system-error-code.ts';
-import { slug, text, timestamp, uuid } from '../../protocol/common.ts';
+import { gatewayUrl, slug, text, timestamp, uuid } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
 const MAX_BYTES = 512 * 1024;
@@ -19,7 +19,7 @@ const MAX_BYTES = 512 * 1024;
 const farewell = z.strictObject({
   slug,
   customer: text(100),
-  gatewayUrl: z.url({ protocol: /^https$/ }).max(500),
+  gatewayUrl,
   /** As in the record. */
   proxy: z.string().max(2000).optional(),
   deviceId: uuid,

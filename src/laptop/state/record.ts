@@ -8,11 +8,10 @@ import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durab
 import { KiwiError } from '../../core/errors.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
 import { systemErrorCode } from '../../core/system-error-code.ts';
-import { slug as slugSchema, uuid } from '../../protocol/common.ts';
+import { gatewayUrl as gatewayUrlSchema, slug as slugSchema, uuid } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
 const MAX_BYTES = 512 * 1024;
-const gatewayUrlSchema = z.url({ protocol: /^https$/ }).max(500);
 
 /**
  * The record of this laptop's enrollment: one file, private to root. It holds no key and no PIN. Until the grant is applied
@@ -58,6 +57,8 @@ const schema = z.strictObject({
       fleetUrl: z.string(),
       /** The customer's salt: later fingerprints of the hardware are made with it. */
       fingerprintSalt: z.string().optional(),
+      /** PEM: the customer's intermediate, so that the slice's answers can be verified when the certificate is lost. */
+      intermediate: z.string().max(8192).optional(),
       /** Set before the confirmation is sent: from then on the slice cannot be relied on to end the device automatically. */
       confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
@@ -98,26 +99,11 @@ export class RecordFile {
     if (!slug.success) return undefined;
     // With these two the device can still be deregistered, if its key is there.
     const [deviceId, gatewayUrl] = [uuid.safeParse(named('deviceId')), gatewayUrlSchema.safeParse(named('gatewayUrl'))];
-    const startedAt = new Date(0).toISOString();
-    return {
-      version: 1,
-      state: 'enrolling',
-      attemptId: randomUUID(),
-      startedAt,
-      slug: slug.data,
-      role: '',
-      customer: slug.data,
-      gatewayUrl: gatewayUrl.data ?? '',
-      yubikeySerial: 0,
-      ...(deviceId.success && gatewayUrl.success
-        ? {
-            device: {
-              ...{ deviceId: deviceId.data, confirmed: true, enrolledAt: startedAt },
-              ...{ hostName: '', address: '', probe: '', fleetUrl: '' },
-            },
-          }
-        : {}),
-    };
+    const known = deviceId.success && gatewayUrl.success;
+    return rebuiltRecord(
+      slug.data,
+      known ? { deviceId: deviceId.data, gatewayUrl: gatewayUrl.data, customer: slug.data } : undefined,
+    );
   }
 
   async save(record: EnrollmentRecord): Promise<void> {
@@ -128,4 +114,24 @@ export class RecordFile {
   async remove(): Promise<void> {
     await removeDurableFile(this.#file);
   }
+}
+
+/** What stands in for a lost record: enough to deregister, if the device is known, and to remove the enrollment. */
+export function rebuiltRecord(
+  slug: string,
+  device: { readonly deviceId: string; readonly gatewayUrl: string; readonly customer: string } | undefined,
+): EnrollmentRecord {
+  const unknown = new Date(0).toISOString();
+  return {
+    ...{ version: 1, state: 'enrolling', attemptId: randomUUID(), startedAt: unknown, yubikeySerial: 0, role: '' },
+    ...{ slug, customer: device?.customer ?? slug, gatewayUrl: device?.gatewayUrl ?? '' },
+    ...(device === undefined
+      ? {}
+      : {
+          device: {
+            ...{ deviceId: device.deviceId, confirmed: true, enrolledAt: unknown },
+            ...{ hostName: '', address: '', probe: '', fleetUrl: '' },
+          },
+        }),
+  };
 }

@@ -1,12 +1,21 @@
 import type { KeyObject } from 'node:crypto';
 
 import type { Certificate } from '../../pki/certificate.ts';
+import type { Found } from './found.ts';
 
 /** A device certificate as stored: the leaf, the customer's intermediate, and the roots it chains to. */
 export interface DeviceCertificate {
   readonly leaf: Certificate;
   readonly intermediate: Certificate;
   readonly roots: readonly Certificate[];
+  /** The gateway of the slice that issued it; absent in what version 0.1.0 stored. */
+  readonly gatewayUrl?: string | undefined;
+}
+
+/** A file of a device certificate, and which device it is for, as far as the file says so. */
+export interface FoundCertificate extends Found {
+  readonly name?: string;
+  readonly device?: { readonly deviceId: string; readonly customer: string; readonly gatewayUrl: string | undefined };
 }
 
 /**
@@ -16,7 +25,9 @@ export interface DeviceCertificate {
  *   returned must still be there after a crash.
  * - only root can read the key. Each file is replaced atomically.
  * - `install` refuses a certificate for another key, and may be repeated with a newer certificate.
- * - `remove` removes everything of that name, and what `install` put beside it; repeated, it changes nothing.
+ * - `remove` removes everything of that name and everything that `found` calls ours, with what `install` put beside it; what
+ *   `install` replaced comes back with its mode and owner. Repeated, it changes nothing.
+ * - `found` changes nothing and needs no record.
  * - `load…` return undefined when there is nothing, and throw `state-damaged` when there is something unreadable.
  */
 export interface CertificateStore {
@@ -26,7 +37,8 @@ export interface CertificateStore {
   load(name: string): Promise<DeviceCertificate | undefined>;
   /** True when exactly this certificate is stored, for the stored key. */
   verify(name: string, certificate: DeviceCertificate): Promise<boolean>;
-  remove(name: string): Promise<void>;
+  remove(name: string | undefined): Promise<void>;
+  found(): Promise<readonly FoundCertificate[]>;
   /** For people and for other programs' configuration. */
   paths(name: string): { readonly certificate: string; readonly key: string; readonly roots: string };
 }

@@ -1,3 +1,5 @@
+import type { Found } from './found.ts';
+
 /** How the Fleet agent is set up, apart from its package, which is the same for everybody. */
 export interface AgentSettings {
   readonly url: string;
@@ -29,7 +31,8 @@ export interface AgentStatus {
  *   `package-install-failed`, or `unsupported-system` where there is no package manager that it supports.
  * - `forgetSecret` replaces the secret on disk with a dummy and leaves the agent running.
  * - `uninstall` removes package, configuration and the agent's data; it is safe to repeat, even after a partial installation.
- *   An agent that somebody else configured is left alone.
+ *   An agent that somebody else configured is left alone, and so is every file that is not ours.
+ * - `found` changes nothing and needs no record. What it does not call ours is in the way of an installation.
  * - `log` is what the agent has logged since a moment, newest last; empty where it cannot be read. It must not hold anything
  *   secret.
  */
@@ -41,5 +44,6 @@ export interface FleetAgent {
   install(packageFile: string, signal?: AbortSignal): Promise<void>;
   forgetSecret(): Promise<void>;
   uninstall(): Promise<void>;
+  found(): Promise<readonly Found[]>;
   log(sinceMs: number): Promise<string>;
 }

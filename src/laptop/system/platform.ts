@@ -20,6 +20,8 @@ export interface Platform {
   readonly stateFolder: string;
   /** PEM: the provider's roots that this laptop trusts; installed by the package. */
   readonly pinnedRootsFile: string;
+  /** The files of ours, as `found` names them, that a complete enrollment with this customer has. */
+  files(slug: string): readonly string[];
   /** Name of the unit that brings up the tunnel of a customer: the agent starts after it. */
   tunnelUnit(slug: string): string | undefined;
 }

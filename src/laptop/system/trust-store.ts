@@ -1,16 +1,19 @@
 import type { Certificate } from '../../pki/certificate.ts';
+import type { Found } from './found.ts';
 
 /**
  * The operating system's store of trusted roots. Obligations of an implementation:
  * - `install` adds the roots and nothing else; repeated, it changes nothing. It resolves once `verify` would be true.
  * - `verify` looks at what programs will read (the generated bundle), not at the file that we put there.
- * - `remove` removes exactly these roots, also from what is generated; repeated or without an install it changes nothing. A
- *   root that somebody else added stays.
+ * - `remove` removes these roots and those that `found` calls ours, also from what is generated; repeated or without an
+ *   install it changes nothing. A root that somebody else added stays.
+ * - `found` changes nothing and needs no record.
  * - `systemCaBundle` is the PEM text that programs of this system trust, or undefined where there is no such text.
  */
 export interface TrustStore {
   install(roots: readonly Certificate[]): Promise<void>;
   verify(roots: readonly Certificate[]): Promise<boolean>;
   remove(roots: readonly Certificate[]): Promise<void>;
+  found(): Promise<readonly Found[]>;
   systemCaBundle(): Promise<string | undefined>;
 }

@@ -1,4 +1,5 @@
 import type { SecretBytes } from '../../core/secret-bytes.ts';
+import type { Found } from './found.ts';
 
 /** The desired state of the tunnel: what the grant specifies, with our own private key. */
 export interface TunnelConfig {
@@ -42,12 +43,15 @@ export interface TunnelStatus {
  *   stays, for `down` to remove) or `tunnel-tools-failed`.
  * - the tunnel comes up again at boot without a login, and never carries the default route or public DNS.
  * - secrets are in files that only root can read, never in an argument or the environment of a program.
- * - `down` leaves nothing of ours, is safe to repeat, and succeeds when there never was a tunnel.
+ * - `down` leaves nothing of ours, whether of this customer or only `found`, is safe to repeat, and succeeds when there never
+ *   was a tunnel.
+ * - `found` changes nothing and needs no record.
  * - `status` changes nothing.
  */
 export interface Tunnel {
   up(config: TunnelConfig, signal?: AbortSignal): Promise<void>;
-  down(slug: string): Promise<void>;
+  down(slug: string | undefined): Promise<void>;
+  found(): Promise<readonly Found[]>;
   status(slug: string): Promise<TunnelStatus>;
   /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */
   probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;

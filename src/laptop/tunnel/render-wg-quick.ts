@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+import { MARKER } from '../system/found.ts';
 import type { TunnelConfig } from '../system/tunnel.ts';
 
 /** 1500 less 80 for the outer IPv6, UDP and WireGuard headers. */
@@ -23,7 +24,7 @@ export interface WgQuickOptions {
  */
 export function renderWgQuick(config: TunnelConfig, options: WgQuickOptions): string {
   return [
-    '# Written by kiwistack-enroll. Changes are lost; `kiwistack-enroll uninstall` removes it.',
+    `${MARKER}. Changes are lost; \`kiwistack-enroll uninstall\` removes it.`,
     '[Interface]',
     `PrivateKey = ${config.privateKey.bytes.toString('base64')}`,
     `Address = ${address(config.address)}/32`,

@@ -1,5 +1,6 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { DeviceStatus, EndReason } from '../../protocol/device-messages.ts';
+import { findTraces } from '../enrollment/find-traces.ts';
 import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
@@ -28,6 +29,8 @@ export interface CheckResult {
     /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
     readonly removed?: { readonly leftBehind: readonly string[] };
   };
+  /** There is no record, but this of an enrollment is on the laptop. */
+  readonly remains?: readonly string[];
 }
 
 /**
@@ -41,7 +44,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
   return inStateFolder(platform.stateFolder, ENROLLMENT, async ({ file, journal }) => {
     const record = await file.load();
     const device = record?.device;
-    const takeAll = async (of: EnrollmentRecord): Promise<readonly string[]> => {
+    const takeAll = async (of: EnrollmentRecord): Promise<{ leftBehind: readonly string[] }> => {
       const run = new KnownEnrollment(context, file, of);
       return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
     };
@@ -50,11 +53,15 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
     if (record !== undefined && leaving) await takeAll(record);
     const farewells = await tellFarewells(context);
-    if (record === undefined || device === undefined || leaving) return { farewells };
+    if (record === undefined) {
+      const { ours } = await findTraces(platform);
+      return ours.length === 0 ? { farewells } : { farewells, remains: ours };
+    }
+    if (device === undefined || leaving) return { farewells };
     const slice = await askSlice(context, record).catch((error: unknown) => toKiwiError(error));
     if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
       return { farewells, enrollment: { record, slice } };
     }
-    return { farewells, enrollment: { record, slice, removed: { leftBehind: await takeAll(record) } } };
+    return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
   });
 }

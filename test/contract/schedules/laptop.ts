@@ -188,10 +188,13 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     running: os.agent.installed && os.agent.settings !== undefined,
     orbitEnrolled: os.agent.installed && os.agent.settings !== undefined,
   });
+  const found = (what: string, there: boolean) =>
+    life.dead ? life.grave : Promise.resolve(there ? [{ what, ours: true }] : []);
   const status = () => Promise.reject(new TypeError('not used by an enrollment'));
   return {
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
+    files: () => [],
     tunnelUnit: () => undefined,
     preflight: { check: () => at('preflight') },
     hardware: {
@@ -206,17 +209,20 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       load: (name) => (life.dead ? life.grave : certificates.load(name)),
       verify: (name, certificate) => (life.dead ? life.grave : certificates.verify(name, certificate)),
       remove: (name) => act('no certificate', () => certificates.remove(name)),
+      found: () => (life.dead ? life.grave : certificates.found()),
       paths: (name) => certificates.paths(name),
     },
     trust: {
       install: (roots) => act('roots', () => roots.forEach(({ pem }) => os.roots.add(pem))),
       verify: (roots) => (life.dead ? life.grave : Promise.resolve(roots.every(({ pem }) => os.roots.has(pem)))),
       remove: (roots) => act('no roots', () => roots.forEach(({ pem }) => os.roots.delete(pem))),
+      found: () => found('roots', os.roots.size > 0),
       systemCaBundle: () => (life.dead ? life.grave : Promise.resolve(slice.webCa)),
     },
     tunnel: {
       up: ({ privateKey: _, ...config }) => act('tunnel up', () => void (os.tunnel = config)),
       down: () => act('tunnel down', () => void (os.tunnel = undefined)),
+      found: () => found('tunnel', os.tunnel !== undefined),
       probe: () => at('tunnel probe').then(() => true),
       status,
     },
@@ -227,6 +233,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       install: () => act('agent package', () => void (os.agent.installed = true)),
       forgetSecret: () => act('agent secret', () => void (os.agent.secretForgotten = true)),
       uninstall: () => act('no agent', () => void (os.agent = { installed: false, secretForgotten: false })),
+      found: () => found('agent', os.agent.installed || os.agent.settings !== undefined),
       log: () => (life.dead ? life.grave : Promise.resolve('')),
     },
   };

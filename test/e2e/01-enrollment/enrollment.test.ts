@@ -7,6 +7,7 @@ import { Customer } from './customer.ts';
 import { Failures } from './failures.ts';
 import { leavingInEveryWay } from './leaving.ts';
 import { lifeOfALaptop } from './life.ts';
+import { filesThatAreLost } from './lost.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
 import { networksAsTheyAre } from './networks.ts';
 import { secretsStayHidden } from './secrets.ts';
@@ -27,6 +28,7 @@ atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
 networksAsTheyAre(get);
+filesThatAreLost(get);
 secretsStayHidden(get);
 failures.lateOnOneLaptop();
 

@@ -30,6 +30,8 @@ export interface EnrolledLaptop {
   readonly gateway: LocalGateway;
   readonly context: LaptopContext;
   readonly removed: string[];
+  /** What does not go away although its removal reports no failure. */
+  readonly stuck: string[];
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
   key: KeyObject | undefined;
@@ -50,6 +52,9 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   });
   const removed: string[] = [];
   const took = (what: string) => () => Promise.resolve(void removed.push(what));
+  const stuck: string[] = [];
+  const found = (what: string) => () =>
+    Promise.resolve(removed.includes(what) && !stuck.includes(what) ? [] : [{ what, ours: true }]);
   const hardware = { uuid: examples.ID.attempt, systemSerial: 'PF3ABCDE', disks: [], macs: [] };
   const record: EnrollmentRecord = {
     version: 1,
@@ -73,7 +78,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     },
   };
   const laptop: EnrolledLaptop = {
-    ...{ stateFolder, slice, gateway, removed, record, hardware, key, tunnel: { up: true, startsAtBoot: true } },
+    ...{ stateFolder, slice, gateway, removed, stuck, record, hardware, key, tunnel: { up: true, startsAtBoot: true } },
     context: undefined as never,
     end: async () => {
       await gateway.close();
@@ -82,26 +87,35 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   };
   const platform = {
     stateFolder,
-    trust: { systemCaBundle: () => Promise.resolve(gateway.ca), remove: took('roots') },
+    trust: {
+      systemCaBundle: () => Promise.resolve(gateway.ca),
+      remove: took('roots'),
+      found: found('roots'),
+      verify: () => Promise.resolve(!removed.includes('roots')),
+    },
     certificates: {
       load: () =>
         Promise.resolve(
           laptop.key && { leaf, intermediate: slice.intermediate.certificate, roots: [slice.root.certificate] },
         ),
       loadDeviceKey: () => Promise.resolve(laptop.key),
+      found: found('key and certificate'),
       remove: () => {
         laptop.key = undefined;
         return took('key and certificate')();
       },
     },
+    files: () => ['key and certificate', 'tunnel', 'agent'],
     tunnel: {
       down: took('tunnel'),
+      found: found('tunnel'),
       status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
       probe: () => Promise.resolve(laptop.tunnel.up),
     },
     tunnelUnit: () => 'wg-quick@kiwi-acme.service',
     agent: {
       uninstall: took('agent'),
+      found: found('agent'),
       status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0' }),
     },
     hardware: { readHardware: () => Promise.resolve({ ...laptop.hardware }) },

@@ -7,8 +7,8 @@ import { describeHost } from '../../fingerprint/describe-host.ts';
 import { checkFleetReachable } from '../../fleet-agent/check-fleet-reachable.ts';
 import { downloadPackage } from '../../fleet-agent/download-package.ts';
 import { waitForNodeKey } from '../../fleet-agent/wait-for-node-key.ts';
+import type { Platform } from '../../system/platform.ts';
 import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
-import type { KnownEnrollment } from '../known-enrollment.ts';
 
 const NODE_KEY_MS = 60_000;
 
@@ -29,7 +29,7 @@ export const agent: EnrollmentStep = {
     const { platform, options, signal, record } = run;
     const { grant } = await run.granted();
     await checkFleetReachable(grant.fleet, signal);
-    const folder = downloadFolder(run);
+    const folder = downloadFolder(run.platform);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -63,15 +63,15 @@ export const agent: EnrollmentStep = {
     const status = await run.platform.agent.status();
     if (!status.running) throw new KiwiError('agent-not-running');
     // Left by a run that was interrupted when the agent was already installed.
-    await rm(downloadFolder(run), { recursive: true, force: true });
+    await rm(downloadFolder(run.platform), { recursive: true, force: true });
   },
   async undo(run) {
     await run.platform.agent.uninstall();
-    await rm(downloadFolder(run), { recursive: true, force: true });
+    await rm(downloadFolder(run.platform), { recursive: true, force: true });
   },
 };
 
-const downloadFolder = ({ platform }: KnownEnrollment): string => path.join(platform.stateFolder, 'download');
+export const downloadFolder = ({ stateFolder }: Platform): string => path.join(stateFolder, 'download');
 
 async function packageFor(
   run: EnrollmentRun,

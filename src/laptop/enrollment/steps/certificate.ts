@@ -25,5 +25,5 @@ export const certificate: EnrollmentStep = {
 
 async function wantedCertificate(run: EnrollmentRun): Promise<DeviceCertificate> {
   const { certificate: leaf, intermediate, trustRoots: roots } = await run.granted();
-  return { leaf, intermediate, roots };
+  return { leaf, intermediate, roots, gatewayUrl: run.record.gatewayUrl };
 }

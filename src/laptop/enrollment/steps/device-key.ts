@@ -18,7 +18,7 @@ export const deviceKey: EnrollmentStep = {
     await run.deviceKey();
   },
   /** Runs after the undo of `statement`, which deregisters with a message signed by this key. */
-  async undo({ platform, record }) {
-    await platform.certificates.remove(record.slug);
+  async undo({ platform, recordIfAny }) {
+    await platform.certificates.remove(recordIfAny?.slug);
   },
 };

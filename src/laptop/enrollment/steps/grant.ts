@@ -18,6 +18,7 @@ export const grant: EnrollmentStep = {
         probe: granted.wireguard.probe,
         fleetUrl: granted.fleet.url,
         fingerprintSalt: run.opened().challenge.fingerprintSalt,
+        intermediate: run.opened().intermediate.pem,
         confirmed: false,
         enrolledAt: granted.issuedAt,
       },

@@ -12,11 +12,10 @@ export const preflight: EnrollmentStep = {
     if (run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
-    const agent = await platform.agent.status();
-    // Replacing somebody else's agent would take the laptop away from its present management.
-    if ((agent.version !== undefined || agent.orbitEnrolled) && !agent.configuredByUs) {
-      throw new KiwiError('agent-present', { detail: `fleet-osquery ${agent.version ?? 'not from a package'}` });
-    }
+    // Replacing somebody else's agent would take the laptop away from its present management, and an undo of ours must not
+    // take what it left. A resumed run finds its own.
+    const inTheWay = (await platform.agent.found()).filter(({ ours }) => !ours).map(({ what }) => what);
+    if (inTheWay.length > 0) throw new KiwiError('agent-present', { detail: inTheWay.join(', ') });
   },
   verify: () => Promise.resolve(),
 };

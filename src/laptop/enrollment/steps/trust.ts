@@ -16,9 +16,12 @@ export const trust: EnrollmentStep = {
   async verify(run) {
     if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
   },
-  async undo({ platform, context, record }) {
-    // The roots of this enrollment; a newer package may pin others.
-    const stored = await platform.certificates.load(record.slug).catch(() => undefined);
-    await platform.trust.remove(stored?.roots ?? context.roots);
+  async undo({ platform, context, recordIfAny }) {
+    // The roots of this enrollment; a newer package may pin others. Another tool may have replaced the file that has them, so
+    // the pinned ones are always removed as well.
+    const slug = recordIfAny?.slug;
+    const stored = slug === undefined ? undefined : await platform.certificates.load(slug).catch(() => undefined);
+    const issuers = stored?.roots.filter((root) => stored.intermediate.isSignedBy(root)) ?? [];
+    await platform.trust.remove([...issuers, ...context.roots]);
   },
 };

@@ -25,7 +25,7 @@ export const tunnel: EnrollmentStep = {
     if (await run.platform.tunnel.probe(grant.wireguard.probe, PROBE_MS, run.signal)) return;
     throw new KiwiError('tunnel-no-handshake', { detail: `${grant.wireguard.probe} in the tunnel does not answer` });
   },
-  async undo({ platform, record }) {
-    await platform.tunnel.down(record.slug);
+  async undo({ platform, recordIfAny }) {
+    await platform.tunnel.down(recordIfAny?.slug);
   },
 };

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -59,4 +59,43 @@ describe('an enrollment is taken away', () => {
       expect(await readdir(laptop.stateFolder)).toEqual(['enrollment.json', 'journal.jsonl']);
     },
   );
+
+  const remains = async (): Promise<string> =>
+    readdir(laptop.stateFolder).then(
+      (names) => names.join(' '),
+      () => 'gone',
+    );
+
+  it.each<[string, (file: string) => Promise<void>]>([
+    ['is empty', (file) => writeFile(file, '')],
+    ['is lost', (file) => rm(file)],
+    ['holds rubbish', (file) => writeFile(file, '\0{"at":1}\n[]\n')],
+    ['is too large to be read', (file) => writeFile(file, 'x'.repeat(1024 * 1024 + 1))],
+  ])('as a whole although the journal %s', async (_what, lose) => {
+    await lose(journal);
+    expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ farewell: 'told', leftBehind: [] });
+    expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
+    expect(await remains()).toBe('gone');
+  });
+
+  it('that has no record any more, and whose certificate does not name it: what is found is removed', async () => {
+    await rm(laptop.stateFolder, { recursive: true });
+    await expect(check(laptop.context, () => undefined)).resolves.toMatchObject({
+      remains: ['key and certificate', 'roots', 'tunnel', 'agent'],
+    });
+    expect(await uninstall(laptop.context, () => undefined)).toEqual({
+      ...{ customer: undefined, farewell: 'untold', leftBehind: [], unsure: [] },
+    });
+    expect(laptop.removed).toEqual(['agent', 'tunnel', 'roots', 'key and certificate']);
+    await expect(uninstall(laptop.context, () => undefined)).rejects.toMatchObject({ code: 'not-enrolled' });
+  });
+
+  it('and is not called gone while something of it is still found', async () => {
+    laptop.stuck.push('tunnel');
+    expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ leftBehind: ['tunnel'] });
+    expect(await remains()).toContain('enrollment.json');
+    laptop.stuck.length = 0;
+    expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ leftBehind: [] });
+    expect(await remains()).toBe('gone');
+  });
 });

@@ -16,10 +16,12 @@ const settings = {
   startAfter: 'wg-quick@kiwi-acme.service',
 };
 
+const NOTE = '# Written by kiwistack-enroll; `kiwistack-enroll uninstall` removes it.\n';
+
 describe('the settings of the agent', () => {
   it('are an environment file of systemd', () => {
     expect(renderAgentEnvironment(settings, '/etc/fleet/fleet.pem')).toBe(
-      `ORBIT_FLEET_URL=https://fleet.acme.internal:8412
+      `${NOTE}ORBIT_FLEET_URL=https://fleet.acme.internal:8412
 ORBIT_ENROLL_SECRET=tqhM9dKZkX3wGqv2Hl0=
 ORBIT_FLEET_CERTIFICATE=/etc/fleet/fleet.pem
 ORBIT_ENABLE_SCRIPTS=true
@@ -30,7 +32,7 @@ ORBIT_DISABLE_UPDATES=true
 
   it('are found by a drop-in that starts the agent after the tunnel', () => {
     expect(renderAgentDropIn('/etc/fleet/enroll.env', 'wg-quick@kiwi-acme.service')).toBe(
-      `[Unit]
+      `${NOTE}[Unit]
 Wants=wg-quick@kiwi-acme.service
 After=wg-quick@kiwi-acme.service
 
@@ -39,7 +41,7 @@ EnvironmentFile=/etc/fleet/enroll.env
 `,
     );
     expect(renderAgentDropIn('/etc/fleet/enroll.env', undefined)).toBe(
-      '[Service]\nEnvironmentFile=/etc/fleet/enroll.env\n',
+      `${NOTE}[Service]\nEnvironmentFile=/etc/fleet/enroll.env\n`,
     );
   });
 

@@ -1,12 +1,16 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { StepCertificateStore } from '../../../../platform/linux/certificate-store.ts';
 import { generateP256, spkiDer } from '../../../../src/pki/keys.ts';
 import { FakeLinux } from './fake-linux.ts';
-import { makeDeviceCertificate } from './test-certificates.ts';
+import { DEVICE_ID, makeDeviceCertificate } from './test-certificates.ts';
 
 const CERTS = '/etc/step/certs';
 const NAME = 'anna-laptop';
+const NOTE = '# Written by kiwistack-enroll; `kiwistack-enroll uninstall` removes it.\n';
 
 let machine: FakeLinux;
 let store: StepCertificateStore;
@@ -56,7 +60,7 @@ describe('the certificate', () => {
       `${CERTS}/${NAME}.key 0600`,
       `${CERTS}/root_ca.crt 0644`,
     ]);
-    expect(await machine.read(`${CERTS}/${NAME}.crt`)).toBe(first.leaf.pem + first.intermediate.pem);
+    expect(await machine.read(`${CERTS}/${NAME}.crt`)).toBe(NOTE + first.leaf.pem + first.intermediate.pem);
     expect(await store.verify(NAME, first)).toBe(true);
     expect((await store.load(NAME))?.leaf.serialHex).toBe(first.leaf.serialHex);
     expect(store.paths(NAME).certificate).toBe(`${CERTS}/${NAME}.crt`);
@@ -109,5 +113,68 @@ describe('removal', () => {
     await store.remove(NAME);
     expect(await machine.files('/etc/step')).toEqual(before);
     expect(await machine.read(`${CERTS}/root_ca.crt`)).toBe('of somebody else');
+  });
+
+  it('gives back the file of somebody else with its mode', async () => {
+    await machine.write(`${CERTS}/root_ca.crt`, 'of somebody else', 0o600);
+    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.remove(NAME);
+    expect(await machine.files('/etc/step')).toContain(`${CERTS}/root_ca.crt 0600`);
+    expect(await machine.read(`${CERTS}/root_ca.crt`)).toBe('of somebody else');
+  });
+
+  it.each([
+    ['the same root', (roots: string) => roots],
+    ['another root', () => 'of somebody else'],
+    ['ours and another root', (roots: string) => `${roots}of somebody else`],
+  ])('leaves a roots file that another tool has put there in the meantime: %s', async (_what, content) => {
+    const certificate = await makeDeviceCertificate(await store.createDeviceKey(NAME));
+    await store.install(NAME, certificate);
+    const theirs = `# step\n${content(certificate.roots[0]?.pem ?? '')}`;
+    await machine.write(`${CERTS}/root_ca.crt`, theirs, 0o640);
+    expect((await store.found()).map(({ what }) => what)).toEqual([`${CERTS}/${NAME}.crt`, `${CERTS}/${NAME}.key`]);
+    await store.remove(NAME);
+    expect(await machine.read(`${CERTS}/root_ca.crt`)).toBe(theirs);
+    expect(await store.found()).toEqual([]);
+  });
+});
+
+describe('without a record', () => {
+  const whats = async (): Promise<string[]> => (await store.found()).map(({ what }) => what);
+
+  it('the certificate names device, customer and gateway', async () => {
+    const gatewayUrl = 'https://enroll.acme.example';
+    const key = await store.createDeviceKey(NAME);
+    await store.install(NAME, { ...(await makeDeviceCertificate(key)), gatewayUrl });
+    const device = { deviceId: DEVICE_ID, customer: 'Acme', gatewayUrl };
+    expect(await store.found()).toContainEqual({ what: `${CERTS}/${NAME}.crt`, ours: true, name: NAME, device });
+  });
+
+  it.each([['crt'], ['key']])('all of it is found and removed, also when the .%s is lost', async (extension) => {
+    const before = await machine.files('/');
+    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await rm(path.join(machine.root, `${CERTS}/${NAME}.${extension}`));
+    expect(await whats()).toEqual([`${CERTS}/${NAME}.${extension === 'crt' ? 'key' : 'crt'}`, `${CERTS}/root_ca.crt`]);
+    await store.remove(undefined);
+    expect(await machine.files('/')).toEqual(before);
+  });
+
+  it('what version 0.1.0 wrote without a marker is found by what it says', async () => {
+    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    for (const file of [`${NAME}.crt`, `${NAME}.key`, 'root_ca.crt']) {
+      const text = (await machine.read(`${CERTS}/${file}`)) ?? '';
+      await machine.write(`${CERTS}/${file}`, text.replace(NOTE, ''), file.endsWith('.key') ? 0o600 : 0o644);
+    }
+    expect(await whats()).toEqual([`${CERTS}/${NAME}.crt`, `${CERTS}/${NAME}.key`, `${CERTS}/root_ca.crt`]);
+    await store.remove(undefined);
+    expect(await machine.files('/etc/step')).toEqual([]);
+  });
+
+  it('files of smallstep’s own tools are neither found nor removed', async () => {
+    for (const file of ['web.crt', 'web.key', 'root_ca.crt']) await machine.write(`${CERTS}/${file}`, 'theirs', 0o600);
+    const before = await machine.files('/');
+    expect(await store.found()).toEqual([]);
+    await store.remove(undefined);
+    expect(await machine.files('/')).toEqual(before);
   });
 });

@@ -1,3 +1,6 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { DebianFleetAgent } from '../../../../platform/linux/fleet-agent.ts';
@@ -148,6 +151,43 @@ describe('the Fleet agent', () => {
     await agent.uninstall();
     expect(await agent.status()).toMatchObject({ version: '1.48.0', configuredByUs: false, running: true });
     expect(await machine.files('/opt')).not.toEqual([]);
+  });
+
+  it('is not uninstalled, nor anything of somebody else, when nothing of ours was written yet', async () => {
+    await machine.write('/opt/orbit/data/mine', 'x');
+    await machine.write('/etc/fleet/fleet.pem', 'of somebody else');
+    expect(await agent.found()).toEqual([
+      { what: '/etc/fleet/fleet.pem', ours: false },
+      { what: '/opt/orbit', ours: false },
+    ]);
+    await agent.uninstall();
+    expect(await machine.read('/opt/orbit/data/mine')).toBe('x');
+    expect(await machine.read('/etc/fleet/fleet.pem')).toBe('of somebody else');
+  });
+
+  it.each([
+    '/etc/fleet/enroll.env',
+    '/etc/fleet/fleet.pem',
+    '/etc/systemd/system/orbit.service.d/10-fleet-enroll.conf',
+  ])('is uninstalled although %s is lost', async (lost) => {
+    await agent.configure(settings);
+    await agent.install('/x.deb');
+    await rm(path.join(machine.root, lost));
+    expect(await agent.found()).toContainEqual({ what: 'the package fleet-osquery 1.48.0', ours: true });
+    await agent.uninstall();
+    expect(await agent.found()).toEqual([]);
+    expect(dpkg.version).toBeUndefined();
+  });
+
+  it('of version 0.1.0, whose settings have no marker, is uninstalled', async () => {
+    await agent.configure(settings);
+    await agent.install('/x.deb');
+    for (const file of ['/etc/fleet/enroll.env', '/etc/systemd/system/orbit.service.d/10-fleet-enroll.conf']) {
+      await machine.write(file, ((await machine.read(file)) ?? '').replace(/^#.*\n/, ''));
+    }
+    await machine.write('/etc/fleet/fleet.pem', settings.serverCa);
+    await agent.uninstall();
+    expect(await agent.found()).toEqual([]);
   });
 
   it('has a log only where there is a journal', async () => {

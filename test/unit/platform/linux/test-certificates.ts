@@ -4,7 +4,9 @@ import type { DeviceCertificate } from '../../../../src/laptop/system/certificat
 import type { Certificate } from '../../../../src/pki/certificate.ts';
 import { DAY, issueCertificate } from '../../../../src/pki/issue.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
-import { EKU } from '../../../../src/pki/roles.ts';
+import { deviceUri, EKU } from '../../../../src/pki/roles.ts';
+
+export const DEVICE_ID = '6f2b0f9c-7a51-4d0e-8a55-0c7f7a1d2e3b';
 
 interface Authority {
   readonly certificate: Certificate;
@@ -38,6 +40,7 @@ export async function makeDeviceCertificate(key: KeyObject): Promise<DeviceCerti
     key,
     issuer: { certificate, key: intermediate },
     extendedKeyUsages: [EKU.clientAuth],
+    sanUris: [deviceUri('anna-laptop', DEVICE_ID)],
     ...span(),
   });
   return { leaf, intermediate: certificate, roots: [root.certificate] };

@@ -1,3 +1,6 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { WgQuickTunnel } from '../../../../platform/linux/tunnel.ts';
@@ -33,6 +36,8 @@ class FakeWireguard {
   /** Milliseconds between the handshake and the end of wg-quick. */
   wgQuickTakes = 0;
   readonly answering = new Set<string>();
+  /** Interfaces that no unit brought up. */
+  readonly others: string[] = [];
   readonly machine: FakeLinux;
 
   constructor(machine: FakeLinux) {
@@ -41,9 +46,11 @@ class FakeWireguard {
 
   async install(): Promise<void> {
     await this.machine.install('/usr/bin/systemctl', async ([verb, ...rest]) => {
+      if (verb === 'is-active' && !rest.includes(UNIT)) return { code: 3 };
       if (!rest.includes(UNIT)) return;
       if (verb === 'enable') this.enabled = true;
       if (verb === 'disable') this.enabled = false;
+      if (verb === 'is-active') return { code: this.endpoint === undefined ? 3 : 0 };
       if (verb === 'is-enabled') return { code: this.enabled ? 0 : 1 };
       if (verb === 'stop') this.endpoint = undefined;
       if (verb === 'restart') {
@@ -61,7 +68,9 @@ class FakeWireguard {
       const seconds = Math.floor(this.handshake / 1000);
       return `PRIVATE\tPUBLIC\t1\toff\n${serverPublicKey}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;
     });
-    await this.machine.install('/usr/sbin/ip', ([, verb]) => {
+    await this.machine.install('/usr/sbin/ip', ([, verb, action]) => {
+      const interfaces = [...(this.endpoint === undefined ? [] : [NAME]), ...this.others];
+      if (action === 'show') return interfaces.map((name, index) => `${index + 1}: ${name}: <UP> mtu 1420\n`).join('');
       if (this.endpoint === undefined) return { code: 1 };
       if (verb === 'delete') this.endpoint = undefined;
       return;
@@ -255,6 +264,36 @@ describe('taking the tunnel down', () => {
       expect(await machine.files('/etc/systemd/system')).toEqual([]);
       expect(await tunnel.status('acme')).toMatchObject({ up: false, startsAtBoot: false, splitDns: false });
     }
+  });
+});
+
+describe('without a record', () => {
+  it('a tunnel is found by any part of it, and taken down', async () => {
+    await tunnel.up(config());
+    expect(await tunnel.found()).toEqual([
+      { name: NAME, what: CONF, ours: true },
+      { name: NAME, what: `the interface ${NAME}`, ours: true },
+    ]);
+    await rm(path.join(machine.root, CONF));
+    await machine.write(`/etc/systemd/system/multi-user.target.wants/${UNIT}`, '');
+    expect((await tunnel.found()).map(({ what, ours }) => [what, ours])).toEqual([
+      [`/etc/systemd/system/multi-user.target.wants/${UNIT}`, true],
+      [`the interface ${NAME}`, true],
+    ]);
+    await tunnel.down(undefined);
+    expect(wireguard).toMatchObject({ endpoint: undefined, enabled: false });
+  });
+
+  it('what only has a name like ours is reported and left alone', async () => {
+    await machine.write('/etc/wireguard/kiwi-home.conf', '[Interface]\n', 0o600);
+    wireguard.others.push('kiwi-slice');
+    machine.ran.length = 0;
+    expect((await tunnel.found()).map(({ what, ours }) => [what, ours])).toEqual([
+      ['/etc/wireguard/kiwi-home.conf', false],
+      ['the interface kiwi-slice', false],
+    ]);
+    await tunnel.down(undefined);
+    expect(machine.ran.filter((line) => /disable|stop|delete/.test(line))).toEqual([]);
   });
 });
 
