@@ -49,17 +49,23 @@ fail() {
   exit "$1"
 }
 
+# misused DETAILS
+misused() {
+  printf 'error: The command line is not valid. [usage]\ndetails: %s\nhint: Run `bash installers/prepare-machine.sh --help` to see options.\n' "$1" >&2
+  exit 2
+}
+
 purpose=all
 while (($# > 0)); do
   case $1 in
     --for) purpose=${2-} && shift ;;
     --for=*) purpose=${1#*=} ;;
     -h | --help) usage && exit 0 ;;
-    *) usage >&2 && exit 2 ;;
+    *) misused "unknown option $1" ;;
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | all) ;; *) usage >&2 && exit 2 ;; esac
+case $purpose in demo | test | bench | machine | fresh | all) ;; *) misused '--for must be demo, test, bench, machine or fresh' ;; esac
 
 # Each package, and why it is needed
 packages=(

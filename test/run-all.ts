@@ -4,6 +4,9 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 
+import { KiwiError } from '../src/core/errors.ts';
+import { endWith } from '../src/terminal/report.ts';
+
 // `npm test`: every check, cheapest first. Those that take seconds run first, one at a time, and end the run when they
 // fail; then come the suites, on two cores in parallel where they do not disturb one another. The suites of the virtual
 // machine and of the bare machine have their own commands; `npm test -- all` includes them, and `npm test -- NAME` runs
@@ -69,10 +72,12 @@ const isWanted = ({ name }: Stage): boolean =>
   wanted === 'all' || name === wanted || (wanted === 'most' && !ONLY_IN_ALL.includes(name));
 const stages = [...quick, ...lanes.flat()].filter(isWanted);
 if (stages.length === 0) {
-  console.error(
-    `error: there is no stage "${wanted}"\nhint: all, ${[...quick, ...lanes.flat()].map(({ name }) => name).join(', ')}`,
+  const names = ['all', ...[...quick, ...lanes.flat()].map(({ name }) => name)];
+  endWith(
+    new KiwiError('usage', { detail: `there is no stage ${wanted}`, hint: `The stages are: ${names.join(', ')}.` }),
+    false,
   );
-  process.exit(2);
+  process.exit();
 }
 
 function suite(name: string): Stage {

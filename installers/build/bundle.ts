@@ -5,10 +5,11 @@ import { openSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { build, type BuildOptions } from 'esbuild';
 
+import { KiwiError } from '../../src/core/errors.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
@@ -25,66 +26,82 @@ const ADDONS = [
   'native/locked-memory/build/Release/locked_memory.node',
 ];
 
-const { values: flags } = parseArgs({
+const HELP = `usage: npm run build [-- --kind production|test] [--out DIR]
+
+Builds the program in a folder (default: dist/app), which is emptied first.
+`;
+
+await runScript({
+  name: 'npm run build',
+  help: HELP,
   options: {
     kind: { type: 'string', default: 'production' },
     out: { type: 'string', default: path.join(PROJECT, 'dist/app') },
   },
+  async run({ kind, out }) {
+    if (kind !== 'production' && kind !== 'test') {
+      throw new KiwiError('usage', { detail: '--kind must be production or test' });
+    }
+    await bundle(kind, path.resolve(out));
+    return 0;
+  },
 });
-if (flags.kind !== 'production' && flags.kind !== 'test') throw new Error('--kind must be production or test');
-const out = path.resolve(flags.out);
-const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
 
-const common = {
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'cjs',
-  // pkcs11js tells its errors apart by class name.
-  keepNames: true,
-  // Not minified, so that stack traces stay readable; licences are in a separate file.
-  legalComments: 'none',
-  absWorkingDir: PROJECT,
-  define: { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname', 'import.meta.url': '__url' },
-  logLevel: 'warning',
-} as const satisfies BuildOptions;
+async function bundle(kind: 'production' | 'test', out: string): Promise<void> {
+  const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
 
-await rm(out, { recursive: true, force: true });
-await mkdir(path.join(out, 'build/Release'), { recursive: true });
-const inputs: string[] = ['node_modules/pkcs11js/package.json'];
-for (const { name, entry } of PROGRAMS) {
-  const { metafile } = await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: path.join(out, `${name}.bundle.js`),
-    external: ['*.node'],
-    define: { ...common.define, KIWISTACK_BUILD_KIND: JSON.stringify(flags.kind) },
-    banner: {
-      js: '(function (require, __filename, __dirname) { const __url = require("node:url").pathToFileURL(__filename).href;',
-    },
-    footer: { js: '})' },
-    plugins: [trimPackages],
-    metafile: true,
-  });
-  inputs.push(...Object.keys(metafile.inputs));
-  await build({
-    ...common,
-    entryPoints: ['installers/build/launcher.ts'],
-    outfile: path.join(out, `${name}.js`),
-  });
-}
-for (const addon of ADDONS) await cp(path.join(PROJECT, addon), path.join(out, 'build/Release', path.basename(addon)));
-const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
-await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
-await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
+  const common = {
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    // pkcs11js tells its errors apart by class name.
+    keepNames: true,
+    // Not minified, so that stack traces stay readable; licences are in a separate file.
+    legalComments: 'none',
+    absWorkingDir: PROJECT,
+    define: { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname', 'import.meta.url': '__url' },
+    logLevel: 'warning',
+  } as const satisfies BuildOptions;
 
-// Bytecode for the Node that runs this script, which is the one in the packages. The build is reproducible: V8's hash
-// seed and the order of its work are fixed (with the only flags that V8 does not compare when it loads bytecode), and
-// so is the path that becomes part of the bytecode: on Linux, one that leads to this folder.
-const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
-const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
-for (const { name, dryRun } of PROGRAMS) {
-  const args = ['--predictable', '--random-seed=1', codeCache, path.join(here, `${name}.bundle.js`), ...dryRun];
-  execFileSync(process.execPath, args, { cwd: out, stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
+  await rm(out, { recursive: true, force: true });
+  await mkdir(path.join(out, 'build/Release'), { recursive: true });
+  const inputs: string[] = ['node_modules/pkcs11js/package.json'];
+  for (const { name, entry } of PROGRAMS) {
+    const { metafile } = await build({
+      ...common,
+      entryPoints: [entry],
+      outfile: path.join(out, `${name}.bundle.js`),
+      external: ['*.node'],
+      define: { ...common.define, KIWISTACK_BUILD_KIND: JSON.stringify(kind) },
+      banner: {
+        js: '(function (require, __filename, __dirname) { const __url = require("node:url").pathToFileURL(__filename).href;',
+      },
+      footer: { js: '})' },
+      plugins: [trimPackages],
+      metafile: true,
+    });
+    inputs.push(...Object.keys(metafile.inputs));
+    await build({
+      ...common,
+      entryPoints: ['installers/build/launcher.ts'],
+      outfile: path.join(out, `${name}.js`),
+    });
+  }
+  for (const addon of ADDONS)
+    await cp(path.join(PROJECT, addon), path.join(out, 'build/Release', path.basename(addon)));
+  const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
+  await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
+  await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
+
+  // Bytecode for the Node that runs this script, which is the one in the packages. The build is reproducible: V8's hash
+  // seed and the order of its work are fixed (with the only flags that V8 does not compare when it loads bytecode), and
+  // so is the path that becomes part of the bytecode: on Linux, one that leads to this folder.
+  const codeCache = path.join(import.meta.dirname, 'make-code-cache.ts');
+  const here = process.platform === 'linux' ? '/proc/self/cwd' : out;
+  for (const { name, dryRun } of PROGRAMS) {
+    const args = ['--predictable', '--random-seed=1', codeCache, path.join(here, `${name}.bundle.js`), ...dryRun];
+    execFileSync(process.execPath, args, { cwd: out, stdio: ['ignore', 'ignore', 'inherit', openSync(devNull, 'r')] });
+  }
 }

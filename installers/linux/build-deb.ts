@@ -1,10 +1,11 @@
 // `npm run build:deb`: builds kiwistack-enroll_VERSION_ARCHITECTURE.deb, reproducibly on the same machine.
 import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 
+import { KiwiError } from '../../src/core/errors.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
-import { readMspRoots, UsageError } from './read-msp-roots.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
+import { readMspRoots } from './read-msp-roots.ts';
 import { stagePackage } from './stage-package.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
@@ -22,45 +23,38 @@ Builds the Debian package and prints its path.
 SOURCE_DATE_EPOCH sets the time of the files (default: the time of the last commit).
 `;
 
-const flags = readFlags();
-if (flags.help) process.stdout.write(HELP);
-else {
-  try {
-    process.stdout.write(`${await buildDeb()}\n`);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    fail(error);
-  }
+await runScript({
+  name: 'npm run build:deb',
+  help: HELP,
+  options: {
+    kind: { type: 'string', default: 'production' },
+    out: { type: 'string', default: path.join(PROJECT, 'dist') },
+    'msp-roots': { type: 'string' },
+    version: { type: 'string' },
+  },
+  async run(flags) {
+    process.stdout.write(`${await buildDeb(flags)}\n`);
+    return 0;
+  },
+});
+
+interface Flags {
+  readonly kind: string;
+  readonly out: string;
+  readonly 'msp-roots'?: string | undefined;
+  readonly version?: string | undefined;
 }
 
-function readFlags() {
-  try {
-    return parseArgs({
-      options: {
-        kind: { type: 'string', default: 'production' },
-        out: { type: 'string', default: path.join(PROJECT, 'dist') },
-        'msp-roots': { type: 'string' },
-        version: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return fail(error as Error);
-  }
-}
-
-function fail({ message }: Error): never {
-  process.stderr.write(`error: ${message}\nhint: see npm run build:deb -- --help\n`);
-  process.exit(2);
-}
-
-async function buildDeb(): Promise<string> {
+async function buildDeb(flags: Flags): Promise<string> {
   const { kind } = flags;
-  if (kind !== 'production' && kind !== 'test') throw new UsageError('--kind must be production or test');
+  if (kind !== 'production' && kind !== 'test')
+    throw new KiwiError('usage', { detail: '--kind must be production or test' });
   const architecture = ARCHITECTURES[process.arch];
-  if (architecture === undefined) throw new Error(`cannot build a package for ${process.arch}`);
+  if (architecture === undefined)
+    throw new KiwiError('unsupported-system', { detail: `a package cannot be built for ${process.arch}` });
   const version = flags.version ?? (await packageVersion());
-  if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version)) throw new UsageError(`--version: not a version: ${version}`);
+  if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version))
+    throw new KiwiError('usage', { detail: `--version: not a version: ${version}` });
   const pinned = flags['msp-roots'] === undefined ? undefined : await readMspRoots(flags['msp-roots']);
   for (const { subject, fingerprint256 } of pinned?.roots ?? []) {
     say(`pins the root ${subject.replaceAll('\n', ', ')}, SHA-256 ${fingerprint256}`);
@@ -101,7 +95,9 @@ async function sourceDate(): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
   // A clone that belongs to another user is accepted: only the time of the last commit is read.
   const said = given ?? (await run('/usr/bin/git', ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct']));
-  if (!/^\d+\s*$/u.test(said)) throw new Error('the time of the last commit is not known: set SOURCE_DATE_EPOCH');
+  if (!/^\d+\s*$/u.test(said)) {
+    throw new KiwiError('usage', { detail: 'the time of the last commit is not known: set SOURCE_DATE_EPOCH' });
+  }
   return Number(said);
 }
 

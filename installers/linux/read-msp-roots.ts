@@ -1,8 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
-/** What a person gave cannot be used; the message names it. */
-export class UsageError extends Error {}
+import { readGivenFile, unusable } from '../../src/core/read-given-file.ts';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/gu;
 
@@ -10,13 +8,14 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/gu;
  * Reads the provider's roots that a package is to pin. Laptops trust them for everything that a slice says, so nothing but CA certificates is
  * taken: a key in the file would be published with the package.
  *
- * @throws UsageError
+ * @throws KiwiError `file-unusable`
  */
 export async function readMspRoots(file: string): Promise<{ pem: Buffer; roots: X509Certificate[] }> {
+  const option = '--msp-roots';
   const refuse = (why: string): never => {
-    throw new UsageError(`--msp-roots: ${file} ${why}`);
+    throw unusable(file, why, { option });
   };
-  const pem = await readFile(file).catch(() => refuse('cannot be read'));
+  const pem = await readGivenFile(file, { option, maxBytes: 1 << 20 });
   const text = pem.toString('latin1');
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length === 0 || text.replaceAll(BLOCK, '').trim() !== '') refuse('is not a PEM file of certificates only');

@@ -3,32 +3,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 
+import { KiwiError } from '../../src/core/errors.ts';
+import { printResult } from '../../src/terminal/report.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
 import { World } from '../world/world.ts';
 import { measureEnrollment, type EnrollmentFigures } from './enrollment.ts';
 import { CONCURRENCY, measureGateway, measureSign, type GatewayFigures } from './gateway.ts';
 import { median } from './parts.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    laptops: { type: 'string', default: '3' },
-    only: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
-if (flags.help) {
-  process.stdout.write(`usage: npm run bench [-- --json] [--only enrollment|gateway] [--laptops N]
+const HELP = `usage: npm run bench [-- --json] [--only enrollment|gateway] [--laptops N]
 
 Compares a whole enrollment with its bare parts, and the gateway with step-ca's bare /sign; see docs/performance.md. Takes about two
 minutes and needs a quiet machine.
-`);
-  process.exit(0);
-}
-if (flags.only !== undefined && !['enrollment', 'gateway'].includes(flags.only)) {
-  throw new Error('--only must be enrollment or gateway');
-}
+`;
 const SERIAL = 12345678;
 /** A tunnel network for more laptops than a /24 has. */
 const INIT = [
@@ -44,25 +32,51 @@ const INIT = [
 const CIDRS = ['--inside-cidrs', '10.76.0.0/16', '10.77.1.0/24'];
 const PROBE = '10.76.0.1';
 
-const say = (line: string): void => {
-  if (!flags.json) process.stdout.write(`${line}\n`);
-};
 const ms = (value: number): string => `${value.toFixed(0).padStart(6)} ms`;
 
-const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-bench-'));
-const world = await World.create({ dir, initArgs: [...INIT, ...CIDRS] });
+/** What the options ask for. */
+interface Flags {
+  readonly laptops: number;
+  readonly only?: 'enrollment' | 'gateway';
+}
+
 const figures: Record<string, number> = {};
-try {
-  await world.provisionKey(SERIAL);
-  if (flags.only !== 'gateway') {
-    const enrollment = await measureEnrollment(world, SERIAL, Number(flags.laptops), PROBE);
-    sayEnrollment(enrollment, await measureSign(world));
+let say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+await runScript({
+  name: 'npm run bench',
+  help: HELP,
+  options: {
+    json: { type: 'boolean', default: false },
+    laptops: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+  async run({ json, laptops, only }) {
+    if (only !== undefined && only !== 'enrollment' && only !== 'gateway') {
+      throw new KiwiError('usage', { detail: '--only must be enrollment or gateway' });
+    }
+    if (!/^[1-9]\d?$/.test(laptops)) throw new KiwiError('usage', { detail: '--laptops must be 1 to 99' });
+    if (json) say = () => undefined;
+    await bench({ laptops: Number(laptops), ...(only === undefined ? {} : { only }) });
+    if (json) printResult('measured', figures);
+    return 0;
+  },
+});
+
+async function bench(flags: Flags): Promise<void> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-bench-'));
+  const world = await World.create({ dir, initArgs: [...INIT, ...CIDRS] });
+  try {
+    await world.provisionKey(SERIAL);
+    if (flags.only !== 'gateway') {
+      const enrollment = await measureEnrollment(world, SERIAL, flags.laptops, PROBE);
+      sayEnrollment(enrollment, await measureSign(world));
+    }
+    if (flags.only !== 'enrollment') sayGateway(await measureGateway(world, SERIAL));
+  } finally {
+    await world.destroy();
+    await rm(dir, { recursive: true, force: true });
   }
-  if (flags.only !== 'enrollment') sayGateway(await measureGateway(world, SERIAL));
-  if (flags.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-} finally {
-  await world.destroy();
-  await rm(dir, { recursive: true, force: true });
 }
 
 function sayEnrollment({ wholes, steps, tokenMs, tunnelMs, agentMs }: EnrollmentFigures, signMs: number): void {

@@ -4,13 +4,13 @@ import type { Laptop } from '../lab/lab.ts';
 
 export interface Played {
   readonly code: number;
-  /** From the last event of `--json`. */
+  /** The fields of its result with `--json`. */
   readonly summary: object;
 }
 
 /**
  * Runs an enrollment as a person would see it, with the PIN on a descriptor; with `json`, as a program would. Its output is
- * printed as it arrives.
+ * printed as it arrives, except its result, which belongs into that of the demo.
  */
 export function playEnrollment(
   laptop: Laptop,
@@ -22,16 +22,17 @@ export function playEnrollment(
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new TypeError('pipes');
   stdin.end(`${options.pin}\n`);
-  let last = '{}';
+  let summary: object = {};
   createInterface({ input: stdout }).on('line', (line) => {
-    last = line;
-    process.stdout.write(`${line}\n`);
+    const { type, ...fields } = (options.json ? JSON.parse(line) : {}) as { type?: string };
+    if (type === 'result') summary = fields;
+    else process.stdout.write(`${line}\n`);
   });
   createInterface({ input: stderr }).on('line', (line) => process.stdout.write(`${line}\n`));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      resolve({ code: code ?? 1, summary: options.json ? { enrollment: JSON.parse(last) as unknown } : {} });
+      resolve({ code: code ?? 1, summary });
     });
   });
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
-import { outliveReader } from '../../src/core/outlive-reader.ts';
+import { KiwiError } from '../../src/core/errors.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
 import { attachLab, type AttachedLab } from './attach-lab.ts';
 import { listLabs } from './lab-file.ts';
 import type { Room } from './room.ts';
@@ -23,25 +23,27 @@ examples
   npm run lab -- run ada -- ping -c 3 10.77.1.20
 `;
 
-outliveReader();
+const usage = (detail: string): KiwiError =>
+  new KiwiError('usage', { detail, hint: 'Run `npm run lab -- help` to see commands and examples.' });
 
-class UsageError extends Error {}
+const noLab = (detail: string): KiwiError =>
+  new KiwiError('usage', { detail, hint: 'Start one with `npm run demo -- --keep`.' });
 
 async function chooseLab(dir: string | undefined): Promise<AttachedLab> {
   const dirs = dir === undefined ? await listLabs() : [dir];
   const [only, ...more] = dirs;
-  if (only === undefined) throw new UsageError('no lab is running; start one with: npm run demo -- --keep');
-  if (more.length > 0) throw new UsageError(`several labs are running; choose one with --dir: ${dirs.join(', ')}`);
+  if (only === undefined) throw noLab('no lab is running');
+  if (more.length > 0) throw usage(`several labs are running; choose one with --dir: ${dirs.join(', ')}`);
   const lab = await attachLab(only);
-  if (lab === undefined) throw new UsageError(`no lab is running in ${only}`);
+  if (lab === undefined) throw noLab(`no lab is running in ${only}`);
   return lab;
 }
 
 function chooseRoom(lab: AttachedLab, name: string | undefined): Room {
   const names = lab.rooms.map((room) => room.name).join(', ');
   const room = lab.rooms.find((candidate) => candidate.name === name);
-  if (room === undefined) throw new UsageError(`name one of these rooms: ${names}`);
-  return room;
+  if (room !== undefined) return room;
+  throw usage(name === undefined ? `name a room: ${names}` : `there is no room ${name}; there are: ${names}`);
 }
 
 /** Runs a program in this terminal; resolves to its exit code. */
@@ -63,25 +65,17 @@ function enter(lab: AttachedLab, name: string | undefined, argv: readonly string
   });
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const end = args.indexOf('--');
-  const inner = end === -1 ? [] : args.slice(end + 1);
-  const { values, positionals } = parseArgs({
-    args: end === -1 ? [...args] : args.slice(0, end),
-    options: { dir: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    allowPositionals: true,
-  });
+async function run(dir: string | undefined, positionals: readonly string[], inner: readonly string[]): Promise<number> {
   const [command, name] = positionals;
-  if (values.help === true || command === 'help') {
-    process.stdout.write(help);
-    return 0;
-  }
   switch (command) {
+    case 'help':
+      process.stdout.write(help);
+      return 0;
     case 'list': {
-      const dirs = values.dir === undefined ? await listLabs() : [values.dir];
+      const dirs = dir === undefined ? await listLabs() : [dir];
       if (dirs.length === 0) process.stdout.write('No lab is running.\n');
-      for (const dir of dirs) {
-        const lab = await attachLab(dir);
+      for (const found of dirs) {
+        const lab = await attachLab(found);
         if (lab === undefined) continue;
         process.stdout.write(`${lab.dir}\n`);
         for (const room of lab.rooms) process.stdout.write(`  ${room.name.padEnd(12)} ${room.address}\n`);
@@ -89,26 +83,30 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     case 'shell':
-      return enter(await chooseLab(values.dir), name, ['/bin/bash', '-i']);
+      return enter(await chooseLab(dir), name, ['/bin/bash', '-i']);
     case 'run': {
-      if (inner.length === 0) throw new UsageError('name a program: npm run lab -- run ROOM -- PROGRAM …');
-      return enter(await chooseLab(values.dir), name, inner);
+      if (inner.length === 0) throw usage('name a program: npm run lab -- run ROOM -- PROGRAM …');
+      return enter(await chooseLab(dir), name, inner);
     }
     case 'down': {
-      const lab = await chooseLab(values.dir);
+      const lab = await chooseLab(dir);
       await lab.down();
       process.stdout.write(`Stopped. The folder ${lab.dir} is left to look at; remove it with: rm -r ${lab.dir}\n`);
       return 0;
     }
     default:
-      throw new UsageError(`there is no command "${command ?? ''}"; see npm run lab -- help`);
+      throw usage(command === undefined ? 'no command was given' : `there is no command ${command}`);
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const usage = error instanceof UsageError || (error as { code?: unknown }).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
-  process.stderr.write(`error: ${usage ? (error as Error).message : String(error)}\n`);
-  process.exitCode = usage ? 2 : 7;
-}
+// What follows -- is for the program in the room.
+const given = process.argv.slice(2);
+const end = given.includes('--') ? given.indexOf('--') : given.length;
+await runScript({
+  name: 'npm run lab',
+  help,
+  options: { dir: { type: 'string' } },
+  positionals: true,
+  args: given.slice(0, end),
+  run: ({ dir }, positionals) => run(dir, positionals, given.slice(end + 1)),
+});

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 
+import { KiwiError } from '../../src/core/errors.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
 import { provideImage } from './image/build-image.ts';
 import { MachineError } from './image/tools.ts';
 import { Machine } from './machine.ts';
@@ -24,26 +25,17 @@ examples
   npm run machine -- console --dir my-laptop
 `;
 
-async function main(args: readonly string[]): Promise<number> {
-  const end = args.indexOf('--');
-  const inner = end === -1 ? ['/bin/uname', '-a'] : args.slice(end + 1);
-  const { values, positionals } = parseArgs({
-    args: end === -1 ? [...args] : args.slice(0, end),
-    options: { dir: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    allowPositionals: true,
-  });
-  const [command] = positionals;
-  if (values.help === true || command === 'help') {
-    process.stdout.write(help);
-    return 0;
-  }
+async function main(dir: string | undefined, command: string | undefined, inner: readonly string[]): Promise<number> {
   const progress = (what: string): void => void process.stderr.write(`machine: ${what}\n`);
   switch (command) {
+    case 'help':
+      process.stdout.write(help);
+      return 0;
     case 'build':
       await provideImage(progress);
       return 0;
     case 'boot':
-      return withMachine(values.dir, false, async (machine) => {
+      return withMachine(dir, false, async (machine) => {
         const started = performance.now();
         await machine.boot();
         progress(`booted in ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -56,14 +48,16 @@ async function main(args: readonly string[]): Promise<number> {
         return code;
       });
     case 'console':
-      return withMachine(values.dir, true, async (machine) => {
+      return withMachine(dir, true, async (machine) => {
         await machine.boot();
         await machine.ended();
         return 0;
       });
     default:
-      process.stderr.write(help);
-      return 2;
+      throw new KiwiError('usage', {
+        detail: command === undefined ? 'no command was given' : `there is no command ${command}`,
+        hint: 'Run `npm run machine -- help` to see commands and examples.',
+      });
   }
 }
 
@@ -80,11 +74,19 @@ async function withMachine(
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const { message } = error as Error;
-  const hint = error instanceof MachineError ? `\nhint: ${error.hint}` : '';
-  process.stderr.write(`error: ${message}${hint}\n`);
-  process.exitCode = (error as { code?: unknown }).code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? 2 : 7;
-}
+// What follows -- is for the program in the machine.
+const given = process.argv.slice(2);
+const end = given.includes('--') ? given.indexOf('--') : given.length;
+const inner = end === given.length ? ['/bin/uname', '-a'] : given.slice(end + 1);
+await runScript({
+  name: 'npm run machine',
+  help,
+  options: { dir: { type: 'string' } },
+  positionals: true,
+  args: given.slice(0, end),
+  run: ({ dir }, [command]) =>
+    main(dir, command, inner).catch((error: unknown) => {
+      if (!(error instanceof MachineError)) throw error;
+      throw new KiwiError('program-failed', { detail: error.message, hint: error.hint, cause: error });
+    }),
+});

@@ -10,6 +10,10 @@ const execute = promisify(execFile);
 const labFolder = join(import.meta.dirname, '..', '..', 'lab');
 let dir: string;
 
+const ERROR = 'error: The command line is not valid. [usage]';
+const usage = (detail: string): string =>
+  `2 ${ERROR}\ndetails: ${detail}\nhint: Run \`npm run lab -- help\` to see commands and examples.`;
+
 /** `npm run lab -- ARGS…` as one text: exit code, then what it printed. */
 async function command(...args: string[]): Promise<string> {
   try {
@@ -45,17 +49,19 @@ test('a kept lab outlives its maker, can be entered by a command, and is ended b
     await command('run', 'ada', '--dir', dir, '--', 'sh', '-c', 'ping -c1 -W2 203.0.113.10 >/dev/null; exit 9'),
   ).toBe('9');
   expect(await command('run', 'bob', '--dir', dir, '--', 'hostname')).toBe(
-    '2 error: name one of these rooms: slice, inside, ada',
+    usage('there is no room bob; there are: slice, inside, ada'),
   );
   expect(await command('down', '--dir', dir)).toBe(
     `0 Stopped. The folder ${dir} is left to look at; remove it with: rm -r ${dir}`,
   );
   expect(await command('list')).not.toContain(dir);
-  expect(await command('run', 'ada', '--dir', dir, '--', 'hostname')).toBe(`2 error: no lab is running in ${dir}`);
+  expect(await command('run', 'ada', '--dir', dir, '--', 'hostname')).toBe(
+    `2 ${ERROR}\ndetails: no lab is running in ${dir}\nhint: Start one with \`npm run demo -- --keep\`.`,
+  );
   expect((await execute('/bin/ps', ['axww', '-o', 'args'])).stdout).not.toContain(dir);
 });
 
 test('a wrong command is named', async () => {
-  expect(await command('fly')).toBe('2 error: there is no command "fly"; see npm run lab -- help');
+  expect(await command('fly')).toBe(usage('there is no command fly'));
   expect(await command('--help')).toMatch(/^0 usage: npm run lab/u);
 });
