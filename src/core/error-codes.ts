@@ -7,8 +7,8 @@ export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
  * Every expected failure on either side of the wire, in one table: the closed union of error codes, what each means, what the
  * reader can do about it, and which exit code the command ends with. Codes are stable API: they appear in logs, in `--json`,
  * in the gateway's answers and in docs/error-codes.md, which is generated from this table. Nothing matches on message text. A
- * hint says what to do next, to the person who sees the error: the laptop's user, the operator, or the administrator of a
- * slice.
+ * hint says what to do next, to the person who sees the error: the laptop's user, or the operator of a slice. Where both may
+ * see it and the advice differs, `operatorHint` is the operator's.
  */
 const table = {
   // --- usage and internal errors ------------------------------------------------------------------------------------
@@ -22,7 +22,11 @@ const table = {
     'fault',
     'An internal error occurred.',
     'Try again. If it happens again, send the log and the request ID to your operator.',
-    { http: 500, retryable: true },
+    {
+      http: 500,
+      retryable: true,
+      operatorHint: 'Try again. If it happens again, report it with the command, the details and the log.',
+    },
   ),
   cancelled: entry('cancelled', 'Cancelled.', 'Run the command again when you are ready.'),
 
@@ -39,6 +43,12 @@ const table = {
     'There is not enough free disk space.',
     'Free at least 500 MB and run the command again.',
   ),
+  'access-denied': entry(
+    'machine',
+    'The system denied access to a file or folder.',
+    'The details name it. Run the command with sudo. If it is denied to root too, the file or its disk is write-protected.',
+    { operatorHint: 'The details name it. Run the command with sudo, or choose a folder that can be written to.' },
+  ),
   'output-failed': entry(
     'machine',
     'The output could not be written.',
@@ -48,6 +58,7 @@ const table = {
     'machine',
     'The system disk is read-only.',
     'Restart the laptop. If the disk is still read-only, ask your operator.',
+    { operatorHint: 'Choose a folder on a disk that can be written to, or mount the disk for writing.' },
   ),
   'clock-unset': entry(
     'machine',
@@ -56,8 +67,8 @@ const table = {
   ),
   'tool-missing': entry(
     'machine',
-    'A program that enrollment needs is not installed.',
-    'Install the package named above and run the command again.',
+    'A program that is needed is not installed.',
+    'Install what the details name and run the command again.',
   ),
   'unsupported-system': entry(
     'machine',
@@ -110,11 +121,13 @@ const table = {
     'fault',
     'The enrollment state on this laptop cannot be read.',
     'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.',
+    { operatorHint: 'The details name the file. Restore it from a backup, or correct its owner and mode.' },
   ),
   'program-failed': entry(
     'fault',
     'A system program failed.',
     'The details name the program and what it reported. Run the command again; if it fails again, tell your operator.',
+    { operatorHint: 'The details name the program and what it reported. Correct that, and run the command again.' },
   ),
   'trust-store-failed': entry(
     'fault',
@@ -163,7 +176,9 @@ const table = {
     'The smart-card service does not answer.',
     'Restart it with `sudo systemctl restart pcscd.service`, unplug the YubiKey, plug it in and run the command again.',
   ),
-  'key-absent': entry('person', 'No YubiKey is plugged in.', 'Plug in your YubiKey and run the command again.'),
+  'key-absent': entry('person', 'No YubiKey is plugged in.', 'Plug in your YubiKey and run the command again.', {
+    operatorHint: 'Plug in the YubiKey and run the command again.',
+  }),
   'key-other': entry(
     'person',
     'The YubiKey with this serial number is not plugged in.',
@@ -173,10 +188,11 @@ const table = {
     'person',
     'This YubiKey has no KiwiStack certificate.',
     'Use the YubiKey that your operator gave you.',
+    { operatorHint: 'Prepare it with `kiwistack-operator yubikey provision`.' },
   ),
   'key-several': entry(
     'person',
-    'Several KiwiStack YubiKeys are plugged in.',
+    'Several YubiKeys are plugged in.',
     'Unplug all but one, or choose one with --serial.',
   ),
   'key-busy': entry(
@@ -194,16 +210,19 @@ const table = {
     'person',
     'The YubiKey gave an unexpected answer.',
     'Unplug it, plug it in and run the command again. If it happens again, tell your operator.',
+    { operatorHint: 'Unplug it, plug it in and run the command again. If it happens again, use another YubiKey.' },
   ),
   'key-signature-invalid': entry(
     'refused',
     "The YubiKey's signature does not match its certificate.",
     'Do not use this YubiKey. Tell your operator.',
+    { operatorHint: 'Do not hand out this YubiKey. Run the command again with another one.' },
   ),
   'key-certificate-invalid': entry(
     'refused',
     'The certificate on the YubiKey is not valid.',
     'It may have expired. Ask your operator for a new one.',
+    { operatorHint: 'Run `kiwistack-operator yubikey provision` again: it makes a new key and a new certificate.' },
   ),
   'pin-wrong': entry(
     'person',
@@ -214,6 +233,7 @@ const table = {
     'person',
     'The PIN is locked after too many wrong tries.',
     'Ask your operator to unblock it with the PUK.',
+    { operatorHint: 'Unblock it with the PUK: `ykman --device SERIAL piv access unblock-pin`.' },
   ),
   'pin-malformed': entry(
     'person',
@@ -224,6 +244,7 @@ const table = {
     'person',
     'No PIN was entered.',
     'Run the command again and enter the PIN of your YubiKey, or use --pin-fd.',
+    { operatorHint: 'Run the command again in a terminal and enter the PIN of the YubiKey, or use --pin-fd.' },
   ),
   'touch-timeout': entry(
     'person',
@@ -337,7 +358,7 @@ const table = {
   'slice-exists': entry(
     'usage',
     'This folder already contains a slice.',
-    'Choose another --dir. To start over, remove the folder; its keys cannot be recovered.',
+    'Choose another --dir. Never remove this folder while the slice is needed: it holds keys that nobody can make again.',
   ),
   'slice-missing': entry(
     'usage',
@@ -353,7 +374,7 @@ const table = {
   'slice-part-failed': entry(
     'fault',
     'Part of the slice could not be started or stopped.',
-    'The details name the part and what it reported.',
+    'The details name the part and what it reported. Correct that, and run `kiwistack-slice up --dir DIR` again.',
   ),
   'slice-unsafe': entry(
     'fault',
@@ -363,7 +384,7 @@ const table = {
   'management-key-refused': entry(
     'person',
     'The YubiKey did not accept the management key.',
-    'Pass the correct one with --management-key-fd, or reset the PIV application, which erases its keys.',
+    'Pass the correct one with --management-key-fd, or use another YubiKey. `ykman --device SERIAL piv reset` sets the factory key, and erases all keys and certificates on it.',
   ),
   'yubikey-registered': entry(
     'person',

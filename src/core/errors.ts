@@ -48,6 +48,10 @@ export function toKiwiError(thrown: unknown): KiwiError {
   if (thrown instanceof Error && thrown.name === 'AbortError') return new KiwiError('cancelled', { cause: thrown });
   const code = systemErrorCode(thrown);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new KiwiError('disk-full', { cause: thrown });
+  // Of a file: the network denies access with the same codes.
+  if ((code === 'EACCES' || code === 'EPERM') && thrown instanceof Error && 'path' in thrown) {
+    return new KiwiError('access-denied', { detail: thrown.message, cause: thrown });
+  }
   if (code === 'EROFS') return new KiwiError('read-only-file-system', { cause: thrown });
   return new KiwiError('internal', { cause: thrown, detail: thrown instanceof Error ? thrown.message : 'unknown' });
 }

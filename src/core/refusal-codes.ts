@@ -88,7 +88,7 @@ export const REFUSAL_CODES = {
     'refused',
     'The attestation does not prove that the key is inside a genuine YubiKey.',
     'Use the YubiKey that your operator gave you.',
-    { http: 403 },
+    { http: 403, operatorHint: 'Do not hand out this YubiKey: the details say what its attestation lacks.' },
   ),
   'attestation-slot-refused': entry(
     'refused',
@@ -103,10 +103,11 @@ export const REFUSAL_CODES = {
     'refused',
     'This YubiKey is not registered with the customer.',
     'Ask your operator to register it.',
-    { http: 403 },
+    { http: 403, operatorHint: 'Check the serial number: `kiwistack-operator yubikey list` shows those of the slice.' },
   ),
   'yubikey-burned': entry('refused', 'This YubiKey was reported lost and is blocked.', 'Return it to your operator.', {
     http: 403,
+    operatorHint: 'If it was found, `kiwistack-operator yubikey provision` gives it a new key.',
   }),
   'policy-refused': entry(
     'refused',
@@ -124,9 +125,7 @@ export const REFUSAL_CODES = {
     'refused',
     'The certificate request does not match the device key.',
     'Update kiwistack-enroll.',
-    {
-      http: 403,
-    },
+    { http: 403, operatorHint: "step-ca refused it: see the details, and ca/step-ca.log in the slice's folder." },
   ),
   'fingerprint-known': entry(
     'refused',
@@ -152,7 +151,7 @@ export const REFUSAL_CODES = {
     'refused',
     'The consent for this re-enrollment is not valid.',
     'Ask your operator for a new consent.',
-    { http: 403 },
+    { http: 403, operatorHint: 'See `kiwistack-operator device consents`.' },
   ),
   'quota-exceeded': entry('refused', "The customer's quota of laptops is used up.", 'Ask your operator.', {
     http: 403,
@@ -161,13 +160,21 @@ export const REFUSAL_CODES = {
     'unreachable',
     'The slice cannot issue certificates right now.',
     'Run the command again in a few minutes.',
-    { http: 503, retryable: true },
+    {
+      http: 503,
+      retryable: true,
+      operatorHint: 'See `kiwistack-slice status --dir DIR`, and start the slice if it is not running.',
+    },
   ),
   'endpoint-unavailable': entry(
     'unreachable',
     "The slice's tunnel endpoint is not available right now.",
     'Run the command again in a few minutes.',
-    { http: 503, retryable: true },
+    {
+      http: 503,
+      retryable: true,
+      operatorHint: 'The details say what WireGuard reported. See `kiwistack-slice status --dir DIR`.',
+    },
   ),
   'registry-unavailable': entry(
     'unreachable',
@@ -179,9 +186,7 @@ export const REFUSAL_CODES = {
     'refused',
     'The slice does not know this device.',
     'To enroll this laptop, run `kiwistack-enroll enroll`.',
-    {
-      http: 404,
-    },
+    { http: 404, operatorHint: 'See `kiwistack-operator device list`.' },
   ),
   'device-ended': entry(
     'refused',

@@ -65,7 +65,8 @@ function item([code, entry]: readonly [string, ErrorEntry]): string {
     `exit code ${EXIT[entry.exit]}`,
     ...(entry.retryable ? ['retryable'] : []),
   ];
-  return `- **\`${code}\`** (${facts.join(', ')}): ${entry.message} _${entry.hint}_`;
+  const operator = entry.operatorHint === undefined ? '' : ` For operators: _${entry.operatorHint}_`;
+  return `- **\`${code}\`** (${facts.join(', ')}): ${entry.message} _${entry.hint}_${operator}`;
 }
 
 if (import.meta.main) await writeFile(ERROR_CODES_FILE, await renderErrorCodes());

@@ -10,7 +10,7 @@ export async function findDevice(registry: Registry, idOrName: string): Promise<
   const named = (await registry.listDevices()).filter(({ id, hostName }) => id === idOrName || hostName === idOrName);
   const found = named.find(({ state }) => state !== 'ended') ?? named.findLast(({ endReason }) => endReason === 'lost');
   if (found === undefined) {
-    throw new KiwiError('device-unknown', { detail: `no live or lost device ${idOrName}`, hint: 'See `device list`.' });
+    throw new KiwiError('device-unknown', { detail: `no live or lost device ${idOrName}` });
   }
   return found;
 }

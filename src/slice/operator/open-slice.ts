@@ -125,8 +125,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     identity,
     async requireCa() {
       if (await ca.healthy()) return;
-      const hint = 'Start the slice first: kiwistack-slice up --dir DIR';
-      throw new KiwiError('ca-unavailable', { detail: 'step-ca does not answer', hint });
+      throw new KiwiError('ca-unavailable', { detail: 'step-ca does not answer' });
     },
     async issueEnrollmentCertificate({ csr, serial, slot, role }) {
       // The CSR is verified here, where a person supplies it; only its key matters.
@@ -211,10 +210,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     async withdrawConsent(consentId) {
       const entry = audited('device.withdraw', { why: `consent ${consentId}` });
       if (await registry.withdrawConsent(consentId, clock.now(), entry)) return;
-      throw new KiwiError('consent-refused', {
-        detail: `no unused consent ${consentId}`,
-        hint: 'See `device consents`.',
-      });
+      throw new KiwiError('consent-refused', { detail: `no unused consent ${consentId}` });
     },
     audit: (limit) => registry.listAudit(limit),
     alarms: () => registry.listAlarms(),

@@ -85,6 +85,13 @@ describe('an error', () => {
     expect(new KiwiError('cancelled').exitCode).toBe(130);
   });
 
+  it("has the operator's hint where it differs, unless the moment has one of its own", () => {
+    const { hint, operatorHint } = ERROR_CODES['pin-locked'];
+    expect(new KiwiError('pin-locked')).toMatchObject({ hint, operatorHint });
+    expect(new KiwiError('pin-locked', { hint: 'h' })).toMatchObject({ hint: 'h', operatorHint: 'h' });
+    expect(new KiwiError('usage').operatorHint).toBe(ERROR_CODES.usage.hint);
+  });
+
   it('takes hint, detail, cause and request id of the moment', () => {
     const cause = new Error('why');
     const error = new KiwiError('internal', { hint: 'h', detail: 'd', requestId: 'r', retryable: false, cause });
@@ -96,6 +103,13 @@ describe('an error', () => {
     ['an abort', new DOMException('aborted', 'AbortError'), 'cancelled'],
     ['a full disk', Object.assign(new Error('x'), { code: 'ENOSPC' }), 'disk-full'],
     ['a used-up quota', Object.assign(new Error('x'), { code: 'EDQUOT' }), 'disk-full'],
+    [
+      'a folder that may not be written to',
+      Object.assign(new Error('x'), { code: 'EACCES', path: '/x' }),
+      'access-denied',
+    ],
+    ['a file that is immutable', Object.assign(new Error('x'), { code: 'EPERM', path: '/x' }), 'access-denied'],
+    ['a connection that a firewall denies', Object.assign(new Error('x'), { code: 'EACCES' }), 'internal'],
     ['a read-only disk', Object.assign(new Error('x'), { code: 'EROFS' }), 'read-only-file-system'],
     ['anything else', new RangeError('x'), 'internal'],
     ['what is no error at all', 'x', 'internal'],
