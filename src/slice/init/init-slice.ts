@@ -8,6 +8,7 @@ import type { Clock } from '../../core/clock.ts';
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { readGivenFile, unusable } from '../../core/read-given-file.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
@@ -74,9 +75,9 @@ export async function initSlice(options: InitOptions, clock: Clock): Promise<Sli
     throw new KiwiError('usage', { detail: '--dir: the folder name is too long for its control socket' });
   }
   await refuseExisting(dir);
-  await mkdir(path.dirname(dir), { recursive: true });
   const draft = path.join(path.dirname(dir), `.${path.basename(dir)}.${randomBytes(6).toString('hex')}.init`);
   try {
+    await makeFolder(draft, dir);
     const config = await build(draft, options, clock);
     await rmdir(dir).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
@@ -95,16 +96,29 @@ async function refuseExisting(dir: string): Promise<void> {
     if (names.includes('slice.json')) throw new KiwiError('slice-exists', { detail: dir });
     if (names.length > 0) throw new KiwiError('usage', { detail: `--dir: ${dir} holds other files` });
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error)) throw asFolderError(error, dir);
   }
+}
+
+async function makeFolder(draft: string, dir: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(draft), { recursive: true });
+    await mkdir(draft, { mode: 0o700 });
+  } catch (error) {
+    throw asFolderError(error, dir);
+  }
+}
+
+/** Where no folder can be made, as below a file or in /proc, another `--dir` is needed. */
+function asFolderError(error: unknown, dir: string): unknown {
+  const code = systemErrorCode(error) ?? '';
+  if (!['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG'].includes(code)) return error;
+  return new KiwiError('usage', { detail: `--dir: no folder can be made at ${dir} (${code})`, cause: error });
 }
 
 async function build(draft: string, options: InitOptions, clock: Clock): Promise<SliceConfig> {
   const paths = slicePaths(draft);
-  for (const dir of [
-    paths.dir,
-    ...[paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run].map((entry) => entry.dir),
-  ]) {
+  for (const { dir } of [paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run]) {
     await mkdir(dir, { mode: 0o700 });
   }
   const gatewayProvisioner = generateP256();

@@ -57,6 +57,13 @@ describe('init', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
+  it.each(['/proc/acme', '/etc/hostname', '/etc/hostname/acme'])('names --dir when it is %s', async (where) => {
+    expect(await refused({ dir: where })).toMatchObject({
+      code: 'usage',
+      detail: expect.stringContaining(`--dir: no folder can be made at ${where}`) as string,
+    });
+  });
+
   it('names every option that is wrong', async () => {
     const { detail } = (await refused({ slug: 'ACME', caPort: 0 })) as KiwiError;
     expect(detail).toMatch(/^--slug must be .*; --ca-port must be 1 to 65535$/);
