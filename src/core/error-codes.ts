@@ -102,6 +102,11 @@ const table = {
     'Only part of an enrollment is on this laptop.',
     'Run `kiwistack-enroll uninstall` to remove it. Then you can enroll again.',
   ),
+  'device-certificate-expired': entry(
+    'person',
+    "This laptop's device certificate has expired.",
+    'Run `kiwistack-enroll enroll` with your YubiKey to enroll again: certificates are valid for 24 hours and are not renewed yet.',
+  ),
   'hardware-changed': entry(
     'person',
     'This enrollment was made on different hardware.',

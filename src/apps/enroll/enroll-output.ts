@@ -33,6 +33,11 @@ export function humanOutput(): EnrollOutput {
         case 'farewell':
           say(farewellLine(event));
           break;
+        case 'certificate-expired':
+          say(
+            `The device certificate expired at ${event.at}: the enrollment is removed, and this laptop enrolls again.`,
+          );
+          break;
         case 'undo-resumed':
           say('An earlier run was interrupted while it undid its changes. Undoing the rest first.');
           break;

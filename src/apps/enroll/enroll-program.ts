@@ -43,7 +43,10 @@ Examples:
     .command('status')
     .description('Show the enrollment and whether each part of it works; changes nothing')
     .option('--json', 'print the status as one line of JSON')
-    .addHelpText('after', '\nThe exit code is 0 only if every part works.\n\nExample:\n  sudo kiwistack-enroll status')
+    .addHelpText(
+      'after',
+      '\nThe exit code is 0 only if every part works; otherwise it is that of the failure that explains most.\n\nExample:\n  sudo kiwistack-enroll status',
+    )
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
 
   cli

@@ -31,7 +31,7 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
     return error.exitCode;
   }
   if (flags.json === true) {
-    const { record, ...parts } = status;
+    const { record, reason, ...parts } = status;
     const { exchange: _, proxy, device, ...rest } = record;
     const { intermediate: __, ...known } = device ?? {};
     const shown = device === undefined ? rest : { ...rest, device: known };
@@ -40,16 +40,14 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
       ...(error === undefined ? {} : { error: errorFields(error) }),
     }));
     const result = status.healthy ? 'healthy' : 'unhealthy';
+    const error = reason === undefined ? {} : { error: errorFields(reason) };
     printJson({
-      type: 'result',
-      result,
+      ...{ type: 'result', result },
       record: { ...shown, ...(proxy === undefined ? {} : { proxy: withoutPassword(proxy) }) },
-      ...parts,
-      checks,
-      farewells,
+      ...{ ...parts, checks, farewells, ...error },
     });
   } else process.stdout.write(describe(status));
-  return status.healthy ? 0 : new KiwiError('enrollment-unhealthy').exitCode;
+  return status.reason?.exitCode ?? 0;
 }
 
 const withoutPassword = (proxy: string): string => (URL.canParse(proxy) ? new URL(proxy).origin : 'unreadable');

@@ -14,12 +14,22 @@ be reached; \`kiwistack-enroll check\` tries at once.`,
 The deregistration could not be reported to the slice. Ask your operator to end the device there.`,
 } as const;
 
-/** `kiwistack-enroll uninstall` */
+/** `kiwistack-enroll uninstall`. There being nothing to uninstall is no failure. */
 export async function uninstallCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const { customer, farewell, leftBehind, unsure } = await uninstall(await laptopContext(signal), (event) => {
+  const context = await laptopContext(signal);
+  const result = await uninstall(context, (event) => {
     output.event(event);
+  }).catch((error: unknown) => {
+    if (error instanceof KiwiError && error.code === 'not-enrolled') return undefined;
+    throw error;
   });
+  if (result === undefined) {
+    if (flags.json === true) printJson({ type: 'result', result: 'not-enrolled' });
+    else process.stdout.write('This laptop is not enrolled; nothing to do.\n');
+    return;
+  }
+  const { customer, farewell, leftBehind, unsure } = result;
   if (leftBehind.length > 0) {
     throw new KiwiError('enrollment-incomplete', {
       detail: `could not be removed: ${listed(leftBehind)}`,

@@ -8,11 +8,10 @@ export const certificateValid: Check = {
   async run({ context, certificate }) {
     const notAfter = (await certificate())?.leaf.notAfter;
     if (notAfter !== undefined && notAfter.getTime() > context.clock.now()) return undefined;
-    const detail =
-      notAfter === undefined
-        ? 'the device certificate is missing'
-        : `the device certificate expired at ${notAfter.toISOString()}`;
+    if (notAfter !== undefined) {
+      return new KiwiError('device-certificate-expired', { detail: `it expired at ${notAfter.toISOString()}` });
+    }
     const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
-    return new KiwiError('enrollment-unhealthy', { detail, hint });
+    return new KiwiError('enrollment-unhealthy', { detail: 'the device certificate is missing', hint });
   },
 };

@@ -9,6 +9,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { findTraces, listed } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
+import { certificateExpiry, leaveExpired } from './leave-expired.ts';
 import { ENROLLMENT, ENROLLMENT_PLAN } from './plan.ts';
 import { takeAway } from './uninstall.ts';
 
@@ -21,6 +22,8 @@ export type EnrollEvent =
    * continues.
    */
   | ({ readonly type: 'farewell' } & FarewellOutcome)
+  /** The device certificate has expired: the enrollment is removed, and this laptop enrolls again. */
+  | { readonly type: 'certificate-expired'; readonly at: string }
   /** An earlier run was interrupted while undoing its changes; this one finishes the undo first. */
   | { readonly type: 'undo-resumed' };
 
@@ -55,6 +58,14 @@ async function enrollIn(
     }
     if (record?.state === 'active') {
       await refuseElsewhere(options, record);
+      const expired = await certificateExpiry(options, record);
+      if (expired !== undefined) {
+        report({ type: 'certificate-expired', at: expired.toISOString() });
+        await leaveExpired({ file, journal }, options, record, report);
+        record = undefined;
+      }
+    }
+    if (record?.state === 'active') {
       throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
     }
     if (record === undefined) {

@@ -33,7 +33,12 @@ export interface EnrollmentStatus {
   readonly checks: readonly CheckOutcome[];
   /** True when no check found a failure and nothing was removed; there may be warnings. */
   readonly healthy: boolean;
+  /** The failure that explains most; absent when it is healthy. */
+  readonly reason?: KiwiError;
 }
+
+/** What the slice has decided about this laptop explains what no longer works on it. */
+const DECISIVE: ReadonlySet<string> = new Set(['slice-active', 'hardware']);
 
 /**
  * Checks every part of the enrollment as it is now and changes nothing; trusts neither the record nor the agent alone.
@@ -49,6 +54,9 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
     ...([runChecks(CHECKS, facts), facts.certificate().catch(() => undefined), facts.tunnel(), facts.agent()] as const),
     ...([facts.inside(), facts.slice()] as const),
   ]);
+  const failures = checks.filter(({ severity, state }) => severity === 'failure' && state !== 'well');
+  const found = (failures.find(({ code, error }) => error !== undefined && DECISIVE.has(code)) ?? failures[0])?.error;
+  const reason = halfRemoved ? new KiwiError('enrollment-incomplete', { detail: 'it is half removed' }) : found;
   const now = context.clock.now();
   const notAfter = certificate?.leaf.notAfter;
   return {
@@ -72,6 +80,7 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
     },
     slice: slice instanceof KiwiError ? { error: slice.code } : slice,
     checks,
-    healthy: !halfRemoved && checks.every(({ severity, state }) => severity === 'warning' || state === 'well'),
+    healthy: failures.length === 0 && !halfRemoved,
+    ...(reason === undefined ? {} : { reason }),
   };
 }

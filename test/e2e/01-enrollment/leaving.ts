@@ -69,6 +69,9 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
         code: 0,
         result: { result: 'active', slice: { hardware: 'same', fleet: { green: true } } },
       });
+      await barred(async () => {
+        expect(await cli('status')).toMatchObject({ code: 5, result: { error: { code: 'gateway-unreachable' } } });
+      });
     });
 
     step('and is lost, keeps what it has and reports it', async () => {
@@ -83,6 +86,7 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
         result: { result: 'ended', slice: { endReason: 'lost' }, error: { code: 'device-ended' } },
       });
       expect(await cli('enroll')).toMatchObject({ code: 4, result: { error: { code: 'device-ended' } } });
+      expect(await cli('status')).toMatchObject({ code: 4, result: { error: { code: 'device-ended' } } });
       expect((await traces(lea)).length).toBeGreaterThan(5);
       expect(await device(before?.id ?? '')).toMatchObject({ endReason: 'lost', toldAt: expect.any(Number) as number });
       expect(await customer.fleetHosts(lea.laptop)).toHaveLength(1);

@@ -1,9 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { expect, vi } from 'vitest';
 
+import { parseCertificate, parsePemBundle } from '../../../src/pki/certificate.ts';
+import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
+import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
@@ -189,6 +192,38 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(await get(INTRANET_URL)).toBe(0);
     });
 
+    step('past the 24 hours of its certificate, status says so and enroll enrolls again', async () => {
+      const [before] = await customer.liveDevicesOf(ada.serial);
+      const { ca } = slicePaths(customer.world.sliceDir);
+      const file = ada.laptop.path('/etc/step/certs/acme.crt');
+      const [, ...issuers] = parsePemBundle(await readFile(file, 'utf8'));
+      const expired = await issueCertificate({
+        subject: { cn: 'ada' },
+        key: createPrivateKey(await readFile(ada.laptop.path('/etc/step/certs/acme.key'))),
+        issuer: {
+          certificate: parseCertificate(await readFile(ca.certificate, 'utf8')),
+          key: createPrivateKey(await readFile(ca.key)),
+        },
+        notBefore: new Date(Date.now() - 2 * DAY),
+        notAfter: new Date(Date.now() - DAY),
+      });
+      await writeFile(file, [expired, ...issuers].map(({ pem }) => pem).join(''));
+      expect(await customer.world.cli(ada.laptop, ['status'])).toMatchObject({
+        code: 3,
+        stdout: expect.stringMatching(/EXPIRED at [^]*Run `kiwistack-enroll enroll` with your YubiKey/u) as string,
+      });
+      ada.reader = await customer.world.plugIn(ada.laptop, ada.serial);
+      const run = await runEnroll(ada.laptop);
+      expect(run.code, run.output).toBe(0);
+      expect(run.events[0]).toMatchObject({ type: 'certificate-expired' });
+      const [after, ...more] = await customer.liveDevicesOf(ada.serial);
+      expect([after?.state, more]).toEqual(['active', []]);
+      expect(after?.id).not.toBe(before?.id);
+      expect(await customer.world.cli(ada.laptop, ['status'])).toMatchObject({ code: 0 });
+      expect(await get(INTRANET_URL)).toBe(0);
+      await ada.reader.stop();
+    });
+
     step('uninstall leaves nothing, here and at the slice', async () => {
       const [device] = await customer.liveDevicesOf(ada.serial);
       const certificate = (await sh('openssl x509 -in /etc/step/certs/acme.crt -noout -serial')).out.replace(
@@ -204,9 +239,11 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect((await sh('ip link show')).out).not.toContain(TUNNEL);
       expect((await sh('ip route show')).out).toBe(routesBefore);
       expect(await get(INTRANET_URL, '-k')).not.toBe(0);
-      expect(await customer.devicesOf(ada.serial)).toMatchObject([
-        { id: device?.id, state: 'ended', endReason: 'uninstalled' },
-      ]);
+      expect((await customer.devicesOf(ada.serial)).at(-1)).toMatchObject({
+        id: device?.id,
+        state: 'ended',
+        endReason: 'uninstalled',
+      });
       expect(await customer.leftPeersOf(ada.serial)).toEqual([]);
       const crl = await customer.world.slice.run([
         '/bin/sh',
@@ -221,7 +258,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       expect(person.code).toBe(3);
       expect(person.stderr).toContain('[not-enrolled]');
       const again = await customer.world.cli(ada.laptop, ['uninstall', '--json']);
-      expect(again).toMatchObject({ code: 3, result: { error: { code: 'not-enrolled' } } });
+      expect(again, 'nothing to do is no failure').toMatchObject({ code: 0, result: { result: 'not-enrolled' } });
     });
 
     step('a laptop that left may come back', async () => {

@@ -10,6 +10,7 @@ import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
+import type { Certificate } from '../../../src/pki/certificate.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { base64url } from '../../../src/core/bytes.ts';
@@ -35,8 +36,12 @@ export interface EnrolledLaptop {
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
   key: KeyObject | undefined;
+  /** The device certificate on it. */
+  leaf: Certificate;
   /** What the tunnel is, as its status tells it. */
   readonly tunnel: { up: boolean; startsAtBoot: boolean };
+  /** Its device certificate is past its time. */
+  expire(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -78,8 +83,23 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     },
   };
   const laptop: EnrolledLaptop = {
-    ...{ stateFolder, slice, gateway, removed, stuck, record, hardware, key, tunnel: { up: true, startsAtBoot: true } },
+    ...{
+      stateFolder,
+      slice,
+      gateway,
+      removed,
+      stuck,
+      record,
+      hardware,
+      key,
+      leaf,
+      tunnel: { up: true, startsAtBoot: true },
+    },
     context: undefined as never,
+    expire: async () => {
+      const notAfter = new Date(NOW.getTime() - 1000);
+      laptop.leaf = (await issue('anna-laptop', { key, issuer: slice.intermediate, notAfter })).certificate;
+    },
     end: async () => {
       await gateway.close();
       await rm(parent, { recursive: true, force: true });
@@ -87,6 +107,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   };
   const platform = {
     stateFolder,
+    preflight: { check: () => Promise.resolve() },
     trust: {
       systemCaBundle: () => Promise.resolve(gateway.ca),
       remove: took('roots'),
@@ -96,7 +117,11 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     certificates: {
       load: () =>
         Promise.resolve(
-          laptop.key && { leaf, intermediate: slice.intermediate.certificate, roots: [slice.root.certificate] },
+          laptop.key && {
+            leaf: laptop.leaf,
+            intermediate: slice.intermediate.certificate,
+            roots: [slice.root.certificate],
+          },
         ),
       loadDeviceKey: () => Promise.resolve(laptop.key),
       found: found('key and certificate'),
@@ -116,9 +141,12 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     agent: {
       uninstall: took('agent'),
       found: found('agent'),
-      status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0' }),
+      status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true }),
     },
-    hardware: { readHardware: () => Promise.resolve({ ...laptop.hardware }) },
+    hardware: {
+      readHardware: () => Promise.resolve({ ...laptop.hardware }),
+      readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),
+    },
   } as unknown as Platform;
   Object.assign(laptop, {
     context: { platform, clock, signal: new AbortController().signal, roots: [slice.root.certificate] },

@@ -4,6 +4,7 @@ import { KiwiError } from '../../../core/errors.ts';
 import { enrollmentNames } from '../../../pki/roles.ts';
 import type { EnrollmentKey } from '../../../token/token.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
+import { findKey } from '../find-key.ts';
 
 /**
  * Finds the key, reads the customer from its certificate and begins the record. A crash here leaves at most a record without
@@ -16,21 +17,9 @@ export const key: EnrollmentStep = {
   inspect: (run) => Promise.resolve(run.recordIfAny?.exchange?.statement === undefined ? 'absent' : 'done'),
 
   async apply(run) {
-    const { person, yubikeySerial, waitForKeyMs, clock, signal } = run.options;
+    const { person, clock } = run.options;
     const token = await run.token();
-    const found = await token.find({
-      ...(yubikeySerial === undefined ? {} : { serial: yubikeySerial }),
-      ...(waitForKeyMs === undefined ? {} : { waitMs: waitForKeyMs }),
-      events: {
-        waitingForKey: (why) => {
-          person.waitingForKey(why);
-        },
-        ...(person.chooseKey === undefined
-          ? {}
-          : { several: (keys) => person.chooseKey?.(keys) ?? Promise.reject(new KiwiError('key-several')) }),
-      },
-      signal,
-    });
+    const found = await findKey(run.options, token);
     const identity = identityOf(found);
     // Better now than after everything else: with a locked PIN the key cannot sign.
     if ((await token.pinTries(found)).state === 'locked') throw new KiwiError('pin-locked');

@@ -42,6 +42,30 @@ describe('the status of an enrollment', () => {
     expect((await enrollmentStatus(laptop.context))?.healthy).toBe(false);
   });
 
+  it('of a device that has ended is what the slice says, whatever else does not work because of that', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice, { content: { state: 'ended', endReason: 'lost', fleet: null } }));
+    laptop.tunnel.up = false;
+    const reason = (await enrollmentStatus(laptop.context))?.reason;
+    expect(reason).toMatchObject({ code: 'device-ended', detail: 'lost', exitCode: 4 });
+    expect(reason?.hint).toContain('kiwistack-enroll uninstall');
+  });
+
+  it('without a network is that the slice cannot be reached, no fault of this laptop', async () => {
+    laptop.gateway.answer(hangUp);
+    expect((await enrollmentStatus(laptop.context))?.reason).toMatchObject({
+      code: 'gateway-unreachable',
+      exitCode: 5,
+    });
+  });
+
+  it('past the 24 hours of the certificate says that enrolling again helps', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    await laptop.expire();
+    const reason = (await enrollmentStatus(laptop.context))?.reason;
+    expect(reason).toMatchObject({ code: 'device-certificate-expired', exitCode: 3 });
+    expect(reason?.hint).toContain('Run `kiwistack-enroll enroll`');
+  });
+
   it('is healthy, with a warning, while a copy of the enrollment is used elsewhere', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice, { content: { hardware: 'seen-elsewhere' } }));
     expect(await notWell()).toEqual(['hardware-copied: hardware-changed']);

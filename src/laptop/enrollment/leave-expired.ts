@@ -1,0 +1,56 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { PlanEvent } from '../pipeline/run-plan.ts';
+import { askSlice } from '../standing/ask-slice.ts';
+import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
+import type { RunState } from '../state/in-state-folder.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
+import type { EnrollmentOptions } from './enrollment-run.ts';
+import { findKey } from './find-key.ts';
+import { listed } from './find-traces.ts';
+import { KnownEnrollment } from './known-enrollment.ts';
+import { takeAway } from './uninstall.ts';
+
+/** When the device certificate of an enrolled laptop expired; undefined while it is valid, and when there is none. */
+export async function certificateExpiry(
+  { platform, clock }: EnrollmentOptions,
+  { slug }: EnrollmentRecord,
+): Promise<Date | undefined> {
+  const notAfter = (await platform.certificates.load(slug))?.leaf.notAfter;
+  return notAfter !== undefined && notAfter.getTime() <= clock.now() ? notAfter : undefined;
+}
+
+/**
+ * Removes an enrollment whose certificate has expired, so that this laptop can enroll again: there is no renewal yet. Its
+ * tunnel and its agent may still work. Therefore nothing is removed before a key is plugged in and the slice has answered,
+ * without which enrolling again would fail; the answer also shows that the clock, by which the certificate has expired, is
+ * about right.
+ *
+ * @throws KiwiError as `Token.find` and `askSlice`, and then nothing was changed; `enrollment-incomplete` when something could
+ * not be removed
+ */
+export async function leaveExpired(
+  { file, journal }: RunState,
+  options: EnrollmentOptions,
+  record: EnrollmentRecord,
+  report: (event: PlanEvent) => void,
+): Promise<void> {
+  await options.platform.preflight.check();
+  const token = await options.openToken();
+  try {
+    await findKey(options, token);
+  } finally {
+    await token.close();
+  }
+  await askSlice(options, record);
+  const run = new KnownEnrollment(options, file, record);
+  try {
+    const farewell = await takeLeave(run, 'uninstalled');
+    const { leftBehind } = await takeAway({ run, file, journal, report, damaged: false });
+    if (leftBehind.length > 0) {
+      throw new KiwiError('enrollment-incomplete', { detail: `could not be removed: ${listed(leftBehind)}` });
+    }
+    if (farewell === 'told') await forgetFarewell(run);
+  } finally {
+    await run.close();
+  }
+}
