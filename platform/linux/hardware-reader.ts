@@ -118,8 +118,9 @@ export class LinuxHardwareReader implements HardwareReader {
   /** The content of a small kernel file; undefined when it is empty, missing or not readable. */
   async #text(file: string): Promise<string | undefined> {
     const text = await readFile(at(this.#system, file), 'utf8').catch(() => '');
-    const trimmed = text.replaceAll('\0', '').trim();
-    return trimmed === '' ? undefined : trimmed;
+    // As osquery has it: a blank at the beginning is part of a serial number.
+    const content = text.replaceAll('\0', '').trimEnd();
+    return content === '' ? undefined : content;
   }
 }
 

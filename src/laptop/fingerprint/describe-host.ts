@@ -1,14 +1,16 @@
 import { KiwiError } from '../../core/errors.ts';
 import { sha256 } from '../../core/bytes.ts';
+import { oneLine } from '../../protocol/one-line.ts';
 import { statement, type Statement } from '../../protocol/statement.ts';
-import type { HardwareReader } from '../system/hardware-reader.ts';
+import type { HardwareFacts, HardwareReader } from '../system/hardware-reader.ts';
 import { normaliseComponent } from './normalise.ts';
 
 export type HostDescription = Statement['host'];
 
 /**
  * Describes the laptop for the registry and Fleet.
- * @throws KiwiError `unsupported-system` for an architecture without an agent
+ * @throws KiwiError `unsupported-system` for an architecture without an agent; `fingerprint-too-weak` for a laptop that the
+ * slice could not find in Fleet
  */
 export async function describeHost(reader: HardwareReader): Promise<HostDescription> {
   const [hardware, system] = await Promise.all([reader.readHardware(), reader.readSystem()]);
@@ -20,6 +22,10 @@ export async function describeHost(reader: HardwareReader): Promise<HostDescript
   const serial = plainText(hardware.systemSerial);
   const usableSerial = normaliseComponent('system-serial', serial ?? '') === undefined ? undefined : serial;
   const model = plainText(system.model);
+  // Fleet looks a serial number up as osquery reports it; the one in the message may be another spelling of it.
+  if (uuid === undefined && (usableSerial === undefined || usableSerial !== hardware.systemSerial)) {
+    throw new KiwiError('fingerprint-too-weak', { detail: whyNotFound(hardware) });
+  }
   return statement.shape.host.parse({
     name: hostLabel(system.hostName, hardware.uuid ?? hardware.systemSerial ?? ''),
     os: system.os,
@@ -29,6 +35,16 @@ export async function describeHost(reader: HardwareReader): Promise<HostDescript
     ...(uuid === undefined ? {} : { uuid }),
     ...(model === undefined ? {} : { model }),
   });
+}
+
+/** Neither is shown if it could identify somebody. */
+function whyNotFound({ uuid, systemSerial = '' }: HardwareFacts): string {
+  const serial =
+    normaliseComponent('system-serial', systemSerial) === undefined
+      ? `the system serial number (${JSON.stringify(systemSerial.slice(0, 40))}) is a placeholder`
+      : 'the system serial number has blanks, control characters or more than 100 characters';
+  const why = uuid === undefined ? 'there is no hardware UUID' : 'the hardware UUID is a placeholder or not valid';
+  return `Fleet recognises a laptop by hardware UUID or system serial number: ${why}, and ${serial}`;
 }
 
 /** Names that do not tell one laptop from another. */
@@ -51,14 +67,8 @@ export function hostLabel(name: string, hardware: string): string {
   return GENERIC_NAMES.has(label) ? `laptop-${sha256(hardware).toString('hex').slice(0, 4)}` : label;
 }
 
-/** Printable text of at most 100 characters, or undefined. */
+/** The text in one line; undefined when nothing is left of it. */
 function plainText(raw: string | undefined): string | undefined {
-  const text = raw
-    ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, 100)
-    .toWellFormed()
-    .trim();
+  const text = oneLine(raw ?? '');
   return text === '' ? undefined : text;
 }

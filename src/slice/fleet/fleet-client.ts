@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import type { Clock } from '../../core/clock.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import { oneLine } from '../../protocol/one-line.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
 
 export type FleetView = NonNullable<DeviceStatus['fleet']>;
@@ -33,7 +34,7 @@ const host = z.object({
   id: z.int().nonnegative(),
   status: z.string().max(50),
   uuid: z.string().max(200),
-  hardware_serial: z.string().max(200).optional(),
+  hardware_serial: z.string().max(1000).optional(),
   osquery_version: z.string().max(50).nullish(),
   orbit_version: z.string().max(50).nullish(),
   created_at: z.string().max(50).nullish(),
@@ -125,7 +126,7 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
 function isIt(found: z.infer<typeof host>, { uuid, serial }: FleetQuestion): boolean {
   return (
     (uuid === undefined || sameText(found.uuid, uuid)) &&
-    (serial === undefined || found.hardware_serial === undefined || sameText(found.hardware_serial, serial))
+    (serial === undefined || found.hardware_serial === undefined || sameSerial(found.hardware_serial, serial))
   );
 }
 
@@ -162,3 +163,5 @@ function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView
 }
 
 const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+/** The laptop's statement has it in one line, Fleet as osquery reports it. */
+const sameSerial = (reported: string, stated: string): boolean => sameText(oneLine(reported), oneLine(stated));

@@ -10,6 +10,7 @@ import { lifeOfALaptop } from './life.ts';
 import { filesThatAreLost } from './lost.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
 import { networksAsTheyAre } from './networks.ts';
+import { oddSerialNumbers } from './odd-serials.ts';
 import { secretsStayHidden } from './secrets.ts';
 
 // One customer for everybody; each story has laptops and keys of its own, and they go on side by side.
@@ -24,6 +25,7 @@ const failures = new Failures(get);
 lifeOfALaptop(get);
 leavingInEveryWay(get);
 aDiskThatWasCopied(get);
+oddSerialNumbers(get);
 atATerminal(get);
 cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);

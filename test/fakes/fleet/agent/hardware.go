@@ -36,7 +36,7 @@ func readDMI(name string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(text))
+	return strings.TrimRight(string(text), " \n") // osquery leaves the beginning as it is
 }
 
 func readOSRelease() map[string]string {

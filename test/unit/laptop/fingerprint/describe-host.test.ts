@@ -42,15 +42,35 @@ describe('the description of a host', () => {
       uuid: uuid.toLowerCase(),
       model: 'ThinkPad X1',
     });
-    const bare = await describeHost(reader({ systemSerial: 'Default string', uuid: '0'.repeat(32) }, {}));
-    expect(bare).toEqual({ name: 'anna-laptop', os: 'linux', osVersion: 'Debian 12', arch: 'x64' });
+    const bare = await describeHost(reader({ systemSerial: 'Default string', uuid }, {}));
+    expect(bare).toEqual({
+      ...{ name: 'anna-laptop', os: 'linux', osVersion: 'Debian 12', arch: 'x64' },
+      uuid: uuid.toLowerCase(),
+    });
+  });
+
+  it.each([
+    ['a placeholder', { uuid: '03000200-0400-0500-0006-000700080009', systemSerial: 'Default string' }, /placeholder/u],
+    ['nothing', {}, /no hardware UUID/u],
+    ['two blanks', { systemSerial: 'PF  3A BC12' }, /blanks/u],
+    ['a blank at the beginning', { systemSerial: ' PF3ABC12' }, /blanks/u],
+    ['a control character', { systemSerial: 'PF3A\u0001BC12' }, /control/u],
+    ['110 characters', { systemSerial: 'PF3A'.repeat(28) }, /more than 100/u],
+  ])('is refused where Fleet could not find the laptop by either: %s', async (_, hardware, why) => {
+    await expect(describeHost(reader(hardware, {}))).rejects.toMatchObject({
+      code: 'fingerprint-too-weak',
+      detail: expect.stringMatching(why) as string,
+    });
   });
 
   it('leaves out 128 bits that are no UUID of the standard', async () => {
-    expect(await describeHost(reader({ uuid: '4c4c4544-0042-0510-0053-b7c04f4e5032' }, {}))).not.toHaveProperty('uuid');
+    const hardware = { uuid: '4c4c4544-0042-0510-0053-b7c04f4e5032', systemSerial: 'PF3ABCDE' };
+    expect(await describeHost(reader(hardware, {}))).not.toHaveProperty('uuid');
   });
 
   it('refuses a processor for which there is no agent', async () => {
-    await expect(describeHost(reader({}, { arch: 'riscv64' }))).rejects.toMatchObject({ code: 'unsupported-system' });
+    await expect(describeHost(reader({ systemSerial: 'PF3ABCDE' }, { arch: 'riscv64' }))).rejects.toMatchObject({
+      code: 'unsupported-system',
+    });
   });
 });

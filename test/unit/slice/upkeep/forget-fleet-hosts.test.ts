@@ -45,9 +45,9 @@ function clientWith(apiToken: string): FleetClient {
 const { uuid, serial } = HARDWARE;
 const post = (url: string, body: object): Promise<unknown> =>
   app.inject({ method: 'POST', url, payload: JSON.stringify({ enroll_secret: enrollSecret, ...body }) });
-async function enrollAgent(): Promise<void> {
+async function enrollAgent(hardwareSerial = serial): Promise<void> {
   await post('/api/fleet/orbit/enroll', {
-    ...{ hardware_uuid: uuid, hardware_serial: serial, hostname: 'lap-42', computer_name: 'lap-42' },
+    ...{ hardware_uuid: uuid, hardware_serial: hardwareSerial, hostname: 'lap-42', computer_name: 'lap-42' },
     ...{ platform: 'ubuntu', platform_like: 'debian', osquery_identifier: '', hardware_model: 'Kiwi 14' },
   });
   await post('/api/v1/osquery/enroll', {
@@ -55,7 +55,7 @@ async function enrollAgent(): Promise<void> {
     host_details: {
       os_version: { name: 'Ubuntu', version: '24.04', platform: 'ubuntu', platform_like: 'debian' },
       osquery_info: { version: '5.18.1' },
-      system_info: { uuid, hardware_serial: serial, hostname: 'lap-42' },
+      system_info: { uuid, hardware_serial: hardwareSerial, hostname: 'lap-42' },
     },
   });
 }
@@ -80,6 +80,21 @@ describe('the host of a laptop that has ended', () => {
     await client.forget({ uuid, serial, since: 0, until: Date.now() - MINUTE });
     await client.forget({ uuid: undefined, serial: undefined, ...around });
     expect(await known()).toBe(true);
+  });
+
+  it.each([
+    ['several blanks', 'PF  3A BC12', 'PF 3A BC12'],
+    ['control characters', 'PF3A\u0001BC12', 'PF3A BC12'],
+    ['a blank at the beginning', ' PF3ABC12', 'PF3ABC12'],
+    ['110 characters', '0123456789A'.repeat(10), '0123456789A'.repeat(10).slice(0, 100)],
+  ])('is found when Fleet has its serial number in another spelling: %s', async (_, reported, stated) => {
+    await enrollAgent(reported);
+    expect(await client.look({ uuid, serial: stated, since: 0 })).toMatchObject({ known: true });
+    await client.forget({ uuid, serial: `x${stated}`, since: LATER });
+    expect(await known()).toBe(false);
+    expect(await client.look({ uuid, serial: stated, since: 1 })).toMatchObject({ known: true });
+    await client.forget({ uuid, serial: stated, since: LATER });
+    expect(await client.look({ uuid, serial: stated, since: 2 })).toMatchObject({ known: false });
   });
 
   it('is not looked for by a serial number that would lead elsewhere in Fleet’s API', async () => {
