@@ -69,7 +69,10 @@ export function findPlace(
   let stranger: { candidate: LookAlike; why: string } | undefined;
   for (const candidate of live) {
     const match = matchFingerprints(candidate.components, arrival.fingerprint.components);
-    const clone = match === 'clone' ? 'equal UUID, other components differ' : 'another laptop with the same device key';
+    const clone =
+      match === 'clone'
+        ? 'equal UUID or serial numbers, other components differ'
+        : 'another laptop with the same device key';
     const isClone = match === 'clone' || (match === 'different' && candidate.sharesKey);
     if (match === 'same' || (isClone && typeof findConsent(arrival, candidate, consents, true) === 'object')) {
       if (same !== undefined) {

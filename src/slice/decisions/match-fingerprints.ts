@@ -18,8 +18,10 @@ const SHARED_KINDS: ReadonlySet<ComponentKind> = new Set(['cpu']);
 /**
  * The rules of kiwi-fp/1. Two fingerprints are of the same machine when their TPM endorsement keys are equal, or their
  * UUIDs and system serials, or all their identity components, or, of at least 5 kinds that both have (not counting the
- * processor), at least 3. They are clones when the UUIDs are equal but none of that holds. A kind with several
- * components (disks, adapters) is equal when both have one in common.
+ * processor), at least 3. They are clones when the UUIDs are equal but none of that holds; and when one of these does, except
+ * for the TPM's, but both disks and adapters are others: a maker may have given all machines of a model the same UUID and
+ * serial numbers, so that this is a question for an operator. A kind with several components (disks, adapters) is equal when
+ * both have one in common.
  */
 export function matchFingerprints(a: Components, b: Components): FingerprintMatch {
   const [left, right] = [byKind(a), byKind(b)];
@@ -32,9 +34,12 @@ export function matchFingerprints(a: Components, b: Components): FingerprintMatc
     if ([...values].some((value) => others.has(value))) equal.add(kind);
   }
   if (equal.has('tpm-ek')) return 'same';
-  if (equal.has('uuid') && equal.has('system-serial')) return 'same';
-  if (fingerprintDigestInput(a) === fingerprintDigestInput(b)) return 'same';
-  if (both >= 5 && equal.size >= 3) return 'same';
+  const alike =
+    (equal.has('uuid') && equal.has('system-serial')) ||
+    fingerprintDigestInput(a) === fingerprintDigestInput(b) ||
+    (both >= 5 && equal.size >= 3);
+  const other = (kind: ComponentKind): boolean => left.has(kind) && right.has(kind) && !equal.has(kind);
+  if (alike) return other('disk') && other('mac') ? 'clone' : 'same';
   return equal.has('uuid') ? 'clone' : 'different';
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { ERROR_CODES, type ErrorEntry } from '../../../src/core/error-codes.ts';
+import { PLACEHOLDER_SERIALS, SHARED_UUIDS } from '../../../src/laptop/fingerprint/known-placeholders.ts';
 import { isPlaceholderSerial, isPlaceholderUuid } from '../../../src/laptop/fingerprint/placeholder.ts';
 import { hashToCurvePoint, WIREGUARD_KEY_DST, WIREGUARD_KEY_LABEL } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { EKU } from '../../../src/pki/roles.ts';
@@ -65,15 +66,12 @@ describe('docs/protocol.md', () => {
   it('lists every placeholder of the code and no other', () => {
     const listed = (/```text\n(.*?)```/s.exec(text)?.[1] ?? '').split(/\s*\|\s*/).map((value) => value.trim());
     expect(listed.filter((value) => !isPlaceholderSerial(value))).toEqual([]);
-    const source = readFileSync(path.join(root, 'src/laptop/fingerprint/placeholder.ts'), 'utf8');
-    const [serials = '', uuids = ''] = source.split('SHARED_UUIDS').map((part) => part.split(']);')[0] ?? '');
-    const quoted = (part: string): string[] => [...part.matchAll(/^ {2}'(.+)',/gm)].map((match) => match[1] ?? '');
-    expect(quoted(serials).toSorted()).toEqual(listed.toSorted());
-    for (const uuid of quoted(uuids)) {
+    expect(PLACEHOLDER_SERIALS.filter((value) => value !== '').toSorted()).toEqual(listed.toSorted());
+    for (const uuid of SHARED_UUIDS) {
       expect(isPlaceholderUuid(uuid)).toBe(true);
       expect(text).toContain(uuid);
     }
-    expect(quoted(uuids).length).toBeGreaterThan(5);
+    expect(SHARED_UUIDS.length).toBeGreaterThan(5);
   });
 
   it('names every file of vectors', () => {

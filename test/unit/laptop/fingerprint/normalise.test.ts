@@ -32,6 +32,13 @@ describe('a serial number', () => {
     '   ',
     '\0\0\0',
     'O.E.M.',
+    'Type3 - Chassis Serial Number',
+    'NB-1234567890',
+    'MB-1234567890',
+    'System Serial',
+    '123456789012',
+    'Not Provided',
+    'SystemSerialNumb',
   ];
   it.each(placeholders)('drops %j as without information', (raw) => {
     for (const kind of ['system-serial', 'board-serial', 'chassis-serial', 'disk'] as const) {
@@ -57,6 +64,9 @@ describe('an SMBIOS UUID', () => {
     'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF',
     '03000200-0400-0500-0006-000700080009',
     '12345678-1234-5678-90AB-CDDEEFAABBCC',
+    '00112233-4455-6677-8899-AABBCCDDEEFF',
+    '03020100-0504-0706-0809-0A0B0C0D0E0F',
+    '01010101-0101-0101-0101-010101010101',
     'Not Settable',
     'not-a-uuid',
     '',

@@ -29,7 +29,14 @@ describe('two fingerprints', () => {
   test.each([
     ['all equal', {}, 'same'],
     ['a disk exchanged, one kept', { disk: ['d2', 'd9'] }, 'same'],
-    ['all disks and the adapter exchanged', { disk: 'd9', mac: 'm9' }, 'same'],
+    ['all disks exchanged', { disk: 'd9' }, 'same'],
+    ['the adapter exchanged', { mac: 'm9' }, 'same'],
+    ['all disks and the adapter others: a question', { disk: 'd9', mac: 'm9' }, 'clone'],
+    [
+      'UUID and serial of the maker’s tool, on another machine',
+      { ...sibling(), uuid: 'u1', 'system-serial': 's1' },
+      'clone',
+    ],
     ['another board, with its UUID and serials', { uuid: 'u9', 'system-serial': 's9', 'board-serial': 'b9' }, 'same'],
     ['a sibling of the same model', sibling(), 'different'],
     ['a sibling with the disk of the first', { ...sibling(), disk: ['d1', 'd2'] }, 'different'],
@@ -41,6 +48,12 @@ describe('two fingerprints', () => {
   test('with one TPM are one machine, whatever else differs', () => {
     const [a, b] = [components({ 'tpm-ek': 't', uuid: 'u1' }), components({ 'tpm-ek': 't', uuid: 'u2' })];
     expect(matchFingerprints(a, b)).toBe('same');
+  });
+
+  test('with one UUID and serial are one machine when nothing else is known', () => {
+    const few = { uuid: 'u', 'system-serial': 's' };
+    expect(matchFingerprints(components(few), components({ ...few, disk: 'd1' }))).toBe('same');
+    expect(matchFingerprints(components({ ...few, disk: 'd2' }), components({ ...few, disk: 'd1' }))).toBe('same');
   });
 
   test('with the same few identity components are one machine', () => {
