@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { base64urlUpTo, digestText, hostName, protocol, slug, text, timestamp, uuid, wireguardKey } from './common.ts';
+import { COMPONENT_LENGTH } from './component-text.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** PIV slots that can hold an enrollment key, as PIV names them. */
@@ -28,7 +29,7 @@ export const statement = z.strictObject({
     os: z.enum(['linux', 'macos', 'windows']),
     osVersion: text(100),
     arch: z.enum(['x64', 'arm64']),
-    serial: text(100).optional(),
+    serial: text(COMPONENT_LENGTH).optional(),
     uuid: uuid.optional(),
     model: text(100).optional(),
   }),

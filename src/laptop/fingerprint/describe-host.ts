@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import { sha256 } from '../../core/bytes.ts';
+import { COMPONENT_LENGTH } from '../../protocol/component-text.ts';
 import { oneLine } from '../../protocol/one-line.ts';
 import { statement, type Statement } from '../../protocol/statement.ts';
 import type { HardwareFacts, HardwareReader } from '../system/hardware-reader.ts';
@@ -19,7 +20,7 @@ export async function describeHost(reader: HardwareReader): Promise<HostDescript
   }
   // Some firmware has 128 bits that are not an RFC 9562 UUID: usable in the fingerprint, but invalid in the message's field.
   const uuid = statement.shape.host.shape.uuid.safeParse(normaliseComponent('uuid', hardware.uuid ?? '')).data;
-  const serial = plainText(hardware.systemSerial);
+  const serial = plainText(hardware.systemSerial, COMPONENT_LENGTH);
   const usableSerial = normaliseComponent('system-serial', serial ?? '') === undefined ? undefined : serial;
   const model = plainText(system.model);
   // Fleet looks a serial number up as osquery reports it; the one in the message may be another spelling of it.
@@ -42,7 +43,7 @@ function whyNotFound({ uuid, systemSerial = '' }: HardwareFacts): string {
   const serial =
     normaliseComponent('system-serial', systemSerial) === undefined
       ? `the system serial number (${JSON.stringify(systemSerial.slice(0, 40))}) is a placeholder`
-      : 'the system serial number has blanks, control characters or more than 100 characters';
+      : 'the system serial number has blanks, control characters or more than 128 characters';
   const why = uuid === undefined ? 'there is no hardware UUID' : 'the hardware UUID is a placeholder or not valid';
   return `Fleet recognises a laptop by hardware UUID or system serial number: ${why}, and ${serial}`;
 }
@@ -68,7 +69,7 @@ export function hostLabel(name: string, hardware: string): string {
 }
 
 /** The text in one line; undefined when nothing is left of it. */
-function plainText(raw: string | undefined): string | undefined {
-  const text = oneLine(raw ?? '');
+function plainText(raw: string | undefined, maxLength = 100): string | undefined {
+  const text = oneLine(raw ?? '', maxLength);
   return text === '' ? undefined : text;
 }

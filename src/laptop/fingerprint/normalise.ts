@@ -1,14 +1,12 @@
+import { componentText } from '../../protocol/component-text.ts';
 import type { ComponentKind } from '../../protocol/fingerprint.ts';
 import { isPlaceholderSerial, isPlaceholderUuid } from './placeholder.ts';
 
-const MAX_LENGTH = 128;
-
 /**
- * The canonical form of a component's value: NFC, lower case, no control characters, single spaces; undefined for a
- * placeholder or a malformed value. Firmware updates change case and padding of the same number, so neither may matter.
+ * The canonical form of a component's value; undefined for a placeholder or a malformed value.
  */
 export function normaliseComponent(kind: ComponentKind, raw: string): string | undefined {
-  const value = tidy(raw);
+  const value = componentText(raw);
   switch (kind) {
     case 'uuid':
       return normaliseUuid(value);
@@ -24,17 +22,6 @@ export function normaliseComponent(kind: ComponentKind, raw: string): string | u
     case 'disk':
       return isPlaceholderSerial(value) ? undefined : value;
   }
-}
-
-function tidy(raw: string): string {
-  return raw
-    .normalize('NFC')
-    .replace(/[\p{Cc}\p{Cf}\uFFFD]/gu, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .toLowerCase()
-    .slice(0, MAX_LENGTH)
-    .trim();
 }
 
 function normaliseUuid(value: string): string | undefined {

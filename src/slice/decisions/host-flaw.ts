@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import { base64url } from '../../core/bytes.ts';
+import { componentText } from '../../protocol/component-text.ts';
 import type { ComponentKind, Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Statement } from '../../protocol/statement.ts';
 
@@ -22,7 +23,7 @@ export function hostFlaw(
       const key = Buffer.from(salt, 'base64url');
       const hmac = base64url(
         createHmac('sha256', key)
-          .update(`${kind}\0${normalised(text)}`)
+          .update(`${kind}\0${componentText(text)}`)
           .digest(),
       );
       return components.some((component) => component.kind === kind && component.hmac === hmac);
@@ -30,16 +31,4 @@ export function hostFlaw(
   if (host.uuid !== undefined && !has(['uuid'], host.uuid)) return 'host.uuid is not in the fingerprint';
   if (host.serial !== undefined && !has(SERIAL_KINDS, host.serial)) return 'host.serial is not in the fingerprint';
   return undefined;
-}
-
-/** The canonical form of a value in kiwi-fp/1 (protocol.md, section 10). */
-function normalised(text: string): string {
-  return text
-    .normalize('NFC')
-    .replace(/[\p{Cc}\p{Cf}\uFFFD]/gu, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .toLowerCase()
-    .slice(0, 128)
-    .trim();
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import type { Clock } from '../../core/clock.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import { COMPONENT_LENGTH } from '../../protocol/component-text.ts';
 import { oneLine } from '../../protocol/one-line.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
 
@@ -164,4 +165,5 @@ function viewOf(found: z.infer<typeof host>, question: FleetQuestion): FleetView
 
 const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 /** The laptop's statement has it in one line, Fleet as osquery reports it. */
-const sameSerial = (reported: string, stated: string): boolean => sameText(oneLine(reported), oneLine(stated));
+const sameSerial = (reported: string, stated: string): boolean =>
+  sameText(oneLine(reported, COMPONENT_LENGTH), oneLine(stated, COMPONENT_LENGTH));

@@ -55,7 +55,7 @@ describe('the description of a host', () => {
     ['two blanks', { systemSerial: 'PF  3A BC12' }, /blanks/u],
     ['a blank at the beginning', { systemSerial: ' PF3ABC12' }, /blanks/u],
     ['a control character', { systemSerial: 'PF3A\u0001BC12' }, /control/u],
-    ['110 characters', { systemSerial: 'PF3A'.repeat(28) }, /more than 100/u],
+    ['140 characters', { systemSerial: 'PF3A'.repeat(35) }, /more than 128/u],
   ])('is refused where Fleet could not find the laptop by either: %s', async (_, hardware, why) => {
     await expect(describeHost(reader(hardware, {}))).rejects.toMatchObject({
       code: 'fingerprint-too-weak',
