@@ -13,6 +13,7 @@ import { MARKER, type Found } from '../../src/laptop/system/found.ts';
 import type { FleetAgent, AgentSettings, AgentStatus } from '../../src/laptop/system/fleet-agent.ts';
 import { PATHS } from './paths.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
+import { unitLog } from './unit-log.ts';
 
 const PACKAGE = 'fleet-osquery';
 const UNIT = 'orbit.service';
@@ -121,16 +122,8 @@ export class DebianFleetAgent implements FleetAgent {
     ].map((what) => ({ what, ours }));
   }
 
-  async log(sinceMs: number): Promise<string> {
-    if ((await findProgram(this.#system, 'journalctl')) === undefined) return '';
-    const since = `@${Math.floor(sinceMs / 1000)}`;
-    const result = await runTool(this.#system, {
-      name: 'journalctl',
-      args: ['--unit', UNIT, '--since', since, '--no-pager', '--output', 'cat', '--lines', '500'],
-      timeoutMs: 15_000,
-      maxOutputBytes: MAX_LOG,
-    });
-    return result.code === 0 ? result.stdout.toString() : '';
+  log(sinceMs: number): Promise<string> {
+    return unitLog(this.#system, { unit: UNIT, sinceMs, lines: 500, maxBytes: MAX_LOG });
   }
 
   /** Runs dpkg once no other process does, and to its end: killing dpkg midway leaves a half-installed package. */

@@ -6,15 +6,17 @@ import { systemClock } from '../../src/core/clock.ts';
 import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
-import type { Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
+import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgQuick, renderWgSetconf } from '../../src/laptop/tunnel/render-wg-quick.ts';
 import { findTunnels, TUNNEL_DROP_IN } from './find-tunnels.ts';
+import { localNetworks } from './local-networks.ts';
 import { PATHS } from './paths.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
+import { unitLog } from './unit-log.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 /** Time limit for a handshake, over all candidates. */
@@ -59,7 +61,7 @@ export class WgQuickTunnel implements Tunnel {
     if (started) await this.#stop(name);
     await this.#systemctl(['enable', unitOf(name)], signal);
     // Not `--now`: a unit whose interface somebody deleted is still active, and would not be started.
-    await this.#systemctl(['restart', unitOf(name)], signal);
+    await this.#restart(name, signal);
     await this.#handshake(name, config, candidates, resolvectl, since, signal);
   }
 
@@ -120,6 +122,10 @@ export class WgQuickTunnel implements Tunnel {
       if (result.code === 0) return true;
     } while (this.#system.clock.monotonic() < deadline);
     return false;
+  }
+
+  localNetworks(slug: string): Promise<LocalNetwork[]> {
+    return localNetworks(this.#system, tunnelInterfaceName(slug));
   }
 
   async #candidates(config: TunnelConfig): Promise<[string, ...string[]]> {
@@ -189,6 +195,19 @@ export class WgQuickTunnel implements Tunnel {
 
   async #systemctl(args: readonly string[], signal?: AbortSignal): Promise<void> {
     await runToolChecked(this.#system, { name: 'systemctl', args, timeoutMs: 30_000, signal }, 'tunnel-tools-failed');
+  }
+
+  /** systemctl only says where to look; the undo removes the unit, so what wg-quick said is looked up now. */
+  async #restart(name: string, signal?: AbortSignal): Promise<void> {
+    const since = this.#system.clock.now();
+    const command = { name: 'systemctl', args: ['restart', unitOf(name)], timeoutMs: 30_000, signal };
+    const { code, stderr } = await runTool(this.#system, command);
+    if (code === 0) return;
+    const log = (await unitLog(this.#system, { unit: unitOf(name), sinceMs: since, lines: 12 })).trim().slice(-500);
+    const said = log === '' ? stderr.toString().trim().slice(-500) : log;
+    throw new KiwiError('tunnel-tools-failed', {
+      detail: `systemctl restart ${unitOf(name)}: exit code ${code}: ${said}`,
+    });
   }
 
   async #write(name: string, text: string): Promise<void> {

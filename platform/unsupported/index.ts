@@ -27,7 +27,14 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       systemCaBundle: refuseLater,
     },
-    tunnel: { up: refuseLater, down: refuseLater, found: refuseLater, status: refuseLater, probe: refuseLater },
+    tunnel: {
+      up: refuseLater,
+      down: refuseLater,
+      found: refuseLater,
+      status: refuseLater,
+      probe: refuseLater,
+      localNetworks: refuseLater,
+    },
     agent: {
       status: refuseLater,
       orbitEnrolled: refuseLater,

@@ -317,6 +317,11 @@ const table = {
     "The slice's grant does not match the request.",
     'Nothing in it was applied. Tell your operator.',
   ),
+  'network-overlap': entry(
+    'machine',
+    "A network of this laptop overlaps with the customer's network.",
+    "Use another network, such as your phone's hotspot, or give the one named above other addresses. Your operator can tell which are free.",
+  ),
   'tunnel-tools-failed': entry(
     'fault',
     'The tunnel could not be set up on this laptop.',

@@ -3,6 +3,7 @@ import { certificateValid } from './certificate.ts';
 import type { Check } from './check.ts';
 import { enrollmentComplete } from './enrollment-complete.ts';
 import { filesOfOurs } from './files-of-ours.ts';
+import { networksApart } from './networks.ts';
 import { fleetOnline, hardwareSame, hardwareSeenElsewhere, sliceActive, sliceAnswers } from './slice.ts';
 import { tunnelAtBoot, tunnelReachesInside, tunnelUp } from './tunnel.ts';
 
@@ -10,6 +11,7 @@ import { tunnelAtBoot, tunnelReachesInside, tunnelUp } from './tunnel.ts';
 export const CHECKS: readonly Check[] = [
   enrollmentComplete,
   certificateValid,
+  networksApart,
   tunnelUp,
   tunnelAtBoot,
   tunnelReachesInside,

@@ -55,6 +55,15 @@ const schema = z.strictObject({
       address: z.string(),
       probe: z.string(),
       fleetUrl: z.string(),
+      /** What the grant says about the tunnel, for later: networks may come to overlap, and a slice may move. */
+      tunnel: z
+        .strictObject({
+          /** IPv4 networks that are reached through it, and its own address. */
+          networks: z.array(z.string().max(18)).max(33),
+          /** `host:port`, as granted. */
+          endpoints: z.array(z.string().max(260)).max(4),
+        })
+        .optional(),
       /** The customer's salt: later fingerprints of the hardware are made with it. */
       fingerprintSalt: z.string().optional(),
       /** PEM: the customer's intermediate, so that the slice's answers can be verified when the certificate is lost. */

@@ -35,6 +35,16 @@ export interface TunnelStatus {
   readonly splitDns: boolean;
 }
 
+/** A network that this laptop uses apart from the tunnel. */
+export interface LocalNetwork {
+  /** Of an interface, of a route, or the address of a router. */
+  readonly kind: 'address' | 'route' | 'next hop';
+  /** For a route without an interface, its type: `unreachable`, `blackhole`. */
+  readonly interface: string;
+  /** IPv4, with a prefix length unless it is a single address. */
+  readonly network: string;
+}
+
 /**
  * The operating system's WireGuard tunnel. Obligations of an implementation:
  * - `up` takes the desired state and is safe to repeat; it does not touch a running tunnel that already matches. It resolves
@@ -55,4 +65,6 @@ export interface Tunnel {
   status(slug: string): Promise<TunnelStatus>;
   /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */
   probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** IPv4 networks that the laptop uses otherwise: addresses, routes except the default route, routers. */
+  localNetworks(slug: string): Promise<readonly LocalNetwork[]>;
 }

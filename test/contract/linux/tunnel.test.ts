@@ -140,6 +140,17 @@ describe('the tunnel', () => {
     expect(await pings(INSIDE)).toBe(false);
   });
 
+  it('says what wg-quick said when it fails', async () => {
+    await must(laptop, ['/usr/sbin/ip', 'route', 'add', '10.77.1.0/24', 'dev', 'eth0']);
+    const done = await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT}`]));
+    expect(done.error).toMatchObject({ code: 'tunnel-tools-failed' });
+    expect(done.error?.detail).toContain('ip -4 route add 10.77.1.0/24 dev kiwi-acme');
+    expect(done.error?.detail).toContain('File exists');
+    await must(laptop, ['/usr/sbin/ip', 'route', 'del', '10.77.1.0/24', 'dev', 'eth0']);
+    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+    expect(await leftovers(laptop)).toEqual([]);
+  });
+
   it('finds the address that answers behind ones that do not', async () => {
     // 192.0.2.66 is nobody, and the IPv6 address leads nowhere.
     const dead = ['[2001:db8::1]:51820', `192.0.2.66:${PORT}`];

@@ -224,6 +224,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       down: () => act('tunnel down', () => void (os.tunnel = undefined)),
       found: () => found('tunnel', os.tunnel !== undefined),
       probe: () => at('tunnel probe').then(() => true),
+      localNetworks: () => (life.dead ? life.grave : Promise.resolve([])),
       status,
     },
     agent: {

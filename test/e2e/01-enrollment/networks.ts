@@ -65,6 +65,54 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       },
     );
   });
+
+  story('in a network that overlaps with the customer’s', getCustomer, (step, seat) => {
+    let customer: Customer;
+    let otto: Seat;
+    const refuses = async (arrange: string, detail: string): Promise<void> => {
+      await shell(otto, arrange);
+      const run = new CliRun(otto.laptop);
+      expect(await run.ended, run.output).toBe(6);
+      expect(run.error, run.output).toMatchObject({ code: 'network-overlap', detail });
+      expect(run.events.find(({ type }) => type === 'step-failed')?.['step']).toBe('grant');
+      await expectNothingLeft(customer, otto);
+    };
+
+    step('an own address in it: refused before anything is installed', async () => {
+      customer = getCustomer();
+      otto = await seat('otto');
+      const detail = "eth0 has the address 10.77.1.200/24, which is in the customer's network 10.77.1.0/24";
+      await refuses('ip address add 10.77.1.200/24 dev eth0', detail);
+      await shell(otto, 'ip address del 10.77.1.200/24 dev eth0');
+    });
+
+    step('a route to half of it, or with the metric of a wireless network', async () => {
+      const where = "which is in the customer's network 10.77.1.0/24";
+      await refuses('ip route add 10.77.1.0/25 dev eth0', `eth0 has a route to 10.77.1.0/25, ${where}`);
+      await shell(otto, 'ip route del 10.77.1.0/25 dev eth0');
+      const metric = '10.77.1.0/24 dev eth0 metric 600';
+      await refuses(`ip route add ${metric}`, `eth0 has a route to 10.77.1.0/24, ${where}`);
+      await shell(otto, `ip route del ${metric}`);
+    });
+
+    step('a wider route does not matter; status sees one that comes later', async () => {
+      await shell(otto, 'ip route add 10.0.0.0/8 dev eth0');
+      const run = new CliRun(otto.laptop);
+      expect(await run.ended, run.output).toBe(0);
+      expect(await cli(otto, ['status'])).toMatchObject({ code: 0, result: { result: 'healthy' } });
+      await shell(otto, 'ip route add 10.77.1.0/24 dev eth0 metric 600');
+      const status = await cli(otto, ['status']);
+      const checks = status.result['checks'] as Event[];
+      expect(status).toMatchObject({ code: 7, result: { result: 'unhealthy' } });
+      expect(checks.filter(({ state }) => state !== 'well')).toMatchObject([
+        { code: 'networks', state: 'not-well', error: { code: 'network-overlap' } },
+      ]);
+      const person = await customer.world.cli(otto.laptop, ['status']);
+      expect(person.stdout).toContain('✗ networks: A network of this laptop overlaps');
+      expect(await cli(otto, ['uninstall'])).toMatchObject({ code: 0 });
+      await expectNothingLeft(customer, otto);
+    });
+  });
 }
 
 async function shell({ laptop }: Seat, script: string): Promise<string> {

@@ -9,6 +9,7 @@ import type { Platform } from '../../../src/laptop/system/platform.ts';
 import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
+import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
 import type { Certificate } from '../../../src/pki/certificate.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
@@ -42,6 +43,7 @@ export interface EnrolledLaptop {
   readonly tunnel: { up: boolean; startsAtBoot: boolean };
   /** Its device certificate is past its time. */
   expire(): Promise<void>;
+  readonly localNetworks: LocalNetwork[];
   end(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       address: '10.77.0.2',
       probe: '10.77.0.1',
       fleetUrl: 'https://fleet.acme.example',
+      tunnel: { networks: ['10.77.1.0/24', '10.77.0.2/32'], endpoints: ['vpn.acme.example:51820'] },
       fingerprintSalt: SALT,
       confirmed: true,
       enrolledAt: NOW.toISOString(),
@@ -94,6 +97,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       key,
       leaf,
       tunnel: { up: true, startsAtBoot: true },
+      localNetworks: [],
     },
     context: undefined as never,
     expire: async () => {
@@ -136,6 +140,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       found: found('tunnel'),
       status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
       probe: () => Promise.resolve(laptop.tunnel.up),
+      localNetworks: () => Promise.resolve(laptop.localNetworks),
     },
     tunnelUnit: () => 'wg-quick@kiwi-acme.service',
     agent: {

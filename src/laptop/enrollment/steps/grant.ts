@@ -1,3 +1,4 @@
+import { refuseOverlap } from '../refuse-overlap.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
@@ -17,6 +18,10 @@ export const grant: EnrollmentStep = {
         address: granted.wireguard.address,
         probe: granted.wireguard.probe,
         fleetUrl: granted.fleet.url,
+        tunnel: {
+          networks: [...granted.wireguard.allowedCidrs, `${granted.wireguard.address}/32`],
+          endpoints: granted.wireguard.endpoints,
+        },
         fingerprintSalt: run.opened().challenge.fingerprintSalt,
         intermediate: run.opened().intermediate.pem,
         confirmed: false,
@@ -26,5 +31,7 @@ export const grant: EnrollmentStep = {
   },
   async verify(run) {
     await run.granted();
+    // Nothing of the grant is applied yet.
+    await refuseOverlap(run);
   },
 };

@@ -1,4 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
+import { refuseOverlap } from '../refuse-overlap.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** Changes nothing, so a crash leaves nothing and there is nothing to undo. */
@@ -11,6 +12,7 @@ export const preflight: EnrollmentStep = {
     // These take a moment and are needed later; failures surface where they are used. A signed statement needs no key.
     if (run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
+    await refuseOverlap(run);
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     // Replacing somebody else's agent would take the laptop away from its present management, and an undo of ours must not
     // take what it left. A resumed run finds its own.

@@ -66,6 +66,12 @@ describe('the status of an enrollment', () => {
     expect(reason?.hint).toContain('Run `kiwistack-enroll enroll`');
   });
 
+  it('sees a network that came to overlap', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    laptop.localNetworks.push({ kind: 'route', interface: 'wlan0', network: '10.77.1.0/24' });
+    expect(await notWell()).toEqual(['networks: network-overlap']);
+  });
+
   it('is healthy, with a warning, while a copy of the enrollment is used elsewhere', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice, { content: { hardware: 'seen-elsewhere' } }));
     expect(await notWell()).toEqual(['hardware-copied: hardware-changed']);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { digest } from '../../../../src/core/bytes.ts';
 import { EnrollmentRun, type EnrollmentOptions } from '../../../../src/laptop/enrollment/enrollment-run.ts';
+import type { LocalNetwork } from '../../../../src/laptop/system/tunnel.ts';
 import { ENROLLMENT } from '../../../../src/laptop/enrollment/plan.ts';
 import { grant } from '../../../../src/laptop/enrollment/steps/grant.ts';
 import { statement } from '../../../../src/laptop/enrollment/steps/statement.ts';
@@ -23,7 +24,9 @@ let folder = '';
 let acme: Customer;
 let file: RecordFile;
 let events: PlanEvent[];
+let localNetworks: LocalNetwork[];
 beforeEach(async () => {
+  localNetworks = [];
   folder = await mkdtemp(path.join(tmpdir(), 'kiwi-grant-'));
   acme = await makeCustomer();
   file = new RecordFile(folder);
@@ -64,7 +67,10 @@ const recordWith = async (jwe: string, changes: Partial<EnrollmentRecord> = {}):
 async function run(record: EnrollmentRecord): Promise<void> {
   const options = {
     ...{ clock, signal: new AbortController().signal, roots: [acme.root.certificate] },
-    platform: { certificates: { loadDeviceKey: () => Promise.resolve(acme.deviceKey) } },
+    platform: {
+      certificates: { loadDeviceKey: () => Promise.resolve(acme.deviceKey) },
+      tunnel: { localNetworks: () => Promise.resolve(localNetworks) },
+    },
   } as unknown as EnrollmentOptions;
   await file.save(record);
   await runPlan({

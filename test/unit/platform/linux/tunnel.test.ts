@@ -155,7 +155,17 @@ describe('bringing the tunnel up', () => {
     expect(await machine.files('/etc')).toEqual([]);
   });
 
-  it('reports what systemd said when wg-quick fails', async () => {
+  it('reports what wg-quick said when it fails', async () => {
+    wireguard.wgQuickFails = true;
+    await machine.install('/usr/bin/journalctl', () => 'RTNETLINK answers: File exists\n');
+    await expect(tunnel.up(config())).rejects.toMatchObject({
+      code: 'tunnel-tools-failed',
+      detail: `systemctl restart ${UNIT}: exit code 1: RTNETLINK answers: File exists`,
+    });
+    expect(machine.ran.at(-1)).toMatch(`journalctl --unit ${UNIT} --since @`);
+  });
+
+  it('reports what systemd said where there is no journal', async () => {
     wireguard.wgQuickFails = true;
     await expect(tunnel.up(config())).rejects.toMatchObject({
       code: 'tunnel-tools-failed',

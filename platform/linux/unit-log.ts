@@ -1,0 +1,25 @@
+import { findProgram, runTool, type LinuxSystem } from './system.ts';
+
+export interface LogRequest {
+  readonly unit: string;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly lines: number;
+  readonly maxBytes?: number;
+}
+
+/** What a unit has logged since a moment, newest last; empty where there is no journal or it cannot be read. */
+export async function unitLog(
+  system: LinuxSystem,
+  { unit, sinceMs, lines, maxBytes = 65_536 }: LogRequest,
+): Promise<string> {
+  if ((await findProgram(system, 'journalctl')) === undefined) return '';
+  const since = `@${Math.floor(sinceMs / 1000)}`;
+  const result = await runTool(system, {
+    name: 'journalctl',
+    args: ['--unit', unit, '--since', since, '--no-pager', '--output', 'cat', '--lines', String(lines)],
+    timeoutMs: 15_000,
+    maxOutputBytes: maxBytes,
+  });
+  return result.code === 0 ? result.stdout.toString() : '';
+}
