@@ -7,25 +7,26 @@ import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } f
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
+import { setconfPart, withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
-import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgQuick, renderWgSetconf } from '../../src/laptop/tunnel/render-wg-quick.ts';
 import { findTunnels, TUNNEL_DROP_IN } from './find-tunnels.ts';
 import { localNetworks } from './local-networks.ts';
 import { PATHS } from './paths.ts';
-import { withRuntimeFile } from './runtime-file.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
 import { unitLog } from './unit-log.ts';
+import { wgDump, wgHandshake, wgSetconf } from './wg.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 /** Time limit for a handshake, over all candidates. */
 const HANDSHAKE_MS = 20_000;
 /** Each candidate's first chance: one round trip with time to spare. Afterwards the rest of the time is shared evenly. */
 const FIRST_CHANCE_MS = 2_500;
+/** A handshake takes a round trip; WireGuard repeats a lost one after 5 seconds. */
+const FOLLOW_MS = 6_000;
 /** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
 const HEALTHY_HANDSHAKE_MS = 150_000;
-const POLL_MS = 50;
 const RESOLVE_MS = 5_000;
 
 /** WireGuard through wg-quick(8) and its systemd unit: kernel module where there is one, else a userspace program. */
@@ -45,14 +46,14 @@ export class WgQuickTunnel implements Tunnel {
     const current = await this.#currentConfig(name);
     const candidates = [first, ...others];
     const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, resolvectl }) === current);
-    const started = (await this.#dump(name)) !== undefined;
+    const started = (await wgDump(this.#system, name)) !== undefined;
     // Before anything starts, because the handshake may come before wg-quick exits; wg reports it in whole seconds.
     const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
     if (kept !== undefined && started) {
       await this.#systemctl(['enable', unitOf(name)], signal);
       const alive = this.#system.clock.now() - HEALTHY_HANDSHAKE_MS;
-      if (await this.#handshakeWithin(name, config.serverPublicKey, alive, 0, signal)) return;
-      await this.#useEndpoint(name, config, kept, signal);
+      if (await wgHandshake(this.#system, { name, peer: config.serverPublicKey, since: alive, ms: 0 }, signal)) return;
+      await wgSetconf(this.#system, name, renderWgSetconf(config, kept), signal);
       const order = [kept, ...candidates.filter((endpoint) => endpoint !== kept)];
       return this.#handshake(name, config, order, resolvectl, since, signal);
     }
@@ -94,7 +95,7 @@ export class WgQuickTunnel implements Tunnel {
 
   async status(slug: string): Promise<TunnelStatus> {
     const name = tunnelInterfaceName(slug);
-    const dump = await this.#dump(name);
+    const dump = await wgDump(this.#system, name);
     const peer = dump?.peers[0];
     const enabled = await runTool(this.#system, { name: 'systemctl', args: ['is-enabled', unitOf(name)] });
     const config = await this.#currentConfig(name);
@@ -124,6 +125,31 @@ export class WgQuickTunnel implements Tunnel {
     return false;
   }
 
+  resolve(endpoints: readonly string[]): Promise<readonly string[]> {
+    return endpointCandidates(endpoints, this.#resolve);
+  }
+
+  async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
+    const name = tunnelInterfaceName(slug);
+    const text = await this.#currentConfig(name);
+    const peer = (await wgDump(this.#system, name))?.peers[0];
+    if (text === undefined || peer === undefined) return undefined;
+    const candidates = await this.resolve(endpoints);
+    // The address in use is silent already: it comes last.
+    const order = [...candidates].sort((a, b) => Number(a === peer.endpoint) - Number(b === peer.endpoint));
+    for (const endpoint of order) {
+      const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
+      const moved = withEndpoint(text, endpoint);
+      await wgSetconf(this.#system, name, setconfPart(moved), signal);
+      const wanted = { name, peer: peer.publicKey, since, ms: FOLLOW_MS };
+      if (!(await wgHandshake(this.#system, wanted, signal))) continue;
+      await this.#write(name, moved);
+      return endpoint;
+    }
+    await wgSetconf(this.#system, name, setconfPart(text), signal);
+    return undefined;
+  }
+
   localNetworks(slug: string): Promise<LocalNetwork[]> {
     return localNetworks(this.#system, tunnelInterfaceName(slug));
   }
@@ -148,41 +174,15 @@ export class WgQuickTunnel implements Tunnel {
       for (const endpoint of candidates) {
         const alone = candidates.length === 1;
         if (!(alone || (chance === FIRST_CHANCE_MS && endpoint === candidates[0]))) {
-          await this.#useEndpoint(name, config, endpoint, signal);
+          await wgSetconf(this.#system, name, renderWgSetconf(config, endpoint), signal);
         }
-        if (!(await this.#handshakeWithin(name, config.serverPublicKey, since, chance, signal))) continue;
+        const wanted = { name, peer: config.serverPublicKey, since, ms: chance };
+        if (!(await wgHandshake(this.#system, wanted, signal))) continue;
         await this.#write(name, renderWgQuick(config, { endpoint, resolvectl }));
         return;
       }
     }
     throw new KiwiError('tunnel-no-handshake', { detail: `tried ${candidates.join(', ')}` });
-  }
-
-  async #handshakeWithin(
-    name: string,
-    serverKey: string,
-    since: number,
-    ms: number,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const deadline = this.#system.clock.monotonic() + ms;
-    for (;;) {
-      const peer = (await this.#dump(name))?.peers.find(({ publicKey }) => publicKey === serverKey);
-      if (peer?.lastHandshake !== undefined && peer.lastHandshake >= since) return true;
-      if (this.#system.clock.monotonic() >= deadline) return false;
-      await this.#system.clock.sleep(POLL_MS, signal);
-    }
-  }
-
-  /**
-   * `setconf` replaces the peer, and a new peer with a keepalive starts a handshake at once; after changing only the endpoint
-   * it would wait.
-   */
-  async #useEndpoint(name: string, config: TunnelConfig, endpoint: string, signal?: AbortSignal): Promise<void> {
-    // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened by name.
-    await withRuntimeFile(this.#system, `${name}.setconf`, renderWgSetconf(config, endpoint), (file) =>
-      runToolChecked(this.#system, { name: 'wg', args: ['setconf', name, file], signal }, 'tunnel-tools-failed'),
-    );
   }
 
   /** Stops the unit, and removes the interface even if the unit did not create it. */
@@ -237,11 +237,6 @@ export class WgQuickTunnel implements Tunnel {
     if (program === undefined) return undefined;
     const status = await this.#system.run({ program, args: ['status', '--no-pager'], timeoutMs: 5_000 });
     return status.code === 0 ? program : undefined;
-  }
-
-  async #dump(name: string): Promise<WgDump | undefined> {
-    const result = await runTool(this.#system, { name: 'wg', args: ['show', name, 'dump'], timeoutMs: 5_000 });
-    return result.code === 0 ? readWgDump(result.stdout.toString()) : undefined;
   }
 
   async #interfaceExists(name: string): Promise<boolean> {

@@ -33,6 +33,8 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       status: refuseLater,
       probe: refuseLater,
+      resolve: refuseLater,
+      follow: refuseLater,
       localNetworks: refuseLater,
     },
     agent: {

@@ -333,6 +333,12 @@ const table = {
     "A firewall may be blocking UDP. Try another network, such as your phone's hotspot, and run the command again.",
     { retryable: true },
   ),
+  'tunnel-endpoint-moved': entry(
+    'unreachable',
+    'The slice does not answer through the tunnel, and its name now leads to another address.',
+    'Run `sudo kiwistack-enroll check`, which lets the tunnel follow. A timer does so every hour.',
+    { retryable: true },
+  ),
   'fleet-unreachable': entry(
     'unreachable',
     'The Fleet server cannot be reached through the tunnel.',

@@ -2,6 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
+import type { TunnelCare } from '../../laptop/upkeep/mend-tunnel.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
@@ -25,7 +26,7 @@ export async function checkCommand(flags: { readonly json?: boolean }, signal: A
 function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | undefined {
   if (remains !== undefined) return new KiwiError('enrollment-incomplete', { detail: `found: ${listed(remains)}` });
   if (enrollment !== undefined) {
-    const { slice, removed } = enrollment;
+    const { slice, removed, tunnel } = enrollment;
     if (removed !== undefined && removed.leftBehind.length > 0) {
       return new KiwiError('program-failed', { detail: `could not be undone: ${removed.leftBehind.join(', ')}` });
     }
@@ -34,6 +35,7 @@ function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | u
     if (slice.state === 'ended' && removed === undefined) {
       return new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know this laptop' });
     }
+    if (tunnel?.error !== undefined) return tunnel.error;
   }
   return farewells.find(({ error }) => error !== undefined)?.error;
 }
@@ -51,8 +53,13 @@ function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiEr
     ...(remains === undefined ? {} : { found: remains }),
     ...(enrollment === undefined ? {} : { customer: enrollment.record.customer }),
     ...(slice === undefined ? {} : { slice }),
+    ...(enrollment?.tunnel === undefined ? {} : { tunnel: tunnelFields(enrollment.tunnel) }),
     ...(fault === undefined ? {} : { error: errorFields(fault) }),
   };
+}
+
+function tunnelFields({ error, ...mended }: TunnelCare): object {
+  return { ...mended, ...(error === undefined ? {} : { error: errorFields(error) }) };
 }
 
 /** The result in one word, for programs. */
@@ -66,7 +73,8 @@ function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   const lines = farewells.map((farewell: FarewellOutcome) => farewellLine(farewell));
   if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
-  const { record, slice, removed } = enrollment;
+  const { record, slice, removed, tunnel } = enrollment;
+  if (tunnel?.followedTo !== undefined) lines.push(`The slice has moved; the tunnel now uses ${tunnel.followedTo}.`);
   if (removed !== undefined) {
     const left = removed.leftBehind.length > 0 ? '' : ' Its enrollment was removed.';
     return [...lines, `${record.customer} has offboarded this laptop.${left}`];

@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { knownEndpoints } from '../tunnel/known-endpoints.ts';
 import type { Check } from './check.ts';
 
 export const tunnelUp: Check = {
@@ -25,6 +26,24 @@ export const tunnelAtBoot: Check = {
     return new KiwiError('enrollment-unhealthy', {
       detail: 'the tunnel does not start at boot',
       ...(unit === undefined ? {} : { hint: `Enable it with \`sudo systemctl enable ${unit}\`.` }),
+    });
+  },
+};
+
+/** Only while the tunnel is silent: WireGuard follows a peer that moves and goes on sending. */
+export const tunnelEndpointKnown: Check = {
+  code: 'tunnel-endpoint',
+  severity: 'failure',
+  dependsOn: ['tunnel-up'],
+  async run({ context, record, tunnel, inside }) {
+    const granted = record.device?.tunnel?.endpoints;
+    if (granted === undefined || (await inside())) return undefined;
+    const { endpoint } = await tunnel();
+    const now = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
+    const others = now.filter((candidate) => candidate !== endpoint);
+    if (others.length === 0) return undefined;
+    return new KiwiError('tunnel-endpoint-moved', {
+      detail: `the tunnel uses ${endpoint ?? 'no address'}; now it would be ${others.join(' or ')}`,
     });
   },
 };

@@ -65,6 +65,13 @@ export interface Tunnel {
   status(slug: string): Promise<TunnelStatus>;
   /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */
   probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** The literal endpoints to which these lead now, best first. */
+  resolve(endpoints: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Lets a running tunnel follow a peer that has moved: resolves the endpoints and keeps the first at which the peer answers, in
+   * the configuration too. @returns it; undefined when none answers, and everything is as before
+   */
+  follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined>;
   /** IPv4 networks that the laptop uses otherwise: addresses, routes except the default route, routers. */
   localNetworks(slug: string): Promise<readonly LocalNetwork[]>;
 }

@@ -4,6 +4,7 @@ import { findTraces } from '../enrollment/find-traces.ts';
 import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
+import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
@@ -26,6 +27,8 @@ export interface CheckResult {
   readonly enrollment?: {
     readonly record: EnrollmentRecord;
     readonly slice: DeviceStatus | KiwiError;
+    /** What was found and mended at the tunnel; absent when the enrollment is not complete or has ended. */
+    readonly tunnel?: TunnelCare;
     /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
     readonly removed?: { readonly leftBehind: readonly string[] };
   };
@@ -34,8 +37,8 @@ export interface CheckResult {
 }
 
 /**
- * Periodic work: sends pending deregistrations, asks the slice about this laptop, and removes the enrollment when the
- * customer has released it. Repeated, it changes nothing more.
+ * Periodic work: sends pending deregistrations, asks the slice about this laptop, removes the enrollment when the customer has
+ * released it, and otherwise mends the tunnel. Repeated, it changes nothing more.
  *
  * @throws KiwiError `already-running`, `not-root`, `state-damaged`
  */
@@ -60,7 +63,10 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
     if (device === undefined || leaving) return { farewells };
     const slice = await askSlice(context, record).catch((error: unknown) => toKiwiError(error));
     if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
-      return { farewells, enrollment: { record, slice } };
+      // The peer of an ended device is gone.
+      const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
+      const tunnel = ours ? { tunnel: await mendTunnel(context, record) } : {};
+      return { farewells, enrollment: { record, slice, ...tunnel } };
     }
     return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
   });

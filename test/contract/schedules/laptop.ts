@@ -190,7 +190,12 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
   });
   const found = (what: string, there: boolean) =>
     life.dead ? life.grave : Promise.resolve(there ? [{ what, ours: true }] : []);
-  const status = () => Promise.reject(new TypeError('not used by an enrollment'));
+  // Not up: there is no network in which it could be mended.
+  const status = () =>
+    Promise.resolve({
+      ...{ interface: 'kiwi-acme', up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
+      ...{ endpoint: undefined, lastHandshake: undefined },
+    });
   return {
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
@@ -224,6 +229,8 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       down: () => act('tunnel down', () => void (os.tunnel = undefined)),
       found: () => found('tunnel', os.tunnel !== undefined),
       probe: () => at('tunnel probe').then(() => true),
+      resolve: () => Promise.resolve([]),
+      follow: () => Promise.resolve(undefined),
       localNetworks: () => (life.dead ? life.grave : Promise.resolve([])),
       status,
     },

@@ -113,6 +113,41 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       await expectNothingLeft(customer, otto);
     });
   });
+
+  story('of a slice that moves', getCustomer, (step, seat) => {
+    // An address that the slice has besides: for the others it stays where it was.
+    const [before, after] = ['203.0.113.10', '203.0.113.77'];
+    let customer: Customer;
+    let mona: Seat;
+
+    step('status sees that the tunnel uses the old address', async () => {
+      customer = getCustomer();
+      mona = await seat('mona');
+      const run = new CliRun(mona.laptop);
+      expect(await run.ended, run.output).toBe(0);
+      const { code } = await customer.world.slice.run(['/usr/sbin/ip', 'address', 'add', `${after}/24`, 'dev', 'eth0']);
+      expect(code).toBe(0);
+      await shell(mona, `sed -i 's/^${before}/${after}/' /etc/hosts; ip route add blackhole ${before}`);
+      const status = await cli(mona, ['status']);
+      expect(status.code).toBe(7);
+      expect((status.result['checks'] as Event[]).filter(({ state }) => state === 'not-well')).toMatchObject([
+        { code: 'tunnel-endpoint', error: { code: 'tunnel-endpoint-moved' } },
+        { code: 'tunnel-inside' },
+      ]);
+    });
+
+    step('check lets it follow, for good', async () => {
+      const endpoint = `${after}:51820`;
+      const check = await cli(mona, ['check']);
+      expect(check, check.stdout).toMatchObject({ code: 0, result: { tunnel: { followedTo: endpoint } } });
+      expect(await cli(mona, ['status'])).toMatchObject({ code: 0, result: { result: 'healthy' } });
+      expect(await cli(mona, ['check'])).toMatchObject({ code: 0, result: { tunnel: {} } });
+      expect(await shell(mona, 'cat /etc/wireguard/kiwi-acme.conf')).toContain(`Endpoint = ${endpoint}\n`);
+      expect(await cli(mona, ['uninstall'])).toMatchObject({ code: 0, result: { farewell: 'told' } });
+      await shell(mona, `sed -i 's/^${after}/${before}/' /etc/hosts; ip route del blackhole ${before}`);
+      await expectNothingLeft(customer, mona);
+    });
+  });
 }
 
 async function shell({ laptop }: Seat, script: string): Promise<string> {

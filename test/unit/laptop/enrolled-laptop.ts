@@ -25,6 +25,8 @@ const clock: Clock = { now: () => NOW.getTime(), monotonic: () => 0, sleep: () =
 
 export const SALT = base64url(Buffer.alloc(32, 7));
 
+const ENDPOINT = '203.0.113.10:51820';
+
 /** A laptop that was enrolled at a slice on this machine; its operating system is a list of what was taken away. */
 export interface EnrolledLaptop {
   readonly stateFolder: string;
@@ -40,7 +42,11 @@ export interface EnrolledLaptop {
   /** The device certificate on it. */
   leaf: Certificate;
   /** What the tunnel is, as its status tells it. */
-  readonly tunnel: { up: boolean; startsAtBoot: boolean };
+  readonly tunnel: { up: boolean; startsAtBoot: boolean; endpoint: string };
+  /** Where the slice's WireGuard is, if it answers anywhere; the tunnel reaches it while it uses this address. */
+  sliceEndpoint: string | undefined;
+  /** The endpoints that the tunnel was told to follow. */
+  readonly followed: string[];
   /** Its device certificate is past its time. */
   expire(): Promise<void>;
   readonly localNetworks: LocalNetwork[];
@@ -96,7 +102,9 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       hardware,
       key,
       leaf,
-      tunnel: { up: true, startsAtBoot: true },
+      tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT },
+      sliceEndpoint: ENDPOINT,
+      followed: [],
       localNetworks: [],
     },
     context: undefined as never,
@@ -139,7 +147,13 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       down: took('tunnel'),
       found: found('tunnel'),
       status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
-      probe: () => Promise.resolve(laptop.tunnel.up),
+      probe: () => Promise.resolve(laptop.tunnel.up && laptop.tunnel.endpoint === laptop.sliceEndpoint),
+      resolve: () => Promise.resolve([laptop.sliceEndpoint].filter((endpoint) => endpoint !== undefined)),
+      follow: (_slug: string, endpoints: readonly string[]) => {
+        laptop.followed.push(...endpoints);
+        laptop.tunnel.endpoint = laptop.sliceEndpoint ?? laptop.tunnel.endpoint;
+        return Promise.resolve(laptop.sliceEndpoint);
+      },
       localNetworks: () => Promise.resolve(laptop.localNetworks),
     },
     tunnelUnit: () => 'wg-quick@kiwi-acme.service',

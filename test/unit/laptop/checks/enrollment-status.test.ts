@@ -32,6 +32,7 @@ describe('the status of an enrollment', () => {
     expect(await notWell()).toEqual([
       'certificate: enrollment-unhealthy',
       'tunnel-up: enrollment-unhealthy',
+      'tunnel-endpoint: not-looked-at',
       'tunnel-inside: not-looked-at',
       'slice-answers: not-enrolled',
       'slice-active: not-looked-at',
@@ -64,6 +65,12 @@ describe('the status of an enrollment', () => {
     const reason = (await enrollmentStatus(laptop.context))?.reason;
     expect(reason).toMatchObject({ code: 'device-certificate-expired', exitCode: 3 });
     expect(reason?.hint).toContain('Run `kiwistack-enroll enroll`');
+  });
+
+  it('sees that the slice has another address than the tunnel', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    laptop.sliceEndpoint = '203.0.113.11:51820';
+    expect(await notWell()).toEqual(['tunnel-endpoint: tunnel-endpoint-moved', 'tunnel-inside: tunnel-no-handshake']);
   });
 
   it('sees a network that came to overlap', async () => {

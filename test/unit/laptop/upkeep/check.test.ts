@@ -52,6 +52,19 @@ describe('a check', () => {
     expect(laptop.removed).toEqual([]);
   });
 
+  it('lets the tunnel follow a slice that has moved, and says when it does not answer anywhere', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    expect(await checks()).toMatchObject({ enrollment: { tunnel: {} } });
+    expect(laptop.followed).toEqual([]);
+    laptop.sliceEndpoint = '203.0.113.11:51820';
+    expect(await checks()).toMatchObject({ enrollment: { tunnel: { followedTo: '203.0.113.11:51820' } } });
+    expect(laptop.followed).toEqual(['vpn.acme.example:51820', '127.0.0.1:51820']);
+    laptop.sliceEndpoint = undefined;
+    expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'tunnel-no-handshake' } } } });
+    laptop.gateway.answer(ends('lost'));
+    expect((await checks()).enrollment?.tunnel).toBeUndefined();
+  });
+
   it('tells the slice on what hardware it runs, in the form of the enrollment', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice));
     expect(await checks()).toMatchObject({ enrollment: { slice: { state: 'active' } } });

@@ -63,7 +63,12 @@ class FakeWireguard {
     });
     await this.machine.install('/usr/bin/wg', async ([verb, , file]) => {
       if (this.endpoint === undefined) return { code: 1, stderr: 'No such device' };
-      if (verb === 'setconf') this.talkTo(await this.machine.read((file ?? '').slice(this.machine.root.length)));
+      if (verb === 'setconf') {
+        const text = await this.machine.read((file ?? '').slice(this.machine.root.length));
+        // wg(8) knows nothing of what wg-quick(8) adds.
+        if (/^(?:Address|MTU|PostUp) /mu.test(text ?? '')) return { code: 1, stderr: 'Line unrecognized' };
+        this.talkTo(text);
+      }
       if (verb !== 'show') return;
       const seconds = Math.floor(this.handshake / 1000);
       return `PRIVATE\tPUBLIC\t1\toff\n${serverPublicKey}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;
@@ -213,6 +218,34 @@ describe('bringing the tunnel up', () => {
     const text = machine.ran.join('\n');
     expect(text).not.toContain(Buffer.alloc(32, 1).toString('base64'));
     expect(text).not.toContain(Buffer.alloc(32, 3).toString('base64'));
+  });
+});
+
+describe('following a slice that has moved', () => {
+  it('takes the first address that answers, in the file too, and restarts nothing', async () => {
+    await tunnel.up(config());
+    machine.time += 600_000;
+    wireguard.answering.clear();
+    wireguard.answering.add('192.0.2.3:51820');
+    addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
+    const before = await machine.read(CONF);
+    expect(await tunnel.follow('acme', ['vpn.example:51820'])).toBe('192.0.2.3:51820');
+    expect(wireguard.endpoint).toBe('192.0.2.3:51820');
+    expect(await machine.read(CONF)).toBe(before?.replace('192.0.2.1:51820', '192.0.2.3:51820'));
+    expect(wireguard.restarts).toBe(1);
+    expect(await machine.files('/run')).toEqual([]);
+  });
+
+  it('leaves all as it was when none answers, and does nothing without a tunnel', async () => {
+    expect(await tunnel.follow('acme', ['vpn.example:51820'])).toBeUndefined();
+    await tunnel.up(config());
+    const before = await machine.read(CONF);
+    machine.time += 600_000;
+    wireguard.answering.clear();
+    addresses = ['192.0.2.2'];
+    expect(await tunnel.follow('acme', ['vpn.example:51820'])).toBeUndefined();
+    expect(wireguard.endpoint).toBe('192.0.2.1:51820');
+    expect(await machine.read(CONF)).toBe(before);
   });
 });
 
