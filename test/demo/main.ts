@@ -92,7 +92,11 @@ async function demo(flags: Flags): Promise<void> {
     const ping = await laptop.run(['/usr/bin/ping', '-c', '1', '-W', '3', '10.77.1.30']);
     const https = await laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL]);
     const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];
-    const proof = { ping: ping.code === 0, pingMs: Number(roundTrip ?? 'NaN'), https: https.stdout.trim() };
+    const proof = {
+      ping: ping.code === 0,
+      pingMicroseconds: Math.round(Number(roundTrip ?? 'NaN') * 1000),
+      https: https.stdout.trim(),
+    };
     emit({ type: 'through-the-tunnel', ...proof });
     if (ping.code !== 0 || https.code !== 0)
       throw new Error(`the internal network is not reachable: ${ping.stderr}${https.stderr}`);

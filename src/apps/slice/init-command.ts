@@ -12,7 +12,7 @@ export async function initCommand(flags: InitFlags, { clock }: CommandContext): 
   const dir = path.resolve(flags.dir);
   printAnswer(flags, 'made', { dir, slug: config.customer.slug }, [
     `Created the slice of ${config.customer.name} in ${dir}.`,
-    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\``,
+    `Next: \`${process.getuid?.() === 0 ? '' : 'sudo '}kiwistack-slice up --dir ${flags.dir}\``,
   ]);
   return EXIT.done;
 }

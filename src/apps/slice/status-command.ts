@@ -29,14 +29,14 @@ export async function statusCommand(flags: SliceFlags): Promise<number> {
     good ? 'healthy' : 'unhealthy',
     { state, slug: config.customer.slug, gatewayUrl: config.gateway.url, ...(parts === undefined ? {} : { parts }) },
     [
-      `Slice of ${config.customer.name}: ${state}`,
+      `Slice of ${config.customer.name}: ${state.replaceAll('-', ' ')}`,
       ...(parts === undefined
         ? []
         : [
             `  gateway   ${word(parts.gateway)}  ${config.gateway.url}`,
             `  step-ca   ${word(parts.stepCa)}  ${config.inside.address}:${config.ca.port}`,
             `  endpoint  ${word(parts.endpoint)}  ${config.wireguard.interface}, UDP ${config.wireguard.port}`,
-            `  Fleet     ${parts.fleet}`,
+            `  Fleet     ${parts.fleet.replaceAll('-', ' ')}`,
             `  devices   ${parts.devices.active} active, ${parts.devices.pending} pending`,
           ]),
     ],
