@@ -29,7 +29,15 @@ export function wholeNumber(text: string): number {
 
 /** Parses a number of things, of which there is at least one. @throws InvalidArgumentError */
 export function positiveNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('It must be 1 or more.');
-  return value;
+  return numberUpTo(Number.MAX_SAFE_INTEGER)(text);
+}
+
+/** A parser for a whole number from 1 to `most`. */
+export function numberUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = wholeNumber(text);
+    if (value === 0) throw new InvalidArgumentError('It must be 1 or more.');
+    if (value > most) throw new InvalidArgumentError(`It must be ${most} or less.`);
+    return value;
+  };
 }

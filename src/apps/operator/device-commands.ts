@@ -6,12 +6,15 @@ import type {
   OperatorEndReason,
   OperatorSlice,
 } from '../../slice/operator/open-slice.ts';
-import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
+import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-slice.ts';
 
 type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
+
+/** A year; a consent is meant for the next day. */
+const MAX_HOURS = 8760;
 
 const LAPTOP = {
   lost: 'The laptop loses its tunnel but keeps its Fleet agent, so that Fleet can still lock it.',
@@ -51,7 +54,7 @@ export function addDeviceCommands(program: Command): void {
     );
   onSlice(device.command('consent <device>'))
     .description('Allow a registered laptop, by ID or name, to enroll once more; signed, for one use')
-    .option('--hours <number>', 'how long the consent is valid', positiveNumber, 24)
+    .option('--hours <number>', 'how long the consent is valid', numberUpTo(MAX_HOURS), 24)
     .option('--why <text>', 'reason, for the audit', 're-enrollment')
     .option('--new-mainboard', 'allow it although the hardware looks like a copy, because the mainboard was replaced')
     .action((name: string, flags: Flags & { hours: number; why: string; newMainboard?: boolean }) =>

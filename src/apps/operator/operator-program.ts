@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { addExamples } from '../../terminal/add-examples.ts';
 import { addAlarmCommands } from './alarm-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
@@ -8,23 +9,31 @@ import { addYubikeyCommands } from './yubikey-commands.ts';
 
 /** The command `kiwistack-operator NOUN VERB`. The answer goes to stdout, everything else to stderr. */
 export function operatorProgram(): Command {
-  const program = new Command('kiwistack-operator')
-    .description('Manages the YubiKeys and laptops of a slice. Run it on the machine of the slice.')
-    .addHelpText('after', EXAMPLES);
+  const program = new Command('kiwistack-operator').description(
+    'Manages the YubiKeys and laptops of a slice. Run it on the machine of the slice.',
+  );
 
   addYubikeyCommands(program);
   addSessionCommands(program);
   addDeviceCommands(program);
   addAuditCommands(program);
   addAlarmCommands(program);
+  addExamples(program, EXAMPLES);
   return program;
 }
 
-const EXAMPLES = `
-Examples:
-  sudo kiwistack-operator yubikey provision --dir acme --role engineer
-  sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"
-  sudo kiwistack-operator session list --dir acme
-  sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"
-  sudo kiwistack-operator device end anna-laptop --dir acme --why lost
-  sudo kiwistack-operator audit list --dir acme --limit 20 --json`;
+const EXAMPLES = [
+  'sudo kiwistack-operator yubikey provision --dir acme --role engineer',
+  'sudo kiwistack-operator yubikey list --dir acme',
+  'sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"',
+  'sudo kiwistack-operator session list --dir acme',
+  'sudo kiwistack-operator device list --dir acme',
+  'sudo kiwistack-operator device end anna-laptop --dir acme --why lost',
+  'sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"',
+  'sudo kiwistack-operator device consents --dir acme',
+  'sudo kiwistack-operator device withdraw 3f0c1e5a-6a1f-4b0e-9d55-0c7f6f1d2b11 --dir acme',
+  'sudo kiwistack-operator customer offboard --dir acme',
+  'sudo kiwistack-operator alarm list --dir acme',
+  'sudo kiwistack-operator alarm acknowledge 4711 --dir acme --why "new mainboard"',
+  'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
+];

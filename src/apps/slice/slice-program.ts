@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 
+import { addExamples } from '../../terminal/add-examples.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 import { downCommand } from './down-command.ts';
@@ -11,9 +12,9 @@ import { upCommand, type UpFlags } from './up-command.ts';
 
 /** The command `kiwistack-slice`. The answer goes to stdout, everything else to stderr. */
 export function sliceProgram(context: CommandContext): Command {
-  const program = new Command('kiwistack-slice')
-    .description("Creates and runs a customer's slice on this machine: gateway, step-ca and WireGuard endpoint.")
-    .addHelpText('after', EXAMPLES);
+  const program = new Command('kiwistack-slice').description(
+    "Creates and runs a customer's slice on this machine: gateway, step-ca and WireGuard endpoint.",
+  );
   program
     .command('init')
     .description("Create a slice in an empty folder: provider's root, customer's intermediate, keys and registry")
@@ -75,12 +76,14 @@ export function sliceProgram(context: CommandContext): Command {
     .requiredOption('--dir <folder>', 'folder of the slice')
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags)));
+  addExamples(program, EXAMPLES);
   return program;
 }
 
-const EXAMPLES = `
-Examples:
-  sudo kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example
-  sudo kiwistack-slice up --dir acme
-  sudo kiwistack-slice status --dir acme --json
-  sudo kiwistack-slice down --dir acme`;
+const EXAMPLES = [
+  'sudo kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example',
+  'sudo kiwistack-slice fleet --dir acme --config fleet.json',
+  'sudo kiwistack-slice up --dir acme',
+  'sudo kiwistack-slice status --dir acme --json',
+  'sudo kiwistack-slice down --dir acme',
+];

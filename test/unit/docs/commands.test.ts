@@ -50,6 +50,27 @@ describe.each(DOCUMENTS)('%s', (document) => {
   });
 });
 
+const leavesOf = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+
+/** The help of a command, with what is added to it. */
+function helpOf(command: Command): string {
+  let help = '';
+  command.configureOutput({ writeOut: (text) => (help += text) });
+  command.outputHelp();
+  return help;
+}
+
+it.each(PROGRAMS.flatMap(leavesOf).map((command) => [command.name(), command] as const))(
+  'the help of `%s` has an example that can be typed as it stands',
+  (_, command) => {
+    const [, examples = ''] = helpOf(command).split(/^Examples?:\n/m);
+    const lines = [...examples.matchAll(/^ {2}(?:sudo )?(kiwistack-.*)$/gm)].map(([, line = '']) => line);
+    expect(lines).not.toEqual([]);
+    expect(lines.map((line) => fault(line.replace(/ < .*/, ''))).filter((found) => found !== undefined)).toEqual([]);
+  },
+);
+
 it('finds what cannot be typed', () => {
   expect(fault('kiwistack-slice fly --dir acme')).toMatch(/^no command/);
   expect(fault('kiwistack-slice up --dir acme --fly')).toMatch(/^no option --fly/);

@@ -89,6 +89,13 @@ describe('an error of kiwistack-slice', () => {
   });
 });
 
+it('a consent is given for at least an hour and at most a year', () => {
+  for (const hours of ['0', '9999999999']) {
+    const { code, stderr } = run('operator', ['device', 'consent', 'ada', '--dir', 'd', '--hours', hours]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`'--hours <number>' argument '${hours}'`)]);
+  }
+});
+
 describe('a number of things to list', () => {
   it.each(['0', '-1', '1.5', 'many'])('is not %s', (limit) => {
     const { code, stderr } = run('operator', ['audit', 'list', '--dir', 'd', '--limit', limit]);
