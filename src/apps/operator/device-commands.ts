@@ -8,6 +8,7 @@ import type {
 } from '../../slice/operator/open-slice.ts';
 import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
+import { allLaptops } from './all-laptops.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-slice.ts';
 
@@ -102,11 +103,7 @@ export function addDeviceCommands(program: Command): void {
           const { name, slug } = slice.config.customer;
           const live = (await slice.listDevices()).filter(({ state }) => state !== 'ended');
           if (live.length > 0) {
-            await askConfirmation(
-              `${live.length === 1 ? 'The only laptop' : `All ${live.length} laptops`} of ${name} will end for good. ${LAPTOP.churn}`,
-              slug,
-              flags,
-            );
+            await askConfirmation(`${allLaptops(live.length, name)} will end for good. ${LAPTOP.churn}`, slug, flags);
           }
           return end(slice, live, { ...flags, why: 'churn' });
         }),
