@@ -1,5 +1,6 @@
 import { entry, type ErrorEntry } from './error-entry.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
+import { SLICE_CODES } from './slice-codes.ts';
 
 export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
 
@@ -371,42 +372,7 @@ const table = {
   ...REFUSAL_CODES,
 
   // --- the operator and the slice's own machine ---------------------------------------------------------------------
-  'slice-exists': entry(
-    'usage',
-    'This folder already contains a slice.',
-    'Choose another --dir. Never remove this folder while the slice is needed: it holds keys that nobody can make again.',
-  ),
-  'slice-missing': entry(
-    'usage',
-    'This folder does not contain a slice.',
-    'Check --dir, or create a slice with `kiwistack-slice init`.',
-  ),
-  'slice-damaged': entry(
-    'fault',
-    "One of the slice's files is missing, malformed or readable by other users.",
-    "The details name it. Restore it from a backup, or let only the owner of the slice's folder read it (chmod 600).",
-  ),
-  'slice-running': entry('person', 'The slice is already running.', 'See `kiwistack-slice status --dir DIR`.'),
-  'slice-part-failed': entry(
-    'fault',
-    'Part of the slice could not be started or stopped.',
-    'The details name the part and what it reported. Correct that, and run `kiwistack-slice up --dir DIR` again.',
-  ),
-  'slice-unsafe': entry(
-    'fault',
-    "The slice's CA would let others renew or change certificates.",
-    'Restore the ca.json that `kiwistack-slice init` wrote: both provisioners must have renewal disabled.',
-  ),
-  'management-key-refused': entry(
-    'person',
-    'The YubiKey did not accept the management key.',
-    'Pass the correct one with --management-key-fd, or use another YubiKey. `ykman --device SERIAL piv reset` sets the factory key, and erases all keys and certificates on it.',
-  ),
-  'yubikey-registered': entry(
-    'person',
-    'This YubiKey is already registered.',
-    'To provision it again, burn it first with `kiwistack-operator yubikey burn`.',
-  ),
+  ...SLICE_CODES,
 } satisfies Record<string, ErrorEntry>;
 
 /** The closed union of error codes. */

@@ -1,0 +1,41 @@
+import { entry, type ErrorEntry } from './error-entry.ts';
+
+/** What operators meet on the slice's own machine; part of the table in error-codes.ts. */
+export const SLICE_CODES = {
+  'slice-exists': entry(
+    'usage',
+    'This folder already contains a slice.',
+    'Choose another --dir. Never remove this folder while the slice is needed: it holds keys that nobody can make again.',
+  ),
+  'slice-missing': entry(
+    'usage',
+    'This folder does not contain a slice.',
+    'Check --dir, or create a slice with `kiwistack-slice init`.',
+  ),
+  'slice-damaged': entry(
+    'fault',
+    "One of the slice's files is missing, malformed or readable by other users.",
+    "The details name it. Restore it from a backup, or let only the owner of the slice's folder read it (chmod 600).",
+  ),
+  'slice-running': entry('person', 'The slice is already running.', 'See `kiwistack-slice status --dir DIR`.'),
+  'slice-part-failed': entry(
+    'fault',
+    'Part of the slice could not be started or stopped.',
+    'The details name the part and what it reported. Correct that, and run `kiwistack-slice up --dir DIR` again.',
+  ),
+  'slice-unsafe': entry(
+    'fault',
+    "The slice's CA would let others renew or change certificates.",
+    'Restore the ca.json that `kiwistack-slice init` wrote: both provisioners must have renewal disabled.',
+  ),
+  'management-key-refused': entry(
+    'person',
+    'The YubiKey did not accept the management key.',
+    'Pass the correct one with --management-key-fd, or use another YubiKey. `ykman --device SERIAL piv reset` sets the factory key, and erases all keys and certificates on it.',
+  ),
+  'yubikey-registered': entry(
+    'person',
+    'This YubiKey is already registered.',
+    'To provision it again, burn it first with `kiwistack-operator yubikey burn`.',
+  ),
+} satisfies Record<string, ErrorEntry>;
