@@ -147,7 +147,7 @@ const table = {
   ),
   'agent-present': entry(
     'machine',
-    'Another Fleet agent is already installed on this laptop.',
+    'Another Fleet agent, or what one left, is already on this laptop.',
     'It belongs to whoever manages this laptop now. If that has ended, remove it (dpkg --purge fleet-osquery) and run the command again.',
   ),
   'package-hash-mismatch': entry(

@@ -17,7 +17,14 @@ export const preflight: EnrollmentStep = {
     // Replacing somebody else's agent would take the laptop away from its present management, and an undo of ours must not
     // take what it left. A resumed run finds its own.
     const inTheWay = (await platform.agent.found()).filter(({ ours }) => !ours).map(({ what }) => what);
-    if (inTheWay.length > 0) throw new KiwiError('agent-present', { detail: inTheWay.join(', ') });
+    if (inTheWay.length === 0) return;
+    const { version } = await platform.agent.status();
+    const leftOver =
+      'No Fleet agent is installed, but this was left by one. Move it to another place and run the command again.';
+    throw new KiwiError('agent-present', {
+      detail: inTheWay.join(', '),
+      ...(version === undefined ? { hint: leftOver } : {}),
+    });
   },
   verify: () => Promise.resolve(),
 };

@@ -11,6 +11,9 @@ const instead = (program: string, script: string): string => `
 /** A clock of the command's own; not of the services that it starts. */
 const clock = (time: string): readonly string[] => ['/usr/bin/faketime', '-m', '--exclude-monotonic', '-f', time];
 
+const LEAVE_BEHIND = 'echo mine >/opt/orbit/data/mine; echo mine >/etc/fleet/fleet.pem';
+const STILL_THERE = 'grep -q mine /opt/orbit/data/mine; grep -q mine /etc/fleet/fleet.pem';
+
 /** What the laptop itself has, or lacks. */
 export const MACHINE_FAILURES: readonly Failure[] = [
   {
@@ -173,6 +176,38 @@ export const MACHINE_FAILURES: readonly Failure[] = [
     exit: 6,
     says: /fleet-osquery 1\.\d+/u,
     undone: UNDONE.nothing,
+  },
+  {
+    name: 'an agent that is gone has left its data: named, and left as it is',
+    arrange: (stage) => shell(stage, `mkdir -p /opt/orbit/data /etc/fleet; ${LEAVE_BEHIND}`),
+    meanwhile: async (run, stage) => {
+      await run.ended;
+      await shell(stage, STILL_THERE);
+      if (!String(run.error['hint']).startsWith('No Fleet agent is installed')) throw new Error(run.output);
+    },
+    restore: (stage) => shell(stage, 'rm -r /opt/orbit /etc/fleet'),
+    step: 'preflight',
+    code: 'agent-present',
+    exit: 6,
+    says: /^\/etc\/fleet\/fleet\.pem, \/opt\/orbit$/u,
+    undone: UNDONE.nothing,
+  },
+  {
+    name: 'another program puts files beside ours before anything is installed: an undo leaves them',
+    cli: { pin: null },
+    arrange: (stage) => shell(stage, 'ip rule add ipproto tcp to 10.77.1.20 unreachable'),
+    meanwhile: async (run, stage) => {
+      await run.untilType('pin-expected');
+      await shell(stage, `mkdir -p /opt/orbit/data /etc/fleet; ${LEAVE_BEHIND}`);
+      run.typePin('123456');
+      await run.ended;
+      await shell(stage, STILL_THERE);
+    },
+    restore: (stage) => shell(stage, 'ip rule del ipproto tcp to 10.77.1.20 unreachable; rm -r /opt/orbit /etc/fleet'),
+    step: 'agent',
+    code: 'fleet-unreachable',
+    exit: 5,
+    undone: UNDONE.agent,
   },
   {
     name: 'another run is going on',
