@@ -5,6 +5,7 @@ import { isMissing } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Preflight } from '../../src/laptop/system/preflight.ts';
 import { at, findProgram, type LinuxSystem } from './system.ts';
+import { checkTrustStore } from './trust-layout.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
@@ -44,6 +45,7 @@ export class LinuxPreflight implements Preflight {
     await this.#checkSystem();
     await this.#checkTools();
     for (const folder of WRITTEN) await this.#checkDisk(folder);
+    await checkTrustStore(this.#system);
     const now = this.#system.clock.now();
     if (now < EARLIEST || now > LATEST) {
       throw new KiwiError('clock-unset', { detail: `it shows ${new Date(now).toISOString()}` });

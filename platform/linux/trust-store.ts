@@ -1,57 +1,20 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ignoreMissing, isMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
+import { systemErrorCode } from '../../src/core/system-error-code.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
 import type { TrustStore } from '../../src/laptop/system/trust-store.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import { addToDebianBundle } from './debian-bundle.ts';
 import { rootFileName, rootNameIn } from './root-file-name.ts';
 import { withRuntimeFile } from './runtime-file.ts';
-import { at, findProgram, runToolChecked, type LinuxSystem } from './system.ts';
+import { at, runToolChecked, type LinuxSystem } from './system.ts';
+import { BUNDLES, DEBIAN_ANCHORS, findTrustLayout, type TrustLayout } from './trust-layout.ts';
 
-interface Layout {
-  /** Where an administrator's own roots go. */
-  readonly anchors: string;
-  readonly extension: '.pem' | '.crt';
-  /** What generates the bundle from them. */
-  readonly update: { readonly name: string; readonly args: readonly string[] };
-}
-
-const DEBIAN_ANCHORS = '/usr/local/share/ca-certificates';
 /** Which of the packaged roots are selected; a line with `!` deselects. */
 const DEBIAN_LIST = '/etc/ca-certificates.conf';
-
-/** Red Hat, Debian, SUSE, Arch: the first whose folder and program exist. */
-const LAYOUTS: readonly Layout[] = [
-  {
-    anchors: '/etc/pki/ca-trust/source/anchors',
-    extension: '.pem',
-    update: { name: 'update-ca-trust', args: ['extract'] },
-  },
-  {
-    anchors: DEBIAN_ANCHORS,
-    extension: '.crt',
-    update: { name: 'update-ca-certificates', args: [] },
-  },
-  { anchors: '/usr/share/pki/trust/anchors', extension: '.crt', update: { name: 'update-ca-certificates', args: [] } },
-  {
-    anchors: '/etc/ca-certificates/trust-source/anchors',
-    extension: '.crt',
-    update: { name: 'trust', args: ['extract-compat'] },
-  },
-];
-
-/** The generated bundles, in the order in which they are looked for. */
-const BUNDLES = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-  '/etc/ssl/ca-bundle.pem',
-  '/var/lib/ca-certificates/ca-bundle.pem',
-  '/etc/ca-certificates/extracted/tls-ca-bundle.pem',
-] as const;
 
 export class LinuxTrustStore implements TrustStore {
   readonly #system: LinuxSystem;
@@ -61,8 +24,12 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   async install(roots: readonly Certificate[]): Promise<void> {
+    return refused(() => this.#install(roots));
+  }
+
+  async #install(roots: readonly Certificate[]): Promise<void> {
     if (await this.verify(roots)) return;
-    const layout = await this.#layout();
+    const layout = await findTrustLayout(this.#system);
     for (const root of roots) await writeDurableFile(this.#file(layout, root), root.pem, 0o644);
     if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
     if (await this.verify(roots)) return;
@@ -71,7 +38,7 @@ export class LinuxTrustStore implements TrustStore {
     });
   }
 
-  async #addQuickly(layout: Layout, roots: readonly Certificate[]): Promise<boolean> {
+  async #addQuickly(layout: TrustLayout, roots: readonly Certificate[]): Promise<boolean> {
     if (layout.anchors !== DEBIAN_ANCHORS) return false;
     for (const root of roots) {
       if (await this.verify([root])) continue;
@@ -87,7 +54,11 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   async remove(roots: readonly Certificate[]): Promise<void> {
-    const layout = await this.#layout();
+    return refused(() => this.#remove(roots));
+  }
+
+  async #remove(roots: readonly Certificate[]): Promise<void> {
+    const layout = await findTrustLayout(this.#system);
     const found = await this.#marked(layout);
     const names = new Set([...roots.map((root) => rootFileName(root.der)), ...found.map(({ name }) => name)]);
     const files = [...names].map((name) => at(this.#system, `${layout.anchors}/${name}${layout.extension}`));
@@ -111,12 +82,12 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   async found(): Promise<readonly Found[]> {
-    const layout = await this.#layout().catch(() => undefined);
+    const layout = await findTrustLayout(this.#system).catch(() => undefined);
     return layout === undefined ? [] : (await this.#marked(layout)).map(({ what }) => ({ what, ours: true }));
   }
 
   /** Files with a name of ours, and links to them: an interrupted undo may have left either. */
-  async #marked(layout: Layout): Promise<{ name: string; what: string }[]> {
+  async #marked(layout: TrustLayout): Promise<{ name: string; what: string }[]> {
     const marked: { name: string; what: string }[] = [];
     for (const folder of [layout.anchors, '/etc/ssl/certs']) {
       for (const file of (await readdir(at(this.#system, folder)).catch(ignoreMissing)) ?? []) {
@@ -132,7 +103,7 @@ export class LinuxTrustStore implements TrustStore {
    * in /etc/ssl/certs and does not tell its hooks, so that Java keeps trusting it. A root that is deselected by a `!` line in
    * its list is removed everywhere; we pass a copy of the list, so that the administrator's own stays unchanged.
    */
-  async #updateDebianWithout(layout: Layout, files: readonly string[]): Promise<void> {
+  async #updateDebianWithout(layout: TrustLayout, files: readonly string[]): Promise<void> {
     const list = await readFile(at(this.#system, DEBIAN_LIST), 'utf8').catch(() => '');
     const deselected = files.map((file) => `!${path.basename(file)}\n`).join('');
     await withRuntimeFile(this.#system, 'ca-certificates.conf', `${list}\n${deselected}`, (copy) =>
@@ -140,30 +111,25 @@ export class LinuxTrustStore implements TrustStore {
     );
   }
 
-  async #layout(): Promise<Layout> {
-    for (const layout of LAYOUTS) {
-      const folder = await exists(at(this.#system, layout.anchors));
-      if (folder && (await findProgram(this.#system, layout.update.name)) !== undefined) return layout;
-    }
-    throw new KiwiError('trust-store-failed', { detail: 'no known trust store: is ca-certificates installed?' });
-  }
-
-  async #update(layout: Layout): Promise<void> {
+  async #update(layout: TrustLayout): Promise<void> {
     await runToolChecked(this.#system, { ...layout.update, timeoutMs: 120_000 }, 'trust-store-failed');
   }
 
-  #file(layout: Layout, root: Certificate): string {
+  #file(layout: TrustLayout, root: Certificate): string {
     return at(this.#system, `${layout.anchors}/${rootFileName(root.der)}${layout.extension}`);
   }
 }
 
-function withoutSpace(pem: string): string {
-  return pem.replace(/\s+/g, '');
+const REFUSALS: ReadonlySet<unknown> = new Set(['EPERM', 'EACCES', 'EBUSY', 'EROFS']);
+
+/** What the system refuses here is a fault of the trust store, not of ours. */
+async function refused<Result>(act: () => Promise<Result>): Promise<Result> {
+  return act().catch((error: unknown) => {
+    if (!(error instanceof Error) || !REFUSALS.has(systemErrorCode(error))) throw error;
+    throw new KiwiError('trust-store-failed', { detail: error.message, cause: error });
+  });
 }
 
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
+function withoutSpace(pem: string): string {
+  return pem.replace(/\s+/g, '');
 }

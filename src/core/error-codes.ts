@@ -137,8 +137,8 @@ const table = {
   ),
   'trust-store-failed': entry(
     'fault',
-    "Your provider's root could not be added to the system trust store.",
-    'See the details, then run the command again.',
+    'The system trust store could not be changed.',
+    'The details name what stands in the way. Put it right and run the command again.',
   ),
   'certificate-present': entry(
     'machine',

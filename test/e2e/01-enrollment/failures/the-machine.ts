@@ -1,7 +1,7 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { CliRun } from '../cli-run.ts';
+import { CliRun, type CliOptions } from '../cli-run.ts';
 import { shell, UNDONE, type Failure } from './failure.ts';
 
 const LIBRARY = 'for file in /usr/lib/*-linux-gnu/libykcs11.so*';
@@ -13,6 +13,29 @@ const clock = (time: string): readonly string[] => ['/usr/bin/faketime', '-m', '
 
 const LEAVE_BEHIND = 'echo mine >/opt/orbit/data/mine; echo mine >/etc/fleet/fleet.pem';
 const STILL_THERE = 'grep -q mine /opt/orbit/data/mine; grep -q mine /etc/fleet/fleet.pem';
+
+const BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+const readOnly = (folder: string): string => `mount --bind ${folder} ${folder}; mount -o remount,bind,ro ${folder}`;
+const TRUST_STORES: readonly (readonly [string, CliOptions, RegExp, Partial<Failure>])[] = [
+  [
+    'its bundle is a mount point',
+    { mounts: `cp ${BUNDLE} /tmp/bundle; mount --bind /tmp/bundle ${BUNDLE}` },
+    /ca-certificates\.crt: it is a mount point/u,
+    {},
+  ],
+  ['its bundle is missing', { mounts: 'mount -t tmpfs none /etc/ssl/certs' }, /ca-certificates\.crt\) is missing/u, {}],
+  ['/usr is read-only', { mounts: readOnly('/usr') }, /^\/usr\/local\/share\/ca-certificates: it is read-only/u, {}],
+  ['/etc/ssl/certs is read-only', { mounts: readOnly('/etc/ssl/certs') }, /^\/etc\/ssl\/certs: it is read-only/u, {}],
+  [
+    'its bundle is immutable',
+    {},
+    /^\/etc\/ssl\/certs\/ca-certificates\.crt: it is immutable/u,
+    {
+      arrange: (stage) => shell(stage, `chattr +i ${BUNDLE}`),
+      restore: (stage) => shell(stage, `chattr -i ${BUNDLE}`),
+    },
+  ],
+];
 
 /** What the laptop itself has, or lacks. */
 export const MACHINE_FAILURES: readonly Failure[] = [
@@ -177,6 +200,10 @@ export const MACHINE_FAILURES: readonly Failure[] = [
     says: /fleet-osquery 1\.\d+/u,
     undone: UNDONE.nothing,
   },
+  ...TRUST_STORES.map(([name, cli, says, more]): Failure => ({
+    name: `the trust store cannot be written: ${name}`,
+    ...{ cli, says, ...more, step: 'preflight', code: 'trust-store-failed', exit: 7, undone: UNDONE.nothing },
+  })),
   {
     name: 'an agent that is gone has left its data: named, and left as it is',
     arrange: (stage) => shell(stage, `mkdir -p /opt/orbit/data /etc/fleet; ${LEAVE_BEHIND}`),

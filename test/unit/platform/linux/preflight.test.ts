@@ -1,3 +1,6 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { LinuxPreflight } from '../../../../platform/linux/preflight.ts';
@@ -12,9 +15,13 @@ beforeEach(async () => {
   await machine.write('/run/systemd/system/x', '');
   await machine.write('/sys/module/wireguard/version', '1.0.0');
   for (const tool of TOOLS) await machine.install(`/usr/bin/${tool}`);
+  await machine.write(ANCHOR, '');
+  await machine.write(BUNDLE, '');
 });
 afterEach(() => machine.destroy());
 
+const ANCHOR = '/usr/local/share/ca-certificates/other.crt';
+const BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 const preflight = (isRoot = true): Promise<void> => new LinuxPreflight(machine, () => isRoot).check();
 
 describe('the preflight', () => {
@@ -52,6 +59,26 @@ describe('the preflight', () => {
   it.each([0, Date.UTC(2024, 0, 1), Date.UTC(2070, 0, 1)])('does not believe a clock at %i', async (time) => {
     machine.time = time;
     await expect(preflight()).rejects.toMatchObject({ code: 'clock-unset' });
+  });
+});
+
+describe('the trust store', () => {
+  it('without a bundle is refused, with how to make one', async () => {
+    await rm(path.join(machine.root, BUNDLE));
+    await expect(preflight()).rejects.toMatchObject({
+      code: 'trust-store-failed',
+      detail: `the bundle of trusted roots (${BUNDLE}) is missing`,
+      hint: expect.stringContaining('sudo update-ca-certificates') as string,
+    });
+  });
+
+  it('whose bundle is a mount point is refused', async () => {
+    const file = path.join(machine.root, BUNDLE);
+    await machine.write('/proc/self/mountinfo', `36 35 98:0 /x ${file} rw - ext4 /dev/root rw\n`);
+    await expect(preflight()).rejects.toMatchObject({
+      code: 'trust-store-failed',
+      detail: `${BUNDLE}: it is a mount point, so it cannot be replaced`,
+    });
   });
 });
 
