@@ -1,12 +1,11 @@
-import { readdir, readFile, readlink, stat, symlink } from 'node:fs/promises';
+import { readFile, readlink, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 
-import { isMissing, writeDurableFile } from '../../src/core/durable-file.ts';
+import { writeDurableFile } from '../../src/core/durable-file.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 
 const FOLDER = '/etc/ssl/certs';
 const BUNDLE = `${FOLDER}/ca-certificates.crt`;
-const HOOKS = '/etc/ca-certificates/update.d';
 
 /**
  * Does for one new local root what Debian's update-ca-certificates (20230311) would: the link in /etc/ssl/certs, the hash
@@ -15,11 +14,10 @@ const HOOKS = '/etc/ca-certificates/update.d';
  * roots, so that the next run of the script has nothing to add.
  *
  * @param anchor the root's file, already in /usr/local/share/ca-certificates (a path of the system)
- * @returns false, with the bundle unchanged, when this shortcut is not safe: hooks that must be told of new roots, no bundle
- * yet, no openssl, another file under the name, a bundle that changes meanwhile. The script must then be run.
+ * @returns false, with the bundle unchanged, when this shortcut is not safe: no bundle yet, no openssl, another file under the name, a bundle that changes meanwhile. The script must then be run.
  */
 export async function addToDebianBundle(system: LinuxSystem, anchor: string, pem: string): Promise<boolean> {
-  if ((await findProgram(system, 'openssl')) === undefined || (await hasHooks(system))) return false;
+  if ((await findProgram(system, 'openssl')) === undefined) return false;
   const bundle = await readFile(at(system, BUNDLE), 'utf8').catch(() => undefined);
   if (bundle === undefined || !bundle.endsWith('\n')) return false;
   const asRead = await versionOf(system);
@@ -35,15 +33,6 @@ export async function addToDebianBundle(system: LinuxSystem, anchor: string, pem
 async function versionOf(system: LinuxSystem): Promise<string> {
   const { ino, mtimeNs, size } = await stat(at(system, BUNDLE), { bigint: true });
   return `${ino} ${mtimeNs} ${size}`;
-}
-
-async function hasHooks(system: LinuxSystem): Promise<boolean> {
-  try {
-    return (await readdir(at(system, HOOKS))).length > 0;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 async function link(system: LinuxSystem, anchor: string): Promise<boolean> {

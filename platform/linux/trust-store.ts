@@ -8,6 +8,7 @@ import type { Found } from '../../src/laptop/system/found.ts';
 import type { TrustStore } from '../../src/laptop/system/trust-store.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import { addToDebianBundle } from './debian-bundle.ts';
+import { DebianHooks } from './debian-hooks.ts';
 import { rootFileName, rootNameIn } from './root-file-name.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { at, runToolChecked, type LinuxSystem } from './system.ts';
@@ -15,23 +16,31 @@ import { BUNDLES, DEBIAN_ANCHORS, findTrustLayout, type TrustLayout } from './tr
 
 /** Which of the packaged roots are selected; a line with `!` deselects. */
 const DEBIAN_LIST = '/etc/ca-certificates.conf';
+const LINKS = '/etc/ssl/certs';
+/** There is no such folder, so the script runs none. */
+const NO_HOOKS = '/run/kiwistack/no-hooks';
 
 export class LinuxTrustStore implements TrustStore {
   readonly #system: LinuxSystem;
+  readonly #hooks: DebianHooks;
 
   constructor(system: LinuxSystem) {
     this.#system = system;
+    this.#hooks = new DebianHooks(system);
   }
 
-  async install(roots: readonly Certificate[]): Promise<void> {
-    return refused(() => this.#install(roots));
+  async install(roots: readonly Certificate[], signal?: AbortSignal): Promise<void> {
+    return refused(() => this.#install(roots, signal));
   }
 
-  async #install(roots: readonly Certificate[]): Promise<void> {
+  async #install(roots: readonly Certificate[], signal: AbortSignal | undefined): Promise<void> {
     if (await this.verify(roots)) return;
     const layout = await findTrustLayout(this.#system);
     for (const root of roots) await writeDurableFile(this.#file(layout, root), root.pem, 0o644);
-    if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
+    if (layout.anchors === DEBIAN_ANCHORS && (await this.#hooks.list()).length > 0) {
+      // Aborted only here: the script itself would leave temporary files.
+      await this.#hooks.tellAdded(await this.#updateDebian([]), signal);
+    } else if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
     if (await this.verify(roots)) return;
     throw new KiwiError('trust-store-failed', {
       detail: `${layout.update.name} did not add the root to the bundle`,
@@ -65,9 +74,12 @@ export class LinuxTrustStore implements TrustStore {
     const traces = found.length > 0 || (await Promise.all(roots.map((root) => this.verify([root])))).includes(true);
     // Even if there is none: a write that was killed may have left a partial one.
     for (const file of files) await removeDurableFile(file);
-    if (!traces) return;
-    if (layout.anchors === DEBIAN_ANCHORS) await this.#updateDebianWithout(layout, files);
-    else await this.#update(layout);
+    if (layout.anchors === DEBIAN_ANCHORS) {
+      const changes = traces ? await this.#updateDebianWithout(files) : [];
+      // Also without a trace: an earlier undo may have been interrupted, or a hook may have failed, when they were to be told.
+      const gone = [...names].map((name) => `-${LINKS}/${name}.pem`);
+      await this.#hooks.tellRemoved([...new Set([...changes, ...gone])]);
+    } else if (traces) await this.#update(layout);
   }
 
   async systemCaBundle(): Promise<string | undefined> {
@@ -89,7 +101,7 @@ export class LinuxTrustStore implements TrustStore {
   /** Files with a name of ours, and links to them: an interrupted undo may have left either. */
   async #marked(layout: TrustLayout): Promise<{ name: string; what: string }[]> {
     const marked: { name: string; what: string }[] = [];
-    for (const folder of [layout.anchors, '/etc/ssl/certs']) {
+    for (const folder of [layout.anchors, LINKS]) {
       for (const file of (await readdir(at(this.#system, folder)).catch(ignoreMissing)) ?? []) {
         const name = rootNameIn(file);
         if (name !== undefined) marked.push({ name, what: `${folder}/${file}` });
@@ -103,12 +115,28 @@ export class LinuxTrustStore implements TrustStore {
    * in /etc/ssl/certs and does not tell its hooks, so that Java keeps trusting it. A root that is deselected by a `!` line in
    * its list is removed everywhere; we pass a copy of the list, so that the administrator's own stays unchanged.
    */
-  async #updateDebianWithout(layout: TrustLayout, files: readonly string[]): Promise<void> {
+  async #updateDebianWithout(files: readonly string[]): Promise<string[]> {
     const list = await readFile(at(this.#system, DEBIAN_LIST), 'utf8').catch(() => '');
     const deselected = files.map((file) => `!${path.basename(file)}\n`).join('');
-    await withRuntimeFile(this.#system, 'ca-certificates.conf', `${list}\n${deselected}`, (copy) =>
-      this.#update({ ...layout, update: { name: layout.update.name, args: ['--certsconf', copy] } }),
+    return withRuntimeFile(this.#system, 'ca-certificates.conf', `${list}\n${deselected}`, (copy) =>
+      this.#updateDebian(['--certsconf', copy]),
     );
+  }
+
+  /** Runs the script without its hooks. @returns what they have to be told */
+  async #updateDebian(args: readonly string[]): Promise<string[]> {
+    const before = new Set(await this.#links());
+    const update = { name: 'update-ca-certificates', args: [...args, '--hooksdir', NO_HOOKS], timeoutMs: 120_000 };
+    await runToolChecked(this.#system, update, 'trust-store-failed');
+    const after = new Set(await this.#links());
+    const added = [...after].filter((name) => !before.has(name)).map((name) => `+${LINKS}/${name}`);
+    const removed = [...before].filter((name) => !after.has(name)).map((name) => `-${LINKS}/${name}`);
+    return [...added, ...removed];
+  }
+
+  async #links(): Promise<string[]> {
+    const files = (await readdir(at(this.#system, LINKS)).catch(ignoreMissing)) ?? [];
+    return files.filter((file) => file.endsWith('.pem'));
   }
 
   async #update(layout: TrustLayout): Promise<void> {

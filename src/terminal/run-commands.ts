@@ -17,7 +17,7 @@ Exit codes:
   5    the slice, the tunnel or Fleet did not answer
   6    this machine is not suitable, or something is missing on it
   7    internal error, or a system program failed
-  130  cancelled; changes were undone`;
+  130  cancelled; changes were undone, or the output names what was not`;
 
 /** Runs a program with commands. A command line that it does not understand is reported like any other error. */
 export async function runCommands(

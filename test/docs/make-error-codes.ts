@@ -20,7 +20,7 @@ const MEANING: Readonly<Record<ExitKind, string>> = {
   unreachable: 'the slice, the tunnel or Fleet did not answer; try again, or from another network',
   machine: 'this machine is not suitable, or something is missing on it',
   fault: 'internal error, or a system program failed',
-  cancelled: 'cancelled; changes were undone',
+  cancelled: 'cancelled; changes were undone, or the output names what was not',
 };
 
 /** Renders the whole file, formatted. */

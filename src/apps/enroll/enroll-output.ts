@@ -63,7 +63,6 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'undo-failed':
           say(`! ${event.title.padEnd(width)} could NOT be undone: ${event.error.detail ?? event.error.message}`);
-          say('  Run `kiwistack-enroll uninstall` to undo the rest. The next `enroll` also does so before it starts.');
           break;
       }
     },

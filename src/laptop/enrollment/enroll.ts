@@ -1,4 +1,4 @@
-import { KiwiError } from '../../core/errors.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { stepsBegun, undoWasBegun, type Journal } from '../pipeline/journal.ts';
 import { runPlan, stepsIn, undoPlan, type PlanEvent, type PlanResult } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
@@ -85,8 +85,10 @@ async function enrollIn(
       result = await runPlan({ steps: ENROLLMENT_PLAN, run, journal, clock, signal, failed, report });
     } catch (error) {
       // What the journal does not know of any more is found on the system.
-      if (await isUndone(journal)) await takeAway({ run, file, journal, report, damaged: false });
-      throw error;
+      const left = (await isUndone(journal))
+        ? (await takeAway({ run, file, journal, report, damaged: false })).leftBehind.length > 0
+        : true;
+      throw left ? withHint(toKiwiError(error)) : error;
     }
     if (result.state === 'waiting') throw new TypeError('no step of an enrollment waits');
     return run.record;
@@ -106,6 +108,15 @@ async function isUndone(journal: Journal): Promise<boolean> {
   );
   const undoable = stepsIn(ENROLLMENT_PLAN).filter((step) => step.undo !== undefined);
   return begun !== undefined && !undoable.some(({ name }) => begun.includes(name));
+}
+
+/** The same failure for a person who has first to see to what could not be undone. */
+function withHint({ code, detail, requestId, retryable, cause }: KiwiError): KiwiError {
+  return new KiwiError(code, {
+    ...{ cause, retryable, hint: 'Not everything was undone. Run `kiwistack-enroll uninstall` to undo the rest.' },
+    ...(detail === undefined ? {} : { detail }),
+    ...(requestId === undefined ? {} : { requestId }),
+  });
 }
 
 /**

@@ -72,8 +72,13 @@ describe('the trust store of Debian', () => {
     expect(await drive(laptop, 'trust', { verb: 'install', pem: second.pem })).toMatchObject({ ok: null });
     const name = rootFileName(second.der);
     expect(await must(laptop, ['/bin/cat', '/tmp/heard'])).toBe(`+/etc/ssl/certs/${name}.pem\n`);
+    // All roots of ours: the first one goes with it.
     expect(await drive(laptop, 'trust', { verb: 'remove', pem: second.pem })).toMatchObject({ ok: null });
+    const heard = (await must(laptop, ['/bin/cat', '/tmp/heard'])).trim().split('\n');
+    const gone = [root, second].map(({ der }) => `-/etc/ssl/certs/${rootFileName(der)}.pem`);
+    expect(heard.slice(1).toSorted()).toEqual(gone.toSorted());
     await must(laptop, ['/bin/rm', hook]);
+    expect(await drive(laptop, 'trust', { verb: 'install', pem: root.pem })).toMatchObject({ ok: null });
   });
 
   it('does nothing the second time', async () => {

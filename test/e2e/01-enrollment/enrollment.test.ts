@@ -6,6 +6,7 @@ import { cancelledAtEveryMoment } from './cancelled.ts';
 import { Customer } from './customer.ts';
 import { Failures } from './failures.ts';
 import { leavingInEveryWay } from './leaving.ts';
+import { heldUpByOthers } from './held-up.ts';
 import { lifeOfALaptop } from './life.ts';
 import { filesThatAreLost } from './lost.ts';
 import { cutOffAndGoingOn } from './resumed.ts';
@@ -31,6 +32,7 @@ cancelledAtEveryMoment(get);
 cutOffAndGoingOn(get);
 networksAsTheyAre(get);
 filesThatAreLost(get);
+heldUpByOthers(get);
 secretsStayHidden(get);
 failures.lateOnOneLaptop();
 

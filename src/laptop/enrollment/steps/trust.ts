@@ -11,7 +11,7 @@ export const trust: EnrollmentStep = {
   },
   async apply(run) {
     const { trustRoots } = await run.granted();
-    await run.platform.trust.install(trustRoots);
+    await run.platform.trust.install(trustRoots, run.signal);
   },
   async verify(run) {
     if ((await trust.inspect(run)) !== 'done') throw new KiwiError('trust-store-failed');
