@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 
 import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
@@ -68,14 +68,14 @@ export class DebianFleetAgent implements FleetAgent {
     await this.#systemctl(['daemon-reload']);
   }
 
-  async install(packageFile: string, signal?: AbortSignal): Promise<void> {
+  async install(packageFile: string, signal?: AbortSignal, waiting?: (what: string) => void): Promise<void> {
     if ((await findProgram(this.#system, 'dpkg')) === undefined) {
       throw new KiwiError('unsupported-system', {
         detail: 'the Fleet agent is a Debian package, and dpkg is not installed',
       });
     }
     // No questions about changed configuration files: nobody is there to answer them.
-    await this.#dpkg(['--force-confdef', '--force-confold', '--install', packageFile], signal);
+    await this.#dpkg(['--force-confdef', '--force-confold', '--install', packageFile], waiting, signal);
   }
 
   async forgetSecret(): Promise<void> {
@@ -84,18 +84,18 @@ export class DebianFleetAgent implements FleetAgent {
     await writeDurableFile(at(this.#system, ENVIRONMENT), withoutSecret(environment.toString()), 0o600);
   }
 
-  async uninstall(): Promise<void> {
-    if (await this.#isOurs()) await this.#removeOurs();
+  async uninstall(waiting?: (what: string) => void): Promise<void> {
+    if (await this.#isOurs()) await this.#removeOurs(waiting);
     // Also without them: a write that was killed may have left a partial file, and `configure` the folders.
     for (const file of AGENT_SETTINGS) await removeLeftovers(at(this.#system, file));
     for (const folder of [DROP_IN_FOLDER, PATHS.fleet]) await rmdir(at(this.#system, folder)).catch(() => undefined);
   }
 
   /** The settings go last: while one of them is there, all of it is ours to remove. */
-  async #removeOurs(): Promise<void> {
+  async #removeOurs(waiting: ((what: string) => void) | undefined): Promise<void> {
     if ((await this.#packageState()) !== undefined) {
       // Including a package that dpkg marks as needing reinstallation, because dpkg was killed midway.
-      await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE]);
+      await this.#dpkg(['--force-remove-reinstreq', '--purge', PACKAGE], waiting);
       for (const folder of DELIVERED) await mkdir(at(this.#system, folder), { recursive: true, mode: 0o755 });
     }
     // Node keys and the osquery database: to Fleet, a clone made from what is left would be this laptop.
@@ -127,20 +127,34 @@ export class DebianFleetAgent implements FleetAgent {
   }
 
   /** Runs dpkg once no other process does, and to its end: killing dpkg midway leaves a half-installed package. */
-  async #dpkg(args: readonly string[], signal?: AbortSignal): Promise<void> {
+  async #dpkg(
+    args: readonly string[],
+    waiting: ((what: string) => void) | undefined,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { clock } = this.#system;
     const deadline = clock.monotonic() + LOCK_WAIT_MS;
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       signal?.throwIfAborted();
       const result = await runTool(this.#system, { name: 'dpkg', args, timeoutMs: INSTALL_MS });
       if (result.code === 0) return;
       const said = `${result.stderr.toString()}\n${result.stdout.toString()}`.trim();
       const locked = /lock.*(locked by another process|unable to lock|Resource temporarily unavailable)/i.test(said);
-      if (!locked || clock.monotonic() >= deadline) {
-        throw new KiwiError('package-install-failed', { detail: said.slice(-500) });
-      }
+      if (!locked) throw new KiwiError('package-install-failed', { detail: said.slice(-500) });
+      const holder = await this.#lockHolder(said);
+      if (tries === 0) waiting?.(`the package manager, which ${holder} is using`);
+      if (clock.monotonic() >= deadline)
+        throw new KiwiError('package-manager-busy', { detail: `${holder} is using it` });
       await clock.sleep(LOCK_POLL_MS, signal);
     }
+  }
+
+  /** dpkg names the process: "locked by another process with pid 4711". */
+  async #lockHolder(said: string): Promise<string> {
+    const pid = /\bpid (\d{1,10})\b/.exec(said)?.[1];
+    if (pid === undefined) return 'another program';
+    const name = await readFile(at(this.#system, `/proc/${pid}/comm`), 'utf8').catch(() => '');
+    return `${name.replace(/[^\x20-\x7e]/g, '') || 'a program'} (process ${pid})`;
   }
 
   /**

@@ -155,6 +155,11 @@ const table = {
     'The downloaded Fleet package does not match the checksum in the grant.',
     'It was deleted. Tell your operator: the package, or the connection to the slice, may have been tampered with.',
   ),
+  'package-manager-busy': entry(
+    'person',
+    'Another program is using the package manager.',
+    'The details name it. Wait until it has finished and run the command again.',
+  ),
   'package-install-failed': entry(
     'fault',
     'The Fleet agent could not be installed.',

@@ -10,7 +10,7 @@ import { laptopContext } from './laptop-context.ts';
 /** `kiwistack-enroll check`: run every hour by a timer. Exit code 0 when nothing is left to do. */
 export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const result = await check(await laptopContext(signal), (event) => {
+  const result = await check(await laptopContext(signal, output), (event) => {
     output.event(event);
   });
   const fault = faultOf(result);

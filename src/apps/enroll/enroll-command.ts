@@ -32,6 +32,9 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
     clock: systemClock,
     signal,
     roots: await readPinnedRoots(flags.mspRoots ?? platform.pinnedRootsFile),
+    waiting: (what) => {
+      output.waiting(what);
+    },
     person: personOn(flags, output, signal),
     openToken: () => openToken({ clock: systemClock, signal }),
     ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),

@@ -12,6 +12,8 @@ import { errorFields, printJson, seconds } from '../../terminal/report.ts';
 export interface EnrollOutput {
   event(event: EnrollEvent | PlanEvent): void;
   readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
+  /** An operation waits for another program. */
+  waiting(what: string): void;
   /** The PIN is about to be read from a descriptor; a program that prompts for it itself does so now. */
   pinExpected(key: Parameters<Person['askPin']>[0]): void;
   done(record: EnrollmentRecord, ms: number): void;
@@ -87,6 +89,7 @@ export function humanOutput(): EnrollOutput {
         say('  Touched. Nothing more is needed from you.');
       },
     },
+    waiting: (what) => say(`  Waiting for ${what} …`),
     pinExpected: () => undefined,
     done(record, ms) {
       const { device } = record;
@@ -121,6 +124,9 @@ export function jsonOutput(): EnrollOutput {
       touched: () => {
         printJson({ type: 'touched' });
       },
+    },
+    waiting: (what) => {
+      printJson({ type: 'waiting', for: what });
     },
     pinExpected: ({ serial, state }) => {
       printJson({ type: 'pin-expected', serial, tries: state });

@@ -1,6 +1,7 @@
 import { selectPlatform } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { LaptopContext } from '../../laptop/system/laptop-context.ts';
+import type { EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
 
 /**
@@ -8,8 +9,20 @@ import { readPinnedRoots } from './pinned-roots.ts';
  * a user must still be able to see and remove the enrollment; the roots are therefore also kept next to its
  * certificate.
  */
-export async function laptopContext(signal: AbortSignal): Promise<LaptopContext> {
+export async function laptopContext(signal: AbortSignal, output?: EnrollOutput): Promise<LaptopContext> {
   const platform = selectPlatform();
   const roots = await readPinnedRoots(platform.pinnedRootsFile).catch(() => []);
-  return { platform, clock: systemClock, signal, roots };
+  return {
+    platform,
+    clock: systemClock,
+    signal,
+    roots,
+    ...(output === undefined
+      ? {}
+      : {
+          waiting: (what: string) => {
+            output.waiting(what);
+          },
+        }),
+  };
 }

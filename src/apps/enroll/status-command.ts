@@ -12,9 +12,13 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
   const context = await laptopContext(new AbortController().signal);
   const status = await enrollmentStatus(context);
   const waiting = await new FarewellFile(context.platform.stateFolder).load();
-  const farewells = waiting.map(({ customer, deviceId, signedAt }) => ({ customer, deviceId, signedAt }));
+  const farewells = waiting.map(({ customer, deviceId, signedAt, toldAt }) => ({
+    ...{ customer, deviceId, signedAt },
+    ...(toldAt === undefined ? {} : { toldAt }),
+  }));
   if (flags.json !== true) {
-    for (const { customer, signedAt } of farewells) {
+    for (const { customer, signedAt, toldAt } of farewells) {
+      if (toldAt !== undefined) continue;
       process.stdout.write(
         `Pending deregistration from ${customer}, uninstalled at ${signedAt}. \`kiwistack-enroll check\` reports it now.\n`,
       );

@@ -17,8 +17,10 @@ The deregistration could not be reported to the slice. Ask your operator to end 
 /** `kiwistack-enroll uninstall`. There being nothing to uninstall is no failure. */
 export async function uninstallCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const context = await laptopContext(signal);
+  const reasons: string[] = [];
+  const context = await laptopContext(signal, output);
   const result = await uninstall(context, (event) => {
+    if (event.type === 'undo-failed') reasons.push(event.error.detail ?? event.error.message);
     output.event(event);
   }).catch((error: unknown) => {
     if (error instanceof KiwiError && error.code === 'not-enrolled') return undefined;
@@ -32,8 +34,8 @@ export async function uninstallCommand(flags: { readonly json?: boolean }, signa
   const { customer, farewell, leftBehind, unsure } = result;
   if (leftBehind.length > 0) {
     throw new KiwiError('enrollment-incomplete', {
-      detail: `could not be removed: ${listed(leftBehind)}`,
-      hint: 'Run the command again; the lines above show why it failed.',
+      detail: `could not be removed: ${listed(leftBehind)}${reasons.length === 0 ? '' : `; ${listed(reasons)}`}`,
+      hint: 'Put right what the details name, and run the command again: it removes the rest.',
     });
   }
   if (flags.json === true) {

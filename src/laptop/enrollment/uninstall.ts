@@ -2,7 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { slug } from '../../protocol/common.ts';
 import type { Journal, JournalEntry } from '../pipeline/journal.ts';
 import { undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
-import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
+import { forgetFarewell, noteTold, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import { rebuiltRecord, type EnrollmentRecord, type RecordFile } from '../state/record.ts';
@@ -62,7 +62,8 @@ async function uninstallIn(
     const without = known ? 'told' : 'untold';
     const farewell = record?.device === undefined ? without : await takeLeave(run, 'uninstalled');
     const { leftBehind, unsure } = await takeAway({ run, file, journal, report, damaged: loaded.damaged });
-    if (leftBehind.length === 0 && farewell === 'told' && record !== undefined) await forgetFarewell(run);
+    if (farewell === 'told' && record !== undefined)
+      await (leftBehind.length === 0 ? forgetFarewell(run) : noteTold(run));
     return { customer: record?.customer, farewell, leftBehind, unsure };
   } finally {
     await run.close();

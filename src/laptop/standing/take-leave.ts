@@ -38,6 +38,13 @@ export async function takeLeave(run: EndingEnrollment, reason: Leave['reason']):
   return kept ? 'kept' : 'untold';
 }
 
+/** Notes that the slice was told, while something is left that a later run has to remove. */
+export async function noteTold({ context, record }: EndingEnrollment): Promise<void> {
+  const file = new FarewellFile(context.platform.stateFolder);
+  const farewell = (await file.load()).find(({ deviceId }) => deviceId === record.device?.deviceId);
+  if (farewell !== undefined) await file.keep({ ...farewell, toldAt: new Date(context.clock.now()).toISOString() });
+}
+
 /** Removes the pending deregistration once it was sent and nothing is left that would need it again. */
 export async function forgetFarewell({ context, record }: EndingEnrollment): Promise<void> {
   if (record.device !== undefined) await new FarewellFile(context.platform.stateFolder).forget(record.device.deviceId);

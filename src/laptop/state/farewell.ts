@@ -24,6 +24,8 @@ const farewell = z.strictObject({
   proxy: z.string().max(2000).optional(),
   deviceId: uuid,
   signedAt: timestamp,
+  /** The slice has confirmed it, but what it belongs to is not removed yet. */
+  toldAt: timestamp.optional(),
   /** Compact JWS, as it is sent. */
   leave: z.string().max(8192),
   /** PEM: the slice whose answer is accepted. */

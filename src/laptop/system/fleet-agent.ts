@@ -27,8 +27,8 @@ export interface AgentStatus {
  * The Fleet agent's package and its configuration on this operating system. Obligations of an implementation:
  * - `configure` takes the desired state, before or after the installation; the secret is in a file that only root can read.
  * - `install` takes a file whose hash was checked, waits while another package manager is at work, and is safe to repeat. A
- *   package manager that has started is never interrupted: an abort takes effect when it has finished. It throws
- *   `package-install-failed`, or `unsupported-system` where there is no package manager that it supports.
+ *   package manager that has started is never interrupted: an abort takes effect when it has finished. `waiting`
+ *   is told once what it waits for. It throws `package-manager-busy` after two minutes, `package-install-failed`, or `unsupported-system` where there is no package manager that it supports.
  * - `forgetSecret` replaces the secret on disk with a dummy and leaves the agent running.
  * - `uninstall` removes package, configuration and the agent's data; it is safe to repeat, even after a partial installation.
  *   An agent that somebody else configured is left alone, and so is every file that is not ours.
@@ -41,9 +41,9 @@ export interface FleetAgent {
   /** The same as in `status`, but cheap enough to be asked twenty times a second. */
   orbitEnrolled(): Promise<boolean>;
   configure(settings: AgentSettings): Promise<void>;
-  install(packageFile: string, signal?: AbortSignal): Promise<void>;
+  install(packageFile: string, signal?: AbortSignal, waiting?: (what: string) => void): Promise<void>;
   forgetSecret(): Promise<void>;
-  uninstall(): Promise<void>;
+  uninstall(waiting?: (what: string) => void): Promise<void>;
   found(): Promise<readonly Found[]>;
   log(sinceMs: number): Promise<string>;
 }

@@ -10,4 +10,6 @@ export interface LaptopContext {
   readonly signal: AbortSignal;
   /** The provider's roots that this laptop trusts, pinned by its package. */
   readonly roots: readonly Certificate[];
+  /** Tells the person what an operation waits for, when that may take long. No secret. */
+  readonly waiting?: (what: string) => void;
 }

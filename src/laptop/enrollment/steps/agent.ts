@@ -46,7 +46,7 @@ export const agent: EnrollmentStep = {
         startAfter: platform.tunnelUnit(record.slug),
       });
       const installedAt = options.clock.now();
-      await platform.agent.install(file, signal);
+      await platform.agent.install(file, signal, options.waiting);
       await waitForNodeKey({
         agent: platform.agent,
         clock: options.clock,
@@ -66,7 +66,7 @@ export const agent: EnrollmentStep = {
     await rm(downloadFolder(run.platform), { recursive: true, force: true });
   },
   async undo(run) {
-    await run.platform.agent.uninstall();
+    await run.platform.agent.uninstall(run.context.waiting);
     await rm(downloadFolder(run.platform), { recursive: true, force: true });
   },
 };

@@ -97,10 +97,16 @@ describe('the Fleet agent', () => {
   it('waits while another package manager is running', async () => {
     const stderr = 'dpkg: error: dpkg frontend lock was locked by another process with pid 4711';
     dpkg.failures.push({ code: 2, stderr }, { code: 2, stderr });
-    await agent.install('/x.deb');
+    await machine.write('/proc/4711/comm', 'apt-get\n');
+    const waits: string[] = [];
+    await agent.install('/x.deb', undefined, (what) => waits.push(what));
+    expect(waits).toEqual(['the package manager, which apt-get (process 4711) is using']);
     expect(dpkg.version).toBe('1.48.0');
     dpkg.failures.push(...Array.from({ length: 100 }, () => ({ code: 2, stderr })));
-    await expect(agent.install('/x.deb')).rejects.toMatchObject({ code: 'package-install-failed', detail: stderr });
+    await expect(agent.install('/x.deb')).rejects.toMatchObject({
+      code: 'package-manager-busy',
+      detail: 'apt-get (process 4711) is using it',
+    });
   });
 
   it('reports what dpkg said when it fails for another reason', async () => {
