@@ -32,7 +32,7 @@ export interface CheckResult {
     /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
     readonly removed?: { readonly leftBehind: readonly string[] };
   };
-  /** There is no record, but this of an enrollment is on the laptop. */
+  /** What is on the laptop of an enrollment that has no record, or that was only half removed. */
   readonly remains?: readonly string[];
 }
 
@@ -54,7 +54,11 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
     const waiting = await new FarewellFile(platform.stateFolder).load();
     // An interrupted uninstallation is finished before its pending deregistration is sent and removed.
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
-    if (record !== undefined && leaving) await takeAll(record);
+    if (record !== undefined && leaving) {
+      const { leftBehind } = await takeAll(record);
+      // The pending deregistration stays too: it is what makes the next check go on.
+      if (leftBehind.length > 0) return { farewells: [], remains: leftBehind };
+    }
     const farewells = await tellFarewells(context);
     if (record === undefined) {
       const { ours } = await findTraces(platform);

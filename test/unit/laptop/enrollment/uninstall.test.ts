@@ -94,6 +94,7 @@ describe('an enrollment is taken away', () => {
     laptop.stuck.push('tunnel');
     expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ leftBehind: ['tunnel'] });
     expect(await remains()).toContain('enrollment.json');
+    expect(await check(laptop.context, () => undefined)).toEqual({ farewells: [], remains: ['tunnel'] });
     laptop.stuck.length = 0;
     expect(await uninstall(laptop.context, () => undefined)).toMatchObject({ leftBehind: [] });
     expect(await remains()).toBe('gone');
