@@ -273,7 +273,7 @@ const table = {
   'gateway-tls': entry(
     'unreachable',
     'No secure connection to the gateway could be established.',
-    'A proxy that intercepts TLS, or a wrong clock, can cause this. Try another network.',
+    'A proxy that intercepts TLS can cause this. Try another network.',
     { retryable: true },
   ),
   'proxy-invalid': entry(
@@ -296,6 +296,11 @@ const table = {
     'unreachable',
     "The proxy refuses connections to your organisation's gateway.",
     'Ask whoever runs the proxy to allow the gateway, or try another network.',
+  ),
+  'gateway-tls-dates': entry(
+    'machine',
+    "By this laptop's clock, the gateway's certificate is not valid yet or has expired.",
+    'Check the date and time that the details show: if they are wrong, set them or turn on network time, and run the command again. If they are right, tell your operator that the certificate of the gateway has expired.',
   ),
   'gateway-answer-invalid': entry(
     'unreachable',

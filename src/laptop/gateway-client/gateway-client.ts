@@ -170,7 +170,7 @@ export class GatewayClient {
         return await this.#once(exchange, signal);
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = error instanceof KiwiError ? error : transportError(error);
+        const failure = error instanceof KiwiError ? error : transportError(error, this.#clock.now());
         if (!(error instanceof KiwiError) && this.#way + 1 < this.#ways.length) {
           this.#way++;
           attempt--; // this way had no answer; the other one has all its attempts before it

@@ -25,14 +25,16 @@ const CERTIFICATE = new Set([
 /**
  * What a failed connection means for the person, by the system's error code.
  * A TLS failure is not retried: the same network would fail again.
+ * @param now this laptop's clock, milliseconds: it is suspected first when the dates of a certificate do not fit
  */
-export function transportError(thrown: unknown): KiwiError {
+export function transportError(thrown: unknown, now: number): KiwiError {
   const code = firstCodeOf(thrown);
   const detail = code ?? (thrown instanceof Error ? thrown.message : 'unknown');
-  if (
-    code !== undefined &&
-    (CERTIFICATE.has(code) || DATES.has(code) || code.startsWith('ERR_SSL') || code === 'EPROTO')
-  ) {
+  if (code !== undefined && DATES.has(code)) {
+    const shown = `${code}; this laptop's clock shows ${new Date(now).toISOString()}`;
+    return new KiwiError('gateway-tls-dates', { detail: shown, cause: thrown });
+  }
+  if (code !== undefined && (CERTIFICATE.has(code) || code.startsWith('ERR_SSL') || code === 'EPROTO')) {
     return new KiwiError('gateway-tls', { detail, cause: thrown, retryable: false });
   }
   return new KiwiError('gateway-unreachable', { detail, cause: thrown });
