@@ -12,6 +12,7 @@ import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { humanOutput, jsonOutput, pinQuestion, type EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
+import { refuseUnderPkexec } from './refuse-under-pkexec.ts';
 
 export interface EnrollFlags {
   readonly json?: boolean;
@@ -23,6 +24,7 @@ export interface EnrollFlags {
 
 /** `kiwistack-enroll enroll` */
 export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
+  refuseUnderPkexec(flags, process.env);
   if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();

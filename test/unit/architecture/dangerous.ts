@@ -66,6 +66,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   'process.env': [
     'installers/linux/build-deb.ts',
     'src/core/fault-point.ts',
+    'src/apps/enroll/enroll-command.ts',
     'src/apps/enroll/main.ts',
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
