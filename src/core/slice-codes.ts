@@ -36,6 +36,6 @@ export const SLICE_CODES = {
   'yubikey-registered': entry(
     'person',
     'This YubiKey is already registered.',
-    'To provision it again, burn it first with `kiwistack-operator yubikey burn`.',
+    'To provision it again, burn it first with `kiwistack-operator yubikey burn`, then use --reinstate.',
   ),
 } satisfies Record<string, ErrorEntry>;

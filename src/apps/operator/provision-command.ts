@@ -12,6 +12,7 @@ export interface ProvisionFlags {
   readonly dir: string;
   readonly role: string;
   readonly serial?: number;
+  readonly reinstate?: boolean;
   readonly pinFd?: number;
   readonly managementKeyFd?: number;
   readonly json?: boolean;
@@ -32,6 +33,7 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
       slice,
       token,
       role,
+      reinstate: flags.reinstate === true,
       ...(serial === undefined ? {} : { serial }),
       managementKey: managementKeyFd === undefined ? 'default' : await readPinFromDescriptor(managementKeyFd, signal),
       askPin: async ({ serial: asked, state, refused }) => {

@@ -3,7 +3,7 @@ import type { SecretBytes } from '../../core/secret-bytes.ts';
 import { AttestationError, verifyAttestation } from '../../pki/attestation.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
-import type { OperatorSlice } from '../../slice/operator/open-slice.ts';
+import type { OperatorSlice, Yubikey } from '../../slice/operator/open-slice.ts';
 import { generateInSlot, importCertificate, type GeneratedKey, type ManagementKey } from '../../token/provision.ts';
 import type { PinState, Token } from '../../token/token.ts';
 
@@ -16,6 +16,8 @@ export interface ProvisionRequest {
   readonly role: string;
   /** Which YubiKey, when several are plugged in. */
   readonly serial?: number;
+  /** Take a burned YubiKey back, with a new key. */
+  readonly reinstate: boolean;
   readonly managementKey: ManagementKey;
   /** Called again with the reason when a PIN was refused. */
   readonly askPin: (key: { serial: number; state: PinState; refused?: KiwiError | undefined }) => Promise<SecretBytes>;
@@ -28,7 +30,7 @@ export interface ProvisionRequest {
  * has step-ca issue a certificate, writes it into the slot and registers serial and slot. Registration comes last: a failure
  * before it leaves a key that the slice does not know.
  *
- * @throws KiwiError `yubikey-registered`, `attestation-refused`, `ca-unavailable` and those of the token
+ * @throws KiwiError `yubikey-registered`, `yubikey-burned`, `attestation-refused`, `ca-unavailable` and those of the token
  */
 export async function provisionYubikey(
   request: ProvisionRequest,
@@ -36,8 +38,7 @@ export async function provisionYubikey(
   const { slice, token, role, managementKey, progress, signal } = request;
   const serial = await chooseYubikey(token, request.serial, signal);
   // Checked before the key in the slot is overwritten: somebody may be using it.
-  if ((await slice.findYubikey(serial))?.burnedAt === null)
-    throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
+  checkRegistration(await slice.findYubikey(serial), serial, request);
   progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {
     serial,
@@ -63,8 +64,21 @@ export async function provisionYubikey(
   progress('Requesting its certificate …');
   const [certificate] = await slice.issueEnrollmentCertificate({ csr, serial, slot: SLOT, role });
   await importCertificate(token, { serial, slot: SLOT, der: certificate.der, managementKey, signal });
-  await slice.registerYubikey({ serial, slot: SLOT, role, certificate });
+  await slice.registerYubikey({ serial, slot: SLOT, role, certificate, reinstate: request.reinstate });
   return { serial, slot: SLOT, role, notAfter: certificate.notAfter.toISOString() };
+}
+
+function checkRegistration(known: Yubikey | undefined, serial: number, request: ProvisionRequest): void {
+  if (known === undefined) return;
+  if (known.burnedAt === null) throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
+  const burned = `burned ${new Date(known.burnedAt).toISOString()}: ${known.burnedWhy ?? ''}`;
+  if (!request.reinstate) {
+    throw new KiwiError('yubikey-burned', {
+      detail: `serial ${serial}, ${burned}`,
+      hint: 'If it was found and you trust it again, use --reinstate: it gets a new key and certificate, and may enroll laptops again.',
+    });
+  }
+  request.progress(`YubiKey ${serial} was ${burned}. It gets a new key; the old one stays blocked.`);
 }
 
 async function chooseYubikey(token: Token, wanted: number | undefined, signal: AbortSignal): Promise<number> {

@@ -3,6 +3,9 @@ import type { Command } from 'commander';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { OperatorSlice } from '../../slice/operator/open-slice.ts';
+import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { provisionCommand, type ProvisionFlags } from './provision-command.ts';
 
@@ -13,6 +16,7 @@ export function addYubikeyCommands(program: Command): void {
     .description('Prepare a YubiKey for a member of staff: generate its key, issue its certificate, register it')
     .requiredOption('--role <role>', 'role of the person; becomes the OU of the certificates')
     .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
+    .option('--reinstate', 'take a burned YubiKey back: with a new key and certificate it may enroll laptops again')
     .option('--pin-fd <descriptor>', 'read the PIN from this open descriptor instead of the terminal', wholeNumber)
     .option(
       '--management-key-fd <descriptor>',
@@ -39,9 +43,11 @@ export function addYubikeyCommands(program: Command): void {
     .description('Block a lost or stolen YubiKey: it can never enroll a laptop again')
     .requiredOption('--serial <number>', 'serial number, printed on the YubiKey', wholeNumber)
     .option('--why <text>', 'reason, for the audit', 'reported lost')
-    .action((flags: Flags & { serial: number; why: string }) =>
+    .option('--yes', 'do not ask for confirmation')
+    .action((flags: Flags & { serial: number; why: string; yes?: boolean }) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
+          await askConfirmation(await whatBurnEnds(slice, flags.serial), `${flags.serial}`, flags);
           const { revoked } = await slice.burnYubikey(flags.serial, flags.why);
           if (flags.json === true) printJson({ type: 'result', result: 'burned', serial: flags.serial, revoked });
           else {
@@ -53,4 +59,20 @@ export function addYubikeyCommands(program: Command): void {
         }),
       ),
     );
+}
+
+/** @throws KiwiError `yubikey-unregistered` */
+async function whatBurnEnds(slice: OperatorSlice, serial: number): Promise<string> {
+  const key = await slice.findYubikey(serial);
+  if (key === undefined) {
+    throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}`, hint: 'See `yubikey list`.' });
+  }
+  const devices = (await slice.listDevices()).filter((device) => device.yubikeySerial === serial);
+  const [active, unfinished] = ['active', 'pending'].map(
+    (state) => devices.filter((device) => device.state === state).length,
+  );
+  return (
+    `The key and certificate of YubiKey ${serial} (${key.role}) will be blocked for good: it enrolls no more laptops. ` +
+    `Laptops that it is enrolling end (${unfinished}); laptops that it has enrolled stay (${active}).`
+  );
 }

@@ -26,7 +26,7 @@ export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt
 /** A device as an operator sees it: without its secrets. */
 export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
 
-export type { ConsentListing, ConsentWish };
+export type { ConsentListing, ConsentWish, Yubikey };
 
 /** Why an operator ends a device; see docs/operators.md. */
 export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
@@ -52,9 +52,15 @@ export interface OperatorSlice {
   }): Promise<readonly [Certificate, Certificate]>;
   /**
    * From now on the key may enroll laptops.
-   * @throws KiwiError `yubikey-registered`
+   * @throws KiwiError `yubikey-registered`, `yubikey-burned` without `reinstate`
    */
-  registerYubikey(input: { serial: number; slot: PivSlot; role: string; certificate: Certificate }): Promise<void>;
+  registerYubikey(input: {
+    serial: number;
+    slot: PivSlot;
+    role: string;
+    certificate: Certificate;
+    reinstate?: boolean;
+  }): Promise<void>;
   /**
    * Permanently bars the key from enrolling. Its certificates are revoked, now or by the gateway once step-ca answers.
    * @throws KiwiError `yubikey-unregistered`
@@ -148,19 +154,21 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       await registry.audit(audited('yubikey.certificate', { yubikeySerial: serial, why }), clock.now());
       return [certificate, identity.intermediate];
     },
-    async registerYubikey({ serial, slot, role, certificate }) {
+    async registerYubikey({ serial, slot, role, certificate, reinstate = false }) {
       const result = await registry.registerYubikey(
         { serial, slot, role, spki: base64url(certificate.spki) },
         { serial: certificate.serialHex, notAfter: certificate.notAfter.getTime() },
         clock.now(),
         audited('yubikey.register', { yubikeySerial: serial, why: `slot ${slot}, role ${role}` }),
+        { reinstate },
       );
+      if (result === 'burned') throw new KiwiError('yubikey-burned', { detail: `serial ${serial}` });
       if (result === 'exists') throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
     },
     async burnYubikey(serial, why) {
       const entry = audited('yubikey.burn', { yubikeySerial: serial, why });
       if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
-        throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}` });
+        throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}`, hint: 'See `yubikey list`.' });
       }
       // The key is burned in any case: the gateway asks the registry, and revokes when step-ca answers again.
       return { revoked: await revokeIfPossible() };

@@ -168,12 +168,14 @@ export interface StoredGrant {
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
 export interface Registry {
+  /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
     certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
     now: Millis,
     audit: AuditEntry,
-  ): Promise<'registered' | 'exists'>;
+    options?: { readonly reinstate?: boolean },
+  ): Promise<'registered' | 'exists' | 'burned'>;
   /** Marks a key as lost for ever and its certificates for revocation; ends its devices that are not confirmed yet. */
   burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;

@@ -12,8 +12,12 @@ export function describeKeysAndAudit(registry: () => Registry): void {
       expect(await registry().burnYubikey(YUBIKEY, 'lost', NOW, audit())).toBe('burned');
       expect(await registry().findYubikey(YUBIKEY)).toMatchObject({ burnedAt: NOW, burnedWhy: 'lost' });
       expect((await registry().revocationsWanted(9)).map(({ kind }) => kind)).toEqual(['enrollment']);
-      expect(await register(registry())).toBe('registered');
+      expect(await register(registry())).toBe('burned');
+      expect(await registry().findYubikey(YUBIKEY)).toMatchObject({ burnedAt: NOW, burnedWhy: 'lost' });
+      expect(await register(registry(), YUBIKEY, { reinstate: true })).toBe('registered');
       expect((await registry().listYubikeys()).map(({ burnedAt }) => burnedAt)).toEqual([null]);
+      const [entry] = await registry().listAudit(1);
+      expect(entry).toMatchObject({ action: 'yubikey.register', why: `; burned ${new Date(NOW).toISOString()}: lost` });
     });
 
     test('a burned key ends what it began, and leaves what was confirmed', async () => {

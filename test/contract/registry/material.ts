@@ -81,12 +81,13 @@ export function newRequest(sessionId: string, more: Partial<ReservationRequest> 
   };
 }
 
-export const register = (registry: Registry, serial = YUBIKEY): Promise<string> =>
+export const register = (registry: Registry, serial = YUBIKEY, options = {}): Promise<string> =>
   registry.registerYubikey(
     { serial, slot: '9c', spki: `key of ${serial}`, role: 'engineer' },
     { serial: `${serial.toString(16)}${randomUUID().slice(0, 8)}`, notAfter: NOW + 1e9 },
     NOW,
     audit('yubikey.register'),
+    options,
   );
 
 /** A session and a reservation in it, whatever became of that. */

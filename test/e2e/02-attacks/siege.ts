@@ -168,7 +168,7 @@ export class Siege {
 
   /** The operator is told that a key was lost. */
   async burn(serial: number): Promise<void> {
-    const args = ['yubikey', 'burn', '--dir', this.world.sliceDir, '--serial', String(serial)];
+    const args = ['yubikey', 'burn', '--dir', this.world.sliceDir, '--serial', String(serial), '--yes'];
     const result = await this.world.operator([...args, '--why', 'lost in a train']);
     if (result.code !== 0) throw new Error(`not burned: ${result.stderr}`);
   }

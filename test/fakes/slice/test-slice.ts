@@ -39,6 +39,12 @@ export interface ProvisionedKey extends SoftwareYubikey {
   readonly chain: readonly Certificate[];
 }
 
+interface ProvisionOptions {
+  readonly register?: boolean;
+  readonly role?: string;
+  readonly reinstate?: boolean;
+}
+
 /** A slice with real step-ca, real SQLite and a gateway on TLS, all on loopback; only WireGuard is in memory. */
 export interface TestSlice {
   readonly dir: string;
@@ -49,9 +55,9 @@ export interface TestSlice {
   running: RunningSlice;
   gateway: GatewayHand;
   /** Makes a software key, has step-ca certify it, registers it. */
-  provision(claims: AttestedClaims, options?: { register?: boolean; role?: string }): Promise<ProvisionedKey>;
+  provision(claims: AttestedClaims, options?: ProvisionOptions): Promise<ProvisionedKey>;
   /** Has step-ca certify a key that was made elsewhere, and registers it. */
-  provisionKey(yubikey: SoftwareYubikey, options?: { register?: boolean; role?: string }): Promise<ProvisionedKey>;
+  provisionKey(yubikey: SoftwareYubikey, options?: ProvisionOptions): Promise<ProvisionedKey>;
   /** Stops and starts again in this process. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -104,12 +110,12 @@ export async function startTestSlice(
     running,
     gateway,
     provision: async (claims, wish) => slice.provisionKey(await makeSoftwareYubikey(maker, claims), wish),
-    async provisionKey(yubikey, { register = true, role = 'engineer' } = {}) {
+    async provisionKey(yubikey, { register = true, role = 'engineer', reinstate = false } = {}) {
       const operator = await openSlice(dir, systemClock);
       try {
         const { serial, slot } = yubikey;
         const chain = await operator.issueEnrollmentCertificate({ csr: await yubikey.csr(), serial, slot, role });
-        if (register) await operator.registerYubikey({ serial, slot, role, certificate: chain[0] });
+        if (register) await operator.registerYubikey({ serial, slot, role, certificate: chain[0], reinstate });
         return { ...yubikey, chain };
       } finally {
         await operator.close();

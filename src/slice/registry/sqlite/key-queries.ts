@@ -1,12 +1,19 @@
+import { decideRegistration } from '../../decisions/decide-registration.ts';
 import type { AuditEntry, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
 import { endDevice } from './end-device.ts';
 import { methodMakers } from './methods.ts';
 import { insertAudit, toCertificate, toYubikey } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
+const isoTime = (millis: Millis): string => new Date(millis).toISOString();
+
 /** YubiKeys and certificates: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
   const { read, writeDurably } = methodMakers(db);
+  const find = (serial: number): Yubikey | undefined => {
+    const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);
+    return row === undefined ? undefined : toYubikey(row);
+  };
   return {
     registerYubikey: writeDurably(
       (
@@ -14,10 +21,12 @@ export function keyQueries(db: SqliteDatabase) {
         certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
         now: Millis,
         audit: AuditEntry,
-      ): 'registered' | 'exists' => {
-        const before = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', key.serial);
-        if (before !== undefined && before['burned_at'] === null) return 'exists';
-        // A burned key that was found and provisioned again has a new key pair and certificate.
+        { reinstate = false }: { readonly reinstate?: boolean } = {},
+      ): 'registered' | 'exists' | 'burned' => {
+        const before = find(key.serial);
+        const decision = decideRegistration(before, reinstate);
+        if (decision !== 'registered') return decision;
+        // It has a new key pair and certificate.
         db.run('DELETE FROM yubikey WHERE serial = ?', key.serial);
         db.insert('yubikey', {
           serial: key.serial,
@@ -32,7 +41,9 @@ export function keyQueries(db: SqliteDatabase) {
           yubikey_serial: key.serial,
           not_after: certificate.notAfter,
         });
-        insertAudit(db, audit, now);
+        const burned =
+          before === undefined ? '' : `; burned ${isoTime(before.burnedAt ?? 0)}: ${before.burnedWhy ?? ''}`;
+        insertAudit(db, { ...audit, why: `${audit.why ?? ''}${burned}` }, now);
         return 'registered';
       },
     ),
@@ -57,10 +68,7 @@ export function keyQueries(db: SqliteDatabase) {
       }
       return 'burned';
     }),
-    findYubikey: read((serial: number): Yubikey | undefined => {
-      const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);
-      return row === undefined ? undefined : toYubikey(row);
-    }),
+    findYubikey: read(find),
     listYubikeys: read((): Yubikey[] => {
       return db.all('SELECT * FROM yubikey ORDER BY registered_at, serial').map(toYubikey);
     }),
