@@ -1,6 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
-import { AttestationError, verifyAttestation } from '../../pki/attestation.ts';
+import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
 import type { OperatorSlice, Yubikey } from '../../slice/operator/open-slice.ts';
@@ -48,7 +48,11 @@ export async function provisionYubikey(
     managementKey,
     signal,
   });
-  checkAttestation(key, slice);
+  const { firmware } = checkAttestation(key, slice);
+  const old = slice.firmwareFlaw(firmware);
+  if (old !== undefined && slice.config.firmware.older === 'refuse')
+    throw new KiwiError('policy-refused', { detail: old });
+  if (old !== undefined) progress(`Warning: ${old}: its key could be extracted by whoever opens it (EUCLEAK).`);
   const signer = {
     alg: key.algorithm,
     sign: (data: Uint8Array) =>
@@ -97,14 +101,14 @@ async function chooseYubikey(token: Token, wanted: number | undefined, signal: A
 }
 
 /** Makes sure that the key is genuine and the one just generated: the slice checks the same at every enrollment. */
-function checkAttestation(key: GeneratedKey, slice: OperatorSlice): void {
+function checkAttestation(key: GeneratedKey, slice: OperatorSlice): YubikeyAttestation {
   try {
     const attested = verifyAttestation({
       attestation: parseCertificate(key.attestation),
       issuer: parseCertificate(key.attestationIssuer),
       roots: slice.identity.yubicoRoots,
     });
-    if (attested.serial === key.serial && attested.slot === key.slot) return;
+    if (attested.serial === key.serial && attested.slot === key.slot) return attested;
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error;
     throw new KiwiError('attestation-refused', { detail: error.message, cause: error });

@@ -4,7 +4,17 @@ import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { policy } from '../../protocol/challenge.ts';
-import { base64urlOf, digestText, ipv4, ipv4Cidr, p256Jwk, slug, text, wireguardKey } from '../../protocol/common.ts';
+import {
+  base64urlOf,
+  digestText,
+  ipv4,
+  ipv4Cidr,
+  p256Jwk,
+  slug,
+  text,
+  version,
+  wireguardKey,
+} from '../../protocol/common.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
 import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
@@ -46,6 +56,13 @@ export const sliceConfig = z.strictObject({
     .max(32)
     .default([]),
   policy,
+  /**
+   * The firmware that YubiKeys should have, and whether older ones are refused. Before 5.7.0, whoever opens a YubiKey
+   * can extract its EC keys (EUCLEAK, Yubico's advisory YSA-2024-03).
+   */
+  firmware: z
+    .strictObject({ minimum: version, older: z.enum(['warn', 'refuse']) })
+    .default({ minimum: '5.7.0', older: 'warn' }),
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),
     /** A device that does not confirm within this time is ended. */

@@ -12,7 +12,7 @@ const ACTION = 'device.hardware';
  * was copied with its disk, or the mainboard was replaced: this raises one alarm per other machine, naming both, and
  * stops neither.
  *
- * @throws KiwiError `fingerprint-refused`
+ * @param seen checked with `requireFingerprint` before
  */
 export async function compareHardware(
   slice: SliceContext,
@@ -21,8 +21,6 @@ export async function compareHardware(
   request: RequestContext,
 ): Promise<DeviceStatus['hardware']> {
   if (seen === undefined) return null;
-  const flaw = fingerprintFlaw(seen);
-  if (flaw !== undefined) throw new KiwiError('fingerprint-refused', { detail: flaw });
   const { registry, clock, log } = slice;
   const enrolled = await registry.findFingerprint(device.id);
   if (enrolled === undefined || matchFingerprints(enrolled.components, seen.components) === 'same') {
@@ -41,6 +39,15 @@ export async function compareHardware(
     }
   }
   return 'changed';
+}
+
+/**
+ * The form of a fingerprint in a device message. Checked before the message has any effect.
+ * @throws KiwiError `fingerprint-refused`
+ */
+export function requireFingerprint(seen: Fingerprint | undefined): void {
+  const flaw = seen === undefined ? undefined : fingerprintFlaw(seen);
+  if (flaw !== undefined) throw new KiwiError('fingerprint-refused', { detail: flaw });
 }
 
 /** The kinds of component that both have but that have no value in common. */

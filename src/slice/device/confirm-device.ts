@@ -3,12 +3,12 @@ import { LIMITS, TYP } from '../../protocol/common.ts';
 import { confirm } from '../../protocol/device-messages.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { answerDevice } from './answer-device.ts';
-import { compareHardware } from './compare-hardware.ts';
+import { compareHardware, requireFingerprint } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /**
  * Moves a device from pending to active. Safe to repeat.
- * @throws KiwiError `confirm-mismatch`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage`
+ * @throws KiwiError `confirm-mismatch`, `fingerprint-refused`, `device-ended`, `yubikey-burned`, and those of `openDeviceMessage`
  */
 export async function confirmDevice(
   slice: SliceContext,
@@ -24,6 +24,7 @@ export async function confirmDevice(
   if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'before it confirmed' });
   if (device.state === 'ended') throw new KiwiError('device-ended', { detail: device.endReason ?? 'ended' });
   if (message.grantHash !== device.grantHash) throw new KiwiError('confirm-mismatch', { detail: 'grantHash' });
+  requireFingerprint(message.fingerprint);
   const state = await slice.registry.confirm(
     device.id,
     slice.clock.now(),

@@ -2,7 +2,7 @@ import { LIMITS, TYP } from '../../protocol/common.ts';
 import { statusRequest } from '../../protocol/device-messages.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
 import { answerDevice } from './answer-device.ts';
-import { compareHardware } from './compare-hardware.ts';
+import { compareHardware, requireFingerprint } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /** The state of the device in the registry and in Fleet. Changes nothing. */
@@ -17,6 +17,7 @@ export async function readDeviceStatus(
     { deviceId, body, typ: TYP.status, schema: statusRequest, maxBytes: LIMITS.status },
     request,
   );
+  requireFingerprint(message.fingerprint);
   const hardware = await compareHardware(slice, device, message.fingerprint, request);
   const answer = await answerDevice(slice, body, device, { askFleet: true, hardware });
   if (device.state === 'ended' && device.toldAt === null) await slice.registry.markTold(device.id, slice.clock.now());

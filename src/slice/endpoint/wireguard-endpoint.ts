@@ -7,6 +7,7 @@ import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durab
 import { KiwiError } from '../../core/errors.ts';
 import { bootId } from '../../programs/process-mark.ts';
 import { runChecked, runProgram } from '../../programs/run-program.ts';
+import { comparePeers } from './compare-peers.ts';
 import type { Endpoint, Peer } from './endpoint.ts';
 import { startForwarding, stopForwarding } from './forwarding.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
@@ -179,13 +180,12 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
     removePeer: (publicKey) => changes.add({ publicKey }),
     async reconcile(peers) {
       try {
-        const { stdout } = await runChecked({ program: tools.wg, args: ['show', options.interface, 'peers'] });
-        const wanted = new Map(peers.map((peer) => [peer.publicKey, peer]));
-        const there = new Set(stdout.toString('utf8').split('\n').filter(Boolean));
-        const all = [
-          ...[...wanted].filter(([key]) => !there.has(key)).map(([publicKey, peer]) => ({ publicKey, peer })),
-          ...[...there].filter((key) => !wanted.has(key)).map((publicKey) => ({ publicKey })),
-        ];
+        const show = async (what: string): Promise<string> => {
+          const { stdout } = await runChecked({ program: tools.wg, args: ['show', options.interface, what] });
+          return stdout.toString('utf8');
+        };
+        const there = { presharedKeys: await show('preshared-keys'), allowedIps: await show('allowed-ips') };
+        const all = comparePeers(peers, there);
         await Promise.all(all.map((change) => changes.add(change)));
       } catch (error) {
         throw error instanceof KiwiError && error.code === 'endpoint-unavailable' ? error : unavailable(error);

@@ -82,7 +82,8 @@ async function answer(
   const valid = await validateStatement(slice, session, body, request);
   const device = await reserve(slice, session, valid, hash, request);
   await noteSkew(slice, valid, request);
-  return complete(slice, device, { sessionId: session.id, statementHash: hash, attemptId: session.attemptId }, request);
+  const opened = { sessionId: session.id, statementHash: hash, attemptId: session.attemptId };
+  return complete(slice, device, opened, request, valid.warning);
 }
 
 /** Only of a laptop that gets its place: a refused statement may be sent again and again. */
@@ -161,6 +162,7 @@ async function complete(
   device: Device,
   outcome: Pick<Outcome, 'sessionId' | 'statementHash' | 'attemptId'>,
   request: RequestContext,
+  warning?: string,
 ): Promise<string> {
   const { config, identity, fleet, registry } = slice;
   let unused: CertificateHead | undefined;
@@ -192,6 +194,7 @@ async function complete(
       x5c: [identity.grantCertificate.der, identity.intermediate.der],
     });
     const grant = await encryptTo(device.deviceKey, jws, TYP.grantEncrypted);
+    const why = [device.hostName, device.role, device.address, ...(warning === undefined ? [] : [warning])];
     const stored = await registry.storeGrant(
       {
         deviceId: device.id,
@@ -202,11 +205,11 @@ async function complete(
         grantedAt: now,
         confirmBy,
       },
-      auditOf(request, 'allowed', { why: `${device.hostName}, ${device.role}, ${device.address}` }),
+      auditOf(request, 'allowed', { why: why.join(', ') }),
     );
     if (stored !== 'stored') {
-      const why = 'with' in stored ? `device ${stored.with}: ${stored.why}` : 'burned meanwhile';
-      throw new KiwiError(stored.refused, { detail: why });
+      const detail = 'with' in stored ? `device ${stored.with}: ${stored.why}` : 'burned meanwhile';
+      throw new KiwiError(stored.refused, { detail });
     }
     if (device.supersedes !== null) await settleEnded(slice, device.supersedes);
     return grant;

@@ -15,6 +15,7 @@ import { wireguardProof } from '../../pki/wireguard-proof.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
+import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
@@ -26,12 +27,14 @@ export interface ValidStatement {
   readonly statement: Statement;
   readonly deviceKey: P256Jwk;
   readonly role: string;
+  /** What is noted about the YubiKey; the policy of the slice lets it pass. */
+  readonly warning: string | undefined;
 }
 
 /**
  * Every check of a statement that needs no other device, in the order of protocol.md: chain of the key's certificate →
- * both signatures → session → revocation → attestation for the same key → slot → serial → registry → policy → CSR →
- * WireGuard key → form of the fingerprint. What
+ * both signatures → session → revocation → attestation for the same key → slot → serial → registry → policy and
+ * firmware → CSR → WireGuard key → form of the fingerprint. What
  * depends on other devices is decided in the registry's transaction.
  *
  * @param claims receives the YubiKey's serial as soon as the statement names one
@@ -64,13 +67,16 @@ export async function validateStatement(
   if (!policy.touchPolicies.includes(attestation.touchPolicy)) {
     refuse('policy-refused', `touch ${attestation.touchPolicy}`);
   }
+  const { minimum, older } = slice.config.firmware;
+  const warning = firmwareFlaw(attestation.firmware, minimum);
+  if (warning !== undefined && older === 'refuse') refuse('policy-refused', warning);
   await checkCsr(statement, devicePublicKey);
   checkWireguardKey(statement, sessionKey);
   const flaw =
     fingerprintFlaw(statement.fingerprint) ??
     hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, role };
+  return { statement, deviceKey, role, warning };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {

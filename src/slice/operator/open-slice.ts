@@ -16,6 +16,7 @@ import { PROVISIONER } from '../ca/render-ca-config.ts';
 import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, readPart, type SliceIdentity } from '../config/slice-identity.ts';
 import { slicePaths } from '../config/slice-paths.ts';
+import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
 import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
@@ -66,6 +67,8 @@ export interface OperatorSlice {
    * @throws KiwiError `yubikey-unregistered`
    */
   burnYubikey(serial: number, why: string): Promise<{ revoked: boolean }>;
+  /** Why the slice warns of a YubiKey's firmware, or refuses it (`config.firmware`). */
+  firmwareFlaw(firmware: string): string | undefined;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
   /** The live ones. */
@@ -173,6 +176,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       // The key is burned in any case: the gateway asks the registry, and revokes when step-ca answers again.
       return { revoked: await revokeIfPossible() };
     },
+    firmwareFlaw: (firmware) => firmwareFlaw(firmware, config.firmware.minimum),
     findYubikey: (serial) => registry.findYubikey(serial),
     listYubikeys: () => registry.listYubikeys(),
     async listSessions() {

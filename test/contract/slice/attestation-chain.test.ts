@@ -12,6 +12,7 @@ import { makeCsr } from '../../../src/pki/csr.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 import type { SoftwareYubikey } from '../../fakes/slice/software-yubikey.ts';
 import { sendStatement } from '../../fakes/slice/test-laptop.ts';
+import type { SliceConfig } from '../../../src/slice/config/slice-config.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { TestCard } from '../../unit/virtual-yubikey/test-card.ts';
 import { authorityExtension, issuerParts, signCertificate } from '../../virtual-yubikey/key/certificate.ts';
@@ -87,6 +88,27 @@ describe('a slice that pins roots and intermediates of the maker', () => {
     const issuers = [late.attestationIssuer.issuerDer, old.attestationIssuer.issuerDer];
     expect(issuers[0]?.equals(issuers[1] ?? Buffer.alloc(0))).toBe(false);
     expect((await enroll(slice, late)).grant).toBeDefined();
+  });
+
+  test('notes firmware before 5.7.0, and refuses it if the operator decides so', async () => {
+    const { registry } = slice.running.context;
+    const whyOfGrant = async (key: ProvisionedKey): Promise<string | undefined> => {
+      const { grant } = await enroll(slice, key);
+      const records = await registry.listAudit(20);
+      return records.find(({ action, deviceId }) => action === 'enrollment.grant' && deviceId === grant.deviceId)?.why;
+    };
+    expect(await whyOfGrant(old)).toContain('firmware 5.4.3, and 5.7.0 or later is asked for');
+    expect(await whyOfGrant(late)).not.toContain('firmware');
+    const written = await readFile(slice.paths.config, 'utf8');
+    const { firmware, ...before } = JSON.parse(written) as SliceConfig;
+    await writeFile(slice.paths.config, JSON.stringify({ ...before, firmware: { minimum: '5.7.4', older: 'refuse' } }));
+    await slice.restart();
+    expect([await send(old), await send(late)]).toEqual(['policy-refused', 'ok']);
+    // Slices that were made before there was this setting warn.
+    await writeFile(slice.paths.config, JSON.stringify(before));
+    await slice.restart();
+    expect(slice.running.context.config.firmware).toEqual(firmware);
+    expect(firmware).toEqual({ minimum: '5.7.0', older: 'warn' });
   });
 
   test.each(CHAIN)('refuses the latter when %s is not among them, and takes the former', async (missing) => {

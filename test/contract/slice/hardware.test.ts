@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { digest } from '../../../src/core/bytes.ts';
 import { PROTOCOL, TYP, MEDIA } from '../../../src/protocol/common.ts';
 import type { DeviceStatus } from '../../../src/protocol/device-messages.ts';
 import {
@@ -13,7 +14,7 @@ import {
   type Machine,
 } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator, codeOf, enrollAndConfirm, type Enrolled } from './enrolling.ts';
+import { asOperator, codeOf, enroll, enrollAndConfirm, type Enrolled } from './enrolling.ts';
 
 let slice: TestSlice;
 let key: ProvisionedKey;
@@ -88,6 +89,23 @@ describe('a device key', () => {
     expect(await alarmsOf(real)).toEqual([]);
     const [entry] = await slice.running.context.registry.listAudit(1);
     expect(entry).toMatchObject({ action: 'alarm.acknowledge', why: `alarm ${alarm?.id}: a new mainboard` });
+  });
+
+  test('does not confirm an enrollment with hardware that is not a valid fingerprint', async () => {
+    const { laptop, grant, grantJwe, challenge } = await enroll(slice, key);
+    const { deviceId } = grant;
+    const confirm = async (change: object): Promise<Answer> => {
+      const message = {
+        ...{ protocol: PROTOCOL, deviceId, grantHash: digest(grantJwe), stepsDigest: digest('') },
+        fingerprint: { ...fingerprintOf(laptop.machine, challenge.content.fingerprintSalt), ...change },
+        timestamp: new Date().toISOString(),
+      };
+      const jws = await signDeviceMessage(laptop, TYP.confirm, message);
+      return slice.gateway.send('POST', PATHS.device(deviceId, 'confirm'), MEDIA.jose, jws);
+    };
+    expect(codeOf(await confirm({ digest: digest('another') }))).toBe('fingerprint-refused');
+    expect((await slice.running.context.registry.findDevice(deviceId))?.state).toBe('pending');
+    expect(readStatus(await confirm({}))).toMatchObject({ state: 'active', hardware: 'same' });
   });
 
   test('cannot report hardware that is not a valid fingerprint', async () => {

@@ -88,7 +88,7 @@ export const DIRECTIONS = {
   'src/slice/init': [...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],
   'src/slice/operator': [
     ...MESSAGES,
-    ...['src/slice/config', 'src/slice/registry', 'src/slice/registry/sqlite', 'src/slice/ca'],
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/registry/sqlite', 'src/slice/ca'],
     ...['src/slice/upkeep', 'src/slice/approvals'],
   ],
   'src/slice/run': [

@@ -64,7 +64,12 @@ function slice(now: number): SliceContext {
     deviceKeyThumbprint: jwkThumbprint(publicJwk(key('device'))),
   };
   return {
-    config: { customer: { slug: 'acme', name: 'Acme GmbH' }, policy, fingerprintSalt },
+    config: {
+      customer: { slug: 'acme', name: 'Acme GmbH' },
+      policy,
+      fingerprintSalt,
+      firmware: { minimum: '5.7.0', older: 'warn' },
+    },
     identity: {
       mspRoot: certificate('mspRoot'),
       intermediate: certificate('intermediate'),

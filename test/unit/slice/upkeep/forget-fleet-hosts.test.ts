@@ -122,41 +122,72 @@ describe('the host of a laptop that has ended', () => {
 
 describe('the duty to forget hosts', () => {
   const DAY = 86_400_000;
-  const run = async (given: {
-    endedDaysAgo: number;
-    twin?: boolean;
-    fails?: boolean;
-    grantedAt?: null;
-  }): Promise<string[]> => {
+  interface Given {
+    readonly id: string;
+    readonly endedDaysAgo: number;
+    readonly twin?: boolean;
+    readonly fails?: boolean;
+    readonly grantedAt?: null;
+  }
+  /** One round. @returns what was done for each device, in the order of their ids */
+  const run = async (given: readonly Given[], reachable = true): Promise<string[]> => {
     const did: string[] = [];
-    const endedAt = Date.now() - given.endedDaysAgo * DAY;
-    const device = { id: 'd', host: { uuid, serial }, endedAt, createdAt: 0, grantedAt: 0, ...given };
+    const devices = given.map((entry) => {
+      const endedAt = Date.now() - entry.endedDaysAgo * DAY;
+      return { host: { uuid: entry.id, serial }, hostName: 'h', endedAt, createdAt: 0, grantedAt: 0, ...entry };
+    });
+    const of = (id: string | undefined): Given | undefined => given.find((entry) => entry.id === id);
     const slice = {
       clock: systemClock,
       log: pino({ level: 'silent' }),
       registry: {
-        listDuties: () => Promise.resolve([device]),
-        findLiveTwin: () => Promise.resolve(given.twin === true ? { id: 'twin' } : undefined),
-        markDone: () => Promise.resolve(void did.push('done')),
+        listDuties: () => Promise.resolve(devices),
+        findLiveTwin: (host: { uuid: string }) => Promise.resolve(of(host.uuid)?.twin === true ? {} : undefined),
+        markDone: (id: string) => Promise.resolve(void did.push(`${id} done`)),
+        findAlarm: () => Promise.resolve(false),
+        raiseAlarm: (entry: { deviceId: string }) => Promise.resolve(void did.push(`${entry.deviceId} alarm`)),
       },
       fleet: {
         client: {
-          forget: () => {
-            did.push('forget');
-            return given.fails === true ? Promise.reject(new Error('403')) : Promise.resolve();
+          reachable: () => Promise.resolve(reachable),
+          forget: (question: { uuid: string }) => {
+            did.push(`${question.uuid} forget`);
+            return of(question.uuid)?.fails === true ? Promise.reject(new Error('403')) : Promise.resolve();
           },
         },
       },
     } as unknown as SliceContext;
     await forgetFleetHosts(slice).catch(() => did.push('failed'));
-    return did;
+    return did.sort();
   };
 
-  it('is done once, retried for a week when it fails, and skipped while the same machine is enrolled again', async () => {
-    expect(await run({ endedDaysAgo: 0 })).toEqual(['forget', 'done']);
-    expect(await run({ endedDaysAgo: 1, fails: true })).toEqual(['forget', 'failed']);
-    expect(await run({ endedDaysAgo: 8, fails: true })).toEqual(['forget', 'done']);
-    expect(await run({ endedDaysAgo: 0, twin: true })).toEqual(['done']);
-    expect(await run({ endedDaysAgo: 0, grantedAt: null })).toEqual(['done']);
+  it('is done once, and skipped while the same machine is enrolled again, and without a grant', async () => {
+    expect(await run([{ id: 'a', endedDaysAgo: 0 }])).toEqual(['a done', 'a forget']);
+    expect(await run([{ id: 'a', endedDaysAgo: 0, twin: true }])).toEqual(['a done']);
+    expect(await run([{ id: 'a', endedDaysAgo: 0, grantedAt: null }])).toEqual(['a done']);
+  });
+
+  it('is retried when it fails; an operator is told after an hour, and it is given up after a week', async () => {
+    expect(await run([{ id: 'a', endedDaysAgo: 0, fails: true }])).toEqual(['a forget']);
+    expect(await run([{ id: 'a', endedDaysAgo: 1, fails: true }])).toEqual(['a alarm', 'a forget']);
+    expect(await run([{ id: 'a', endedDaysAgo: 8, fails: true }])).toEqual(['a alarm', 'a done', 'a forget']);
+  });
+
+  it('is done for the others when Fleet refuses one, and for none when Fleet does not answer', async () => {
+    const refused = { id: 'a', endedDaysAgo: 0, fails: true };
+    const others = ['b', 'c'].map((id) => ({ id, endedDaysAgo: 0 }));
+    for (let round = 0; round < 5; round++) {
+      expect(await run([refused, ...others])).toEqual(['a forget', 'b done', 'b forget', 'c done', 'c forget']);
+    }
+    const all = [refused, ...others].map((entry) => ({ ...entry, fails: true }));
+    expect((await run(all, false)).filter((did) => did.endsWith('forget'))).toHaveLength(1);
+  });
+
+  it('comes to each in time, however many Fleet refuses', async () => {
+    const refused = Array.from({ length: 60 }, (_, n) => ({ id: `r${n}`, endedDaysAgo: 0, fails: true }));
+    for (let round = 0; ; round++) {
+      if ((await run([...refused, { id: 'good', endedDaysAgo: 0 }])).includes('good done')) return;
+      expect(round).toBeLessThan(200);
+    }
   });
 });
