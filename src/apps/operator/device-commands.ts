@@ -18,7 +18,7 @@ type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolea
 const MAX_HOURS = 8760;
 
 const LAPTOP = {
-  lost: 'The laptop loses its tunnel but keeps its Fleet agent, so that Fleet can still lock it.',
+  lost: 'The laptop keeps its Fleet agent and a tunnel that reaches Fleet and nothing else, so that Fleet can lock or wipe it. When that is done, end it for good: --why offboarded.',
   offboarded: 'The laptop removes certificate, tunnel and Fleet agent at its next hourly check.',
   churn: 'Each laptop removes certificate, tunnel and Fleet agent at its next hourly check.',
 } as const satisfies Record<OperatorEndReason, string>;
@@ -38,7 +38,10 @@ export function addDeviceCommands(program: Command): void {
   onSlice(device.command('end <device>'))
     .description('End a laptop, by ID or name: revoke its certificate, remove its tunnel peer and free its name')
     .addOption(
-      new Option('--why <reason>', 'lost: the laptop keeps its Fleet agent; offboarded, churn: it uninstalls')
+      new Option(
+        '--why <reason>',
+        'lost: the laptop reaches nothing but Fleet, to be locked or wiped; offboarded, churn: it uninstalls, also after it was lost',
+      )
         .choices(['lost', 'offboarded', 'churn'])
         .makeOptionMandatory(),
     )
@@ -101,7 +104,9 @@ export function addDeviceCommands(program: Command): void {
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
           const { name, slug } = slice.config.customer;
-          const live = (await slice.listDevices()).filter(({ state }) => state !== 'ended');
+          const live = (await slice.listDevices()).filter(
+            ({ state, endReason }) => state !== 'ended' || endReason === 'lost',
+          );
           if (live.length > 0) {
             await askConfirmation(`${allLaptops(live.length, name)} will end for good. ${LAPTOP.churn}`, slug, flags);
           }

@@ -2,8 +2,9 @@ import type { EndReason } from '../../protocol/device-messages.ts';
 import type { DeviceState } from './device-state.ts';
 
 /**
- * A lost laptop keeps its place: it is recognised when it comes back, and needs a consent like an enrolled one.
- * Otherwise its finder could enroll it again and, by uninstalling, delete the host with which Fleet is to wipe it.
+ * A lost laptop keeps its place. It is recognised when it comes back, and needs a consent like an enrolled one:
+ * otherwise its finder could enroll it again and, by uninstalling, delete the host with which Fleet is to wipe it. And
+ * it keeps its peer and address, restricted to Fleet, through which it is locked or wiped.
  */
 export const keepsPlace = (reason: EndReason): boolean => reason === 'lost';
 

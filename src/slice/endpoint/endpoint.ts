@@ -4,6 +4,8 @@ export interface Peer {
   readonly presharedKey: string;
   /** The only address that it may send from. */
   readonly address: string;
+  /** It reaches Fleet and the DNS servers, and nothing else: its laptop is lost. */
+  readonly restricted: boolean;
 }
 
 /** The slice's end of the tunnels. */

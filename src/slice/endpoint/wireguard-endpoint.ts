@@ -12,6 +12,7 @@ import type { Endpoint, Peer } from './endpoint.ts';
 import { startForwarding, stopForwarding } from './forwarding.ts';
 import { PeerChanges, type PeerChange } from './peer-changes.ts';
 import { renderPeers } from './render-peers.ts';
+import { Restrictions } from './restrictions.ts';
 import { applyUserspacePeers, userspaceSocket } from './userspace-peers.ts';
 
 export interface WireguardOptions {
@@ -23,6 +24,9 @@ export interface WireguardOptions {
   /** The tunnel network, and what laptops may reach through the tunnel. */
   readonly network: string;
   readonly insideCidrs: readonly string[];
+  readonly dnsServers: readonly string[];
+  /** Host name or address of Fleet, which lost laptops still reach; absent while it is not configured. */
+  readonly fleet?: { readonly host: string; readonly port: number };
   readonly privateKeyFile: string;
   /** 0700: peers are written to a file here for `wg`, because pre-shared keys must not appear in arguments. */
   readonly runDir: string;
@@ -173,7 +177,14 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
       throw unavailable(error);
     }
   };
-  const changes = new PeerChanges(apply, REST_MS);
+  const restrictions = new Restrictions(options, tools.nft);
+  const changes = new PeerChanges(async (batch) => {
+    try {
+      await restrictions.around(batch, () => apply(batch));
+    } catch (error) {
+      throw error instanceof KiwiError && error.code === 'endpoint-unavailable' ? error : unavailable(error);
+    }
+  }, REST_MS);
   let stopped = false;
   return {
     setPeer: (peer: Peer) => changes.add({ publicKey: peer.publicKey, peer }),
@@ -185,7 +196,8 @@ function endpointOf(options: WireguardOptions, tools: Tools): Endpoint {
           return stdout.toString('utf8');
         };
         const there = { presharedKeys: await show('preshared-keys'), allowedIps: await show('allowed-ips') };
-        const all = comparePeers(peers, there);
+        await restrictions.refresh();
+        const all = [...restrictions.differing(peers), ...comparePeers(peers, there)];
         await Promise.all(all.map((change) => changes.add(change)));
       } catch (error) {
         throw error instanceof KiwiError && error.code === 'endpoint-unavailable' ? error : unavailable(error);

@@ -66,7 +66,7 @@ export interface Device {
   readonly hostName: string;
   readonly address: string;
   readonly wireguardPublicKey: string;
-  /** A secret: never in a log or a listing. */
+  /** A secret: never in a log or a listing. Empty once the device has no peer any more. */
   readonly presharedKey: string;
   readonly deviceKey: P256Jwk;
   readonly deviceKeyThumbprint: string;
@@ -87,6 +87,12 @@ export interface Device {
   readonly supersedes: string | null;
   /** When the laptop was first told that it has ended. */
   readonly toldAt: Millis | null;
+}
+
+/** A device's peer on the endpoint. */
+export interface DevicePeer extends Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> {
+  /** It is lost, and reaches nothing but Fleet. */
+  readonly restricted: boolean;
 }
 
 /** The outcome of a statement: stored under its attempt, with the hash of the bytes that were sent. */
@@ -219,13 +225,13 @@ export interface Registry {
   findDevice(id: string): Promise<Device | undefined>;
   listDevices(): Promise<Device[]>;
   /** Devices whose peers belong on the endpoint, newest last: it wins where two have the same tunnel key. */
-  livePeers(): Promise<Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'>[]>;
-  findLivePeer(wireguardPublicKey: string): Promise<Pick<Device, 'address' | 'presharedKey'> | undefined>;
+  livePeers(): Promise<DevicePeer[]>;
+  findLivePeer(wireguardPublicKey: string): Promise<DevicePeer | undefined>;
   /** pending → active, unless the time to confirm is over; then deletes the stored grant. */
   confirm(deviceId: string, now: Millis, audit: AuditEntry): Promise<'active' | 'ended' | 'yubikey-burned'>;
   /**
    * Ends a device: fingerprint, address and host name are free at once, and its certificates are marked for revocation.
-   * A lost one keeps its fingerprint until it ends for good (`decideEnd`). Safe to repeat.
+   * A lost one keeps fingerprint, address and peer until it ends for good (`decideEnd`). Safe to repeat.
    */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;

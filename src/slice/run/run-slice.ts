@@ -69,7 +69,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   try {
     const { self } = await takePlace(paths, config, clock, { wireguard: options.endpoint === undefined });
     undo.push(() => removeRunRecord(paths.run.lock, self));
-    const endpoint = await (options.endpoint?.() ?? startWireguard(wireguardOptions(paths, config)));
+    const endpoint = await (options.endpoint?.() ?? startWireguard(wireguardOptions(paths, config, fleetConfig)));
     undo.push(() => endpoint.stop());
     const registry = openSqliteRegistry(paths.registry);
     undo.push(() => {
@@ -151,7 +151,12 @@ async function recordStepCa(paths: SlicePaths, self: ProcessMark, pid: number): 
   await updateRunRecord(paths.run.lock, { slice: self, ...(stepCa === undefined ? {} : { stepCa }) });
 }
 
-function wireguardOptions(paths: SlicePaths, config: SliceConfig): Parameters<typeof startWireguard>[0] {
+function wireguardOptions(
+  paths: SlicePaths,
+  config: SliceConfig,
+  fleet: FleetConfig | undefined,
+): Parameters<typeof startWireguard>[0] {
+  const url = fleet === undefined ? undefined : new URL(fleet.url);
   return {
     interface: config.wireguard.interface,
     port: config.wireguard.port,
@@ -159,6 +164,8 @@ function wireguardOptions(paths: SlicePaths, config: SliceConfig): Parameters<ty
     prefixLength: prefixLengthOf(config.inside.network),
     network: config.inside.network,
     insideCidrs: config.inside.cidrs,
+    dnsServers: config.inside.dns.servers,
+    ...(url === undefined ? {} : { fleet: { host: url.hostname, port: Number(url.port || 443) } }),
     privateKeyFile: paths.wireguard.privateKey,
     runDir: paths.run.dir,
     stateFile: paths.run.endpoint,

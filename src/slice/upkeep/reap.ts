@@ -76,10 +76,11 @@ const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'endpoint'>): Promise<void> {
   const peers = await slice.registry.livePeers();
   await slice.endpoint.reconcile(
-    peers.map(({ wireguardPublicKey, presharedKey, address }) => ({
+    peers.map(({ wireguardPublicKey, presharedKey, address, restricted }) => ({
       publicKey: wireguardPublicKey,
       presharedKey,
       address,
+      restricted,
     })),
   );
 }

@@ -18,7 +18,7 @@ export async function settleEnded(slice: SliceContext, deviceId: string): Promis
 }
 
 /**
- * Removes the peer of an ended device. Called again when another process ended the device, or when the endpoint was
+ * Removes the peer of an ended device, or restricts it if it is lost. Called again when another process ended the device, or when the endpoint was
  * unavailable.
  * @throws KiwiError `endpoint-unavailable`
  */

@@ -1,7 +1,7 @@
 import type { SliceContext } from '../slice-context.ts';
 
 /**
- * Makes the endpoint match the registry for one tunnel key: the peer of the newest live device that has it, or none.
+ * Makes the endpoint match the registry for one tunnel key: the peer of the newest device that has it, or none.
  * Safe to repeat, so every path that changes a device ends here instead of working out what to add or remove.
  */
 export async function syncPeer(
@@ -15,6 +15,7 @@ export async function syncPeer(
       publicKey: wireguardPublicKey,
       presharedKey: live.presharedKey,
       address: live.address,
+      restricted: live.restricted,
     });
   }
 }

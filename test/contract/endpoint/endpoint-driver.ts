@@ -12,6 +12,8 @@ import {
 
 type Command =
   | { do: 'peer'; peer: Peer }
+  | { do: 'remove'; publicKey: string }
+  | { do: 'reconcile'; peers: Peer[] }
   | { do: 'start'; options: WireguardOptions }
   | { do: 'stop' }
   | { do: 'clean'; options: WireguardOptions };
@@ -23,6 +25,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (command.do === 'start') endpoint = await startWireguard(command.options);
     else if (command.do === 'clean') await removeLeftover(command.options);
     else if (command.do === 'peer') await endpoint?.setPeer(command.peer);
+    else if (command.do === 'remove') await endpoint?.removePeer(command.publicKey);
+    else if (command.do === 'reconcile') await endpoint?.reconcile(command.peers);
     else await endpoint?.stop();
     console.log(JSON.stringify({ ok: true }));
   } catch (error) {

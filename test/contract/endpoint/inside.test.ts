@@ -16,6 +16,8 @@ import { must } from '../linux/drive.ts';
 
 const DRIVER = path.join(import.meta.dirname, 'endpoint-driver.ts');
 const INTRANET = '10.77.1.30';
+const FLEET = '10.77.1.20';
+const FLEET_PORT = 8412;
 /** Where the slice's machine could pass packets on to, and the tunnel is not for. */
 const ELSEWHERE = '10.99.0.1';
 
@@ -38,6 +40,8 @@ beforeAll(async () => {
     '-c',
     'nft "add table inet mine; add chain inet mine c { type filter hook input priority 0; }"',
   ]);
+  const here = `for a in ${FLEET} 10.77.1.53; do ip address add $a/32 dev lo 2>/dev/null || true; done`;
+  await must(lab.inside, ['/bin/sh', '-c', here]);
   untouched = await must(lab.slice, ['/bin/sh', '-c', 'nft list ruleset']);
 });
 afterAll(async () => {
@@ -60,6 +64,8 @@ async function optionsOf(name: string, net: number): Promise<WireguardOptions> {
     prefixLength: 24,
     network: `10.${net}.0.0/24`,
     insideCidrs: [`10.${net}.0.0/24`, `10.${net}.1.0/24`],
+    dnsServers: ['10.77.1.53'],
+    fleet: { host: FLEET, port: FLEET_PORT },
     privateKeyFile,
     runDir: folder,
     stateFile: path.join(folder, 'endpoint.json'),
@@ -78,7 +84,7 @@ Endpoint = 203.0.113.10:${options.port}\nAllowedIPs = 0.0.0.0/0\n`;
     ip address add 10.77.0.2/32 dev kiwi; ip link set kiwi up; ip route add 10.77.0.0/16 dev kiwi; ip route add ${ELSEWHERE} dev kiwi`;
   await must(room, ['/bin/sh', '-ec', up], configuration);
   const publicKey = (await must(room, ['/usr/bin/wg', 'show', 'kiwi', 'public-key'])).trim();
-  return { publicKey, presharedKey: presharedKey ?? '', address: '10.77.0.2' };
+  return { publicKey, presharedKey: presharedKey ?? '', address: '10.77.0.2', restricted: false };
 }
 
 /** An endpoint's process in the slice's room, and how it is told what to do. */
@@ -109,6 +115,18 @@ const switchForwarding = (to: string): Promise<string> =>
 const ruleset = (): Promise<string> => must(lab.slice, ['/bin/sh', '-c', 'nft list ruleset']);
 const pings = async (room: Room, address: string, ...args: string[]): Promise<boolean> =>
   (await room.run(['/bin/ping', '-c1', '-W1', ...args, address])).code === 0;
+
+/** Listens at each address that it is given. */
+const SERVERS = `for (const at of process.argv.slice(1)) {
+  const [host, port] = at.split(':');
+  require('net').createServer((socket) => socket.end()).listen(Number(port), host);
+}`;
+const CONNECT = `const [host, port] = process.argv[1].split(':');
+  const socket = require('net').connect(Number(port), host, () => process.exit(0));
+  socket.on('error', () => process.exit(1));
+  setTimeout(() => process.exit(1), 1500);`;
+const connects = async (room: Room, address: string): Promise<boolean> =>
+  (await room.run([process.execPath, '-e', CONNECT, address])).code === 0;
 
 describe.each(['0', '1'])('where the machine had forwarding at %s', (before) => {
   beforeEach(() => switchForwarding(before));
@@ -142,6 +160,35 @@ describe.each(['0', '1'])('where the machine had forwarding at %s', (before) => 
     expect(await acme.ask({ do: 'stop' })).toEqual(OK);
     expect([await forwarding(), await ruleset()]).toEqual([`${before}\n`, untouched]);
   });
+
+  test('a lost laptop reaches Fleet and the DNS servers through its tunnel, and nothing else, until it ends for good', async () => {
+    const at = [`${FLEET}:${FLEET_PORT}`, '10.77.1.53:53', `${FLEET}:443`, `${INTRANET}:${FLEET_PORT}`];
+    running.push(lab.inside.spawn([process.execPath, '-e', SERVERS, ...at], { stdio: 'ignore' }));
+    const acme = drive();
+    const options = await optionsOf('kiwi-acme', 77);
+    expect(await acme.ask({ do: 'start', options })).toEqual(OK);
+    const peer = await bringUpTunnel(ada, options);
+    const reached = async (): Promise<boolean[]> =>
+      Promise.all([...at.map((address) => connects(ada, address)), pings(ada, '10.77.0.1')]);
+    await acme.ask({ do: 'reconcile', peers: [peer] });
+    await expect.poll(reached, { timeout: 20_000 }).toEqual([true, true, true, true, true]);
+    // When an operator ends the device, and when the slice starts again.
+    const lost = { ...peer, restricted: true };
+    expect(await acme.ask({ do: 'peer', peer: lost })).toEqual(OK);
+    expect(await reached()).toEqual([true, true, false, false, false]);
+    await acme.ask({ do: 'stop' });
+    expect(await acme.ask({ do: 'start', options })).toEqual(OK);
+    expect(await acme.ask({ do: 'reconcile', peers: [lost] })).toEqual(OK);
+    await expect.poll(reached, { timeout: 20_000 }).toEqual([true, true, false, false, false]);
+    expect(await acme.ask({ do: 'remove', publicKey: peer.publicKey })).toEqual(OK);
+    expect(await reached()).toEqual([false, false, false, false, false]);
+    // Whoever gets its address next is not restricted.
+    expect(await acme.ask({ do: 'peer', peer })).toEqual(OK);
+    await expect.poll(reached, { timeout: 20_000 }).toEqual([true, true, true, true, true]);
+    await must(ada, ['/bin/sh', '-c', 'ip link delete kiwi']);
+    expect(await acme.ask({ do: 'stop' })).toEqual(OK);
+    expect([await forwarding(), await ruleset()]).toEqual([`${before}\n`, untouched]);
+  }, 120_000);
 
   test('of two slices the one that ends leaves the other one its forwarding; the last puts it back', async () => {
     const [acme, beta] = [drive(), drive()];

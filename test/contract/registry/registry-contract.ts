@@ -249,13 +249,19 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
           registry.endDevice(lost.id, reason, NOW + 1, audit());
         const again = () => reserve(registry, { fingerprint });
         expect(await end('lost')).toBe('ended');
+        // Its peer stays, restricted, and its address is given to nobody else.
+        const { address, presharedKey, wireguardPublicKey } = lost;
+        const peer = { id: lost.id, address, presharedKey, wireguardPublicKey, restricted: true };
+        expect([await registry.livePeers(), await registry.findLivePeer(wireguardPublicKey)]).toEqual([[peer], peer]);
+        const network = { first: 11, last: 11, reserved: [] };
+        expect(refusal((await reserve(registry, { network })).result)).toBe('quota-exceeded');
         expect(refusal((await again()).result)).toBe('fingerprint-known');
         expect([await end('lost'), await end('uninstalled')]).toEqual(['unchanged', 'unchanged']);
         expect(refusal((await again()).result)).toBe('fingerprint-known');
         await consentTo(registry, lost);
         const found = await reserved(registry, { fingerprint });
         await storeGrant(registry, found.device);
-        expect(await registry.findDevice(lost.id)).toMatchObject({ endReason: 'superseded' });
+        expect(await registry.findDevice(lost.id)).toMatchObject({ endReason: 'superseded', presharedKey: '' });
         await registry.endDevice(found.device.id, 'lost', NOW, audit());
         await registry.markTold(found.device.id, NOW);
         await registry.endDevice(found.device.id, 'offboarded', NOW + 2, audit());

@@ -35,7 +35,9 @@ describe('a device that an operator ends', () => {
     });
     // The gateway has to remove the peer.
     await reap(slice.running.context);
-    expect(slice.endpoint.peers.has(laptop.wireguardPublicKey)).toBe(false);
+    const peer = slice.endpoint.peers.get(laptop.wireguardPublicKey);
+    if (why === 'lost') expect(peer).toMatchObject({ address: grant.wireguard.address, restricted: true });
+    else expect(peer).toBeUndefined();
     const { registry } = slice.running.context;
     expect(await registry.listDuties('peer', 10)).toEqual([]);
     expect((await registry.findDevice(grant.deviceId))?.toldAt).toBeNull();

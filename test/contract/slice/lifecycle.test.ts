@@ -214,7 +214,12 @@ test('the endpoint is reconciled with the registry', async () => {
   await enroll(slice, key);
   const before = [...slice.endpoint.peers.keys()].sort();
   slice.endpoint.peers.clear();
-  slice.endpoint.peers.set('stranger', { publicKey: 'stranger', presharedKey: '', address: '10.77.0.9' });
+  slice.endpoint.peers.set('stranger', {
+    publicKey: 'stranger',
+    presharedKey: '',
+    address: '10.77.0.9',
+    restricted: false,
+  });
   await reconcilePeers(context());
   expect([...slice.endpoint.peers.keys()].sort()).toEqual(before);
 });

@@ -31,6 +31,8 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       await lea.reader.stop();
       return String(run.result['deviceId']);
     };
+    const connects = async (url: string): Promise<boolean> =>
+      (await lea.laptop.run(['/usr/bin/curl', '-sk', '-o', '/dev/null', '--max-time', '3', url])).code === 0;
     const device = async (id: string) => (await customer.devicesOf(lea.serial)).find((entry) => entry.id === id);
     const farewell = /^\/var\/lib\/kiwistack(?:\/farewell\.json)? /u;
 
@@ -74,13 +76,17 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       });
     });
 
-    step('and is lost, keeps what it has and reports it', async () => {
+    step('and is lost, keeps what it has, reaches nothing but Fleet, and reports it', async () => {
       const [before] = await customer.liveDevicesOf(lea.serial);
       const asked = await operator('device', 'end', 'lea', '--why', 'lost');
       expect([asked.code, asked.stdout]).toEqual([2, expect.stringContaining('--yes')]);
       const ended = await operator('device', 'end', 'lea', '--why', 'lost', '--yes');
       expect(ended, ended.stderr).toMatchObject({ code: 0 });
-      await vi.waitFor(async () => expect(await customer.leftPeersOf(lea.serial)).toEqual([]), { timeout: 60_000 });
+      // The name server is on the host of the intranet: the laptop still finds Fleet by its name.
+      await vi.waitFor(async () => expect(await connects('https://10.77.1.30/')).toBe(false), { timeout: 60_000 });
+      expect(await connects('https://10.77.1.20:8412/')).toBe(true);
+      const { stdout } = await lea.laptop.run(['/usr/bin/ping', '-c1', '-W1', '10.77.0.1']);
+      expect(stdout).toContain('100% packet loss');
       expect(await cli('check')).toMatchObject({
         code: 4,
         result: { result: 'ended', slice: { endReason: 'lost' }, error: { code: 'device-ended' } },
@@ -91,11 +97,22 @@ export function leavingInEveryWay(getCustomer: () => Customer): void {
       expect(await device(before?.id ?? '')).toMatchObject({ endReason: 'lost', toldAt: expect.any(Number) as number });
       expect(await customer.fleetHosts(lea.laptop)).toHaveLength(1);
       expect(await cli('uninstall')).toMatchObject({ code: 0, result: { farewell: 'told' } });
+      expect(await customer.fleetHosts(lea.laptop)).toHaveLength(1);
+    });
+
+    step('and does not enroll again until its operator ends it for good', async () => {
+      lea.reader = await customer.world.plugIn(lea.laptop, lea.serial);
+      const run = await runEnroll(lea.laptop);
+      expect(run, run.output).toMatchObject({ code: 4, result: { error: { code: 'fingerprint-known' } } });
+      await lea.reader.stop();
+      const ended = await operator('device', 'end', 'lea', '--why', 'offboarded', '--yes');
+      expect(ended, ended.stderr).toMatchObject({ code: 0 });
+      await vi.waitFor(async () => expect(await customer.leftPeersOf(lea.serial)).toEqual([]), { timeout: 60_000 });
+      await vi.waitFor(async () => expect(await customer.fleetHosts(lea.laptop)).toEqual([]), { timeout: 60_000 });
       await expectNothingLeft(customer, lea);
     });
 
-    step('and needs a consent then; is offboarded, uninstalls automatically; Fleet forgets it', async () => {
-      expect(await operator('device', 'consent', 'lea', '--why', 'found')).toMatchObject({ code: 0 });
+    step('and is offboarded, uninstalls automatically; Fleet forgets it', async () => {
       const id = await enroll();
       const ended = await operator('device', 'end', id, '--why', 'offboarded', '--yes');
       expect(ended, ended.stderr).toMatchObject({ code: 0 });

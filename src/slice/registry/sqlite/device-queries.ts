@@ -6,13 +6,15 @@ import { decideGrant, type GrantRefusal, type Standing } from '../../decisions/d
 import type { ReservationRefusal } from '../../decisions/decide-reservation.ts';
 import type { DeviceState } from '../../decisions/device-state.ts';
 import type { DutyKind } from '../../decisions/duties-of-end.ts';
-import type { AuditEntry, Device, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
+import type { AuditEntry, Device, DevicePeer, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
 import { fingerprintOf, toDevice } from './device-row.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import { methodMakers } from './methods.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
 import { insertAudit } from './rows.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
+
+const PEER = 'id, state, address, wireguard_key, preshared_key';
 
 /** Devices, from reservation to end: see `Registry`. */
 export function deviceQueries(db: SqliteDatabase) {
@@ -37,11 +39,12 @@ export function deviceQueries(db: SqliteDatabase) {
     };
   };
   const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
-  const peer = (row: Row): Pick<Device, 'id' | 'address' | 'wireguardPublicKey' | 'presharedKey'> => ({
+  const peer = (row: Row): DevicePeer => ({
     id: String(row['id']),
     address: addressText(Number(row['address'])),
     wireguardPublicKey: String(row['wireguard_key']),
     presharedKey: String(row['preshared_key']),
+    restricted: row['state'] === 'ended',
   });
   return {
     reserve: write((request: ReservationRequest): Device | ReservationRefusal => {
@@ -95,14 +98,11 @@ export function deviceQueries(db: SqliteDatabase) {
       return db.all('SELECT * FROM device ORDER BY created_at, id').map(toDevice);
     }),
     livePeers: read(() => {
-      return db
-        .all('SELECT id, address, wireguard_key, preshared_key FROM device WHERE ended_at IS NULL ORDER BY created_at')
-        .map(peer);
+      return db.all(`SELECT ${PEER} FROM device WHERE preshared_key <> '' ORDER BY created_at`).map(peer);
     }),
     findLivePeer: read((wireguardPublicKey: string) => {
       const row = db.get(
-        `SELECT id, address, wireguard_key, preshared_key FROM device
-         WHERE wireguard_key = ? AND ended_at IS NULL ORDER BY created_at DESC LIMIT 1`,
+        `SELECT ${PEER} FROM device WHERE wireguard_key = ? AND preshared_key <> '' ORDER BY created_at DESC LIMIT 1`,
         wireguardPublicKey,
       );
       return row === undefined ? undefined : peer(row);

@@ -19,9 +19,11 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   };
   if (decideEnd(device, reason) === 'unchanged') return false;
   db.run(
-    `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, preshared_key = '', told_at = NULL WHERE id = ?`,
+    `UPDATE device SET state = 'ended', ended_at = ?, end_reason = ?, told_at = NULL,
+     preshared_key = iif(?, preshared_key, '') WHERE id = ?`,
     now,
     reason,
+    keepsPlace(reason) ? 1 : 0,
     deviceId,
   );
   if (!keepsPlace(reason)) forgetFingerprint(db, deviceId);

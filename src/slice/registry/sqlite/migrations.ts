@@ -123,6 +123,12 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE acknowledged (alarm INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
   `,
+  // A lost laptop keeps its peer: whatever has a pre-shared key has one, and its address with it.
+  `
+  DROP INDEX device_live_address; DROP INDEX device_live_wireguard;
+  CREATE UNIQUE INDEX device_peer_address ON device (address) WHERE preshared_key <> '';
+  CREATE INDEX device_peer_wireguard ON device (wireguard_key) WHERE preshared_key <> '';
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

@@ -110,7 +110,7 @@ function devicesLike(db: SqliteDatabase, request: ReservationRequest): LookAlike
   const holders = new Set(
     db
       .all(
-        `SELECT id FROM device WHERE ended_at IS NULL AND wireguard_key = ?
+        `SELECT id FROM device WHERE preshared_key <> '' AND wireguard_key = ?
          UNION SELECT id FROM device WHERE ended_at IS NULL AND thumbprint = ?`,
         request.wireguardPublicKey,
         request.deviceKeyThumbprint,
@@ -148,7 +148,7 @@ function consentsFor(db: SqliteDatabase, request: ReservationRequest, live: read
 function takeAddress(db: SqliteDatabase, network: ReservationRequest['network']): number | undefined {
   const last = Number(db.get("SELECT value FROM counter WHERE name = 'last-address'")?.['value']);
   for (const address of addressesInOrder(network, last)) {
-    if (db.get('SELECT 1 FROM device WHERE address = ? AND ended_at IS NULL', address) !== undefined) continue;
+    if (db.get("SELECT 1 FROM device WHERE address = ? AND preshared_key <> ''", address) !== undefined) continue;
     db.run("UPDATE counter SET value = ? WHERE name = 'last-address'", address);
     return address;
   }

@@ -11,7 +11,10 @@ test('changes that arrive while others are applied are applied together; the las
     applied.push(batch);
     await new Promise<void>((resolve) => gates.push(resolve));
   });
-  const peer = (publicKey: string) => ({ publicKey, peer: { publicKey, presharedKey: 'p', address: '10.0.0.2' } });
+  const peer = (publicKey: string) => ({
+    publicKey,
+    peer: { publicKey, presharedKey: 'p', address: '10.0.0.2', restricted: false },
+  });
   const first = changes.add(peer('a'));
   await new Promise(setImmediate);
   const rest = [changes.add(peer('b')), changes.add(peer('c')), changes.add({ publicKey: 'b' })];

@@ -4,7 +4,7 @@ import { renderPeers } from '../../../../src/slice/endpoint/render-peers.ts';
 import { renderUserspacePeers } from '../../../../src/slice/endpoint/userspace-peers.ts';
 
 test('peers are written as wg reads them', () => {
-  expect(renderPeers([{ publicKey: 'K=', presharedKey: 'P=', address: '10.77.0.2' }])).toBe(
+  expect(renderPeers([{ publicKey: 'K=', presharedKey: 'P=', address: '10.77.0.2', restricted: false }])).toBe(
     '[Peer]\nPublicKey = K=\nPresharedKey = P=\nAllowedIPs = 10.77.0.2/32\n',
   );
 });
@@ -13,7 +13,7 @@ test('peers are written as wireguard-go reads them', () => {
   const publicKey = Buffer.alloc(32, 0xab).toString('base64');
   const presharedKey = Buffer.alloc(32, 1).toString('base64');
   const text = renderUserspacePeers([
-    { publicKey, peer: { publicKey, presharedKey, address: '10.77.0.2' } },
+    { publicKey, peer: { publicKey, presharedKey, address: '10.77.0.2', restricted: false } },
     { publicKey: presharedKey },
   ]);
   expect(text.split('\n')).toEqual([
