@@ -18,6 +18,11 @@ export const SLICE_CODES = {
     "The details name it. Restore it from a backup, or let only the owner of the slice's folder read it (chmod 600).",
   ),
   'slice-running': entry('person', 'The slice is already running.', 'See `kiwistack-slice status --dir DIR`.'),
+  'slice-conflict': entry(
+    'usage',
+    'Something that the slice needs is in use by something else on this machine.',
+    'The details name it. Stop what holds it, or change slice.json: gateway.listen, wireguard or ca.',
+  ),
   'slice-part-failed': entry(
     'fault',
     'Part of the slice could not be started or stopped.',

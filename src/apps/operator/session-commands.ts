@@ -6,7 +6,9 @@ import { listing, onSlice, time, type Flags } from './on-slice.ts';
 export function addSessionCommands(program: Command): void {
   const session = program.command('session').description('Show enrollments in progress');
   onSlice(session.command('list'))
-    .description('List the open sessions, each with the session code that the laptop shows')
+    .description(
+      'List the enrollments that wait for the person (waiting) or for the laptop (used), each with the session code that the laptop shows',
+    )
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
         (await slice.listSessions()).map(({ id, code, remote, createdAt, expiresAt, used }) => ({

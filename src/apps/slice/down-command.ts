@@ -23,7 +23,11 @@ export async function downCommand(flags: SliceFlags, { clock }: CommandContext):
   if (alive) await endProcess(record.slice, clock, PATIENCE_MS);
   const { self, leftover } = await takePlace(paths, config, clock, { wireguard: process.getuid?.() === 0 });
   await removeRunRecord(paths.run.lock, self);
-  if (record !== undefined && (await isAlive(record.slice))) throw new KiwiError('slice-part-failed');
+  if (record !== undefined && (await isAlive(record.slice))) {
+    throw new KiwiError('slice-part-failed', {
+      detail: `process ${record.slice.pid} of the slice does not end, not even when killed`,
+    });
+  }
   const was = alive ? 'stopped' : leftover ? 'cleaned-up' : 'not-running';
   const line = {
     stopped: 'The slice was stopped.',

@@ -52,8 +52,8 @@ export async function startWireguard(options: WireguardOptions): Promise<Endpoin
   await removeLeftover(options);
   if (await interfaceExists(tools.ip, options.interface)) {
     // Not ours according to our own record, perhaps another slice's: it is left alone.
-    throw new KiwiError('slice-part-failed', {
-      detail: `wireguard: there is an interface ${options.interface} already`,
+    throw new KiwiError('slice-conflict', {
+      detail: `wireguard: there is an interface ${options.interface} already, which this slice did not make`,
     });
   }
   try {

@@ -202,6 +202,7 @@ export interface Registry {
    */
   addSession(session: Session, limits: CrowdLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<KnownSession | undefined>;
+  /** Those that have not expired and whose device is not confirmed or ended yet. */
   listSessions(now: Millis): Promise<KnownSession[]>;
   /**
    * Deletes the keys of sessions that are over, unused sessions soon afterwards, and later those that nothing refers

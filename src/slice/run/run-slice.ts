@@ -28,6 +28,7 @@ import type { SliceContext } from '../slice-context.ts';
 import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
 import { serveStatus, type PartsStatus } from './control-socket.ts';
 import { takePlace } from './end-leftover.ts';
+import { explainConflict } from './explain-conflict.ts';
 import { removeRunRecord, updateRunRecord } from './run-record.ts';
 
 export interface RunOptions {
@@ -53,7 +54,8 @@ export interface RunningSlice {
  * Starts endpoint, step-ca and gateway, in this order: step-ca listens on the endpoint's inside address, and nothing is
  * public before everything runs. When a part fails, those already started are stopped again.
  *
- * @throws KiwiError `slice-missing`, `slice-running`, `slice-unsafe`, `slice-part-failed`, `tool-missing`
+ * @throws KiwiError `slice-missing`, `slice-running`, `slice-unsafe`, `slice-conflict`, `slice-part-failed`,
+ *   `tool-missing`
  */
 export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   const { dir, clock, log } = options;
@@ -123,8 +125,9 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     return { context, listen: { host, port }, stepCaPid: () => stepCa.pid, status, stop };
   } catch (error) {
     // The cause of the failed start is reported; what could not be stopped is in the log.
+    const explained = await explainConflict(error, config);
     await stop().catch(() => undefined);
-    throw error;
+    throw explained;
   }
 }
 

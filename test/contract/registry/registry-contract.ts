@@ -172,9 +172,12 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect(outcome).toMatchObject({ state: 'granted', grant: `grant of ${device.id}` });
         expect((await registry.findSession(session.id))?.privateKey).toBeNull();
         expect(await registry.findCertificate(device.id)).toMatchObject({ kind: 'device', deviceId: device.id });
+        expect((await registry.listSessions(NOW)).map(({ id }) => id)).toEqual([session.id]);
         const confirm = () => registry.confirm(device.id, NOW, audit());
         expect([await confirm(), await confirm()]).toEqual(['active', 'active']);
         expect(await registry.findOutcome(session.attemptId)).toMatchObject({ state: 'closed', grant: null });
+        // An enrollment that is done is no open session.
+        expect(await registry.listSessions(NOW)).toEqual([]);
         expect(await registry.findDevice(device.id)).toMatchObject({ state: 'active' });
       });
 

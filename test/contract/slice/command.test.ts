@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { EXIT } from '../../../src/core/error-codes.ts';
+import type { SliceConfig } from '../../../src/slice/config/slice-config.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 
 /**
@@ -166,6 +168,44 @@ describe('a registry that was lost', () => {
 });
 
 describe('kiwistack-slice up, status, down', () => {
+  test('names what holds a port or an interface that it needs', async () => {
+    const { wireguard, gateway } = JSON.parse(await readFile(path.join(dir, 'slice.json'), 'utf8')) as SliceConfig;
+    const tryUp = async (): Promise<unknown[]> => {
+      const { code, stdout } = await slice('up', '--dir', dir, '--json', '--log', 'error');
+      return [code, JSON.parse(stdout) as unknown];
+    };
+    const there = ['link', 'add', wireguard.interface, 'type', 'veth', 'peer', 'name', 'other-end'];
+    expect(await inside('/usr/sbin/ip', ...there)).toMatchObject({ code: 0 });
+    expect(await tryUp()).toMatchObject([
+      EXIT.usage,
+      {
+        error: {
+          code: 'slice-conflict',
+          detail: expect.stringContaining(`interface ${wireguard.interface}`) as string,
+        },
+      },
+    ]);
+    await inside('/usr/sbin/ip', 'link', 'delete', wireguard.interface);
+    const listener = `require('net').createServer().listen(${gateway.listen.port}, () => console.log('here'))`;
+    const holding = spawn('/usr/bin/nsenter', ['-t', `${holder.pid}`, '-n', process.execPath, '-e', listener], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    ups.push(holding);
+    await once(holding.stdout, 'data');
+    expect(await tryUp()).toMatchObject([
+      EXIT.usage,
+      {
+        error: {
+          code: 'slice-conflict',
+          detail: expect.stringMatching(/gateway: TCP port 443 is in use by .*process \d+/u) as string,
+        },
+      },
+    ]);
+    holding.kill('SIGKILL');
+    await once(holding, 'exit');
+    expect(await interfaceThere()).toBe(false);
+  }, 120_000);
+
   test('runs every part, reports it, stops without a trace, and starts again with its state', async () => {
     for (let round = 0; round < 2; round++) {
       const child = await up();
@@ -182,6 +222,23 @@ describe('kiwistack-slice up, status, down', () => {
       expect(await readdir(path.join(dir, 'run'))).toEqual([]);
       expect(await status()).toMatchObject({ state: 'stopped' });
     }
+  });
+
+  test('says of a change of Fleet whether the slice has to be restarted for it', async () => {
+    const file = path.join(parent, 'fleet.json');
+    await writeFile(path.join(parent, 'secret'), 'secret');
+    const secret = { apiTokenFile: 'secret', enrollSecretFile: 'secret', packages: [] };
+    const serverCaFile = slicePaths(dir).msp.certificate;
+    await writeFile(file, JSON.stringify({ url: 'https://fleet.example', serverCaFile, ...secret }));
+    const set = async (): Promise<unknown> =>
+      JSON.parse((await slice('fleet', '--dir', dir, '--config', file, '--json')).stdout);
+    expect(await set()).toMatchObject({ result: 'fleet-set', restartNeeded: false });
+    const child = await up();
+    expect(await set()).toMatchObject({ result: 'fleet-set', restartNeeded: true });
+    expect((await slice('fleet', '--dir', dir, '--config', file)).stdout).toContain('Restart it');
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe(0);
+    await rm(slicePaths(dir).fleet);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('stops on %s', async (signal) => {

@@ -58,7 +58,14 @@ export function sessionQueries(db: SqliteDatabase) {
       return row === undefined ? undefined : toSession(row);
     }),
     listSessions: read((now: Millis): KnownSession[] => {
-      return db.all('SELECT * FROM session WHERE expires_at > ? ORDER BY created_at', now).map(toSession);
+      return db
+        .all(
+          `SELECT * FROM session WHERE expires_at > ? AND NOT EXISTS
+           (SELECT 1 FROM outcome WHERE outcome.attempt_id = session.attempt_id AND outcome.state = 'closed')
+           ORDER BY created_at`,
+          now,
+        )
+        .map(toSession);
     }),
     forgetSessions: write((now: Millis): number => {
       const forgotten = db.run(
