@@ -219,6 +219,11 @@ const table = {
     "The gateway's answer is malformed.",
     'A proxy or a sign-in page may have answered instead. Try another network.',
   ),
+  'slice-refused': entry(
+    'refused',
+    'The slice refused for a reason that this version does not know.',
+    'Update kiwistack-enroll. If it is up to date, tell your operator the code in the details.',
+  ),
   'slice-not-proven': entry(
     'refused',
     "The server could not prove that it is your organisation's slice.",

@@ -59,6 +59,8 @@ function refuseDuplicateNames(text: string): void {
           const written = text.slice(at + 1, end);
           // With escapes, a name can be written in several ways; without, in only one.
           const name = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written;
+          // It is no member like others to JavaScript: a schema may pass over it.
+          if (name === '__proto__') throw new SyntaxError('a member named __proto__');
           if (names.has(name)) throw new SyntaxError('duplicate member name');
           names.add(name);
           expectName = false;

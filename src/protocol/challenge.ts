@@ -15,6 +15,7 @@ import {
   version,
   wireguardKey,
 } from './common.ts';
+import { message } from './extensions.ts';
 
 export const touchPolicy = z.enum(['never', 'always', 'cached']);
 export const pinPolicy = z.enum(['never', 'once', 'always']);
@@ -31,7 +32,7 @@ export type Policy = z.infer<typeof policy>;
  * The gateway's proof of its identity: compact JWS, `typ` kiwi-challenge+jws, signed by the grant key, `x5c` = grant
  * certificate, intermediate.
  */
-export const challenge = z.strictObject({
+export const challenge = message({
   protocol,
   sessionId: uuid,
   serverNonce: base64urlOf(32),

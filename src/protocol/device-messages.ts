@@ -1,10 +1,11 @@
 import { z } from 'zod';
 
 import { base64urlOf, digestText, protocol, timestamp, uuid } from './common.ts';
+import { message } from './extensions.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** `POST /v1/devices/{deviceId}/confirm`: compact JWS, `typ` kiwi-confirm+jws, by the device key. */
-export const confirm = z.strictObject({
+export const confirm = message({
   protocol,
   deviceId: uuid,
   /** SHA-256 of the JWE that carried the grant, as received. */
@@ -19,7 +20,7 @@ export type Confirm = z.infer<typeof confirm>;
  * `POST /v1/devices/{deviceId}/status`: compact JWS, `typ` kiwi-status+jws, by the device key. Does not change the
  * device.
  */
-export const statusRequest = z.strictObject({
+export const statusRequest = message({
   protocol,
   deviceId: uuid,
   nonce: base64urlOf(16),
@@ -32,7 +33,7 @@ export type StatusRequest = z.infer<typeof statusRequest>;
  * `POST /v1/devices/{deviceId}/leave`: compact JWS, `typ` kiwi-leave+jws, by the device key. Safe to repeat, and valid
  * at any time: a laptop that cannot reach the slice keeps the message and deletes the key.
  */
-export const leave = z.strictObject({
+export const leave = message({
   protocol,
   deviceId: uuid,
   reason: z.enum(['uninstalled', 'enrollment-failed']),
@@ -54,7 +55,7 @@ export const endReason = z.enum([
 export type EndReason = z.infer<typeof endReason>;
 
 /** The answer to confirm, status and leave: compact JWS, `typ` kiwi-device-status+jws, by the grant key, as the challenge. */
-export const deviceStatus = z.strictObject({
+export const deviceStatus = message({
   protocol,
   deviceId: uuid,
   /** SHA-256 of the request's compact JWS, so that an answer to another request proves nothing. */

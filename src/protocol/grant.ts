@@ -14,6 +14,7 @@ import {
   wireguardKey,
   wireguardSecret,
 } from './common.ts';
+import { message } from './extensions.ts';
 
 /** A DNS name of at least two labels, in lower case. */
 export const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
@@ -44,7 +45,7 @@ export const packageKey = z.enum([
  * Everything that the laptop needs: compact JWS, `typ` kiwi-grant+jws, signed by the grant key, inside a JWE to the
  * device key (it carries a pre-shared key and an enroll secret).
  */
-export const grant = z.strictObject({
+export const grant = message({
   protocol,
   slug,
   deviceId: uuid,

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 
 import { base64urlOf, digestText, protocol, uuid, version } from './common.ts';
+import { message } from './extensions.ts';
 
 /**
  * `POST /v1/enrollments`: the first message, and the only unsigned one. The gateway hashes the bytes exactly as
  * received.
  */
-export const hello = z.strictObject({
+export const hello = message({
   protocol,
   /** Idempotency: the same hello for the same attempt gets the same challenge while that is valid. */
   attemptId: uuid,

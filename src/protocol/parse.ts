@@ -5,7 +5,8 @@ import type { ErrorCode } from '../core/error-codes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 
 /**
- * Parses the bytes of a kiwi/1 message: size limit, strict JSON, schema; unknown fields are refused.
+ * Parses the bytes of a kiwi/1 message: size limit, strict JSON, schema; unknown fields are refused, unless they stand in
+ * `extensions` and are not critical.
  *
  * @throws KiwiError with `code`; its detail names the wrong fields, never their values.
  */

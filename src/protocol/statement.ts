@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { base64urlUpTo, digestText, hostName, protocol, slug, text, timestamp, uuid, wireguardKey } from './common.ts';
 import { COMPONENT_LENGTH } from './component-text.ts';
+import { message } from './extensions.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** PIV slots that can hold an enrollment key, as PIV names them. */
@@ -13,7 +14,7 @@ export type PivSlot = z.infer<typeof pivSlot>;
  * first the YubiKey's (`x5c`: its certificate, the intermediate), then the device key's (`jwk`); inside a JWE to the
  * session's key.
  */
-export const statement = z.strictObject({
+export const statement = message({
   protocol,
   slug,
   sessionId: uuid,

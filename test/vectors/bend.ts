@@ -36,6 +36,9 @@ export const changed = (payload: string, members: object): string =>
 
 /** Members that every message is bent by: one that nobody knows, and one that stands there twice. */
 export const withUnknownMember = (payload: string): string => changed(payload, { admin: true });
+/** An extension that nobody knows, and that must be understood. */
+export const withCriticalExtension = (payload: string): string =>
+  changed(payload, { extensions: { 'example.color': { critical: true, value: 'green' } } });
 export const withMemberTwice = (payload: string): string => payload.replace('{', '{"protocol":"kiwi/1",');
 
 /** The same x with another y: of no point of the curve. */

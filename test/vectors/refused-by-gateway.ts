@@ -13,6 +13,7 @@ import {
   offTheCurve,
   sign,
   withAlteredSignature,
+  withCriticalExtension,
   withHeader,
   withMemberTwice,
   withoutAlgorithm,
@@ -100,6 +101,7 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
     ],
     ['the key’s signature alone', 'request-malformed', inner((general) => void general.signatures.pop())],
     ['unknown member', 'request-malformed', signed(withUnknownMember(payload))],
+    ['critical extension', 'request-malformed', signed(withCriticalExtension(payload))],
     ['member twice', 'request-malformed', signed(withMemberTwice(payload))],
     [
       'version of an operating system of 101 characters',
@@ -230,6 +232,11 @@ export function makeRefusedConfirms(confirm: object, previous: unknown): Promise
       (kept) => sign({ ...honest, jwk: publicJwk(device) }, kept),
     ],
     ['unknown member', 'request-malformed', (kept) => sign({ ...honest, payload: withUnknownMember(payload) }, kept)],
+    [
+      'critical extension',
+      'request-malformed',
+      (kept) => sign({ ...honest, payload: withCriticalExtension(payload) }, kept),
+    ],
     ['member twice', 'request-malformed', (kept) => sign({ ...honest, payload: withMemberTwice(payload) }, kept)],
     ['hash of 31 bytes', 'request-malformed', saying({ grantHash: base64url(Buffer.alloc(31)) })],
     ['for another device', 'request-malformed', saying({ deviceId: OTHER_ID })],

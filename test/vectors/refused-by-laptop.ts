@@ -7,6 +7,7 @@ import {
   offTheCurve,
   sign,
   withAlteredSignature,
+  withCriticalExtension,
   withHeader,
   withMemberTwice,
   withoutAlgorithm,
@@ -82,6 +83,7 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
     ],
     ['over when it was made', 'slice-not-proven', saying(changed(payload, { expiresAt: at(0) }))],
     ['unknown member', 'slice-not-proven', saying(withUnknownMember(payload))],
+    ['critical extension', 'slice-not-proven', saying(withCriticalExtension(payload))],
     ['member twice', 'slice-not-proven', saying(withMemberTwice(payload))],
     [
       'name of 101 characters',
@@ -149,6 +151,7 @@ export function makeRefusedGrants(c: Certificates, grant: object, previous: unkn
     ['for another host name', 'grant-invalid', saying({ hostName: 'bert-laptop' })],
     ['its time to confirm is over', 'grant-invalid', saying({ confirmBy: at(9) })],
     ['unknown member', 'grant-invalid', signed({ payload: withUnknownMember(payload) })],
+    ['critical extension', 'grant-invalid', signed({ payload: withCriticalExtension(payload) })],
     ['member twice', 'grant-invalid', signed({ payload: withMemberTwice(payload) })],
     ['role of 65 characters', 'grant-invalid', saying({ certificate: { ...certificate, role: 'x'.repeat(65) } })],
     ['another role than the key’s', 'grant-invalid', saying({ certificate: { ...certificate, role: 'admin' } })],
@@ -209,6 +212,7 @@ export function makeRefusedDeviceStatuses(c: Certificates, status: object, previ
     ['of a clock eleven minutes behind', 'clock-skew', saying(changed(payload, { serverTime: at(60 - 11 * 60) }))],
     ['state that does not exist', 'slice-not-proven', saying(changed(payload, { state: 'reserved' }))],
     ['unknown member', 'slice-not-proven', saying(withUnknownMember(payload))],
+    ['critical extension', 'slice-not-proven', saying(withCriticalExtension(payload))],
     ['member twice', 'slice-not-proven', saying(withMemberTwice(payload))],
   ];
   return makeRefused(

@@ -5,7 +5,7 @@ import { request, type Dispatcher } from 'undici';
 
 import { base64url } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
-import { isErrorCode } from '../../core/error-codes.ts';
+import { ERROR_CODES, isErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
@@ -240,8 +240,10 @@ export interface DeviceIdentity extends KnownDevice {
 function refusal(status: number, text: string): KiwiError {
   // Message and hint come from our own table of codes, so they are not taken from the answer.
   const { code, requestId, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
-  if (!isErrorCode(code)) {
-    return new KiwiError('gateway-answer-invalid', { detail: `HTTP ${status}: ${code}`, requestId });
+  // A newer slice has codes that this version does not know: what counts is whether the same bytes may succeed later. One of
+  // our own that no gateway sends ("The PIN is wrong.") is not believed either.
+  if (!isErrorCode(code) || ERROR_CODES[code].http === undefined) {
+    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId, retryable });
   }
   return new KiwiError(code, { requestId, retryable });
 }

@@ -8,7 +8,7 @@ const parse = (text: string) => () => parseStrictJson(text, MAX);
 
 describe('strict JSON', () => {
   it('reads what JSON.parse reads, if no name is duplicated', () => {
-    const names = fc.string({ unit: 'grapheme' });
+    const names = fc.string({ unit: 'grapheme' }).filter((name) => name !== '__proto__');
     const values = fc.letrec((tie) => ({
       value: fc.oneof(
         { depthSize: 'small', maxDepth: 8 },
@@ -36,7 +36,7 @@ describe('strict JSON', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(SyntaxError);
           expect((error as SyntaxError).message).toMatch(
-            /^(not JSON|not UTF-8|duplicate member name|deeper than 16 levels)$/,
+            /^(not JSON|not UTF-8|duplicate member name|a member named __proto__|deeper than 16 levels)$/,
           );
         }
       }),
@@ -52,11 +52,18 @@ describe('strict JSON', () => {
     ['both escaped in different ways', String.raw`{"\u002f":1,"\/":2}`],
     ['around white space', '{ "a" : 1 ,\n"a"\t: 2 }'],
     ['empty', '{"":1,"":2}'],
-    ['named like a property of every object', '{"__proto__":1,"__proto__":2}'],
+    ['named like a property of every object', '{"toString":1,"toString":2}'],
   ])('refuses a name that stands twice: %s', (_how, text) => {
     expect(JSON.parse(text)).toBeDefined();
     expect(parse(text)).toThrow('duplicate member name');
   });
+
+  it.each(['{"__proto__":1}', '[{"a":{"__proto__":{}}}]', String.raw`{"\u005f_proto__":1}`])(
+    'refuses a member over which a schema may pass: %s',
+    (text) => {
+      expect(parse(text)).toThrow('a member named __proto__');
+    },
+  );
 
   it.each([
     ['the same name in different objects', '[{"a":1},{"a":2},{"b":{"a":3}}]'],
@@ -104,11 +111,5 @@ describe('strict JSON', () => {
   ])('refuses what is not JSON: %j', (text) => {
     expect(parse(text)).toThrow('not JSON');
     expect(() => parseStrictJson(Buffer.from(text), MAX)).toThrow('not JSON');
-  });
-
-  it('gives an object its own __proto__ instead of changing what it inherits', () => {
-    const value = parseStrictJson('{"__proto__":{"admin":true}}', MAX) as Record<string, unknown>;
-    expect(Object.hasOwn(value, '__proto__')).toBe(true);
-    expect(value['admin']).toBeUndefined();
   });
 });

@@ -121,6 +121,26 @@ describe.each(MESSAGES)('the %s', (name, schema, example) => {
     }
   });
 
+  it('can be extended in one place, by what need not be understood', () => {
+    const extended = (extensions: unknown): boolean => accepts(schema, { ...example, extensions });
+    expect(extended({})).toBe(true);
+    expect(extended({ 'example.color': { critical: false, value: { any: ['thing', null, 1.5] } } })).toBe(true);
+    expect(extended({ 'example.color': { critical: true, value: 1 } })).toBe(false);
+    for (const malformed of [
+      null,
+      [],
+      { 'example.color': 1 },
+      { 'example.color': { critical: false } },
+      { 'example.color': { value: 1 } },
+      { 'example.color': { critical: 'no', value: 1 } },
+      { 'example.color': { critical: false, value: 1, more: 1 } },
+      { Color: { critical: false, value: 1 } },
+      Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`x${at}`, { critical: false, value: 1 }])),
+    ]) {
+      expect([malformed, extended(malformed)]).toEqual([malformed, false]);
+    }
+  });
+
   it('speaks kiwi/1 alone', () => {
     if (!('protocol' in example)) return;
     for (const protocol of ['kiwi/2', 'kiwi/1 ', 'KIWI/1', 1]) {

@@ -150,6 +150,23 @@ describe('the gateway client', () => {
     expect(gateway.seen).toHaveLength(1);
   });
 
+  it('reads a code that it does not know by its class', async () => {
+    gateway.answer(refuse(503, { code: 'moon-too-full', retryable: true }), say(200, JOSE, 'x'));
+    expect(await client.hello(body)).toBe('x');
+    gateway.answer(refuse(403, { code: 'moon-too-new' }));
+    expect(await failure(client.hello(body))).toMatchObject({
+      code: 'slice-refused',
+      detail: 'HTTP 403: moon-too-new',
+      requestId: 'r-1',
+      retryable: false,
+      exitCode: 4,
+    });
+    expect(gateway.seen).toHaveLength(1);
+    // A code of the laptop's own that no gateway sends.
+    gateway.answer(refuse(403, { code: 'pin-locked' }));
+    expect(await failure(client.hello(body))).toMatchObject({ code: 'slice-refused', detail: 'HTTP 403: pin-locked' });
+  });
+
   it('sends again what an ingress answers while the gateway is being restarted', async () => {
     gateway.answer(say(502, 'text/html', '<html>Bad gateway</html>'), say(200, JOSE, 'x'));
     expect(await client.hello(body)).toBe('x');
@@ -164,7 +181,6 @@ describe('the gateway client', () => {
     ['a proxy’s own error', () => say(500, 'text/html', '<html>Oops</html>')],
     ['an error of another form', () => say(400, JSON_TYPE, '{"error":"bad"}')],
     ['an error with a field more', () => refuse(403, { stack: 'at x' })],
-    ['an error with a code that nobody knows', () => refuse(403, { code: 'brand-new' })],
     ['an error that is too large', () => say(403, JSON_TYPE, `${' '.repeat(LIMITS.error)}{}`)],
     ['an answer that is too large', () => say(200, JOSE, 'x'.repeat(LIMITS.challenge + 1))],
     ['an answer that is not UTF-8', () => say(200, JOSE, Buffer.from([0xff]))],
