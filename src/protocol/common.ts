@@ -94,11 +94,15 @@ export const text = (max: number): z.ZodType<string> =>
   z
     .string()
     .min(1)
-    .max(max)
+    // Not max(): it counts code points.
+    .refine((given) => given.length <= max, `at most ${max} UTF-16 code units`)
     .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u);
 
-/** RFC 9562, lower case only, because ids are compared as text. */
-export const uuid = z.uuid().lowercase();
+/**
+ * Lower case only, because ids are compared as text. Version and variant (RFC 9562, section 4) are not looked at: those of
+ * firmware are often made up, and nobody who gives out an id may be relied on for them.
+ */
+export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 
 /** A gateway, as the certificate on a YubiKey names it. */
 export const gatewayUrl = z.url({ protocol: /^https$/ }).max(500);
@@ -109,11 +113,24 @@ export const ipv4Cidr = z.cidrv4();
 /** SemVer core: 1.2.3. */
 export const version = z.string().regex(/^\d{1,5}\.\d{1,5}\.\d{1,5}$/);
 
+/** P-256: y² = x³ − 3x + b over the field of PRIME_P256 (SEC 2, section 2.4.2). */
+const PRIME_P256 = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
+const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
+
+/** Checked wherever a key is read, and not where it is used first, which may be after PIN and touch. */
+function isOnCurve({ x: xText, y: yText }: { x: string; y: string }): boolean {
+  const [x, y] = [xText, yText].map((text) => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex') || '0'}`));
+  if (x === undefined || y === undefined || x >= PRIME_P256 || y >= PRIME_P256) return false;
+  return (y * y - (x * x - 3n) * x - B) % PRIME_P256 === 0n;
+}
+
 /** The only type of device and session key in kiwi/1: P-256 public keys (RFC 7518, section 6.2.1). */
-export const p256Jwk = z.strictObject({
-  kty: z.literal('EC'),
-  crv: z.literal('P-256'),
-  x: base64urlOf(32),
-  y: base64urlOf(32),
-});
+export const p256Jwk = z
+  .strictObject({
+    kty: z.literal('EC'),
+    crv: z.literal('P-256'),
+    x: base64urlOf(32),
+    y: base64urlOf(32),
+  })
+  .refine(isOnCurve, 'a point of the curve');
 export type P256Jwk = z.infer<typeof p256Jwk>;

@@ -13,5 +13,6 @@ export function componentText(raw: string): string {
     .trim()
     .toLowerCase()
     .slice(0, COMPONENT_LENGTH)
+    .replace(/[\uD800-\uDBFF]$/, '') // half of a character that did not fit
     .trim();
 }

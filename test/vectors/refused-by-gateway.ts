@@ -84,7 +84,7 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
       'statement-undecryptable',
       (kept) => keepJwe(testKey('gateway'), jws, TYP.statementEncrypted, kept),
     ],
-    ['ephemeral key off the curve', 'statement-undecryptable', () => withHeader(jwe, { epk: offTheCurve(session) })],
+    ['ephemeral key off the curve', 'request-malformed', () => withHeader(jwe, { epk: offTheCurve(session) })],
     ['tag altered', 'statement-undecryptable', () => withSegment(jwe, 4, withAlteredSignature)],
     [
       'typ of a grant',
@@ -107,6 +107,58 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
       'version of an operating system of 101 characters',
       'request-malformed',
       saying({ host: { ...host, osVersion: 'x'.repeat(101) } }),
+    ],
+    [
+      'version of an operating system of 51 emoji, which are 102 UTF-16 code units',
+      'request-malformed',
+      saying({ host: { ...host, osVersion: '😀'.repeat(51) } }),
+    ],
+    [
+      'UUID in upper case',
+      'request-malformed',
+      saying({ host: { ...host, uuid: '564D1234-5678-9ABC-DEF0-123456789ABC' } }),
+    ],
+    ['time with two decimals', 'request-malformed', saying({ timestamp: '2026-03-01T12:00:08.00Z' })],
+    ['time of a leap second', 'request-malformed', saying({ timestamp: '2026-12-31T23:59:60.000Z' })],
+    ['day that does not exist', 'request-malformed', saying({ timestamp: '2026-02-29T12:00:00.000Z' })],
+    [
+      'digits that are not ASCII',
+      'request-malformed',
+      saying({ fingerprint: { ...fingerprint, algorithm: 'kiwi-fp/١' } }),
+    ],
+    [
+      'header with two keys',
+      'key-signature-refused',
+      signed(payload, [{ ...(HONEST[0] as Signature), jwk: publicJwk(testKey('device')) }, HONEST[1] as Signature]),
+    ],
+    [
+      'device key off the curve',
+      'request-malformed',
+      signed(payload, [HONEST[0] as Signature, { ...(HONEST[1] as Signature), jwk: offTheCurve(testKey('device')) }]),
+    ],
+    [
+      'alg that is not the key’s',
+      'key-signature-refused',
+      inner((general) => signature(general, 0, (compact) => withHeader(compact, { alg: 'ES384' }))),
+    ],
+    [
+      'alg that kiwi/1 does not have',
+      'request-malformed',
+      inner((general) => signature(general, 0, (compact) => withHeader(compact, { alg: 'ES512' }))),
+    ],
+    [
+      'certificate that is none',
+      'request-malformed',
+      inner((general) => signature(general, 0, (compact) => withHeader(compact, { x5c: ['AAAA'] }))),
+    ],
+    [
+      'four certificates',
+      'request-malformed',
+      inner((general) =>
+        signature(general, 0, (compact) =>
+          withHeader(compact, { x5c: Array<string>(4).fill(c.enrollmentKey.der.toString('base64')) }),
+        ),
+      ),
     ],
     ['request in base64 with padding', 'request-malformed', saying({ csr: Buffer.alloc(4, 0xfb).toString('base64') })],
     [

@@ -18,8 +18,7 @@ export async function describeHost(reader: HardwareReader): Promise<HostDescript
   if (system.arch !== 'x64' && system.arch !== 'arm64') {
     throw new KiwiError('unsupported-system', { detail: `processor architecture ${system.arch}` });
   }
-  // Some firmware has 128 bits that are not an RFC 9562 UUID: usable in the fingerprint, but invalid in the message's field.
-  const uuid = statement.shape.host.shape.uuid.safeParse(normaliseComponent('uuid', hardware.uuid ?? '')).data;
+  const uuid = normaliseComponent('uuid', hardware.uuid ?? '');
   const serial = plainText(hardware.systemSerial, COMPONENT_LENGTH);
   const usableSerial = normaliseComponent('system-serial', serial ?? '') === undefined ? undefined : serial;
   const model = plainText(system.model);

@@ -50,7 +50,7 @@ const schema = z.strictObject({
     .optional(),
   device: z
     .strictObject({
-      deviceId: z.uuid(),
+      deviceId: uuid,
       hostName: z.string(),
       address: z.string(),
       probe: z.string(),

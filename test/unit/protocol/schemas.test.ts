@@ -278,6 +278,10 @@ describe('encodings', () => {
     [uuid, '{8c2e4cb5-6a1c-4b43-9a5e-07c3a4a1c001}', false],
     [uuid, '8c2e4cb56a1c4b439a5e07c3a4a1c001', false],
     [uuid, '../confirm', false],
+    // SMBIOS has what the maker wrote: version 9 and variant 0, for one.
+    [uuid, '564d1234-5678-9abc-def0-123456789abc', true],
+    [uuid, '00000000-0000-0000-0000-000000000000', true],
+    [uuid, '8c2e4cb5-6a1c-4b43-9a5e-07c3a4a1c0011', false],
     [slug, 'ab', true],
     [slug, 'a', false],
     [slug, 'acme-2', true],
@@ -318,6 +322,10 @@ describe('encodings', () => {
     [pivSlot, '9C', false],
     [text(9), 'Zoë 株式', true],
     [text(9), '', false],
+    // UTF-16 code units, not characters: of these each has two.
+    [text(100), '😀'.repeat(50), true],
+    [text(100), '😀'.repeat(51), false],
+    [text(99), '😀'.repeat(50), false],
     [text(9), 'a\u0007', false],
     [text(9), 'a\u202eb', false],
     [text(9), 'a\u200bb', false],

@@ -63,9 +63,9 @@ describe('the description of a host', () => {
     });
   });
 
-  it('leaves out 128 bits that are no UUID of the standard', async () => {
-    const hardware = { uuid: '4c4c4544-0042-0510-0053-b7c04f4e5032', systemSerial: 'PF3ABCDE' };
-    expect(await describeHost(reader(hardware, {}))).not.toHaveProperty('uuid');
+  it('has the UUID of the firmware also when its version and variant are those of no standard', async () => {
+    const uuid = '564d1234-5678-9abc-def0-123456789abc';
+    expect(await describeHost(reader({ uuid }, {}))).toMatchObject({ uuid });
   });
 
   it('refuses a processor for which there is no agent', async () => {

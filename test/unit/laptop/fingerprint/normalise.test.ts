@@ -58,6 +58,19 @@ describe('a serial number', () => {
   });
 });
 
+describe('a value of more than 128 UTF-16 code units', () => {
+  const serial = (length: number): string => 'pf3a'.repeat(40).slice(0, length);
+  it.each([
+    [serial(128), serial(128)],
+    [serial(129), serial(128)],
+    [`${serial(126)}😀`, `${serial(126)}😀`],
+    [`${serial(127)}😀`, serial(127)],
+    [`${serial(126)} 😀`, serial(126)],
+  ])('%s is cut so that no half of a character is left', (raw, value) => {
+    expect(normaliseComponent('system-serial', raw)).toBe(value);
+  });
+});
+
 describe('an SMBIOS UUID', () => {
   it.each([
     '00000000-0000-0000-0000-000000000000',
