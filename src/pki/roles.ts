@@ -35,7 +35,10 @@ export function deviceNames(sanUris: readonly string[]): { slug: string; deviceI
   return { slug, deviceId };
 }
 
-/** The slug and gateway URL in the certificate on a YubiKey; undefined unless it has exactly one of each. */
+/**
+ * The slug and gateway URL in the certificate on a YubiKey; undefined unless it has exactly one of each, the URL without a
+ * path: those of kiwi/1 begin at the root of the server.
+ */
 export function enrollmentNames(sanUris: readonly string[]): { slug: string; gatewayUrl: string } | undefined {
   const prefix = enrollmentUri('');
   const slugs = sanUris.filter((uri) => uri.startsWith(prefix)).map((uri) => uri.slice(prefix.length));
@@ -43,5 +46,11 @@ export function enrollmentNames(sanUris: readonly string[]): { slug: string; gat
   const [slug] = slugs;
   const [gatewayUrl] = urls;
   if (slug === undefined || gatewayUrl === undefined || slugs.length !== 1 || urls.length !== 1) return undefined;
-  return { slug, gatewayUrl };
+  return isOrigin(gatewayUrl) ? { slug, gatewayUrl } : undefined;
+}
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { origin, href } = new URL(text);
+  return href === `${origin}/`;
 }

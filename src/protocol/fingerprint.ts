@@ -25,6 +25,9 @@ export const IDENTITY_KINDS = ['uuid', 'system-serial', 'board-serial', 'chassis
 /** With fewer identity components than this, a machine cannot be distinguished from others of its model. */
 export const MINIMUM_IDENTITY_COMPONENTS = 2;
 
+/** More disks and adapters than this do not identify a machine any better. */
+export const MAX_PER_KIND = 8;
+
 export const FINGERPRINT_ALGORITHM = 'kiwi-fp/1';
 
 export const fingerprint = z.strictObject({

@@ -252,6 +252,26 @@ export function makeRefusedStatements(c: Certificates, statement: object, previo
       'fingerprint-refused',
       saying({ fingerprint: { ...fingerprint, digest: digest('another machine') } }),
     ],
+    [
+      'fingerprint in another order',
+      'fingerprint-refused',
+      saying({ fingerprint: { ...fingerprint, components: fingerprint.components.toReversed() } }),
+    ],
+    [
+      'fingerprint of nine disks',
+      'fingerprint-refused',
+      saying({ fingerprint: { ...fingerprint, components: withDisks(fingerprint.components, 9) } }),
+    ],
+    [
+      'fingerprint of a kind that there is not',
+      'request-malformed',
+      saying({
+        fingerprint: {
+          ...fingerprint,
+          components: [...fingerprint.components, { kind: 'keyboard', hmac: digest('keyboard') }],
+        },
+      }),
+    ],
   ];
   return makeRefused(
     'Each is statement.json bent in one way. The gateway of the example refuses it with `code`.',
@@ -305,6 +325,15 @@ export function makeRefusedConfirms(confirm: object, previous: unknown): Promise
     recipes,
     previous,
   );
+}
+
+/** With so many disks, in order: a fault of number alone. */
+function withDisks(components: Statement['fingerprint']['components'], count: number): object[] {
+  const disks = Array.from({ length: count }, (_, at) => ({ kind: 'disk' as const, hmac: digest(`disk ${at}`) }));
+  const others = components.filter(({ kind }) => kind !== 'disk');
+  const place = others.findIndex(({ kind }) => kind === 'mac' || kind === 'cpu');
+  const sorted = disks.sort((a, b) => (a.hmac < b.hmac ? -1 : 1));
+  return place < 0 ? [...others, ...sorted] : others.toSpliced(place, 0, ...sorted);
 }
 
 /** A public key of WireGuard, from its hex. */

@@ -8,15 +8,13 @@ import {
   fingerprintDigestInput,
   IDENTITY_KINDS,
   identityComponents,
+  MAX_PER_KIND,
   MINIMUM_IDENTITY_COMPONENTS,
   type ComponentKind,
   type Fingerprint,
 } from '../../protocol/fingerprint.ts';
 import type { HardwareFacts, HardwareReader } from '../system/hardware-reader.ts';
 import { normaliseComponent } from './normalise.ts';
-
-/** The message holds at most 32 components; more disks and adapters than this do not identify a machine any better. */
-const MAX_PER_KIND = 8;
 
 /** The fingerprint of this machine for one customer. @throws KiwiError `fingerprint-too-weak`, naming what is left */
 export async function collectFingerprint(reader: HardwareReader, salt: Uint8Array): Promise<Fingerprint> {

@@ -1,6 +1,8 @@
 import {
+  COMPONENT_KINDS,
   fingerprintDigestInput,
   IDENTITY_KINDS,
+  MAX_PER_KIND,
   identityComponents,
   MINIMUM_IDENTITY_COMPONENTS,
   type ComponentKind,
@@ -59,11 +61,17 @@ export function fingerprintFlaw(fingerprint: Fingerprint): string | undefined {
   for (const kind of IDENTITY_KINDS) {
     if ((identity.get(kind)?.size ?? 0) > 1) return `several of ${kind}`;
   }
+  for (const [kind, values] of identity) if (values.size > MAX_PER_KIND) return `more than ${MAX_PER_KIND} of ${kind}`;
   const count = IDENTITY_KINDS.filter((kind) => identity.has(kind)).length;
   if (count < MINIMUM_IDENTITY_COMPONENTS) return `${count} identity components`;
+  if (places(components).some((place, at, all) => at > 0 && place < (all[at - 1] ?? ''))) return 'not in order';
   if (digest(fingerprintDigestInput(components)) !== fingerprint.digest) return 'the digest does not match';
   return undefined;
 }
+
+/** The place of each component in the message, as text that sorts: by kind, and within one by HMAC (code units). */
+const places = (components: Components): string[] =>
+  components.map(({ kind, hmac }) => `${COMPONENT_KINDS.indexOf(kind)}${hmac}`);
 
 function byKind(components: Components): Map<ComponentKind, Set<string>> {
   const map = new Map<ComponentKind, Set<string>>();

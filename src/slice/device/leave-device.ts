@@ -1,10 +1,18 @@
 import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { leave } from '../../protocol/device-messages.ts';
+import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { settleEnded } from '../upkeep/settle-ended.ts';
 import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
+
+/**
+ * How often one address is told that a device is not known. Nobody can prove anything about such a device, and each answer
+ * costs a signature; a whole office that leaves a slice restored from an old backup is told within minutes.
+ */
+const UNKNOWN_DEVICES = { burst: 30, perSecond: 0.5 };
+const limits = new WeakMap<SliceContext, RateLimit>();
 
 /**
  * Deregisters a laptop: peer, certificate, fingerprint, address and name end. Safe to repeat, and valid at any age:
@@ -25,10 +33,18 @@ export async function leaveDevice(
     if (error instanceof KiwiError && error.code === 'device-unknown') return undefined;
     throw error;
   });
-  if (opened === undefined) return answerDevice(slice, body, { id: deviceId, state: 'ended', endReason: null });
+  if (opened === undefined) return answerUnknown(slice, deviceId, body, request);
   const { device, message } = opened;
   const audit = auditOf(request, 'allowed', { why: `${device.hostName}: ${message.reason}` });
   const changed = await slice.registry.endDevice(device.id, message.reason, slice.clock.now(), audit);
   if (changed === 'ended') await settleEnded(slice, device.id);
   return answerDevice(slice, body, { ...device, state: 'ended', endReason: device.endReason ?? message.reason });
+}
+
+/** Signed as well, so that the laptop need not keep its message for ever. */
+function answerUnknown(slice: SliceContext, id: string, body: Buffer, request: RequestContext): Promise<string> {
+  const limit = limits.get(slice) ?? new RateLimit(UNKNOWN_DEVICES);
+  limits.set(slice, limit);
+  if (!limit.take(request.remote, slice.clock.monotonic())) throw new KiwiError('too-many-requests');
+  return answerDevice(slice, body, { id, state: 'ended', endReason: null });
 }

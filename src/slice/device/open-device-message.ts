@@ -20,23 +20,22 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
   request: RequestContext,
 ): Promise<{ device: Device; message: z.infer<S> }> {
   const opened = open(input.body, input.typ);
+  const { kid, x5c, jwk } = opened.header;
+  if (kid === undefined || x5c !== undefined || jwk !== undefined) {
+    throw new KiwiError('device-signature-refused', { detail: 'its key is not named by kid alone' });
+  }
+  // Before the signature, because an answer for a device that the slice does not know has to be signed without one.
+  const message = parseMessage(input.schema, opened.payload, input.maxBytes, 'request-malformed');
+  if (message.deviceId !== input.deviceId) throw new KiwiError('request-malformed', { detail: 'deviceId is another' });
   const device = await slice.registry.findDevice(input.deviceId);
   // A reservation is not a device yet: nobody outside knows its id.
   if (device === undefined || device.state === 'reserved') throw new KiwiError('device-unknown');
   request.deviceId = device.id;
   request.yubikeySerial = device.yubikeySerial;
-  if (
-    opened.header.kid !== device.deviceKeyThumbprint ||
-    opened.header.x5c !== undefined ||
-    opened.header.jwk !== undefined
-  ) {
-    throw new KiwiError('device-signature-refused', { detail: 'another key' });
-  }
+  if (kid !== device.deviceKeyThumbprint) throw new KiwiError('device-signature-refused', { detail: 'another key' });
   if (!opened.verify(jwkToKey(device.deviceKey))) {
     throw new KiwiError('device-signature-refused', { detail: 'signature' });
   }
-  const message = parseMessage(input.schema, opened.payload, input.maxBytes, 'request-malformed');
-  if (message.deviceId !== device.id) throw new KiwiError('request-malformed', { detail: 'deviceId is another' });
   if (input.anyTime === true) return { device, message };
   const skew = Date.parse(message.timestamp) - slice.clock.now();
   if (Math.abs(skew) > CLOCK_WINDOW_MS) {

@@ -106,12 +106,10 @@ export async function buildGateway(
 function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits, book: RefusalBook): void {
   const ofRemote = new RateLimit(slice.config.rateLimit);
   const ofNetwork = new RateLimit(limits.networkRequests);
-  // Bodies stay exactly the bytes received, because they are hashed. Other content types are refused (415 →
-  // request-malformed).
+  // Bodies stay exactly the bytes received, because they are hashed. Every type is read, up to the route's limit, so that the
+  // size is refused before the type; `bodyOf` compares the type.
   app.removeAllContentTypeParsers();
-  for (const type of [MEDIA.json, MEDIA.jose]) {
-    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  }
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(HEADERS).header('x-request-id', request.id);
     const remote = clientAddress(request.socket.remoteAddress);
@@ -120,6 +118,11 @@ function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits,
     if (!ofRemote.take(remote, now) || !ofNetwork.take(clientNetwork(remote), now)) {
       book.count(remote, 'too-many-requests');
       done(new KiwiError('too-many-requests'));
+      return;
+    }
+    // Here and not in the handler, before which the body would be read.
+    if (request.is404) {
+      done(new KiwiError('not-found'));
       return;
     }
     const { action } = request.routeOptions.config;

@@ -1,13 +1,23 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { base64url } from '../../../src/core/bytes.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
-import { MEDIA } from '../../../src/protocol/common.ts';
+import { signCompact } from '../../../src/pki/jws.ts';
+import { keySigner } from '../../../src/pki/signer.ts';
+import { MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { publicError } from '../../../src/protocol/error.ts';
-import { newHello, newLaptop, PATHS, sendHello, type Answer } from '../../fakes/slice/test-laptop.ts';
+import {
+  newHello,
+  newLaptop,
+  PATHS,
+  readStatus,
+  sendHello,
+  signDeviceMessage,
+  type Answer,
+} from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { codeOf } from './enrolling.ts';
 
@@ -66,6 +76,51 @@ test('while the registry is locked, a hello gets a refusal in the same format, a
   expect(answer.body).not.toMatch(/sqlite|locked/iu);
   expect(codeOf(await sendHello(slice.gateway, hello))).toBe('ok');
 }, 60_000);
+
+describe('what is wrong with a request is looked for in the order of protocol.md', () => {
+  const id = '564d1234-5678-9abc-def0-123456789abc';
+  const large = 'x'.repeat(200_000);
+  test.each([
+    ['an unknown path, before size and type', 'POST', '/v1/enrollment', 'text/plain', large, 'not-found'],
+    ['an unknown method, before size and type', 'PUT', PATHS.hello, 'text/plain', large, 'not-found'],
+    ['the size, before the type', 'POST', PATHS.hello, 'text/plain', large, 'request-too-large'],
+    ['the size of a statement, before the type', 'PUT', PATHS.statement(id), 'text/plain', large, 'request-too-large'],
+    ['the size, before the id', 'POST', '/v1/devices/x/status', MEDIA.jose, large, 'request-too-large'],
+    ['the type, before the id', 'POST', '/v1/devices/x/status', MEDIA.json, '{}', 'request-malformed'],
+    ['a missing type', 'POST', PATHS.hello, undefined, '{}', 'request-malformed'],
+    ['an id of another form', 'PUT', PATHS.statement('x'), MEDIA.jose, 'x', 'session-unknown'],
+    ['an id of another form', 'POST', '/v1/devices/x/confirm', MEDIA.jose, 'x', 'device-unknown'],
+    ['the message, last', 'POST', PATHS.device(id, 'status'), MEDIA.jose, 'x', 'request-malformed'],
+  ] as const)('%s (%s %s)', async (_what, method, path, type, body, code) => {
+    expect(codeOf(await slice.gateway.send(method, path, type, body))).toBe(code);
+  });
+});
+
+describe('the deregistration of a device that the slice does not know', () => {
+  const laptop = newLaptop();
+  const leaving = (message: object, deviceId = randomUUID()) =>
+    signDeviceMessage(laptop, TYP.leave, {
+      ...{ protocol: PROTOCOL, deviceId, reason: 'uninstalled', timestamp: '2020-01-01T00:00:00.000Z' },
+      ...message,
+    }).then((jws) => slice.gateway.send('POST', PATHS.device(deviceId, 'leave'), MEDIA.jose, jws));
+
+  test('is answered only when it is one', async () => {
+    expect(readStatus(await leaving({}))).toMatchObject({ state: 'ended', endReason: null });
+    expect(codeOf(await leaving({ reason: 'bored' }))).toBe('request-malformed');
+    expect(codeOf(await leaving({ deviceId: randomUUID() }))).toBe('request-malformed');
+    const path = PATHS.device(randomUUID(), 'leave');
+    const keyless = await signCompact({ typ: TYP.leave, payload: '{}', signer: keySigner(laptop.deviceKey) });
+    expect(codeOf(await slice.gateway.send('POST', path, MEDIA.jose, keyless))).toBe('device-signature-refused');
+  });
+
+  test('is answered so often and no oftener: each answer costs a signature', async () => {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => leaving({})));
+    const codes = answers.map((answer) => codeOf(answer));
+    expect(codes.filter((code) => code === 'ok').length).toBeGreaterThan(20);
+    expect(codes.filter((code) => code === 'ok').length).toBeLessThan(40);
+    expect(new Set(codes)).toEqual(new Set(['ok', 'too-many-requests']));
+  });
+});
 
 test('a path that does not exist is refused in the same format', async () => {
   expect(codeOf(await slice.gateway.send('GET', '/etc/passwd'))).toBe('not-found');

@@ -14,7 +14,12 @@ import { x25519PublicText } from '../../../src/pki/x25519.ts';
 import { challenge as challengeSchema, type Challenge } from '../../../src/protocol/challenge.ts';
 import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { deviceStatus, type DeviceStatus } from '../../../src/protocol/device-messages.ts';
-import { fingerprintDigestInput, type ComponentKind, type Fingerprint } from '../../../src/protocol/fingerprint.ts';
+import {
+  COMPONENT_KINDS,
+  fingerprintDigestInput,
+  type ComponentKind,
+  type Fingerprint,
+} from '../../../src/protocol/fingerprint.ts';
 import { grant as grantSchema, type Grant } from '../../../src/protocol/grant.ts';
 import type { Hello } from '../../../src/protocol/hello.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';
@@ -104,11 +109,14 @@ export function readChallenge(jws: string): OpenedChallenge {
 }
 
 export function fingerprintOf(machine: Machine, salt: string): Fingerprint {
-  const components = Object.entries(machine).flatMap(([kind, values]) =>
-    [values].flat().map((value) => ({
-      kind: kind as ComponentKind,
-      hmac: createHmac('sha256', Buffer.from(salt, 'base64url')).update(`${kind}\0${value}`).digest('base64url'),
-    })),
+  const components = COMPONENT_KINDS.flatMap((kind) =>
+    [machine[kind] ?? []]
+      .flat()
+      .map((value) =>
+        createHmac('sha256', Buffer.from(salt, 'base64url')).update(`${kind}\0${value}`).digest('base64url'),
+      )
+      .sort()
+      .map((hmac) => ({ kind, hmac })),
   );
   return { algorithm: 'kiwi-fp/1', digest: digest(fingerprintDigestInput(components)), components };
 }

@@ -168,6 +168,10 @@ describe('the names in a certificate', () => {
     [[enrollmentUri('acme'), enrollmentUri('evil'), 'https://a.example']],
     [[enrollmentUri('acme'), 'https://a.example', 'https://b.example']],
     [[enrollmentUri('acme'), 'http://a.example']],
+    [[enrollmentUri('acme'), 'https://a.example/kiwi']],
+    [[enrollmentUri('acme'), 'https://a.example?x']],
+    [[enrollmentUri('acme'), 'https://user@a.example']],
+    [[enrollmentUri('acme'), 'https://']],
   ])('say nothing when there is not exactly one of each: %j', (uris) => {
     expect(enrollmentNames(uris)).toBeUndefined();
   });

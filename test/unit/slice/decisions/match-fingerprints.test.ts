@@ -102,6 +102,13 @@ const flat = (values: Partial<Record<ComponentKind, string | readonly string[]>>
     Record<ComponentKind, string[]>
   >;
 
+type Component = Fingerprint['components'][number];
+const byHmac = (a: Component, b: Component): number => (a.hmac < b.hmac ? -1 : 1);
+const many = (kind: ComponentKind, count: number): Component[] => [
+  ...components({ uuid: 'u', 'system-serial': 's' }),
+  ...components({ [kind]: Array.from({ length: count }, (_, at) => `${at}`) }).sort(byHmac),
+];
+
 describe('a fingerprint', () => {
   const of = (list: Fingerprint['components']): Fingerprint => ({
     algorithm: 'kiwi-fp/1',
@@ -117,10 +124,24 @@ describe('a fingerprint', () => {
       [...components({ uuid: 'u' }), ...components({ uuid: 'u' })],
       'a component is listed twice',
     ],
+    ['with its kinds in another order', components({ 'system-serial': 's', uuid: 'u' }), 'not in order'],
+    [
+      'with its disks in another order',
+      [
+        ...components({ uuid: 'u', 'system-serial': 's' }),
+        ...components({ disk: ['a', 'b', 'c'] })
+          .sort(byHmac)
+          .reverse(),
+      ],
+      'not in order',
+    ],
+    ['of eight disks', many('disk', 8), undefined],
+    ['of nine disks', many('disk', 9), 'more than 8 of disk'],
+    ['of nine processors', many('cpu', 9), 'more than 8 of cpu'],
   ] as const)('%s', (_name, list, flaw) => {
     expect(fingerprintFlaw(of([...list]))).toBe(flaw);
   });
   test('with another digest is refused', () => {
-    expect(fingerprintFlaw({ ...of(components(flat(laptop))), digest: digest('x') })).toBe('the digest does not match');
+    expect(fingerprintFlaw({ ...of(many('disk', 2)), digest: digest('x') })).toBe('the digest does not match');
   });
 });
