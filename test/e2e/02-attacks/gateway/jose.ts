@@ -162,7 +162,7 @@ const signatures: readonly Attack[] = [
       return resealed(siege, await siege.client.begin(siege.key), (jws) => withHeader(jws, 1, another, (h) => h));
     },
   },
-  bent('a device key that is no point of the curve', 'device-signature-refused', {
+  bent('a device key that is no point of the curve', 'request-malformed', {
     deviceJwk: { kty: 'EC', crv: 'P-256', x: base64url(Buffer.alloc(32, 1)), y: base64url(Buffer.alloc(32, 1)) },
   }),
 ];
@@ -210,7 +210,7 @@ const envelope: readonly Attack[] = [
       ['the tag', 4],
     ] as const
   ).map(([part, index]) => bent(`a bit of ${part} of the JWE`, 'statement-undecryptable', { jwe: flipSegment(index) })),
-  bent('an ephemeral key that is no point of the curve', 'statement-undecryptable', {
+  bent('an ephemeral key that is no point of the curve', 'request-malformed', {
     jwe: jweHeader((h) => ({ ...h, epk: { ...(h['epk'] as object), y: base64url(Buffer.alloc(32, 1)) } })),
   }),
   bent('another ephemeral key', 'statement-undecryptable', {

@@ -201,7 +201,7 @@ export const wayAttacks: readonly LaptopAttack[] = [
   }),
   hello('an answer without end', 'gateway-answer-invalid', { status: 200, type: 'application/jose', body: endless() }),
   hello('an error without end', 'gateway-answer-invalid', { status: 403, type: 'application/json', body: endless() }),
-  hello('an error code of its own making', 'gateway-answer-invalid', {
+  hello('an error code of its own making', 'slice-refused', {
     status: 403,
     type: 'application/json',
     body: Buffer.from(
