@@ -16,6 +16,7 @@ import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
 import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
+import { makeRefusedHellos } from './refused-hellos.ts';
 import { makeRefusedChallenges, makeRefusedDeviceStatuses, makeRefusedGrants } from './refused-by-laptop.ts';
 import { makeKeys } from './test-keys.ts';
 
@@ -33,6 +34,7 @@ const FILES = [
   'hash-to-curve',
   'wireguard-key',
   'thumbprint',
+  'refused-hellos',
   'refused-challenges',
   'refused-statements',
   'refused-grants',
@@ -62,6 +64,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
   const { certificates, file } = await makeCertificates(previous('certificates'));
   const exchange = await makeExchange(certificates, previous);
   const refused = {
+    'refused-hellos': makeRefusedHellos(exchange.hello, previous('refused-hellos')),
     'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
     'refused-statements': makeRefusedStatements(certificates, exchange.statement, previous('refused-statements')),
     'refused-grants': makeRefusedGrants(certificates, exchange.grant, previous('refused-grants')),

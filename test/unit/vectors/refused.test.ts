@@ -13,6 +13,7 @@ import type { Challenge } from '../../../src/protocol/challenge.ts';
 import type { Confirm } from '../../../src/protocol/device-messages.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
 import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
+import { openSession } from '../../../src/slice/enrollment/open-session.ts';
 import { validateStatement } from '../../../src/slice/enrollment/validate-statement.ts';
 import type { KnownSession } from '../../../src/slice/registry/registry.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
@@ -66,6 +67,8 @@ function slice(now: number): SliceContext {
   return {
     config: {
       customer: { slug: 'acme', name: 'Acme GmbH' },
+      windows: { sessionSeconds: 300 },
+      rateLimit: { burst: 120, perSecond: 20 },
       policy,
       fingerprintSalt,
       firmware: { minimum: '5.7.0', older: 'warn' },
@@ -90,9 +93,10 @@ function slice(now: number): SliceContext {
       findFingerprint: () => Promise.resolve(claimed.fingerprint),
       findAlarm: () => Promise.resolve(false),
       confirm: () => Promise.resolve('active'),
+      addSession: (kept: object) => Promise.resolve(kept),
     },
     fleet: undefined,
-    clock: { now: () => now },
+    clock: { now: () => now, monotonic: () => 0 },
   } as unknown as SliceContext;
 }
 
@@ -104,6 +108,12 @@ const session = {
 } as unknown as KnownSession;
 
 const READERS: readonly [file: string, good: string, read: (body: string) => unknown][] = [
+  [
+    'refused-hellos',
+    hello.bytes,
+    (body) =>
+      openSession(slice(NOW), Buffer.from(body), { requestId: 'r', remote: '192.0.2.1', action: 'enrollment.hello' }),
+  ],
   ['refused-challenges', challenge.jws, openedChallenge],
   ['refused-statements', statement.jwe, (body) => validateStatement(slice(NOW), session, Buffer.from(body), {})],
   [
