@@ -7,10 +7,10 @@ import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } f
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
-import { setconfPart, withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
+import { mtuIn, setconfPart, withEndpoint, withMtu } from '../../src/laptop/tunnel/edit-wg-quick.ts';
 import { endpointCandidates, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
-import { renderWgQuick, renderWgSetconf } from '../../src/laptop/tunnel/render-wg-quick.ts';
+import { renderWgQuick, renderWgSetconf, type WgQuickOptions } from '../../src/laptop/tunnel/render-wg-quick.ts';
 import { findTunnels, TUNNEL_DROP_IN } from './find-tunnels.ts';
 import { localNetworks } from './local-networks.ts';
 import { PATHS } from './paths.ts';
@@ -29,6 +29,8 @@ const FOLLOW_MS = 6_000;
 const HEALTHY_HANDSHAKE_MS = 150_000;
 const RESOLVE_MS = 5_000;
 
+type Render = Omit<WgQuickOptions, 'endpoint'>;
+
 /** WireGuard through wg-quick(8) and its systemd unit: kernel module where there is one, else a userspace program. */
 export class WgQuickTunnel implements Tunnel {
   readonly #system: LinuxSystem;
@@ -42,10 +44,14 @@ export class WgQuickTunnel implements Tunnel {
   async up(config: TunnelConfig, signal?: AbortSignal): Promise<void> {
     const name = tunnelInterfaceName(config.slug);
     const [first, ...others] = await this.#candidates(config);
-    const resolvectl = await this.#resolvectl();
     const current = await this.#currentConfig(name);
+    // An MTU that was lowered for this path stays.
+    const render: Render = {
+      resolvectl: await this.#resolvectl(),
+      mtu: current === undefined ? undefined : mtuIn(current),
+    };
     const candidates = [first, ...others];
-    const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, resolvectl }) === current);
+    const kept = candidates.find((endpoint) => renderWgQuick(config, { endpoint, ...render }) === current);
     const started = (await wgDump(this.#system, name)) !== undefined;
     // Before anything starts, because the handshake may come before wg-quick exits; wg reports it in whole seconds.
     const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
@@ -55,15 +61,15 @@ export class WgQuickTunnel implements Tunnel {
       if (await wgHandshake(this.#system, { name, peer: config.serverPublicKey, since: alive, ms: 0 }, signal)) return;
       await wgSetconf(this.#system, name, renderWgSetconf(config, kept), signal);
       const order = [kept, ...candidates.filter((endpoint) => endpoint !== kept)];
-      return this.#handshake(name, config, order, resolvectl, since, signal);
+      return this.#handshake(name, config, order, render, since, signal);
     }
     await this.#preferUserspaceIfNeeded(name);
-    await this.#write(name, renderWgQuick(config, { endpoint: first, resolvectl }));
+    await this.#write(name, renderWgQuick(config, { endpoint: first, ...render }));
     if (started) await this.#stop(name);
     await this.#systemctl(['enable', unitOf(name)], signal);
     // Not `--now`: a unit whose interface somebody deleted is still active, and would not be started.
     await this.#restart(name, signal);
-    await this.#handshake(name, config, candidates, resolvectl, since, signal);
+    await this.#handshake(name, config, candidates, render, since, signal);
   }
 
   async found(): Promise<readonly Found[]> {
@@ -103,6 +109,7 @@ export class WgQuickTunnel implements Tunnel {
       interface: name,
       up: dump !== undefined,
       startsAtBoot: enabled.code === 0 && config !== undefined,
+      mtu: await this.#mtu(name),
       endpoint: peer?.endpoint,
       lastHandshake: peer?.lastHandshake,
       rxBytes: peer?.rxBytes ?? 0,
@@ -123,6 +130,21 @@ export class WgQuickTunnel implements Tunnel {
       if (result.code === 0) return true;
     } while (this.#system.clock.monotonic() < deadline);
     return false;
+  }
+
+  async carries(address: string, bytes: number, signal?: AbortSignal): Promise<boolean> {
+    // 28 bytes of headers; `-M do`: nobody may fragment it. With a deadline, ping goes on until one reply has come.
+    const size = ['-M', 'do', '-s', String(bytes - 28)];
+    const args = ['-n', '-q', '-c', '1', '-i', '0.3', '-w', '2', ...size, '--', address];
+    return (await runTool(this.#system, { name: 'ping', args, timeoutMs: 10_000, signal })).code === 0;
+  }
+
+  async setMtu(slug: string, mtu: number): Promise<void> {
+    const name = tunnelInterfaceName(slug);
+    const args = ['link', 'set', 'dev', name, 'mtu', String(mtu)];
+    await runToolChecked(this.#system, { name: 'ip', args }, 'tunnel-tools-failed');
+    const text = await this.#currentConfig(name);
+    if (text !== undefined) await this.#write(name, withMtu(text, mtu));
   }
 
   resolve(endpoints: readonly string[]): Promise<readonly string[]> {
@@ -165,7 +187,7 @@ export class WgQuickTunnel implements Tunnel {
     name: string,
     config: TunnelConfig,
     candidates: readonly string[],
-    resolvectl: string | undefined,
+    render: Render,
     since: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -178,7 +200,7 @@ export class WgQuickTunnel implements Tunnel {
         }
         const wanted = { name, peer: config.serverPublicKey, since, ms: chance };
         if (!(await wgHandshake(this.#system, wanted, signal))) continue;
-        await this.#write(name, renderWgQuick(config, { endpoint, resolvectl }));
+        await this.#write(name, renderWgQuick(config, { endpoint, ...render }));
         return;
       }
     }
@@ -237,6 +259,12 @@ export class WgQuickTunnel implements Tunnel {
     if (program === undefined) return undefined;
     const status = await this.#system.run({ program, args: ['status', '--no-pager'], timeoutMs: 5_000 });
     return status.code === 0 ? program : undefined;
+  }
+
+  async #mtu(name: string): Promise<number | undefined> {
+    const { code, stdout } = await runTool(this.#system, { name: 'ip', args: ['-o', 'link', 'show', 'dev', name] });
+    const found = code === 0 ? / mtu (\d+) /u.exec(stdout.toString())?.[1] : undefined;
+    return found === undefined ? undefined : Number(found);
   }
 
   async #interfaceExists(name: string): Promise<boolean> {

@@ -33,6 +33,8 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       status: refuseLater,
       probe: refuseLater,
+      carries: refuseLater,
+      setMtu: refuseLater,
       resolve: refuseLater,
       follow: refuseLater,
       localNetworks: refuseLater,

@@ -261,6 +261,12 @@ const table = {
     "A firewall may be blocking UDP. Try another network, such as your phone's hotspot, and run the command again.",
     { retryable: true },
   ),
+  'tunnel-packet-size': entry(
+    'unreachable',
+    'This network carries only small packets: larger ones get lost in the tunnel.',
+    'Run `sudo kiwistack-enroll check`, which adapts the tunnel. If that does not help, use another network.',
+    { retryable: true },
+  ),
   'tunnel-endpoint-moved': entry(
     'unreachable',
     'The slice does not answer through the tunnel, and its name now leads to another address.',

@@ -74,6 +74,9 @@ function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
   const { record, slice, removed, tunnel } = enrollment;
+  if (tunnel?.mtuLoweredTo !== undefined) {
+    lines.push(`This network carries only small packets; the tunnel now sends at most ${tunnel.mtuLoweredTo} bytes.`);
+  }
   if (tunnel?.followedTo !== undefined) lines.push(`The slice has moved; the tunnel now uses ${tunnel.followedTo}.`);
   if (removed !== undefined) {
     const left = removed.leftBehind.length > 0 ? '' : ' Its enrollment was removed.';

@@ -59,8 +59,8 @@ Examples:
       'after',
       `
 A timer runs this command every hour. The enrollment is removed only if an operator ended the device as offboarded or churn.
-Any other status is only reported. If the tunnel does not reach the slice, it is mended: the slice may have another address by
-now. The exit code is 0 if nothing is left to do.
+Any other status is only reported. If the tunnel does not reach the slice, or carries small packets only, it is
+mended: the slice may have another address by now, and the network may take smaller packets. The exit code is 0 if nothing is left to do.
 
 Example:
   sudo kiwistack-enroll check`,

@@ -5,7 +5,7 @@ import { enrollmentComplete } from './enrollment-complete.ts';
 import { filesOfOurs } from './files-of-ours.ts';
 import { networksApart } from './networks.ts';
 import { fleetOnline, hardwareSame, hardwareSeenElsewhere, sliceActive, sliceAnswers } from './slice.ts';
-import { tunnelAtBoot, tunnelEndpointKnown, tunnelReachesInside, tunnelUp } from './tunnel.ts';
+import { tunnelAtBoot, tunnelEndpointKnown, tunnelPacketSize, tunnelReachesInside, tunnelUp } from './tunnel.ts';
 
 /** Everything that must be well on an enrolled laptop. A check comes after those that it depends on. */
 export const CHECKS: readonly Check[] = [
@@ -16,6 +16,7 @@ export const CHECKS: readonly Check[] = [
   tunnelAtBoot,
   tunnelEndpointKnown,
   tunnelReachesInside,
+  tunnelPacketSize,
   agentRunning,
   agentEnrolled,
   sliceAnswers,

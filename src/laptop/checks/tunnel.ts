@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { packetsFit } from '../tunnel/fit-packets.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
 import type { Check } from './check.ts';
 
@@ -26,6 +27,23 @@ export const tunnelAtBoot: Check = {
     return new KiwiError('enrollment-unhealthy', {
       detail: 'the tunnel does not start at boot',
       ...(unit === undefined ? {} : { hint: `Enable it with \`sudo systemctl enable ${unit}\`.` }),
+    });
+  },
+};
+
+/** On a path with a smaller MTU, pings work and everything larger stalls. */
+export const tunnelPacketSize: Check = {
+  code: 'packet-size',
+  severity: 'failure',
+  dependsOn: ['tunnel-inside'],
+  async run({ context, record, tunnel }) {
+    const probe = record.device?.probe;
+    if (probe === undefined || (await packetsFit({ tunnel: context.platform.tunnel, slug: record.slug, probe }))) {
+      return undefined;
+    }
+    const { mtu } = await tunnel();
+    return new KiwiError('tunnel-packet-size', {
+      detail: `packets of ${mtu ?? 0} bytes do not come back from ${probe}`,
     });
   },
 };

@@ -25,6 +25,8 @@ export interface TunnelStatus {
   readonly up: boolean;
   /** True when a restart of the laptop brings it up again. */
   readonly startsAtBoot: boolean;
+  /** Of the interface, bytes. */
+  readonly mtu: number | undefined;
   /** The endpoint in use: a literal address and a port. */
   readonly endpoint: string | undefined;
   /** Milliseconds since 1970; undefined when there was none yet. */
@@ -65,6 +67,13 @@ export interface Tunnel {
   status(slug: string): Promise<TunnelStatus>;
   /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */
   probe(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * True when packets of this size, IPv4 header included, reach an address inside the tunnel unfragmented and come back. One lost
+   * packet is not taken for an answer.
+   */
+  carries(address: string, bytes: number, signal?: AbortSignal): Promise<boolean>;
+  /** Changes the MTU of a running tunnel, in its configuration too. */
+  setMtu(slug: string, mtu: number): Promise<void>;
   /** The literal endpoints to which these lead now, best first. */
   resolve(endpoints: readonly string[]): Promise<readonly string[]>;
   /**

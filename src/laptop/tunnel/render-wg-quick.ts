@@ -11,6 +11,8 @@ export interface WgQuickOptions {
   readonly endpoint: string;
   /** Absolute path of resolvectl when systemd-resolved runs, else undefined: split DNS is then left out. */
   readonly resolvectl: string | undefined;
+  /** Undefined: `TUNNEL_MTU`. */
+  readonly mtu?: number | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export function renderWgQuick(config: TunnelConfig, options: WgQuickOptions): st
     '[Interface]',
     `PrivateKey = ${config.privateKey.bytes.toString('base64')}`,
     `Address = ${address(config.address)}/32`,
-    `MTU = ${TUNNEL_MTU}`,
+    `MTU = ${options.mtu ?? TUNNEL_MTU}`,
     ...splitDnsLines(config.dns, options.resolvectl),
     '',
     ...peerLines(config, options.endpoint),

@@ -194,7 +194,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
   const status = () =>
     Promise.resolve({
       ...{ interface: 'kiwi-acme', up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
-      ...{ endpoint: undefined, lastHandshake: undefined },
+      ...{ mtu: undefined, endpoint: undefined, lastHandshake: undefined },
     });
   return {
     stateFolder: path.join(folder, 'state'),
@@ -229,6 +229,8 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       down: () => act('tunnel down', () => void (os.tunnel = undefined)),
       found: () => found('tunnel', os.tunnel !== undefined),
       probe: () => at('tunnel probe').then(() => true),
+      carries: () => Promise.resolve(true),
+      setMtu: () => Promise.resolve(),
       resolve: () => Promise.resolve([]),
       follow: () => Promise.resolve(undefined),
       localNetworks: () => (life.dead ? life.grave : Promise.resolve([])),

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 
 import type { RunResult } from '../../lab/run-in-room.ts';
-import { CLI } from '../../world/world.ts';
+import { CLI, INTRANET_URL } from '../../world/world.ts';
 import { CliRun, type Event } from './cli-run.ts';
 import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
 import { story } from './step.ts';
@@ -146,6 +146,74 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       expect(await cli(mona, ['uninstall'])).toMatchObject({ code: 0, result: { farewell: 'told' } });
       await shell(mona, `sed -i 's/^${after}/${before}/' /etc/hosts; ip route del blackhole ${before}`);
       await expectNothingLeft(customer, mona);
+    });
+  });
+
+  story('on a path that carries small packets only', getCustomer, (step, seat) => {
+    let customer: Customer;
+    let pia: Seat;
+    /** A router on the way drops what is larger than 1400 bytes, and fragments, and does not say so. */
+    const narrow = async (play: () => Promise<void>): Promise<void> => {
+      const { internet } = customer.world.lab;
+      const nft = async (...argv: string[]): Promise<void> => {
+        const { code, stderr } = await internet.run(['/usr/sbin/nft', ...argv]);
+        expect(code, stderr).toBe(0);
+      };
+      const { address } = pia.laptop;
+      const drops = [
+        ...[`ip saddr ${address}`, `ip daddr ${address}`].map(
+          (end) => `${end} meta l4proto udp meta length > 1400 drop`,
+        ),
+        ...[`ip saddr ${address}`, `ip daddr ${address}`].map((end) => `${end} ip frag-off & 0x3fff != 0 drop`),
+      ];
+      await nft(`table ip narrow {\nchain forward {\ntype filter hook forward priority 0\n${drops.join('\n')}\n}\n}`);
+      await play().finally(() => nft('delete', 'table', 'ip', 'narrow'));
+    };
+    /** Sends 100 kB through the tunnel. */
+    const post = async (): Promise<number> =>
+      (
+        await pia.laptop.run([
+          ...['/bin/sh', '-c', 'head -c 100000 /dev/zero | curl -sSk --max-time 8 --data-binary @- "$0"', INTRANET_URL],
+        ])
+      ).code;
+    const mtu = async (): Promise<number> =>
+      Number(/mtu (\d+)/u.exec(await shell(pia, 'ip link show dev kiwi-acme'))?.[1]);
+
+    step('an enrollment lowers the MTU of the tunnel, and ends green', async () => {
+      customer = getCustomer();
+      pia = await seat('pia');
+      await narrow(async () => {
+        const run = new CliRun(pia.laptop);
+        expect(await run.ended, run.output).toBe(0);
+        expect(await mtu()).toBeGreaterThan(1320);
+        expect(await mtu()).toBeLessThanOrEqual(1340);
+        expect(await post()).toBe(0);
+        expect(await shell(pia, 'cat /etc/wireguard/kiwi-acme.conf')).toContain(`MTU = ${await mtu()}\n`);
+        expect(await cli(pia, ['status'])).toMatchObject({ code: 0, result: { result: 'healthy' } });
+      });
+    });
+
+    step('an enrolled laptop that comes there: status says it, check lowers the MTU', async () => {
+      await shell(
+        pia,
+        "ip link set kiwi-acme mtu 1420; sed -i 's/^MTU = .*/MTU = 1420/' /etc/wireguard/kiwi-acme.conf",
+      );
+      expect(await cli(pia, ['check'])).toMatchObject({ code: 0, result: { tunnel: {} } });
+      expect(await mtu()).toBe(1420);
+      await narrow(async () => {
+        expect(await post()).not.toBe(0);
+        const status = await cli(pia, ['status']);
+        expect(status.code).toBe(7);
+        expect((status.result['checks'] as Event[]).filter(({ state }) => state !== 'well')).toMatchObject([
+          { code: 'packet-size', error: { code: 'tunnel-packet-size' } },
+        ]);
+        const check = await cli(pia, ['check']);
+        expect(check, check.stdout).toMatchObject({ code: 0, result: { tunnel: { mtuLoweredTo: await mtu() } } });
+        expect(await post()).toBe(0);
+        expect(await cli(pia, ['status'])).toMatchObject({ code: 0, result: { result: 'healthy' } });
+      });
+      expect(await cli(pia, ['uninstall'])).toMatchObject({ code: 0 });
+      await expectNothingLeft(customer, pia);
     });
   });
 }

@@ -42,7 +42,9 @@ export interface EnrolledLaptop {
   /** The device certificate on it. */
   leaf: Certificate;
   /** What the tunnel is, as its status tells it. */
-  readonly tunnel: { up: boolean; startsAtBoot: boolean; endpoint: string };
+  readonly tunnel: { up: boolean; startsAtBoot: boolean; endpoint: string; mtu: number };
+  /** The largest packet that comes back through the tunnel. */
+  pathMtu: number;
   /** Where the slice's WireGuard is, if it answers anywhere; the tunnel reaches it while it uses this address. */
   sliceEndpoint: string | undefined;
   /** The endpoints that the tunnel was told to follow. */
@@ -102,7 +104,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       hardware,
       key,
       leaf,
-      tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT },
+      tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT, mtu: 1420 },
+      pathMtu: 1420,
       sliceEndpoint: ENDPOINT,
       followed: [],
       localNetworks: [],
@@ -148,6 +151,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       found: found('tunnel'),
       status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
       probe: () => Promise.resolve(laptop.tunnel.up && laptop.tunnel.endpoint === laptop.sliceEndpoint),
+      carries: (_address: string, bytes: number) => Promise.resolve(bytes <= laptop.pathMtu),
+      setMtu: (_slug: string, mtu: number) => Promise.resolve(void (laptop.tunnel.mtu = mtu)),
       resolve: () => Promise.resolve([laptop.sliceEndpoint].filter((endpoint) => endpoint !== undefined)),
       follow: (_slug: string, endpoints: readonly string[]) => {
         laptop.followed.push(...endpoints);

@@ -1,4 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
+import { fitPackets } from '../../tunnel/fit-packets.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
@@ -22,8 +23,13 @@ export const tunnel: EnrollmentStep = {
   },
   async verify(run) {
     const { grant } = await run.granted();
-    if (await run.platform.tunnel.probe(grant.wireguard.probe, PROBE_MS, run.signal)) return;
-    throw new KiwiError('tunnel-no-handshake', { detail: `${grant.wireguard.probe} in the tunnel does not answer` });
+    const { probe } = grant.wireguard;
+    const { tunnel } = run.platform;
+    if (!(await tunnel.probe(probe, PROBE_MS, run.signal))) {
+      throw new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` });
+    }
+    // Before anything larger goes through it.
+    await fitPackets({ tunnel, slug: run.record.slug, probe }, run.signal);
   },
   async undo({ platform, recordIfAny }) {
     await platform.tunnel.down(recordIfAny?.slug);

@@ -34,6 +34,7 @@ describe('the status of an enrollment', () => {
       'tunnel-up: enrollment-unhealthy',
       'tunnel-endpoint: not-looked-at',
       'tunnel-inside: not-looked-at',
+      'packet-size: not-looked-at',
       'slice-answers: not-enrolled',
       'slice-active: not-looked-at',
       'fleet-online: not-looked-at',
@@ -70,7 +71,18 @@ describe('the status of an enrollment', () => {
   it('sees that the slice has another address than the tunnel', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice));
     laptop.sliceEndpoint = '203.0.113.11:51820';
-    expect(await notWell()).toEqual(['tunnel-endpoint: tunnel-endpoint-moved', 'tunnel-inside: tunnel-no-handshake']);
+    expect(await notWell()).toEqual([
+      'tunnel-endpoint: tunnel-endpoint-moved',
+      'tunnel-inside: tunnel-no-handshake',
+      'packet-size: not-looked-at',
+    ]);
+  });
+
+  it('sees that large packets get lost', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    laptop.pathMtu = 1340;
+    expect(await notWell()).toEqual(['packet-size: tunnel-packet-size']);
+    expect(laptop.tunnel.mtu).toBe(1420);
   });
 
   it('sees a network that came to overlap', async () => {

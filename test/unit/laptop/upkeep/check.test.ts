@@ -65,6 +65,28 @@ describe('a check', () => {
     expect((await checks()).enrollment?.tunnel).toBeUndefined();
   });
 
+  it.each([1419, 1340, 1341, 1200, 579, 576])(
+    'lowers the tunnel’s MTU to what a path of %i bytes carries',
+    async (pathMtu) => {
+      laptop.gateway.answer(answerSigned(laptop.slice));
+      laptop.pathMtu = pathMtu;
+      const { mtu } = laptop.tunnel;
+      const { enrollment } = await checks();
+      expect(enrollment?.tunnel?.mtuLoweredTo).toBe(laptop.tunnel.mtu);
+      expect(laptop.tunnel.mtu).toBeLessThanOrEqual(pathMtu);
+      expect(laptop.tunnel.mtu).toBeGreaterThan(pathMtu - 4);
+      expect(laptop.tunnel.mtu).toBeLessThan(mtu);
+      expect((await checks()).enrollment?.tunnel).toEqual({});
+    },
+  );
+
+  it('says so when no packet of a useful size passes', async () => {
+    laptop.gateway.answer(answerSigned(laptop.slice));
+    laptop.pathMtu = 500;
+    expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'tunnel-packet-size' } } } });
+    expect(laptop.tunnel.mtu).toBe(1420);
+  });
+
   it('tells the slice on what hardware it runs, in the form of the enrollment', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice));
     expect(await checks()).toMatchObject({ enrollment: { slice: { state: 'active' } } });

@@ -340,6 +340,26 @@ describe('without a record', () => {
   });
 });
 
+describe('the size of packets', () => {
+  it('is asked with pings that nobody may fragment', async () => {
+    await machine.install('/usr/bin/ping', (args) => ({ code: Number(args[args.indexOf('-s') + 1]) > 1300 ? 1 : 0 }));
+    expect(await tunnel.carries('10.77.0.1', 1328)).toBe(true);
+    expect(await tunnel.carries('10.77.0.1', 1329)).toBe(false);
+    expect(machine.ran.at(-1)).toBe('ping -n -q -c 1 -i 0.3 -w 2 -M do -s 1301 -- 10.77.0.1');
+  });
+
+  it('that was found stays, also when the tunnel is brought up again', async () => {
+    await tunnel.up(config());
+    await tunnel.setMtu('acme', 1340);
+    expect(machine.ran.at(-1)).toBe(`ip link set dev ${NAME} mtu 1340`);
+    expect(await machine.read(CONF)).toContain('\nMTU = 1340\n');
+    await tunnel.up(config());
+    expect(wireguard.restarts).toBe(1);
+    await tunnel.up(config({ address: '10.77.0.3' }));
+    expect(await machine.read(CONF)).toContain('\nMTU = 1340\n');
+  });
+});
+
 describe('the probe', () => {
   it('asks again until the address answers, or the time is over', async () => {
     let tries = 0;
