@@ -229,6 +229,11 @@ const table = {
     "The server could not prove that it is your organisation's slice.",
     'Do not enter your PIN. Try another network, and tell your operator.',
   ),
+  'slice-unconfined': entry(
+    'refused',
+    "Your organisation's certificate authority may speak for every website, so this laptop does not trust it.",
+    'Tell your operator: the slice needs a new intermediate, see `kiwistack-slice intermediate request --help`.',
+  ),
   'slice-root-unknown': entry(
     'refused',
     "This laptop does not trust the root of your YubiKey's certificate.",

@@ -17,6 +17,16 @@ export const SLICE_CODES = {
     "One of the slice's files is missing, malformed or readable by other users.",
     "The details name it. Restore it from a backup, or let only the owner of the slice's folder read it (chmod 600).",
   ),
+  'slice-unfinished': entry(
+    'person',
+    "The slice has no intermediate yet: the provider's root has to sign its request.",
+    'Run `kiwistack-slice intermediate request`, have the provider sign it with `intermediate sign`, then run `intermediate install`.',
+  ),
+  'intermediate-refused': entry(
+    'refused',
+    'The slice cannot use this intermediate certificate.',
+    'The details say why. Have the provider sign the request of this slice again: `kiwistack-slice intermediate request`.',
+  ),
   'slice-running': entry('person', 'The slice is already running.', 'See `kiwistack-slice status --dir DIR`.'),
   'slice-conflict': entry(
     'usage',

@@ -6,6 +6,7 @@ import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
 import { PROTOCOL } from '../../../protocol/common.ts';
 import type { Hello } from '../../../protocol/hello.ts';
 import { describeHost } from '../../fingerprint/describe-host.ts';
+import { requireConfined } from '../../exchange/require-confined.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /**
@@ -37,6 +38,7 @@ export const slice: EnrollmentStep = {
     const exchange = { keyCertificate, hello, challenge, challengeAt, hostName };
     await run.save({ attemptId, exchange, proxy: client.proxy });
     const opened = run.opened();
+    requireConfined(opened.intermediate);
     options.person.sliceProven({
       customer: opened.challenge.customer.name,
       gatewayUrl: run.record.gatewayUrl,

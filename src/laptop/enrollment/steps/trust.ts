@@ -1,4 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
+import { requireConfined } from '../../exchange/require-confined.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** A crash leaves the root's file, perhaps not yet in the generated bundle; the next run then generates it again. */
@@ -10,7 +11,9 @@ export const trust: EnrollmentStep = {
     return (await run.platform.trust.verify(trustRoots)) ? 'done' : 'absent';
   },
   async apply(run) {
-    const { trustRoots } = await run.granted();
+    const { trustRoots, intermediate } = await run.granted();
+    // Seen before the PIN as well; a run that an earlier version began has not looked.
+    requireConfined(intermediate);
     await run.platform.trust.install(trustRoots, run.signal);
   },
   async verify(run) {

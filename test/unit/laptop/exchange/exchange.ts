@@ -35,9 +35,10 @@ export interface Customer {
   readonly helloBytes: Buffer;
 }
 
-export async function makeCustomer(root?: Authority): Promise<Customer> {
+/** @param limits of the intermediate, which has none without */
+export async function makeCustomer(root?: Authority, limits: Parameters<typeof issue>[1] = {}): Promise<Customer> {
   const top = root ?? (await makeRoot());
-  const intermediate = await makeIntermediate(top);
+  const intermediate = await makeIntermediate(top, undefined, limits);
   const deviceKey = generateP256();
   return {
     root: top,
