@@ -1,6 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import { importFleetConfig } from '../../slice/config/fleet-config.ts';
-import type { InitOptions } from '../../slice/init/init-slice.ts';
+import { addressNumber, isInNetwork, networkOf } from '../../slice/config/tunnel-network.ts';
+import { DEFAULT_INSIDE, type InitOptions } from '../../slice/init/init-slice.ts';
 
 /** The command line of `init`. */
 export interface InitFlags {
@@ -12,6 +13,7 @@ export interface InitFlags {
   readonly publicAddress?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly rootCertificate?: string;
   readonly yubicoRoot?: string;
   readonly fleetConfig?: string;
   readonly roleDomains?: string[];
@@ -36,6 +38,7 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
     throw new KiwiError('usage', { detail: '--tls-cert and --tls-key must be given together' });
   }
+  refuseUnreachable(flags);
   const perSecond = numberOf('--rate-limit', flags.rateLimit);
   return dropUndefined({
     dir: flags.dir,
@@ -48,6 +51,7 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
       flags.tlsCert === undefined || flags.tlsKey === undefined
         ? undefined
         : { certificateFile: flags.tlsCert, keyFile: flags.tlsKey },
+    rootCertificateFile: flags.rootCertificate,
     yubicoRootFile: flags.yubicoRoot,
     fleet: flags.fleetConfig === undefined ? undefined : await importFleetConfig(flags.fleetConfig, '--fleet-config'),
     domains: flags.roleDomains,
@@ -65,6 +69,28 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
     confirmSeconds: numberOf('--confirm-seconds', flags.confirmSeconds),
     sessionSeconds: numberOf('--session-seconds', flags.sessionSeconds),
   });
+}
+
+const NETWORK = /^(?:\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/;
+
+/**
+ * Laptops could not reach a slice whose own address is outside its networks, and no enrollment would ever end. What is no
+ * address or network at all is refused with the other options.
+ */
+function refuseUnreachable(flags: InitFlags): void {
+  const { insideAddress: address = DEFAULT_INSIDE.address, insideNetwork: network = DEFAULT_INSIDE.network } = flags;
+  const cidrs = flags.insideCidrs ?? [network];
+  if (![`${address}/32`, network, ...cidrs].every((cidr) => NETWORK.test(cidr))) return;
+  const { first, last } = networkOf({ address, network });
+  const at = addressNumber(address);
+  if (at < first || at > last) {
+    throw new KiwiError('usage', {
+      detail: `--inside-address ${address} is no host address of ${network}, the --inside-network`,
+    });
+  }
+  if (!cidrs.some((cidr) => isInNetwork(address, cidr))) {
+    throw new KiwiError('usage', { detail: `--inside-cidrs must hold ${address}, the --inside-address` });
+  }
 }
 
 function listenOf(text: string | undefined): InitOptions['listen'] | undefined {

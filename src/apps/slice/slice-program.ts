@@ -7,6 +7,14 @@ import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
 import { initCommand } from './init-command.ts';
 import type { InitFlags } from './init-options.ts';
+import {
+  installCommand,
+  requestCommand,
+  signCommand,
+  type InstallFlags,
+  type RequestFlags,
+  type SignFlags,
+} from './intermediate-commands.ts';
 import { statusCommand } from './status-command.ts';
 import { upCommand, type UpFlags } from './up-command.ts';
 
@@ -29,6 +37,10 @@ export function sliceProgram(context: CommandContext): Command {
       'TLS certificate chain of the gateway, PEM (default: issued by a web CA made for testing)',
     )
     .option('--tls-key <file>', 'key of that certificate, PEM')
+    .option(
+      '--root-certificate <file>',
+      "the provider's root, PEM, if there is one already; it then signs the intermediate by `intermediate request`",
+    )
     .option('--yubico-root <file>', "PEM file with attestation roots to trust instead of Yubico's, for testing")
     .option('--fleet-config <file>', 'Fleet server, as for `kiwistack-slice fleet --config`')
     .option('--role-domains <domain...>', 'DNS domains that laptops resolve through the tunnel')
@@ -75,13 +87,46 @@ export function sliceProgram(context: CommandContext): Command {
     .description('Ask each part of the slice whether it works')
     .requiredOption('--dir <folder>', 'folder of the slice')
     .option('--json', 'print one line of JSON; fields are added, never removed')
-    .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags)));
+    .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
+  addIntermediate(program, context);
   addExamples(program, EXAMPLES);
   return program;
 }
 
+function addIntermediate(program: Command, context: CommandContext): void {
+  const intermediate = program
+    .command('intermediate')
+    .description("Have the customer's intermediate signed by a provider's root that is kept elsewhere");
+  intermediate
+    .command('request')
+    .description('Write a request for an intermediate that is limited to the names of this customer; keeps the key')
+    .requiredOption('--dir <folder>', 'folder of the slice')
+    .requiredOption('--out <file>', 'the request, JSON, to take to the root key')
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: RequestFlags) => carryOut(flags.json === true, () => requestCommand(flags)));
+  intermediate
+    .command('sign')
+    .description("Sign a request with the provider's root key; needs no slice. Shows what the intermediate may certify")
+    .requiredOption('--root-certificate <file>', "the provider's root, PEM")
+    .requiredOption('--root-key <file>', 'its key, P-256, PEM without a password')
+    .requiredOption('--request <file>', 'what `intermediate request` wrote')
+    .requiredOption('--out <file>', 'the answer, PEM: intermediate and root')
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: SignFlags) => carryOut(flags.json === true, () => signCommand(flags, context)));
+  intermediate
+    .command('install')
+    .description('Take the answer into a slice that is stopped; the old intermediate is kept beside it')
+    .requiredOption('--dir <folder>', 'folder of the slice')
+    .requiredOption('--in <file>', 'what `intermediate sign` wrote')
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: InstallFlags) => carryOut(flags.json === true, () => installCommand(flags, context)));
+}
+
 const EXAMPLES = [
   'sudo kiwistack-slice init --dir acme --slug acme --name "Acme GmbH" --gateway-url https://enroll.acme.example',
+  'sudo kiwistack-slice intermediate request --dir acme --out request.json',
+  'kiwistack-slice intermediate sign --root-certificate root.crt --root-key root.key --request request.json --out answer.pem',
+  'sudo kiwistack-slice intermediate install --dir acme --in answer.pem',
   'sudo kiwistack-slice fleet --dir acme --config fleet.json',
   'sudo kiwistack-slice up --dir acme',
   'sudo kiwistack-slice status --dir acme --json',

@@ -3,15 +3,16 @@ import path from 'node:path';
 import { EXIT } from '../../core/error-codes.ts';
 import { isAlive } from '../../programs/process-mark.ts';
 import { readSliceConfig } from '../../slice/config/slice-config.ts';
+import { sliceNotices } from '../../slice/config/slice-notices.ts';
 import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { askStatus } from '../../slice/run/control-socket.ts';
 import { requireRegistry } from '../../slice/registry/sqlite/require-registry.ts';
 import { readRunRecord } from '../../slice/run/run-record.ts';
 import { printAnswer } from '../../terminal/report.ts';
-import type { SliceFlags } from './command-context.ts';
+import type { CommandContext, SliceFlags } from './command-context.ts';
 
-/** Exit code 0 when every part is up, 5 otherwise. */
-export async function statusCommand(flags: SliceFlags): Promise<number> {
+/** Exit code 0 when every part is up and laptops can use it, 5 otherwise. */
+export async function statusCommand(flags: SliceFlags, { clock }: CommandContext): Promise<number> {
   const dir = path.resolve(flags.dir);
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
@@ -22,12 +23,20 @@ export async function statusCommand(flags: SliceFlags): Promise<number> {
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
   // A record without its process: the slice was killed, and parts of it may still run.
   const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
-  const good = parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
+  const notices = await sliceNotices(paths, config, new Date(clock.now()));
+  const failing = notices.some((notice) => notice.failing);
+  const good = !failing && parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
   const word = (up: boolean): string => (up ? 'up' : 'DOWN');
   printAnswer(
     flags,
     good ? 'healthy' : 'unhealthy',
-    { state, slug: config.customer.slug, gatewayUrl: config.gateway.url, ...(parts === undefined ? {} : { parts }) },
+    {
+      state,
+      slug: config.customer.slug,
+      gatewayUrl: config.gateway.url,
+      ...(parts === undefined ? {} : { parts }),
+      notices,
+    },
     [
       `Slice of ${config.customer.name}: ${state.replaceAll('-', ' ')}`,
       ...(parts === undefined
@@ -39,6 +48,7 @@ export async function statusCommand(flags: SliceFlags): Promise<number> {
             `  Fleet     ${parts.fleet.replaceAll('-', ' ')}`,
             `  devices   ${parts.devices.active} active, ${parts.devices.pending} pending`,
           ]),
+      ...notices.map(({ failing: now, text }) => `${now ? 'error' : 'warning'}: ${text}`),
     ],
   );
   return good ? EXIT.done : EXIT.unreachable;

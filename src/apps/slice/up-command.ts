@@ -5,6 +5,8 @@ import { pino, type Logger } from 'pino';
 
 import { EXIT } from '../../core/error-codes.ts';
 import { runsAsService } from '../../core/outlive-reader.ts';
+import { sliceNotices } from '../../slice/config/slice-notices.ts';
+import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { runSlice } from '../../slice/run/run-slice.ts';
 import { asTyped } from '../../terminal/reader.ts';
 import { printAnswer, printJson } from '../../terminal/report.ts';
@@ -41,6 +43,9 @@ export async function upCommand(flags: UpFlags, context: CommandContext): Promis
     process.stderr.write(
       `${asTyped('Fleet is not configured, so no laptop can enroll yet. See `kiwistack-slice fleet --help`.')}\n`,
     );
+  }
+  for (const { failing, text } of await sliceNotices(slicePaths(dir), config, new Date(context.clock.now()))) {
+    process.stderr.write(`${failing ? 'error' : 'warning'}: ${text}\n`);
   }
   say(
     {

@@ -16,7 +16,10 @@ const requireClaims = (claim: string, names: readonly string[]): string =>
     ),
   ].join('\n');
 
-/** Certificate of a laptop: CN, OU, O and SANs come from the gateway's token; P-256 only, clientAuth only. */
+/**
+ * Certificate of a laptop: CN, OU, O and URI come from the gateway's token; P-256 only, clientAuth only. The host name is
+ * no DNS name: it is a single label, which the intermediate's name constraints could permit only together with all others.
+ */
 export function deviceTemplate(crlUrl: string): string {
   return `${requireClaims('device', ['host', 'role', 'customer', 'uri'])}
 {{- if ne .Token.device.host .Subject.CommonName }}{{ fail "host is not the subject" }}{{ end -}}
@@ -28,7 +31,6 @@ export function deviceTemplate(crlUrl: string): string {
     "organizationalUnit": {{ toJson .Token.device.role }},
     "organization": {{ toJson .Token.device.customer }}
   },
-  "dnsNames": [{{ toJson .Token.device.host }}],
   "uris": [{{ toJson .Token.device.uri }}],
   "keyUsage": ["digitalSignature"],
   "extKeyUsage": ["clientAuth"],

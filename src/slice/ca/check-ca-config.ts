@@ -13,7 +13,8 @@ const claims = z.object({
   enableSSHCA: z.literal(false).optional(),
 });
 
-const caConfig = z.object({
+/** The parts of a ca.json that matter here. */
+export const caConfig = z.object({
   crl: z.object({ enabled: z.literal(true), idpURL: z.string() }),
   authority: z.object({
     enableAdmin: z.literal(false).optional(),

@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { existsSync } from 'node:fs';
 
 import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
@@ -16,8 +17,15 @@ export interface SliceIdentity {
   readonly yubicoRoots: readonly Certificate[];
 }
 
-/** Reads the slice's identity, once at the start. The keys of the MSP and of the intermediate are not read. */
+/**
+ * Reads the slice's identity, once at the start. The keys of the MSP and of the intermediate are not read.
+ *
+ * @throws KiwiError `slice-unfinished` when the provider has not signed the intermediate yet; `slice-damaged`
+ */
 export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
+  if (!existsSync(paths.ca.certificate) && !existsSync(paths.gateway.certificate)) {
+    throw new KiwiError('slice-unfinished', { detail: paths.ca.certificate });
+  }
   const certificate = async (file: string) => parseCertificate((await readPart(file)).toString('utf8'));
   const key = createPrivateKey(await readPart(paths.gateway.key, true));
   return {

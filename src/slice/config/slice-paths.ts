@@ -13,6 +13,8 @@ export interface SlicePaths {
     readonly config: string;
     readonly root: string;
     readonly certificate: string;
+    /** The intermediate before the last `intermediate install`. */
+    readonly previous: string;
     readonly key: string;
     readonly log: string;
   };
@@ -56,6 +58,7 @@ export function slicePaths(dir: string): SlicePaths {
       config: at('ca', 'ca.json'),
       root: at('ca', 'root.crt'),
       certificate: at('ca', 'intermediate.crt'),
+      previous: at('ca', 'intermediate.previous.crt'),
       key: at('ca', 'intermediate.key'),
       log: at('ca', 'step-ca.log'),
     },

@@ -13,6 +13,13 @@ export function networkOf(inside: { address: string; network: string }): {
   return { first: first + 1, last: first + size - 2, reserved: [addressNumber(inside.address)] };
 }
 
+/** True when the network holds the address. Both IPv4. */
+export function isInNetwork(address: string, network: string): boolean {
+  const size = 2 ** (32 - prefixLengthOf(network));
+  const [base = ''] = network.split('/');
+  return Math.floor(addressNumber(address) / size) === Math.floor(addressNumber(base) / size);
+}
+
 /** The prefix length of the tunnel network. */
 export function prefixLengthOf(network: string): number {
   return Number(network.split('/')[1] ?? 32);

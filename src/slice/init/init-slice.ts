@@ -1,6 +1,5 @@
-import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
 import path from 'node:path';
 
 import { base64url } from '../../core/bytes.ts';
@@ -9,18 +8,19 @@ import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { readGivenFile, unusable } from '../../core/read-given-file.ts';
 import { systemErrorCode } from '../../core/system-error-code.ts';
-import { parsePemBundle, type Certificate } from '../../pki/certificate.ts';
-import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
+import { parsePemBundle } from '../../pki/certificate.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../pki/keys.ts';
-import { EKU, intermediateName } from '../../pki/roles.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
-import { provisionerExtension, PROVISIONER_EXTENSION } from '../ca/provisioner-extension.ts';
-import { crlDistributionPoint, PROVISIONER, renderCaConfig } from '../ca/render-ca-config.ts';
+import { renderCaConfig } from '../ca/render-ca-config.ts';
 import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
+import { readRoot } from '../intermediate/sign-request.ts';
 import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
 import { describeOptions } from './describe-options.ts';
+import { makeAuthority, prepareAuthority } from './make-authority.ts';
+import { makeWebCertificate, readWebCertificate, writeWebCertificate } from './web-certificate.ts';
+import { writeKey } from './write-part.ts';
 import { YUBICO_ROOTS } from './yubico-roots.ts';
 
 export interface InitOptions {
@@ -36,6 +36,11 @@ export interface InitOptions {
    * ones.
    */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /**
+   * The root of a provider that has one already, PEM. The slice is then made without an intermediate, which that root
+   * signs elsewhere; absent: a root is made.
+   */
+  readonly rootCertificateFile?: string;
   /** PEM bundle of roots that replace Yubico's; absent: Yubico's own. */
   readonly yubicoRootFile?: string;
   readonly fleet?: FleetConfig;
@@ -55,6 +60,9 @@ export interface InitOptions {
   readonly confirmSeconds?: number;
   readonly sessionSeconds?: number;
 }
+
+/** The slice's address in the tunnel network, and that network. */
+export const DEFAULT_INSIDE = { address: '10.77.0.1', network: '10.77.0.0/24' } as const;
 
 /** `sun_path` of a UNIX socket holds 108 bytes (unix(7)); the control socket is below the slice's folder. */
 const SOCKET_PATH_LIMIT = 107;
@@ -77,7 +85,6 @@ export async function initSlice(options: InitOptions, clock: Clock): Promise<Sli
   await refuseExisting(dir);
   const draft = path.join(path.dirname(dir), `.${path.basename(dir)}.${randomBytes(6).toString('hex')}.init`);
   try {
-    await makeFolder(draft, dir);
     const config = await build(draft, options, clock);
     await rmdir(dir).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
@@ -118,9 +125,6 @@ function asFolderError(error: unknown, dir: string): unknown {
 
 async function build(draft: string, options: InitOptions, clock: Clock): Promise<SliceConfig> {
   const paths = slicePaths(draft);
-  for (const { dir } of [paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run]) {
-    await mkdir(dir, { mode: 0o700 });
-  }
   const gatewayProvisioner = generateP256();
   const yubikeyProvisioner = generateP256();
   const operatorKey = generateP256();
@@ -132,8 +136,19 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
     yubikeyKid: jwkThumbprint(publicJwk(yubikeyProvisioner)),
   });
   const now = new Date(clock.now());
-  await makeCertificates(paths, config, now);
-  await makeTls(paths, config, options, now);
+  // What was given is read and checked before anything is written.
+  const { tls, rootCertificateFile } = options;
+  const root =
+    rootCertificateFile === undefined ? undefined : await readRoot('--root-certificate', rootCertificateFile, now);
+  const web = tls === undefined ? undefined : await readWebCertificate(tls, config.gateway.url, now);
+  const yubico = await yubicoRoots(options.yubicoRootFile);
+
+  await makeFolder(draft, path.resolve(options.dir));
+  for (const { dir } of [paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run]) {
+    await mkdir(dir, { mode: 0o700 });
+  }
+  await (root === undefined ? makeAuthority(paths, config, now) : prepareAuthority(paths, root));
+  await (web === undefined ? makeWebCertificate(paths, config.gateway.url, now) : writeWebCertificate(paths, web));
   await writeDurableFile(
     paths.ca.config,
     renderCaConfig({
@@ -149,7 +164,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
   await writeKey(paths.operator.provisionerKey, yubikeyProvisioner);
   await writeKey(paths.operator.consentKey, operatorKey);
   await writeDurableFile(paths.wireguard.privateKey, `${wireguard.privateKey}\n`, 0o600);
-  await writeDurableFile(paths.yubicoRoots, await yubicoRoots(options.yubicoRootFile), 0o600);
+  await writeDurableFile(paths.yubicoRoots, yubico, 0o600);
   if (options.fleet !== undefined) await writeFleetConfig(draft, options.fleet);
   createSqliteRegistry(paths.registry).close();
   await writeSliceConfig(draft, config);
@@ -162,8 +177,7 @@ function configOf(
 ): SliceConfig {
   const url = parseUrl(options.gatewayUrl);
   const listenPort = url.port === '' ? 443 : Number(url.port);
-  const address = options.insideAddress ?? '10.77.0.1';
-  const network = options.insideNetwork ?? '10.77.0.0/24';
+  const { insideAddress: address = DEFAULT_INSIDE.address, insideNetwork: network = DEFAULT_INSIDE.network } = options;
   const wireguardPort = options.wireguardPort ?? 51_820;
   const parsed = sliceConfig.safeParse({
     version: 1,
@@ -207,101 +221,6 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/**
- * MSP root (20 years) → customer's intermediate (5 years) → grant-signing certificate, valid as long as the
- * intermediate.
- */
-async function makeCertificates(paths: ReturnType<typeof slicePaths>, config: SliceConfig, now: Date): Promise<void> {
-  const { slug, name } = config.customer;
-  const notBefore = new Date(now.getTime() - DAY);
-  const rootKey = generateP256();
-  const root = await issueCertificate({
-    subject: { cn: 'KiwiStack MSP root', o: 'KiwiStack' },
-    key: rootKey,
-    notBefore,
-    notAfter: new Date(now.getTime() + 20 * YEAR),
-    ca: { pathLength: 1 },
-  });
-  const intermediateKey = generateP256();
-  const intermediate = await issueCertificate({
-    subject: { cn: intermediateName(slug), o: name },
-    key: intermediateKey,
-    issuer: { certificate: root, key: rootKey },
-    notBefore,
-    notAfter: new Date(now.getTime() + 5 * YEAR),
-    ca: { pathLength: 0 },
-  });
-  const grantKey = generateP256();
-  const grant = await issueCertificate({
-    subject: { cn: `KiwiStack ${slug} gateway`, o: name },
-    key: grantKey,
-    issuer: { certificate: intermediate, key: intermediateKey },
-    notBefore,
-    notAfter: new Date(now.getTime() + 5 * YEAR),
-    extendedKeyUsages: [EKU.gateway],
-    sanUris: [`urn:kiwistack:customer:${slug}`],
-    crlUrl: crlDistributionPoint({ address: config.inside.address, crlPort: config.ca.crlPort }),
-    extensions: [
-      { oid: PROVISIONER_EXTENSION, value: provisionerExtension(PROVISIONER.yubikey, config.ca.yubikeyKid) },
-    ],
-  });
-  await writeKey(paths.msp.key, rootKey);
-  await writeCertificate(paths.msp.certificate, root);
-  await writeCertificate(paths.ca.root, root);
-  await writeKey(paths.ca.key, intermediateKey);
-  await writeCertificate(paths.ca.certificate, intermediate);
-  await writeKey(paths.gateway.key, grantKey);
-  await writeCertificate(paths.gateway.certificate, grant);
-}
-
-async function makeTls(
-  paths: ReturnType<typeof slicePaths>,
-  config: SliceConfig,
-  options: InitOptions,
-  now: Date,
-): Promise<void> {
-  if (options.tls !== undefined) {
-    const certificate = await readGivenFile(options.tls.certificateFile, { option: '--tls-cert', maxBytes: MAX_BYTES });
-    const key = await readGivenFile(options.tls.keyFile, { option: '--tls-key', maxBytes: MAX_BYTES });
-    try {
-      const [leaf] = parsePemBundle(certificate.toString('utf8'));
-      if (leaf === undefined) throw new TypeError('no certificate');
-      if (!new X509Certificate(leaf.der).checkPrivateKey(createPrivateKey(key))) throw new TypeError('another key');
-    } catch (error) {
-      throw new KiwiError('usage', { detail: '--tls-cert and --tls-key: no certificate with its key', cause: error });
-    }
-    await writeDurableFile(paths.gateway.tlsCertificate, certificate, 0o600);
-    await writeDurableFile(paths.gateway.tlsKey, key, 0o600);
-    return;
-  }
-  const { hostname } = new URL(config.gateway.url);
-  const notBefore = new Date(now.getTime() - DAY);
-  const rootKey = generateP256();
-  const root = await issueCertificate({
-    subject: { cn: 'Web CA of a KiwiStack slice (stands in for the public web PKI)' },
-    key: rootKey,
-    notBefore,
-    notAfter: new Date(now.getTime() + 5 * YEAR),
-    ca: { pathLength: 0 },
-  });
-  const key = generateP256();
-  const leaf = await issueCertificate({
-    subject: { cn: hostname },
-    key,
-    issuer: { certificate: root, key: rootKey },
-    notBefore,
-    // Browsers and Apple's TLS refuse server certificates that are valid for more than 398 days.
-    notAfter: new Date(now.getTime() + 390 * DAY),
-    extendedKeyUsages: [EKU.serverAuth],
-    ...(isIPv4(hostname) ? { sanIps: [hostname] } : { sanDns: [hostname] }),
-  });
-  await mkdir(paths.webCa.dir, { mode: 0o700 });
-  await writeKey(paths.webCa.key, rootKey);
-  await writeCertificate(paths.webCa.certificate, root);
-  await writeKey(paths.gateway.tlsKey, key);
-  await writeCertificate(paths.gateway.tlsCertificate, leaf);
-}
-
 async function yubicoRoots(file: string | undefined): Promise<string> {
   if (file === undefined) return YUBICO_ROOTS;
   const option = '--yubico-root';
@@ -321,13 +240,4 @@ function generateWireguardKey(): { privateKey: string; publicKey: string } {
     privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-32).toString('base64'),
     publicKey: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64'),
   };
-}
-
-async function writeKey(file: string, key: KeyObject): Promise<void> {
-  // step-ca reads EC keys in this form without a password.
-  await writeDurableFile(file, key.export({ type: 'pkcs8', format: 'pem' }), 0o600);
-}
-
-async function writeCertificate(file: string, certificate: Certificate): Promise<void> {
-  await writeDurableFile(file, certificate.pem, 0o644);
 }

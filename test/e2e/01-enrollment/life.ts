@@ -11,6 +11,7 @@ import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts'
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
 import { traces, type Customer, type Seat } from './customer.ts';
+import { visitFalseWebsite, type Visit } from './false-website.ts';
 import { story } from './step.ts';
 
 const STEPS = [
@@ -120,6 +121,26 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       const defaults = (text: string): string[] => text.split('\n').filter((line) => line.startsWith('default'));
       expect(defaults((await sh('ip route show')).out)).toEqual(defaults(routesBefore));
       expect((await sh('ip route get 203.0.113.10')).out).toContain('dev eth0');
+    });
+
+    step('the key of the customer’s CA speaks for the customer’s names, and for no other website', async () => {
+      const visit = (host: string, names: object): Promise<Visit> =>
+        visitFalseWebsite(customer, ada, host, { subject: { cn: 'A website' }, ...names });
+      const own = await visit('www.corp.example', { sanDns: ['www.corp.example'] });
+      expect(own, own.openssl).toMatchObject({ curl: 0, openssl: expect.stringContaining('leaf.pem: OK') as string });
+      const inside = await visit('10.77.1.99', { sanIps: ['10.77.1.99'] });
+      expect(inside, inside.openssl).toMatchObject({ curl: 0 });
+      for (const [host, names] of [
+        ['www.bank.example', { sanDns: ['www.bank.example'] }],
+        ['www.bank.example', { sanDns: ['*.bank.example', 'www.corp.example'] }],
+        ['www.bank.example', { subject: { cn: 'www.bank.example' } }],
+        ['203.0.113.99', { sanIps: ['203.0.113.99'] }],
+        ['[2001:db8::1]', { sanIps: ['2001:db8::1'] }],
+      ] as const) {
+        const { curl, openssl } = await visit(host, names);
+        expect(curl, openssl).toBe(60); // CURLE_PEER_FAILED_VERIFICATION
+        expect(openssl).toMatch(/permitted subtree violation|excluded subtree violation/u);
+      }
     });
 
     step('both ends of the tunnel know each other by the derived key', async () => {

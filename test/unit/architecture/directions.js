@@ -85,7 +85,11 @@ export const DIRECTIONS = {
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
     ...['src/slice/enrollment', 'src/slice/device'],
   ],
-  'src/slice/init': [...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],
+  'src/slice/intermediate': [...MESSAGES, 'src/slice/config', 'src/slice/ca'],
+  'src/slice/init': [
+    ...[...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],
+    'src/slice/intermediate',
+  ],
   'src/slice/operator': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/registry/sqlite', 'src/slice/ca'],
@@ -105,7 +109,8 @@ export const DIRECTIONS = {
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [
-    ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config', 'src/slice/init', 'src/slice/run'],
+    ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config'],
+    ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run'],
     // `status` looks whether the registry is there, without opening it.
     'src/slice/registry/sqlite/require-registry.ts',
   ],
