@@ -19,6 +19,8 @@ export const LIMITS = {
  * How far the clocks of laptop and slice may differ: beyond this, 24 h certificates and Fleet's TLS become unreliable.
  */
 export const CLOCK_WINDOW_MS = 10 * 60_000;
+/** How long a device certificate is valid: what the slice's CA issues, and the longest that a laptop accepts. */
+export const DEVICE_CERTIFICATE_HOURS = 24;
 
 /**
  * `typ` of each signed or encrypted message (RFC 7515, section 4.1.9), so that a signature cannot be used for another

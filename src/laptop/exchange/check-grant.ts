@@ -8,12 +8,12 @@ import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openCompact } from '../../pki/jws.ts';
 import { spkiDer } from '../../pki/keys.ts';
 import { deviceUri, EKU } from '../../pki/roles.ts';
-import { LIMITS, TYP } from '../../protocol/common.ts';
+import { DEVICE_CERTIFICATE_HOURS, LIMITS, TYP } from '../../protocol/common.ts';
 import { grant as schema, type Grant } from '../../protocol/grant.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
-/** 24 h, the minute that step-ca backdates, and a little for rounding. */
-const MAX_SPAN_MS = (24 * 60 + 2) * 60_000;
+/** The life of a device certificate, the minute that step-ca backdates, and a little for rounding. */
+const MAX_SPAN_MS = (DEVICE_CERTIFICATE_HOURS * 60 + 2) * 60_000;
 
 /** What was requested; every part of the grant is compared with it. */
 export interface GrantExpectation {

@@ -1,4 +1,4 @@
-import type { P256Jwk } from '../../protocol/common.ts';
+import { DEVICE_CERTIFICATE_HOURS, type P256Jwk } from '../../protocol/common.ts';
 import { jwkThumbprint } from '../../pki/keys.ts';
 import { deviceTemplate, yubikeyTemplate } from './certificate-templates.ts';
 
@@ -37,7 +37,7 @@ export function renderCaConfig(input: CaConfigInput): string {
       backdate: '1m0s',
       claims: { disableRenewal: true, allowRenewalAfterExpiry: false, enableSSHCA: false },
       provisioners: [
-        provisioner(PROVISIONER.gateway, input.gatewayKey, '24h0m0s', deviceTemplate(crlUrl)),
+        provisioner(PROVISIONER.gateway, input.gatewayKey, `${DEVICE_CERTIFICATE_HOURS}h0m0s`, deviceTemplate(crlUrl)),
         provisioner(PROVISIONER.yubikey, input.yubikeyKey, '8760h0m0s', yubikeyTemplate(crlUrl)),
       ],
     },
