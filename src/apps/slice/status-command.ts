@@ -6,7 +6,7 @@ import { readSliceConfig } from '../../slice/config/slice-config.ts';
 import { sliceNotices } from '../../slice/config/slice-notices.ts';
 import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { askStatus } from '../../slice/run/control-socket.ts';
-import { requireRegistry } from '../../slice/registry/sqlite/require-registry.ts';
+import { requireRegistry } from '../../slice/open-registry.ts';
 import { readRunRecord } from '../../slice/run/run-record.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
@@ -17,7 +17,7 @@ export async function statusCommand(flags: SliceFlags, { clock }: CommandContext
   const config = await readSliceConfig(dir);
   const paths = slicePaths(dir);
   // Checked for a running slice as well, which keeps working with the file that it opened.
-  requireRegistry(paths.registry);
+  requireRegistry(paths);
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;

@@ -16,7 +16,7 @@ import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
 import { readRoot } from '../intermediate/sign-request.ts';
-import { createSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { createRegistry } from '../open-registry.ts';
 import { describeOptions } from './describe-options.ts';
 import { makeAuthority, prepareAuthority } from './make-authority.ts';
 import { makeWebCertificate, readWebCertificate, writeWebCertificate } from './web-certificate.ts';
@@ -166,7 +166,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
   await writeDurableFile(paths.wireguard.privateKey, `${wireguard.privateKey}\n`, 0o600);
   await writeDurableFile(paths.yubicoRoots, yubico, 0o600);
   if (options.fleet !== undefined) await writeFleetConfig(draft, options.fleet);
-  createSqliteRegistry(paths.registry).close();
+  createRegistry(paths).close();
   await writeSliceConfig(draft, config);
   return config;
 }

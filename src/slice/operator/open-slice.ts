@@ -18,7 +18,7 @@ import { loadIdentity, readPart, type SliceIdentity } from '../config/slice-iden
 import { slicePaths } from '../config/slice-paths.ts';
 import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
-import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { openRegistry } from '../open-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { findDevice } from './find-device.ts';
 
@@ -104,7 +104,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
   const paths = slicePaths(dir);
   const config = await readSliceConfig(dir);
   const identity = await loadIdentity(paths);
-  const registry = openSqliteRegistry(paths.registry);
+  const registry = openRegistry(paths);
   const ca = createCaClient({
     url: `https://${config.inside.address}:${config.ca.port}`,
     root: identity.mspRoot.pem,

@@ -23,7 +23,7 @@ import type { Endpoint } from '../endpoint/endpoint.ts';
 import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
 import { createFleetClient } from '../fleet/fleet-client.ts';
 import { buildGateway } from '../gateway/build-gateway.ts';
-import { openSqliteRegistry } from '../registry/sqlite/sqlite-registry.ts';
+import { openRegistry } from '../open-registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
 import { serveStatus, type PartsStatus } from './control-socket.ts';
@@ -73,7 +73,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     undo.push(() => removeRunRecord(paths.run.lock, self));
     const endpoint = await (options.endpoint?.() ?? startWireguard(wireguardOptions(paths, config, fleetConfig)));
     undo.push(() => endpoint.stop());
-    const registry = openSqliteRegistry(paths.registry);
+    const registry = openRegistry(paths);
     undo.push(() => {
       registry.close();
       return Promise.resolve();

@@ -61,8 +61,9 @@ export const DIRECTIONS = {
   'src/slice/config': MESSAGES,
   'src/slice/decisions': [...MESSAGES, 'src/slice/config'],
   'src/slice/registry': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],
-  // Whoever opens a registry chooses what is behind the port; nobody else sees it.
   'src/slice/registry/sqlite': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
+  // One file chooses what is behind the interface; nobody else sees it.
+  'src/slice/open-registry.ts': ['src/slice/config', 'src/slice/registry', 'src/slice/registry/sqlite'],
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
@@ -87,16 +88,16 @@ export const DIRECTIONS = {
   ],
   'src/slice/intermediate': [...MESSAGES, 'src/slice/config', 'src/slice/ca'],
   'src/slice/init': [
-    ...[...MESSAGES, 'src/slice/config', 'src/slice/registry/sqlite', 'src/slice/ca'],
+    ...[...MESSAGES, 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
     'src/slice/intermediate',
   ],
   'src/slice/operator': [
     ...MESSAGES,
-    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/registry/sqlite', 'src/slice/ca'],
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/open-registry.ts', 'src/slice/ca'],
     ...['src/slice/upkeep', 'src/slice/approvals'],
   ],
   'src/slice/run': [
-    ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/registry/sqlite'],
+    ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/open-registry.ts'],
     ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
     ...['src/slice/upkeep', 'src/slice/gateway'],
   ],
@@ -111,8 +112,7 @@ export const DIRECTIONS = {
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run'],
-    // `status` looks whether the registry is there, without opening it.
-    'src/slice/registry/sqlite/require-registry.ts',
+    'src/slice/open-registry.ts',
   ],
 
   // What ships, and how it is made.
