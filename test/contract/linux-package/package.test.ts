@@ -168,7 +168,10 @@ LANG=not this one' NODE_OPTIONS=--inspect
     const { code, stderr } = await laptop.run(['/usr/bin/kiwistack-enroll', 'enroll', '--msp-roots', '/etc/hostname'], {
       env: { PKEXEC_UID: '1000' },
     });
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('not accepted under pkexec') as string });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('not accepted under pkexec') as string,
+    });
   });
 
   it('has a man page without warnings', async () => {

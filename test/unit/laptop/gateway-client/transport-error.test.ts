@@ -17,7 +17,11 @@ describe('what a failed connection means', () => {
     'UND_ERR_HEADERS_TIMEOUT',
     'UND_ERR_SOCKET',
   ])('%s: the gateway is not reachable, and it may be worth another try', (code) => {
-    expect(transportError(coded(code), NOW)).toMatchObject({ code: 'gateway-unreachable', detail: code, retryable: true });
+    expect(transportError(coded(code), NOW)).toMatchObject({
+      code: 'gateway-unreachable',
+      detail: code,
+      retryable: true,
+    });
   });
 
   it.each([
