@@ -196,6 +196,18 @@ export const REFUSAL_CODES = {
       http: 410,
     },
   ),
+  'device-copied': entry(
+    'refused',
+    'Two laptops use this enrollment, or this one was restored from a backup, so its certificate is not renewed.',
+    'Ask your operator, who has to find out which one may go on and to release it.',
+    { http: 409 },
+  ),
+  'certificate-expired': entry(
+    'refused',
+    'The device certificate expired too long ago to be renewed.',
+    'Enroll this laptop again: run `kiwistack-enroll enroll` with your YubiKey.',
+    { http: 403 },
+  ),
   'confirm-mismatch': entry('refused', 'The confirmation does not match the grant.', 'Run the command again.', {
     http: 403,
   }),

@@ -12,6 +12,8 @@ export const LIMITS = {
   confirm: 8 * 1024,
   status: 8 * 1024,
   deviceStatus: 16 * 1024,
+  renewal: 8 * 1024,
+  renewed: 16 * 1024,
   error: 4 * 1024,
 } as const;
 
@@ -36,6 +38,8 @@ export const TYP = {
   status: 'kiwi-status+jws',
   leave: 'kiwi-leave+jws',
   deviceStatus: 'kiwi-device-status+jws',
+  renewal: 'kiwi-renewal+jws',
+  renewed: 'kiwi-renewed+jws',
   consent: 'kiwi-consent+jws',
 } as const;
 

@@ -205,7 +205,11 @@ function configOf(
     },
     operators: [{ name: options.operator ?? 'operator', key: made.operatorKey }],
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
-    windows: { sessionSeconds: options.sessionSeconds ?? 300, confirmSeconds: options.confirmSeconds ?? 900 },
+    windows: {
+      sessionSeconds: options.sessionSeconds ?? 300,
+      confirmSeconds: options.confirmSeconds ?? 900,
+      offlineDays: 7,
+    },
     quota: { devices: options.quota ?? 200 },
     rateLimit: options.rateLimit ?? { burst: 120, perSecond: 20 },
   });

@@ -9,6 +9,7 @@ import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
 import type { DeviceState } from '../decisions/device-state.ts';
 import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
+import type { CertificateCounter, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;
@@ -166,6 +167,21 @@ export interface StoredGrant {
   readonly confirmBy: Millis;
 }
 
+/** What is known about the renewals of a device. */
+export interface StoredRenewal extends CertificateCounter {
+  /** The last request that got a certificate, and what it got: the same bytes get the same certificate. */
+  readonly last: { readonly requestHash: string; readonly certificate: string } | null;
+}
+
+export interface RenewedCertificate extends RenewalClaim {
+  readonly deviceId: string;
+  readonly requestHash: string;
+  /** Recorded before the laptop receives it; `der` is base64url. */
+  readonly certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { readonly der: string };
+  readonly graceMs: Millis;
+  readonly now: Millis;
+}
+
 /**
  * The slice's persistent state. Each method is one transaction: after a crash it has happened completely or not at all.
  * What a laptop or an operator is told about (grants, confirmations, ends, keys, consents, audit of decisions) is on
@@ -236,6 +252,20 @@ export interface Registry {
    */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;
+  findRenewal(deviceId: string): Promise<StoredRenewal>;
+  /**
+   * Counts and records a certificate that was issued for a renewal, decided anew, and forgets those of the device that have
+   * expired.
+   * @returns its number; if it is refused, nothing was changed
+   */
+  storeRenewal(renewed: RenewedCertificate, audit: AuditEntry): Promise<{ readonly number: number } | RenewalRefusal>;
+  /** Two laptops use this device: it gets no certificate until it is released. The first time counts, and raises the alarm. */
+  markCopied(deviceId: string, now: Millis, alarm: AuditEntry): Promise<void>;
+  /**
+   * An operator has decided which laptop goes on: the next number that is said counts.
+   * @returns false when it was not marked as copied
+   */
+  releaseDevice(deviceId: string, now: Millis, audit: AuditEntry): Promise<boolean>;
   /** The hardware fingerprint that a device enrolled with. */
   findFingerprint(deviceId: string): Promise<Fingerprint | undefined>;
   /** The live device that enrolled on hardware with this digest. */

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { createSqliteRegistry } from '../../../src/slice/registry/sqlite/sqlite-registry.ts';
-import { describeRegistry } from './registry-contract.ts';
+import { describeRegistry, type RegistryUnderTest } from './registry-contract.ts';
+import { describeRenewals } from './renewal-contract.ts';
 
-describeRegistry('SQLite', async () => {
+const makeRegistry = async (): Promise<RegistryUnderTest> => {
   const dir = await mkdtemp(path.join(tmpdir(), 'kiwi-registry-'));
   const open = () => createSqliteRegistry(path.join(dir, 'registry.sqlite'));
   const registry = open();
@@ -17,4 +18,7 @@ describeRegistry('SQLite', async () => {
       return rm(dir, { recursive: true });
     },
   };
-});
+};
+
+describeRegistry('SQLite', makeRegistry);
+describeRenewals('SQLite', makeRegistry);

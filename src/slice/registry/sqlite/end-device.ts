@@ -31,6 +31,7 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
     db.run('INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, ?, ?)', deviceId, kind, now);
   }
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
+  db.run('DELETE FROM renewal WHERE device_id = ?', deviceId);
   db.run(
     'UPDATE certificate SET revoke_why = ? WHERE device_id = ? AND revoke_why IS NULL AND not_after > ?',
     reason,

@@ -129,6 +129,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX device_peer_address ON device (address) WHERE preshared_key <> '';
   CREATE INDEX device_peer_wireguard ON device (wireguard_key) WHERE preshared_key <> '';
   `,
+  // Renewals: one row for a device that has renewed, with the last answer and no older one.
+  `
+  CREATE TABLE renewal (
+    device_id TEXT PRIMARY KEY, issued INTEGER NOT NULL, acknowledged INTEGER, requested_at INTEGER NOT NULL, copied_at INTEGER,
+    request_hash TEXT, certificate TEXT
+  ) STRICT;
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

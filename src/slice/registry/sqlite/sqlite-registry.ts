@@ -4,6 +4,7 @@ import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
 import { sessionQueries } from './session-queries.ts';
+import { renewalQueries } from './renewal-queries.ts';
 import { requireRegistry } from './require-registry.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-database.ts';
 
@@ -28,6 +29,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...keyQueries(db),
     ...sessionQueries(db),
     ...deviceQueries(db),
+    ...renewalQueries(db),
     ...consentQueries(db),
     ...auditQueries(db),
     tidy: () =>
