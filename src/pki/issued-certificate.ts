@@ -25,8 +25,13 @@ const GENERALIZED_TIME = 0x18;
 export function readIssuedCertificate(pem: string): CertificateHead {
   const block = /^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/.exec(pem)?.[1];
   if (block === undefined) throw new CertificateError('not one PEM block');
+  return readCertificateHead(Buffer.from(block, 'base64'));
+}
+
+/** The same, of its DER. */
+export function readCertificateHead(der: Buffer): CertificateHead {
   try {
-    return readHead(Buffer.from(block, 'base64'));
+    return readHead(der);
   } catch (error) {
     if (error instanceof DerError) throw new CertificateError('not a certificate', { cause: error });
     throw error;

@@ -23,6 +23,9 @@ const LAPTOP = {
   churn: 'Each laptop removes certificate, tunnel and Fleet agent at its next hourly check.',
 } as const satisfies Record<OperatorEndReason, string>;
 
+const NEXT_GOES_ON =
+  'The laptop that renews first now goes on. If the other one still renews too, both are stopped again.';
+
 /** `device` and `customer`: one laptop, or all of them. */
 export function addDeviceCommands(program: Command): void {
   const device = program.command('device').description('List, end and re-enroll laptops');
@@ -53,6 +56,24 @@ export function addDeviceCommands(program: Command): void {
           const what = `${found.hostName} (${found.id}, ${found.state}) will end for good. ${LAPTOP[flags.why]}`;
           await askConfirmation(what, found.hostName, flags);
           return end(slice, [found], flags);
+        }),
+      ),
+    );
+  onSlice(device.command('release <device>'))
+    .description('Let a laptop, by ID or name, renew its certificate again after a copy of it was found')
+    .requiredOption('--why <text>', 'what became of the copy, for the audit')
+    .action((name: string, flags: Flags & { why: string }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const { device: found, released } = await slice.releaseDevice(name, flags.why);
+          const { id, hostName } = found;
+          const result = released ? 'released' : 'unchanged';
+          if (flags.json === true) printJson({ type: 'result', result, device: { id, name: hostName } });
+          else
+            process.stdout.write(
+              released ? `Released: ${hostName}. ${NEXT_GOES_ON}\n` : `${hostName} was not stopped; nothing to do.\n`,
+            );
+          return 0;
         }),
       ),
     );

@@ -32,6 +32,7 @@ const EXAMPLES = [
   'sudo kiwistack-operator device consent anna-laptop --dir acme --why "new disk"',
   'sudo kiwistack-operator device consents --dir acme',
   'sudo kiwistack-operator device withdraw 3f0c1e5a-6a1f-4b0e-9d55-0c7f6f1d2b11 --dir acme',
+  'sudo kiwistack-operator device release anna-laptop --dir acme --why "the copy was erased"',
   'sudo kiwistack-operator customer offboard --dir acme',
   'sudo kiwistack-operator alarm list --dir acme',
   'sudo kiwistack-operator alarm acknowledge 4711 --dir acme --why "new mainboard"',

@@ -2,11 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { digest } from '../../core/bytes.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import { readIssuedCertificate, type CertificateHead } from '../../pki/issued-certificate.ts';
+import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
-import { deviceUri } from '../../pki/roles.ts';
 import { TYP } from '../../protocol/common.ts';
+import { issueDeviceCertificate } from '../ca/issue-device-certificate.ts';
 import { networkOf } from '../config/tunnel-network.ts';
 import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
 import type { Device, KnownSession, Outcome } from '../registry/registry.ts';
@@ -169,7 +169,7 @@ async function complete(
   try {
     if (fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
     const [certified, peered] = await Promise.allSettled([
-      issue(slice, device),
+      issueDeviceCertificate(slice.ca, config.customer, device, device.csr),
       syncPeer(slice, device.wireguardPublicKey),
     ]);
     if (certified.status === 'rejected') throw certified.reason;
@@ -217,23 +217,6 @@ async function complete(
     await undo(slice, device, unused);
     throw toKiwiError(error);
   }
-}
-
-async function issue(slice: SliceContext, device: Device): Promise<CertificateHead> {
-  const { customer } = slice.config;
-  const pem = await slice.ca.sign({
-    csr: Buffer.from(device.csr, 'base64url'),
-    subject: device.hostName,
-    claims: {
-      device: {
-        host: device.hostName,
-        role: device.role,
-        customer: customer.name,
-        uri: deviceUri(customer.slug, device.id),
-      },
-    },
-  });
-  return readIssuedCertificate(pem);
 }
 
 const noteOf = (certificate: CertificateHead): { serial: string; notAfter: number } => ({

@@ -2,6 +2,7 @@ import { base64url } from '../../core/bytes.ts';
 import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { PROTOCOL } from '../../protocol/common.ts';
 import type { Grant } from '../../protocol/grant.ts';
+import { renewAfter } from '../ca/issue-device-certificate.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
 import type { SliceIdentity } from '../config/slice-identity.ts';
@@ -20,7 +21,6 @@ export function renderGrant(input: {
   confirmBy: number;
 }): Grant {
   const { config, identity, fleet, device, outcome, certificate } = input;
-  const half = (certificate.notAfter.getTime() - certificate.notBefore.getTime()) / 2;
   return {
     protocol: PROTOCOL,
     slug: config.customer.slug,
@@ -35,7 +35,7 @@ export function renderGrant(input: {
       trustRoots: [base64url(identity.mspRoot.der)],
       role: device.role,
       customer: config.customer.name,
-      renewAfter: timestampOf(certificate.notBefore.getTime() + half),
+      renewAfter: timestampOf(renewAfter(certificate)),
     },
     wireguard: {
       address: device.address,

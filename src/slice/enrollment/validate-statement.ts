@@ -6,15 +6,15 @@ import { KiwiError } from '../../core/errors.ts';
 import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
 import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { ChainError, verifyChain } from '../../pki/chain.ts';
-import { CsrError, readCsr } from '../../pki/csr.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
-import { jwkThumbprint, jwkToKey, samePublicKey } from '../../pki/keys.ts';
+import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { wireguardProof } from '../../pki/wireguard-proof.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
+import { checkCsr } from '../ca/check-csr.ts';
 import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
@@ -70,7 +70,7 @@ export async function validateStatement(
   const { minimum, older } = slice.config.firmware;
   const warning = firmwareFlaw(attestation.firmware, minimum);
   if (warning !== undefined && older === 'refuse') refuse('policy-refused', warning);
-  await checkCsr(statement, devicePublicKey);
+  await checkCsr(statement.csr, devicePublicKey);
   checkWireguardKey(statement, sessionKey);
   const flaw =
     fingerprintFlaw(statement.fingerprint) ??
@@ -192,16 +192,6 @@ async function checkRegistered(
   // provisioner key.
   if (issued === undefined) refuse('yubikey-unregistered', 'a certificate that was never registered');
   return registered.role;
-}
-
-async function checkCsr(statement: Statement, deviceKey: KeyObject): Promise<void> {
-  try {
-    const csr = await readCsr(Buffer.from(statement.csr, 'base64url'));
-    if (!samePublicKey(csr.publicKey, deviceKey)) refuse('csr-refused', 'for another key');
-  } catch (error) {
-    if (!(error instanceof CsrError)) throw error;
-    refuse('csr-refused', error.message, error);
-  }
 }
 
 /** Without this, a laptop could have somebody else's key made a peer. */

@@ -11,6 +11,7 @@ import { RateLimit } from '../decisions/rate-limit.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
 import { leaveDevice } from '../device/leave-device.ts';
+import { renewDevice } from '../device/renew-device.ts';
 import { grantDevice } from '../enrollment/grant-device.ts';
 import { openSession } from '../enrollment/open-session.ts';
 import type { AuditEntry } from '../registry/registry.ts';
@@ -191,7 +192,12 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
       return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
     },
   );
-  const operations = { confirm: confirmDevice, status: readDeviceStatus, leave: leaveDevice } as const;
+  const operations = {
+    confirm: confirmDevice,
+    status: readDeviceStatus,
+    leave: leaveDevice,
+    renewals: renewDevice,
+  } as const;
   for (const [name, operation] of Object.entries(operations)) {
     app.post<{ Params: { deviceId: string } }>(
       `/v1/devices/:deviceId/${name}`,

@@ -79,6 +79,12 @@ export interface OperatorSlice {
    * once step-ca answers; the gateway removes the peers.
    */
   endDevices(devices: readonly DeviceListing[], reason: OperatorEndReason): Promise<{ revoked: boolean }>;
+  /**
+   * Lets a device that was stopped because two laptops used it renew its certificate again; the next laptop that asks goes on.
+   * @returns whether it was stopped
+   * @throws KiwiError `device-unknown`
+   */
+  releaseDevice(idOrName: string, why: string): Promise<{ device: DeviceListing; released: boolean }>;
   /** A live or lost device by id or host name. @throws KiwiError `device-unknown` */
   findDevice(idOrName: string): Promise<DeviceListing>;
   /**
@@ -199,6 +205,12 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
         await registry.endDevice(id, reason, clock.now(), entry);
       }
       return { revoked: await revokeIfPossible() };
+    },
+    async releaseDevice(idOrName, why) {
+      const device = await findDevice(registry, idOrName);
+      const entry = audited('device.release', { deviceId: device.id, why: `${device.hostName}: ${why}` });
+      const released = await registry.releaseDevice(device.id, clock.now(), entry);
+      return { device: toListing(device), released };
     },
     findDevice: async (idOrName) => toListing(await findDevice(registry, idOrName)),
     async consentToReenrollment(idOrName, wish) {

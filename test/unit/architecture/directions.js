@@ -73,13 +73,13 @@ export const DIRECTIONS = {
   'src/slice/upkeep': [...MESSAGES, 'src/slice/registry', 'src/slice/slice-context.ts'],
   'src/slice/enrollment': [
     ...MESSAGES,
-    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
+    ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts'],
     'src/slice/upkeep',
   ],
   'src/slice/approvals': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   'src/slice/device': [
     ...MESSAGES,
-    ...['src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts', 'src/slice/upkeep'],
+    ...['src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts', 'src/slice/upkeep'],
   ],
   'src/slice/gateway': [
     ...MESSAGES,
