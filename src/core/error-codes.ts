@@ -107,7 +107,7 @@ const table = {
   'device-certificate-expired': entry(
     'person',
     "This laptop's device certificate has expired.",
-    'Run `kiwistack-enroll enroll` with your YubiKey to enroll again: certificates are valid for 24 hours and are not renewed yet.',
+    'Run `kiwistack-enroll renew`. If the slice refuses it, run `kiwistack-enroll enroll` with your YubiKey to enroll again.',
   ),
   'hardware-changed': entry(
     'person',
@@ -249,6 +249,11 @@ const table = {
     'refused',
     "The slice's grant does not match the request.",
     'Nothing in it was applied. Tell your operator.',
+  ),
+  'renewal-invalid': entry(
+    'refused',
+    "The slice's new certificate does not match the request.",
+    'The certificate on this laptop was not changed. Tell your operator.',
   ),
   'network-overlap': entry(
     'machine',

@@ -26,15 +26,18 @@ export async function checkCommand(flags: { readonly json?: boolean }, signal: A
 function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | undefined {
   if (remains !== undefined) return new KiwiError('enrollment-incomplete', { detail: `found: ${listed(remains)}` });
   if (enrollment !== undefined) {
-    const { slice, removed, tunnel } = enrollment;
+    const { slice, renewal, removed, tunnel } = enrollment;
     if (removed !== undefined && removed.leftBehind.length > 0) {
       return new KiwiError('program-failed', { detail: `could not be undone: ${removed.leftBehind.join(', ')}` });
     }
+    // What the slice says of the certificate is more than that it could not be asked for the status.
+    if (renewal instanceof KiwiError && slice instanceof KiwiError && !renewal.retryable) return renewal;
     if (slice instanceof KiwiError) return slice;
     if (slice.hardware === 'changed') return new KiwiError('hardware-changed');
     if (slice.state === 'ended' && removed === undefined) {
       return new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know this laptop' });
     }
+    if (renewal instanceof KiwiError) return renewal;
     if (tunnel?.error !== undefined) return tunnel.error;
   }
   return farewells.find(({ error }) => error !== undefined)?.error;
@@ -53,6 +56,7 @@ function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiEr
     ...(remains === undefined ? {} : { found: remains }),
     ...(enrollment === undefined ? {} : { customer: enrollment.record.customer }),
     ...(slice === undefined ? {} : { slice }),
+    ...(enrollment?.renewal === undefined ? {} : { renewal: renewalOf(enrollment.renewal) }),
     ...(enrollment?.tunnel === undefined ? {} : { tunnel: tunnelFields(enrollment.tunnel) }),
     ...(fault === undefined ? {} : { error: errorFields(fault) }),
   };
@@ -60,6 +64,11 @@ function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiEr
 
 function tunnelFields({ error, ...mended }: TunnelCare): object {
   return { ...mended, ...(error === undefined ? {} : { error: errorFields(error) }) };
+}
+
+function renewalOf(renewal: NonNullable<NonNullable<CheckResult['enrollment']>['renewal']>): object {
+  if (renewal instanceof KiwiError) return { error: errorFields(renewal) };
+  return { number: renewal.number, notAfter: renewal.notAfter.toISOString() };
 }
 
 /** The result in one word, for programs. */
@@ -73,7 +82,7 @@ function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   const lines = farewells.map((farewell: FarewellOutcome) => farewellLine(farewell));
   if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
-  const { record, slice, removed, tunnel } = enrollment;
+  const { record, slice, renewal, removed, tunnel } = enrollment;
   if (tunnel?.mtuLoweredTo !== undefined) {
     lines.push(`This network carries only small packets; the tunnel now sends at most ${tunnel.mtuLoweredTo} bytes.`);
   }
@@ -81,6 +90,9 @@ function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   if (removed !== undefined) {
     const left = removed.leftBehind.length > 0 ? '' : ' Its enrollment was removed.';
     return [...lines, `${record.customer} has offboarded this laptop.${left}`];
+  }
+  if (renewal !== undefined && !(renewal instanceof KiwiError)) {
+    lines.push(`The certificate was renewed: number ${renewal.number}, valid until ${renewal.notAfter.toISOString()}.`);
   }
   if (slice instanceof KiwiError) return lines;
   lines.push(`Status at ${record.customer}: ${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}.`);

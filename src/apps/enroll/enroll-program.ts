@@ -4,6 +4,7 @@ import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
 import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
+import { renewCommand } from './renew-command.ts';
 import { statusCommand } from './status-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
@@ -52,20 +53,30 @@ Examples:
   cli
     .command('check')
     .description(
-      "Report a pending deregistration, ask the slice for this laptop's status, and uninstall if the laptop was offboarded",
+      "Report a pending deregistration, ask the slice for this laptop's status, renew its certificate, and uninstall if the laptop was offboarded",
     )
     .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText(
       'after',
       `
 A timer runs this command every hour. The enrollment is removed only if an operator ended the device as offboarded or churn.
-Any other status is only reported. If the tunnel does not reach the slice, or carries small packets only, it is
-mended: the slice may have another address by now, and the network may take smaller packets. The exit code is 0 if nothing is left to do.
+Any other status is only reported. The certificate is renewed when half of its life is over. If the tunnel does not reach
+the slice, or carries small packets only, it is mended: the slice may have another address by now, and the network may take
+smaller packets. The exit code is 0 if nothing is left to do.
 
 Example:
   sudo kiwistack-enroll check`,
     )
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => checkCommand(flags, cancelOnSignals())));
+
+  cli
+    .command('renew')
+    .description('Renew the device certificate now; `check` does it by itself when half of its life is over')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText('after', '\nThe device key stays, and so does the tunnel.\n\nExample:\n  sudo kiwistack-enroll renew')
+    .action((flags: { json?: boolean }) =>
+      carryOut(flags.json === true, () => renewCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
 
   cli
     .command('uninstall')

@@ -81,7 +81,7 @@ function describe({
     ...(record.proxy === undefined
       ? []
       : [`proxy        ${withoutPassword(record.proxy)}, where there is no direct way to the gateway`]),
-    `certificate  ${certificate.present ? `${certificate.valid ? 'valid until' : 'EXPIRED at'} ${certificate.notAfter ?? ''}` : 'MISSING'}`,
+    `certificate  ${certificateText(certificate)}`,
     `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     `slice        ${sliceText}`,
@@ -90,6 +90,13 @@ function describe({
     verdict(checks, healthy),
     '',
   ].join('\n');
+}
+
+function certificateText({ present, valid, number, notAfter, renewal }: EnrollmentStatus['certificate']): string {
+  if (!present) return 'MISSING';
+  const which = number === undefined ? '' : `number ${number}, `;
+  const next = renewal === undefined ? '' : `; next renewal ${renewal}`;
+  return `${which}${valid ? 'valid until' : 'EXPIRED at'} ${notAfter ?? ''}${next}`;
 }
 
 /** Nothing for a check that is well. */

@@ -1,5 +1,5 @@
 import { agentEnrolled, agentRunning } from './agent.ts';
-import { certificateValid } from './certificate.ts';
+import { certificateRenewed, certificateValid } from './certificate.ts';
 import type { Check } from './check.ts';
 import { enrollmentComplete } from './enrollment-complete.ts';
 import { filesOfOurs } from './files-of-ours.ts';
@@ -11,6 +11,7 @@ import { tunnelAtBoot, tunnelEndpointKnown, tunnelPacketSize, tunnelReachesInsid
 export const CHECKS: readonly Check[] = [
   enrollmentComplete,
   certificateValid,
+  certificateRenewed,
   networksApart,
   tunnelUp,
   tunnelAtBoot,

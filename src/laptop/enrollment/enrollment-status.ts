@@ -8,6 +8,7 @@ import { CHECKS } from '../checks/checks.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { Journal, undoWasBegun } from '../pipeline/journal.ts';
+import { renewalSchedule } from '../standing/renewal-schedule.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { ENROLLMENT } from './plan.ts';
@@ -19,7 +20,14 @@ export interface EnrollmentStatus {
   readonly record: EnrollmentRecord;
   /** An undo was begun and is not finished. */
   readonly halfRemoved: boolean;
-  readonly certificate: { readonly present: boolean; readonly notAfter?: string; readonly valid: boolean };
+  readonly certificate: {
+    readonly present: boolean;
+    readonly notAfter?: string;
+    readonly valid: boolean;
+    readonly number?: number;
+    /** When the next `check` renews it. */
+    readonly renewal?: string;
+  };
   readonly tunnel: {
     readonly up: boolean;
     readonly alive: boolean;
@@ -59,6 +67,7 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
   const reason = halfRemoved ? new KiwiError('enrollment-incomplete', { detail: 'it is half removed' }) : found;
   const now = context.clock.now();
   const notAfter = certificate?.leaf.notAfter;
+  const schedule = certificate && record.device && renewalSchedule(record.device, certificate.leaf);
   return {
     record,
     halfRemoved,
@@ -66,6 +75,7 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
       present: certificate !== undefined,
       valid: notAfter !== undefined && notAfter.getTime() > now,
       ...(notAfter === undefined ? {} : { notAfter: notAfter.toISOString() }),
+      ...(schedule === undefined ? {} : { number: schedule.number, renewal: schedule.due.toISOString() }),
     },
     tunnel: {
       up: tunnel.up,

@@ -5,7 +5,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { checkGrant, type CheckedGrant } from '../exchange/check-grant.ts';
 import { openChallenge, type OpenedChallenge } from '../exchange/open-challenge.ts';
-import type { SliceAuthority } from '../exchange/open-device-status.ts';
+import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
 import type { DeviceIdentity, GatewayClient } from '../gateway-client/gateway-client.ts';
 import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';

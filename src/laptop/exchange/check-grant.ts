@@ -2,18 +2,13 @@ import type { KeyObject } from 'node:crypto';
 
 import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { CertificateError, parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
-import { ChainError, verifyChain } from '../../pki/chain.ts';
+import { CertificateError, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openCompact } from '../../pki/jws.ts';
-import { spkiDer } from '../../pki/keys.ts';
-import { deviceUri, EKU } from '../../pki/roles.ts';
-import { DEVICE_CERTIFICATE_HOURS, LIMITS, TYP } from '../../protocol/common.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
 import { grant as schema, type Grant } from '../../protocol/grant.ts';
 import { parseMessage } from '../../protocol/parse.ts';
-
-/** The life of a device certificate, the minute that step-ca backdates, and a little for rounding. */
-const MAX_SPAN_MS = (DEVICE_CERTIFICATE_HOURS * 60 + 2) * 60_000;
+import { certificateOf, checkDeviceCertificate } from './check-device-certificate.ts';
 
 /** What was requested; every part of the grant is compared with it. */
 export interface GrantExpectation {
@@ -66,10 +61,12 @@ export async function checkGrant(jwe: string, expected: GrantExpectation): Promi
   if (!hostNameFits(grant.hostName, expected.hostName)) refuse('another host name');
   if (expected.confirmed !== true && new Date(grant.confirmBy) <= expected.now) refuse('its time to confirm is over');
 
-  const [leaf, intermediate] = grant.certificate.chain.map((der) => certificateOf(der));
-  if (leaf === undefined || intermediate === undefined) refuse('certificate chain');
-  checkCertificate(leaf, intermediate, grant, expected);
-  const trustRoots = grant.certificate.trustRoots.map((der) => certificateOf(der));
+  const { deviceId, hostName } = grant;
+  const { leaf } = checkDeviceCertificate(grant.certificate, { ...expected, deviceId, hostName }, refuse);
+  if (grant.certificate.customer !== expected.customer || grant.certificate.role !== expected.role) {
+    refuse('customer or role');
+  }
+  const trustRoots = grant.certificate.trustRoots.map((der) => certificateOf(der, refuse));
   // Only roots that are pinned already may enter the system's trust store: a slice cannot add one of its own making.
   for (const root of trustRoots) {
     if (!expected.roots.some((pinned) => pinned.der.equals(root.der))) refuse('a trust root that is not pinned');
@@ -79,7 +76,7 @@ export async function checkGrant(jwe: string, expected: GrantExpectation): Promi
     if (Number(cidr.split('/')[1]) < 8) refuse('a route that is too wide');
   }
   if (!isPemBundle(grant.fleet.serverCa)) refuse("the Fleet server's CA");
-  return { grant, hash: digest(jwe), certificate: leaf, intermediate, trustRoots };
+  return { grant, hash: digest(jwe), certificate: leaf, intermediate: expected.intermediate, trustRoots };
 }
 
 /**
@@ -91,50 +88,12 @@ function hostNameFits(granted: string, asked: string): boolean {
   return granted === asked || (granted.startsWith(`${stem}-`) && /^[0-9a-f]{4}$/.test(granted.slice(stem.length + 1)));
 }
 
-function checkCertificate(
-  leaf: Certificate,
-  intermediate: Certificate,
-  grant: Grant,
-  expected: GrantExpectation,
-): void {
-  if (!intermediate.der.equals(expected.intermediate.der)) refuse('another intermediate');
-  try {
-    verifyChain({ leaf, intermediate, roots: expected.roots, at: expected.now });
-  } catch (error) {
-    if (!(error instanceof ChainError)) throw error;
-    throw new KiwiError('grant-invalid', { detail: error.message, cause: error });
-  }
-  if (!leaf.spki.equals(spkiDer(expected.deviceKey))) refuse('certificate for another key');
-  const { cn, o, ou } = leaf.subject;
-  if (cn !== grant.hostName || o !== expected.customer || ou !== expected.role) refuse("the certificate's subject");
-  if (grant.certificate.customer !== expected.customer || grant.certificate.role !== expected.role) {
-    refuse('customer or role');
-  }
-  if (leaf.extendedKeyUsages.length !== 1 || leaf.extendedKeyUsages[0] !== EKU.clientAuth) {
-    refuse('extended key usage');
-  }
-  if (!leaf.sanUris.includes(deviceUri(expected.slug, grant.deviceId))) refuse('device URI');
-  if (leaf.sanDns.some((name) => name !== grant.hostName)) refuse('DNS name');
-  if (leaf.notAfter.getTime() - leaf.notBefore.getTime() > MAX_SPAN_MS) refuse('certificate lifetime');
-  const renewAfter = new Date(grant.certificate.renewAfter);
-  if (renewAfter < leaf.notBefore || renewAfter >= leaf.notAfter) refuse('renewal time');
-}
-
 async function open(jwe: string, deviceKey: KeyObject): Promise<ReturnType<typeof openCompact>> {
   try {
     return openCompact((await decryptWith(deviceKey, jwe, TYP.grantEncrypted)).toString('utf8'), TYP.grant);
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;
     throw new KiwiError('grant-invalid', { detail: error.message, cause: error });
-  }
-}
-
-function certificateOf(der: string): Certificate {
-  try {
-    return parseCertificate(Buffer.from(der, 'base64url'));
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error;
-    throw new KiwiError('grant-invalid', { detail: 'a certificate cannot be read', cause: error });
   }
 }
 
@@ -147,6 +106,6 @@ function isPemBundle(pem: string): boolean {
   }
 }
 
-function refuse(detail: string): never {
-  throw new KiwiError('grant-invalid', { detail });
+function refuse(detail: string, cause?: unknown): never {
+  throw new KiwiError('grant-invalid', { detail, ...(cause === undefined ? {} : { cause }) });
 }

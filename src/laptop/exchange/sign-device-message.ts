@@ -5,12 +5,14 @@ import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { keySigner } from '../../pki/signer.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Confirm, Leave, StatusRequest } from '../../protocol/device-messages.ts';
+import type { Renewal } from '../../protocol/renewal.ts';
 
 type Said<M> = Omit<M, 'protocol' | 'deviceId' | 'timestamp'>;
 interface Messages {
   readonly confirm: Said<Confirm>;
   readonly status: Said<StatusRequest>;
   readonly leave: Said<Leave>;
+  readonly renewal: Said<Renewal>;
 }
 export type DeviceVerb = keyof Messages;
 

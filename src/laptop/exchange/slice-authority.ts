@@ -1,7 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import type { Platform } from '../system/platform.ts';
-import type { SliceAuthority } from './open-device-status.ts';
+import type { SliceAuthority } from './open-slice-answer.ts';
 
 /**
  * Whose answers an enrolled laptop accepts: those under the intermediate that issued its certificate, or the customer's next

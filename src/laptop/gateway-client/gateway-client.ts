@@ -12,7 +12,10 @@ import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-message
 import { publicError } from '../../protocol/error.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { parseMessage } from '../../protocol/parse.ts';
-import { openDeviceStatus, type SliceAuthority } from '../exchange/open-device-status.ts';
+import type { Renewal } from '../../protocol/renewal.ts';
+import { openDeviceStatus } from '../exchange/open-device-status.ts';
+import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../exchange/open-renewed.ts';
+import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
 import type { Proxy } from './proxy.ts';
 import { transportError } from './transport-error.ts';
@@ -144,16 +147,51 @@ export class GatewayClient {
    * @returns the verified answer
    * @throws KiwiError `slice-not-proven` when the answer is not the slice's, `clock-skew` when it is not of now
    */
-  async tell(device: KnownDevice, verb: DeviceVerb, request: string, signal?: AbortSignal): Promise<DeviceStatus> {
-    const path = `/v1/devices/${device.deviceId}/${verb}`;
-    const answer = await this.#exchange(
-      { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.deviceStatus },
-      signal,
-    );
+  async tell(
+    device: KnownDevice,
+    verb: Exclude<DeviceVerb, 'renewal'>,
+    request: string,
+    signal?: AbortSignal,
+  ): Promise<DeviceStatus> {
+    const answer = await this.#say(device, verb, request, LIMITS.deviceStatus, signal);
     const { deviceId, slice } = device;
     const { status, skewMs } = openDeviceStatus(answer, { request, deviceId, slice, now: this.#clock.now() });
     this.skewMs = skewMs;
     return status;
+  }
+
+  /**
+   * Asks the slice for a new certificate of this device. The same bytes are sent again when no answer comes.
+   * @throws KiwiError `renewal-invalid` when it is not what was asked for; the refusals of the slice
+   */
+  async renew(
+    device: DeviceIdentity,
+    message: Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>,
+    expected: RenewalExpectation,
+    signal?: AbortSignal,
+  ): Promise<CheckedRenewal> {
+    const said = { ...message, held: expected.held, nonce: base64url(randomBytes(16)) };
+    const request = await signDeviceMessage(device, 'renewal', said, this.#sliceTime());
+    const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, signal);
+    const { deviceId, slice } = device;
+    const asked = { request, deviceId, slice, now: this.#clock.now() };
+    const { renewal, skewMs } = openRenewed(answer, asked, expected);
+    this.skewMs = skewMs;
+    return renewal;
+  }
+
+  #say(
+    { deviceId }: KnownDevice,
+    what: string,
+    request: string,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const path = `/v1/devices/${deviceId}/${what}`;
+    return this.#exchange(
+      { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes },
+      signal,
+    );
   }
 
   #sliceTime(): number {

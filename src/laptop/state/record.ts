@@ -71,6 +71,8 @@ const schema = z.strictObject({
       /** Set before the confirmation is sent: from then on the slice cannot be relied on to end the device automatically. */
       confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
+      /** The certificate that the laptop holds. A record of version 0.1.0 does not have it: that one is the enrollment's. */
+      certificate: z.strictObject({ number: z.int().min(1), renewAfter: z.iso.datetime({ precision: 3 }) }).optional(),
     })
     .optional(),
 });

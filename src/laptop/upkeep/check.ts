@@ -7,10 +7,12 @@ import { takeAway } from '../enrollment/uninstall.ts';
 import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
+import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
+import { renewalSchedule } from '../standing/renewal-schedule.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
-import type { EnrollmentRecord } from '../state/record.ts';
+import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
 /**
@@ -29,6 +31,8 @@ export interface CheckResult {
     readonly slice: DeviceStatus | KiwiError;
     /** What was found and mended at the tunnel; absent when the enrollment is not complete or has ended. */
     readonly tunnel?: TunnelCare;
+    /** The certificate was due for renewal: the new one, or why there is none. */
+    readonly renewal?: RenewedCertificate | KiwiError;
     /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
     readonly removed?: { readonly leftBehind: readonly string[] };
   };
@@ -38,7 +42,7 @@ export interface CheckResult {
 
 /**
  * Periodic work: sends pending deregistrations, asks the slice about this laptop, removes the enrollment when the customer has
- * released it, and otherwise mends the tunnel. Repeated, it changes nothing more.
+ * released it, and otherwise renews the certificate, if that is due, and mends the tunnel. Repeated, it changes nothing more.
  *
  * @throws KiwiError `already-running`, `not-root`, `state-damaged`
  */
@@ -67,11 +71,32 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
     if (device === undefined || leaving) return { farewells };
     const slice = await askSlice(context, record).catch((error: unknown) => toKiwiError(error));
     if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
+      const renewal = await renewIfDue(context, file, record);
       // The peer of an ended device is gone.
       const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
       const tunnel = ours ? { tunnel: await mendTunnel(context, record) } : {};
-      return { farewells, enrollment: { record, slice, ...tunnel } };
+      return { farewells, enrollment: { record, slice, ...(renewal === undefined ? {} : { renewal }), ...tunnel } };
     }
     return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
   });
+}
+
+/**
+ * By the wall clock, so that a laptop that slept renews when it wakes. It is tried even if the slice has just not answered, or
+ * the laptop has ended: only the slice decides who gets a certificate, and its refusal says why.
+ */
+async function renewIfDue(
+  context: LaptopContext,
+  file: RecordFile,
+  record: EnrollmentRecord,
+): Promise<RenewedCertificate | KiwiError | undefined> {
+  const { certificates } = context.platform;
+  try {
+    const stored = record.state === 'active' ? await certificates.load(record.slug) : undefined;
+    if (stored === undefined || record.device === undefined) return undefined;
+    if (context.clock.now() < renewalSchedule(record.device, stored.leaf).due.getTime()) return undefined;
+    return await renewCertificate(context, file, record);
+  } catch (error) {
+    return toKiwiError(error);
+  }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { Clock } from '../../../src/core/clock.ts';
+import type { DeviceCertificate } from '../../../src/laptop/system/certificate-store.ts';
 import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts';
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
@@ -11,7 +12,6 @@ import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/rec
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
-import type { Certificate } from '../../../src/pki/certificate.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { base64url } from '../../../src/core/bytes.ts';
@@ -19,9 +19,6 @@ import { makeSlice, type Slice } from './gateway-client/signed-answers.ts';
 import { issue, NOW } from '../pki/test-authority.ts';
 import * as examples from '../protocol/examples.ts';
 import { startLocalGateway, type LocalGateway } from './gateway-client/local-gateway.ts';
-
-/** Time stands still, and waiting takes none. */
-const clock: Clock = { now: () => NOW.getTime(), monotonic: () => 0, sleep: () => Promise.resolve() };
 
 export const SALT = base64url(Buffer.alloc(32, 7));
 
@@ -39,8 +36,9 @@ export interface EnrolledLaptop {
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
   key: KeyObject | undefined;
-  /** The device certificate on it. */
-  leaf: Certificate;
+  stored: DeviceCertificate;
+  /** Where its clock stands. */
+  now: number;
   /** What the tunnel is, as its status tells it. */
   readonly tunnel: { up: boolean; startsAtBoot: boolean; endpoint: string; mtu: number };
   /** The largest packet that comes back through the tunnel. */
@@ -64,6 +62,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     key,
     issuer: slice.intermediate,
     extendedKeyUsages: [EKU.clientAuth],
+    notBefore: new Date(NOW.getTime() - 60_000),
+    notAfter: new Date(NOW.getTime() + 86_400_000),
   });
   const removed: string[] = [];
   const took = (what: string) => () => Promise.resolve(void removed.push(what));
@@ -93,6 +93,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       enrolledAt: NOW.toISOString(),
     },
   };
+  const stored = { leaf, intermediate: slice.intermediate.certificate, roots: [slice.root.certificate] };
   const laptop: EnrolledLaptop = {
     ...{
       stateFolder,
@@ -103,7 +104,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       record,
       hardware,
       key,
-      leaf,
+      stored,
+      now: NOW.getTime(),
       tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT, mtu: 1420 },
       pathMtu: 1420,
       sliceEndpoint: ENDPOINT,
@@ -113,7 +115,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     context: undefined as never,
     expire: async () => {
       const notAfter = new Date(NOW.getTime() - 1000);
-      laptop.leaf = (await issue('anna-laptop', { key, issuer: slice.intermediate, notAfter })).certificate;
+      const { certificate } = await issue('anna-laptop', { key, issuer: slice.intermediate, notAfter });
+      laptop.stored = { ...laptop.stored, leaf: certificate };
     },
     end: async () => {
       await gateway.close();
@@ -130,14 +133,11 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       verify: () => Promise.resolve(!removed.includes('roots')),
     },
     certificates: {
-      load: () =>
-        Promise.resolve(
-          laptop.key && {
-            leaf: laptop.leaf,
-            intermediate: slice.intermediate.certificate,
-            roots: [slice.root.certificate],
-          },
-        ),
+      load: () => Promise.resolve(laptop.key && laptop.stored),
+      install: (_name: string, certificate: DeviceCertificate) => {
+        laptop.stored = certificate;
+        return Promise.resolve();
+      },
       loadDeviceKey: () => Promise.resolve(laptop.key),
       found: found('key and certificate'),
       remove: () => {
@@ -172,6 +172,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),
     },
   } as unknown as Platform;
+  // Time stands still, and waiting takes none.
+  const clock: Clock = { now: () => laptop.now, monotonic: () => 0, sleep: () => Promise.resolve() };
   Object.assign(laptop, {
     context: { platform, clock, signal: new AbortController().signal, roots: [slice.root.certificate] },
   });

@@ -1,3 +1,4 @@
+import { FIRST_CERTIFICATE } from '../../../protocol/renewal.ts';
 import { refuseOverlap } from '../refuse-overlap.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
@@ -26,6 +27,7 @@ export const grant: EnrollmentStep = {
         intermediate: run.opened().intermediate.pem,
         confirmed: false,
         enrolledAt: granted.issuedAt,
+        certificate: { number: FIRST_CERTIFICATE, renewAfter: granted.certificate.renewAfter },
       },
     });
   },

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import { digest } from '../../../../src/core/bytes.ts';
-import type { SliceAuthority } from '../../../../src/laptop/exchange/open-device-status.ts';
+import type { SliceAuthority } from '../../../../src/laptop/exchange/open-slice-answer.ts';
 import type { IssueInput } from '../../../../src/pki/issue.ts';
 import { signCompact } from '../../../../src/pki/jws.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';

@@ -1,0 +1,13 @@
+import { renew } from '../../laptop/upkeep/renew.ts';
+import { printJson } from '../../terminal/report.ts';
+import { laptopContext } from './laptop-context.ts';
+
+/** `kiwistack-enroll renew`. */
+export async function renewCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
+  const { record, renewed } = await renew(await laptopContext(signal));
+  const { number } = renewed;
+  const notAfter = renewed.notAfter.toISOString();
+  if (flags.json === true) {
+    printJson({ type: 'result', result: 'renewed', customer: record.customer, certificate: { number, notAfter } });
+  } else process.stdout.write(`The certificate was renewed: number ${number}, valid until ${notAfter}.\n`);
+}

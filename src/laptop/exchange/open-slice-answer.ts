@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+
+import { digest } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { clockDifference } from './clock-difference.ts';
+
+/** The customer's slice as it proved itself at enrollment: the only one whose answers are accepted afterwards. */
+export interface SliceAuthority {
+  /** The customer's intermediate. It may be replaced by a newer one with the same subject, for which the root vouches. */
+  readonly intermediate: Certificate;
+  /** Pinned. */
+  readonly roots: readonly Certificate[];
+}
+
+/** The request that an answer has to be for. */
+export interface AskedOfSlice {
+  /** The body as sent. */
+  readonly request: string;
+  readonly deviceId: string;
+  readonly slice: SliceAuthority;
+  /** Wall clock when the answer arrived, milliseconds. */
+  readonly now: number;
+}
+
+export interface SliceAnswer<Message> {
+  readonly message: Message;
+  /** The slice's clock minus ours, milliseconds. */
+  readonly skewMs: number;
+  /** Under which the slice signed: the known one, or the customer's next one. */
+  readonly intermediate: Certificate;
+}
+
+/**
+ * Opens the slice's answer to a message of this device, verified like its challenge: signed, for exactly this request, by a
+ * certificate with the gateway's role under the customer's intermediate and a pinned root, and made now. A proxy that
+ * intercepts TLS can neither forge nor replay one, and a gateway certificate that is out of date speaks for nobody.
+ *
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `clock-skew`
+ */
+export function openSliceAnswer<S extends z.ZodType<{ requestHash: string; deviceId: string; serverTime: string }>>(
+  answer: string,
+  form: { readonly typ: string; readonly schema: S; readonly maxBytes: number },
+  asked: AskedOfSlice,
+): SliceAnswer<z.infer<S>> {
+  const { payload, gateway, intermediate } = openGatewaySigned(answer, form.typ);
+  const { intermediate: known, roots } = asked.slice;
+  if (!intermediate.subjectDer.equals(known.subjectDer)) refuse('from another slice than that of the enrollment');
+  if (!intermediate.der.equals(known.der) && intermediate.notBefore < known.notBefore) refuse('an older intermediate');
+  const message = parseMessage(form.schema, payload, form.maxBytes, 'slice-not-proven');
+  const serverTime = new Date(message.serverTime);
+  checkGateway({ gateway, intermediate, roots, at: serverTime });
+  if (message.requestHash !== digest(asked.request)) refuse('answers another request');
+  if (message.deviceId !== asked.deviceId) refuse('another device');
+  return { message, skewMs: clockDifference(serverTime, asked.now), intermediate };
+}
+
+function refuse(detail: string): never {
+  throw new KiwiError('slice-not-proven', { detail });
+}

@@ -1,0 +1,64 @@
+import { base64url } from '../../core/bytes.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { faultPoint } from '../../core/fault-point.ts';
+import { makeCsr } from '../../pki/csr.ts';
+import { FIRST_CERTIFICATE } from '../../protocol/renewal.ts';
+import { sliceAuthority } from '../exchange/slice-authority.ts';
+import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
+import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import { currentHardware } from './ask-slice.ts';
+
+/** Longer than the retries of the gateway client take when nobody answers, so that it is their error that is reported. */
+const PATIENCE_MS = 120_000;
+
+export interface RenewedCertificate {
+  readonly number: number;
+  readonly notAfter: Date;
+}
+
+/**
+ * Renews this laptop's certificate. The device key stays, and with it the tunnel.
+ *
+ * The certificate is replaced by one rename, so it is the old or the new one after a crash, always for the key beside it. The
+ * record follows: if only the certificate was written, the laptop says the number before at its next renewal, as after a lost
+ * answer.
+ *
+ * @throws KiwiError `not-enrolled`, the slice's refusals, `renewal-invalid`, `gateway-unreachable`
+ */
+export async function renewCertificate(
+  context: LaptopContext,
+  file: RecordFile,
+  record: EnrollmentRecord,
+): Promise<RenewedCertificate> {
+  const { platform, roots } = context;
+  const { device, slug, customer, role } = record;
+  const key = await platform.certificates.loadDeviceKey(slug);
+  if (device === undefined || record.state !== 'active' || key === undefined) throw new KiwiError('not-enrolled');
+  const { deviceId, hostName } = device;
+  const held = device.certificate?.number ?? FIRST_CERTIFICATE;
+  const slice = await sliceAuthority(platform, slug, roots, device.intermediate);
+  const hardware = await currentHardware(platform, device.fingerprintSalt);
+  const csr = base64url(await makeCsr(key, hostName));
+  const client = await openGatewayClient(context, record.gatewayUrl, { keptProxy: record.proxy });
+  try {
+    faultPoint('renewal:before-request');
+    const { number, leaf, intermediate, root, renewAfter } = await client.renew(
+      { deviceId, key, slice },
+      { csr, ...(hardware === undefined ? {} : { fingerprint: hardware }) },
+      { held, deviceKey: key, slug, hostName, customer, role },
+      AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]),
+    );
+    faultPoint('renewal:after-answer');
+    const stored = (await platform.certificates.load(slug).catch(() => undefined))?.roots ?? [];
+    const trusted = stored.some(({ der }) => der.equals(root.der)) ? stored : [...stored, root];
+    await platform.certificates.install(slug, { leaf, intermediate, roots: trusted });
+    faultPoint('renewal:after-certificate');
+    const renewed = { ...device, intermediate: intermediate.pem, certificate: { number, renewAfter } };
+    await file.save({ ...record, device: renewed });
+    faultPoint('renewal:after-record');
+    return { number, notAfter: leaf.notAfter };
+  } finally {
+    await client.close();
+  }
+}
