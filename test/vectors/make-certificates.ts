@@ -7,6 +7,8 @@ import { testKey, type KeyName } from './test-keys.ts';
 
 /** The moment of the example. */
 export const NOW = new Date('2026-03-01T12:00:00.000Z');
+/** When the laptop of the example renews its certificate. */
+export const RENEWED_AT = new Date(NOW.getTime() + 13 * 3_600_000);
 export const SLUG = 'acme';
 export const DEVICE_ID = '5f3a8e0c-91d4-4a7b-8f0e-2c6b7d1e9a04';
 export const YUBIKEY_SERIAL = 12_345_678;
@@ -164,6 +166,18 @@ const ORDER = [
     sanUris: [enrollmentUri('beta')],
     crlUrl: CRL,
     ...long,
+  },
+  {
+    name: 'renewedDevice',
+    subject: { cn: 'anna-laptop', ...person },
+    key: 'device',
+    issuer: 'intermediate',
+    extendedKeyUsages: [EKU.clientAuth],
+    sanDns: ['anna-laptop'],
+    sanUris: [deviceUri(SLUG, DEVICE_ID)],
+    crlUrl: CRL,
+    notBefore: new Date(RENEWED_AT.getTime() - 60_000),
+    notAfter: new Date(RENEWED_AT.getTime() + DAY),
   },
   { name: 'fleetCa', subject: { cn: 'Acme Fleet CA' }, key: 'fleet-ca', ca: { pathLength: 0 }, ...long },
 ] as const satisfies readonly (Recipe & { readonly name: string })[];

@@ -24,7 +24,7 @@ import { testKey } from './test-keys.ts';
 
 const ATTEMPT_ID = '0d9c1f5e-6b1a-4c57-9c1d-6f0f1c2a7e11';
 const SESSION_ID = 'b7a1f2f4-3c2e-4f0a-9a53-1de1b0a4c920';
-const fixed = (label: string): Buffer => sha256(`KiwiStack test vector: ${label}`);
+export const fixed = (label: string): Buffer => sha256(`KiwiStack test vector: ${label}`);
 const at = (seconds: number): string => new Date(NOW.getTime() + seconds * 1000).toISOString();
 
 /** What the files held before, by name. */
@@ -258,7 +258,7 @@ async function makeDeviceStatus(certificates: Certificates, confirm: string, pre
 }
 
 /** A compact JWS taken apart for the reader. */
-function compactParts(jws: string, payload: string, key: 'gateway' | 'device' = 'gateway') {
+export function compactParts(jws: string, payload: string, key: 'gateway' | 'device' = 'gateway') {
   const [header = '', encoded = '', signature = ''] = jws.split('.');
   return {
     payload,

@@ -15,6 +15,7 @@ import { makeCertificates } from './make-certificates.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
+import { makeRefusedRenewalAnswers, makeRefusedRenewals, makeRenewal } from './make-renewal.ts';
 import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
 import { makeRefusedHellos } from './refused-hellos.ts';
 import { makeRefusedChallenges, makeRefusedDeviceStatuses, makeRefusedGrants } from './refused-by-laptop.ts';
@@ -30,6 +31,8 @@ const FILES = [
   'grant',
   'confirm',
   'device-status',
+  'renewal',
+  'renewed',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
@@ -40,6 +43,8 @@ const FILES = [
   'refused-grants',
   'refused-confirms',
   'refused-device-statuses',
+  'refused-renewals',
+  'refused-renewal-answers',
 ] as const;
 
 const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
@@ -63,6 +68,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
   };
   const { certificates, file } = await makeCertificates(previous('certificates'));
   const exchange = await makeExchange(certificates, previous);
+  const renewal = await makeRenewal(certificates, previous);
   const refused = {
     'refused-hellos': makeRefusedHellos(exchange.hello, previous('refused-hellos')),
     'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
@@ -74,11 +80,18 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
       exchange['device-status'],
       previous('refused-device-statuses'),
     ),
+    'refused-renewals': makeRefusedRenewals(renewal.renewal, previous('refused-renewals')),
+    'refused-renewal-answers': makeRefusedRenewalAnswers(
+      certificates,
+      renewal.renewed,
+      previous('refused-renewal-answers'),
+    ),
   };
   const vectors: Record<string, object> = {
     keys: makeKeys(),
     certificates: file,
     ...exchange,
+    ...renewal,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': makeWireguardKeys(exchange.challenge.jws),

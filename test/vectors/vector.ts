@@ -50,6 +50,8 @@ export const STATEMENT = z.object({
 export const GRANT = compact.extend({ recipient: z.string(), jwe: z.string(), grantHash: z.string() });
 export const CONFIRM = compact;
 export const DEVICE_STATUS = compact.extend({ request: z.string() });
+export const RENEWAL = compact;
+export const RENEWED = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),
   values: z.array(

@@ -24,7 +24,19 @@ function names(value: unknown): string[] {
 
 describe('docs/protocol.md', () => {
   it('names every field of every message', () => {
-    const { hello, challenge, statement, grant, confirm, statusRequest, leave, deviceStatus, publicError } = examples;
+    const {
+      hello,
+      challenge,
+      statement,
+      grant,
+      confirm,
+      statusRequest,
+      renewal,
+      renewed,
+      leave,
+      deviceStatus,
+      publicError,
+    } = examples;
     for (const message of [
       hello,
       challenge,
@@ -32,6 +44,8 @@ describe('docs/protocol.md', () => {
       grant,
       confirm,
       statusRequest,
+      renewal,
+      renewed,
       leave,
       deviceStatus,
       publicError,
@@ -77,7 +91,7 @@ describe('docs/protocol.md', () => {
   it('names every file of vectors', () => {
     const files = readdirSync(path.join(root, 'test/vectors')).filter((name) => name.endsWith('.json'));
     expect(files.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
-    expect(files.filter((name) => name.startsWith('refused-'))).toHaveLength(6);
+    expect(files.filter((name) => name.startsWith('refused-'))).toHaveLength(8);
   });
 
   it('points at headings that are there', () => {

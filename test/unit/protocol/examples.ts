@@ -1,5 +1,6 @@
 import type { Challenge } from '../../../src/protocol/challenge.ts';
 import type { Confirm, DeviceStatus, Leave, StatusRequest } from '../../../src/protocol/device-messages.ts';
+import type { Renewal, Renewed } from '../../../src/protocol/renewal.ts';
 import type { PublicError } from '../../../src/protocol/error.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Hello } from '../../../src/protocol/hello.ts';
@@ -118,6 +119,23 @@ export const statusRequest: StatusRequest = {
   nonce: bytes(16),
   fingerprint: statement.fingerprint,
   timestamp: '2026-03-01T12:01:00.000Z',
+};
+export const renewal: Renewal = {
+  protocol: 'kiwi/1',
+  deviceId: ID.device,
+  held: 1,
+  nonce: bytes(16),
+  csr: bytes(300),
+  fingerprint: statement.fingerprint,
+  timestamp: '2026-03-02T01:00:00.000Z',
+};
+export const renewed: Renewed = {
+  protocol: 'kiwi/1',
+  deviceId: ID.device,
+  requestHash: bytes(32),
+  serverTime: '2026-03-02T01:00:00.000Z',
+  number: 2,
+  certificate: { chain: [bytes(500), bytes(600)], renewAfter: '2026-03-02T12:59:30.000Z' },
 };
 export const leave: Leave = {
   protocol: 'kiwi/1',

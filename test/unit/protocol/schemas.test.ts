@@ -17,6 +17,7 @@ import {
   wireguardKey,
 } from '../../../src/protocol/common.ts';
 import { confirm, deviceStatus, leave, statusRequest } from '../../../src/protocol/device-messages.ts';
+import { renewal, renewed } from '../../../src/protocol/renewal.ts';
 import { publicError } from '../../../src/protocol/error.ts';
 import { domain, grant, wireguardEndpoint } from '../../../src/protocol/grant.ts';
 import { hello } from '../../../src/protocol/hello.ts';
@@ -32,6 +33,8 @@ const MESSAGES: readonly (readonly [name: string, schema: z.ZodType, example: ob
   ['grant', grant, examples.grant],
   ['confirm', confirm, examples.confirm],
   ['status', statusRequest, examples.statusRequest],
+  ['renewal', renewal, examples.renewal],
+  ['renewed', renewed, examples.renewed],
   ['leave', leave, examples.leave],
   ['device status', deviceStatus, examples.deviceStatus],
   ['error', publicError, examples.publicError],
@@ -46,6 +49,7 @@ const OPTIONAL = new Set([
   'consentId',
   'confirm fingerprint',
   'status fingerprint',
+  'renewal fingerprint',
   'fleet.packages.linux-x64',
 ]);
 

@@ -40,6 +40,8 @@ const files = {
   grant: V.vector('grant', V.GRANT),
   confirm: V.vector('confirm', V.CONFIRM),
   deviceStatus: V.vector('device-status', V.DEVICE_STATUS),
+  renewal: V.vector('renewal', V.RENEWAL),
+  renewed: V.vector('renewed', V.RENEWED),
 };
 
 const NOW = new Date('2026-03-01T12:00:10.000Z');
@@ -116,6 +118,8 @@ describe('the test vectors', () => {
     ['grant', files.grant, TYP.grant],
     ['confirm', files.confirm, TYP.confirm],
     ['device status', files.deviceStatus, TYP.deviceStatus],
+    ['renewal', files.renewal, TYP.renewal],
+    ['answer to it', files.renewed, TYP.renewed],
   ] as const)(
     'have a %s whose parts are those of its JWS, and whose signature another library takes',
     async (_name, file, typ) => {

@@ -6,15 +6,19 @@ import { toKiwiError } from '../../../src/core/errors.ts';
 import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
 import { openChallenge } from '../../../src/laptop/exchange/open-challenge.ts';
 import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
+import { openRenewed } from '../../../src/laptop/exchange/open-renewed.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 import type { Challenge } from '../../../src/protocol/challenge.ts';
 import type { Confirm } from '../../../src/protocol/device-messages.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
+import { renewDevice } from '../../../src/slice/device/renew-device.ts';
 import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
 import { openSession } from '../../../src/slice/enrollment/open-session.ts';
 import { validateStatement } from '../../../src/slice/enrollment/validate-statement.ts';
+import { FIRST_COUNTER } from '../../../src/slice/decisions/decide-renewal.ts';
+import type { DeviceState } from '../../../src/slice/decisions/device-state.ts';
 import type { KnownSession } from '../../../src/slice/registry/registry.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import * as V from '../../vectors/vector.ts';
@@ -35,10 +39,13 @@ const statement = V.vector('statement', V.STATEMENT);
 const grant = V.vector('grant', V.GRANT);
 const confirm = V.vector('confirm', V.CONFIRM);
 const deviceStatus = V.vector('device-status', V.DEVICE_STATUS);
+const renewal = V.vector('renewal', V.RENEWAL);
+const renewed = V.vector('renewed', V.RENEWED);
 const confirmed = JSON.parse(confirm.payload) as Confirm;
 const claimed = JSON.parse(statement.payload) as Statement;
 
 const NOW = Date.parse('2026-03-01T12:00:10.000Z');
+const AT_RENEWAL = Date.parse('2026-03-02T01:00:00.000Z');
 const AT_CONFIRMATION = Date.parse(confirmed.timestamp);
 
 const openedChallenge = (jws: string) =>
@@ -52,13 +59,14 @@ const openedChallenge = (jws: string) =>
   });
 
 /** The slice of the example, as far as it is asked for what stands in a message. */
-function slice(now: number): SliceContext {
+function slice(now: number, state: DeviceState = 'pending'): SliceContext {
   const { policy, fingerprintSalt } = JSON.parse(challenge.payload) as Challenge;
   const enrollmentKey = certificate('enrollmentKey');
   const device = {
     id: confirmed.deviceId,
     hostName: 'anna-laptop',
-    state: 'pending',
+    state,
+    role: 'engineer',
     endReason: null,
     grantHash: grant.grantHash,
     deviceKey: publicJwk(key('device')),
@@ -67,7 +75,7 @@ function slice(now: number): SliceContext {
   return {
     config: {
       customer: { slug: 'acme', name: 'Acme GmbH' },
-      windows: { sessionSeconds: 300 },
+      windows: { sessionSeconds: 300, offlineDays: 7 },
       rateLimit: { burst: 120, perSecond: 20 },
       policy,
       fingerprintSalt,
@@ -94,7 +102,10 @@ function slice(now: number): SliceContext {
       findAlarm: () => Promise.resolve(false),
       confirm: () => Promise.resolve('active'),
       addSession: (kept: object) => Promise.resolve(kept),
+      findRenewal: () => Promise.resolve({ ...FIRST_COUNTER, notAfter: AT_RENEWAL, last: null }),
+      storeRenewal: () => Promise.resolve({ number: 2 }),
     },
+    ca: { sign: () => Promise.resolve(certificate('renewedDevice').pem) },
     fleet: undefined,
     clock: { now: () => now, monotonic: () => 0 },
   } as unknown as SliceContext;
@@ -146,6 +157,30 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
         now: AT_CONFIRMATION,
         slice: { intermediate: certificate('intermediate'), roots },
       }),
+  ],
+  [
+    'refused-renewals',
+    renewal.jws,
+    (body) =>
+      renewDevice(slice(AT_RENEWAL, 'active'), confirmed.deviceId, Buffer.from(body), {
+        ...{ requestId: 'r', remote: 'a', action: 'device.renewals' },
+      }),
+  ],
+  [
+    'refused-renewal-answers',
+    renewed.jws,
+    (body) =>
+      openRenewed(
+        body,
+        {
+          ...{ request: renewal.jws, deviceId: confirmed.deviceId, now: AT_RENEWAL },
+          slice: { intermediate: certificate('intermediate'), roots },
+        },
+        {
+          ...{ held: 1, deviceKey: key('device'), slug: 'acme', hostName: 'anna-laptop' },
+          ...{ customer: 'Acme GmbH', role: 'engineer' },
+        },
+      ),
   ],
 ];
 
