@@ -8,7 +8,7 @@ import path from 'node:path';
 
 import { format, resolveConfig } from 'prettier';
 
-import { EDGES, UNDO_EDGES, type Edge } from '../e2e/03-interruption/edges.ts';
+import { EDGES, RENEWAL_EDGES, UNDO_EDGES, type Edge } from '../e2e/03-interruption/edges.ts';
 
 export const RELIABILITY_FILE = path.join(import.meta.dirname, '../../docs/reliability.md');
 
@@ -42,6 +42,12 @@ export async function renderReliability(): Promise<string> {
   const text = `${TEXT}## Enrollment: ${EDGES.length} edges
 
 ${list(EDGES)}
+
+## Renewal: ${RENEWAL_EDGES.length} edges
+
+A renewal has no undo: it replaces the certificate by one rename, and then notes its number.
+
+${list(RENEWAL_EDGES)}
 
 ## Undo and uninstall: ${UNDO_EDGES.length} edges
 

@@ -231,7 +231,7 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       await writeFile(file, [expired, ...issuers].map(({ pem }) => pem).join(''));
       expect(await customer.world.cli(ada.laptop, ['status'])).toMatchObject({
         code: 3,
-        stdout: expect.stringMatching(/EXPIRED at [^]*Run `kiwistack-enroll enroll` with your YubiKey/u) as string,
+        stdout: expect.stringMatching(/EXPIRED at [^]*run `kiwistack-enroll enroll` with your YubiKey/u) as string,
       });
       ada.reader = await customer.world.plugIn(ada.laptop, ada.serial);
       const run = await runEnroll(ada.laptop);

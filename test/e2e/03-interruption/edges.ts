@@ -143,6 +143,39 @@ function edgesOf(step: string): Edge[] {
   ];
 }
 
+const renewedFile = (file: string, what: string, next: string): Edge[] => [
+  { point: `file:${file}:created#1`, step: 'renewal', leaves: `an empty temporary file for ${what}`, next },
+  { point: `file:${file}:written#1`, step: 'renewal', leaves: `a temporary file with ${what}, and the old file`, next },
+  {
+    point: `file:${file}:renamed#1`,
+    step: 'renewal',
+    leaves: `${what}, or after a power cut perhaps still the old file`,
+    next,
+  },
+];
+const ANEW = 'renews again, as after a lost answer: the slice gives the next number';
+
+/** The edges of a renewal, in order. What it leaves always works: the old certificate, or the new one. */
+export const RENEWAL_EDGES: readonly Edge[] = [
+  { point: 'renewal:before-request#1', step: 'renewal', leaves: 'nothing', next: 'renews' },
+  { point: 'renewal:after-answer#1', step: 'renewal', leaves: 'the old certificate; the answer is lost', next: ANEW },
+  ...renewedFile('acme.crt', 'the new certificate with its intermediate', ANEW),
+  ...renewedFile('root_ca.crt', 'the root, as it was', ANEW),
+  {
+    point: 'renewal:after-certificate#1',
+    step: 'renewal',
+    leaves: 'the new certificate, with the old number',
+    next: ANEW,
+  },
+  ...renewedFile('enrollment.json', 'the record with the new number', ANEW),
+  {
+    point: 'renewal:after-record#1',
+    step: 'renewal',
+    leaves: 'the renewed certificate',
+    next: 'renews when it is due',
+  },
+];
+
 interface UndoEdges {
   /** The files that it removes or replaces, in order. */
   readonly files: readonly { readonly file: string; readonly phases: readonly Phase[] }[];
