@@ -5,7 +5,7 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | check | uninstall | help)
+      enroll | status | check | renew | uninstall | help)
         command=$word
         break
         ;;
@@ -20,12 +20,13 @@ _kiwistack_enroll() {
     --serial | --wait | --pin-fd) return ;;
   esac
   case $command in
-    '') words='enroll status check uninstall help --version --help' ;;
+    '') words='enroll status check renew uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     status) words='--json --help' ;;
     check) words='--json --help' ;;
+    renew) words='--json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status check uninstall' ;;
+    help) words='enroll status check renew uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

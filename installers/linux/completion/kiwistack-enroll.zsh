@@ -5,6 +5,7 @@ commands=(
   'enroll:enroll this laptop, or resume an interrupted enrollment'
   'status:show the enrollment and whether each part of it works'
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
+  'renew:renew the device certificate now'
   'uninstall:deregister this laptop and remove its enrollment'
   'help:display help for a command'
 )
@@ -32,6 +33,7 @@ case $state in
         ;;
       status) _arguments '--json[print the status as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       check) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       uninstall) _arguments '--json[print one JSON event per line]' '(- *)'{-h,--help}'[display help]' ;;
       help) _describe -t commands command commands ;;
     esac
