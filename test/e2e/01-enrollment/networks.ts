@@ -103,7 +103,7 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       await shell(otto, 'ip route add 10.77.1.0/24 dev eth0 metric 600');
       const status = await cli(otto, ['status']);
       const checks = status.result['checks'] as Event[];
-      expect(status).toMatchObject({ code: 7, result: { result: 'unhealthy' } });
+      expect(status).toMatchObject({ code: 6, result: { result: 'unhealthy' } });
       expect(checks.filter(({ state }) => state !== 'well')).toMatchObject([
         { code: 'networks', state: 'not-well', error: { code: 'network-overlap' } },
       ]);
@@ -129,7 +129,7 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       expect(code).toBe(0);
       await shell(mona, `sed -i 's/^${before}/${after}/' /etc/hosts; ip route add blackhole ${before}`);
       const status = await cli(mona, ['status']);
-      expect(status.code).toBe(7);
+      expect(status.code).toBe(5);
       expect((status.result['checks'] as Event[]).filter(({ state }) => state === 'not-well')).toMatchObject([
         { code: 'tunnel-endpoint', error: { code: 'tunnel-endpoint-moved' } },
         { code: 'tunnel-inside' },
@@ -203,7 +203,7 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       await narrow(async () => {
         expect(await post()).not.toBe(0);
         const status = await cli(pia, ['status']);
-        expect(status.code).toBe(7);
+        expect(status.code).toBe(5);
         expect((status.result['checks'] as Event[]).filter(({ state }) => state !== 'well')).toMatchObject([
           { code: 'packet-size', error: { code: 'tunnel-packet-size' } },
         ]);
