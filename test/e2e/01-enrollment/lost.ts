@@ -65,7 +65,7 @@ const LOSSES: readonly Loss[] = [
   {
     what: "the agent's settings",
     script: 'rm /etc/fleet/enroll.env',
-    status: { code: 7, result: 'unhealthy' },
+    status: { code: 3, result: 'unhealthy' },
     check: STILL_ACTIVE,
   },
   {
