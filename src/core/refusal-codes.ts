@@ -107,7 +107,7 @@ export const REFUSAL_CODES = {
   ),
   'yubikey-burned': entry('refused', 'This YubiKey was reported lost and is blocked.', 'Return it to your operator.', {
     http: 403,
-    operatorHint: 'If it was found, `kiwistack-operator yubikey provision` gives it a new key.',
+    operatorHint: 'If it was found, `kiwistack-operator yubikey provision --reinstate` gives it a new key.',
   }),
   'policy-refused': entry(
     'refused',
