@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { base64urlOf, base64urlUpTo, digestText, protocol, timestamp, uuid } from './common.ts';
+import { message } from './extensions.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** A device's certificates are numbered: the enrollment's is 1, and each one that the slice issues has a higher number. */
@@ -11,7 +12,7 @@ const certificateNumber = z.int().min(FIRST_CERTIFICATE).max(1_000_000_000);
  * `POST /v1/devices/{deviceId}/renewals`: compact JWS, `typ` kiwi-renewal+jws, by the device key, which stays. It proves
  * possession of the key, so it needs no client certificate in TLS, which a proxy that intercepts TLS would remove.
  */
-export const renewal = z.strictObject({
+export const renewal = message({
   protocol,
   deviceId: uuid,
   /** Number of the certificate that the laptop holds. */
@@ -26,7 +27,7 @@ export const renewal = z.strictObject({
 export type Renewal = z.infer<typeof renewal>;
 
 /** The answer: compact JWS, `typ` kiwi-renewed+jws, by the grant key, as the challenge. It carries no secret. */
-export const renewed = z.strictObject({
+export const renewed = message({
   protocol,
   deviceId: uuid,
   /** SHA-256 of the request's compact JWS. */

@@ -12,7 +12,7 @@ import { decideRenewal, type RenewalRefusal } from '../decisions/decide-renewal.
 import { RateLimit } from '../decisions/rate-limit.ts';
 import type { Device } from '../registry/registry.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
-import { compareHardware } from './compare-hardware.ts';
+import { compareHardware, requireFingerprint } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /**
@@ -47,6 +47,7 @@ export async function renewDevice(
     { deviceId, body, typ: TYP.renewal, schema: renewal, maxBytes: LIMITS.renewal },
     request,
   );
+  requireFingerprint(message.fingerprint);
   const state = stateOf(slice);
   const before = state.running.get(device.id) ?? Promise.resolve();
   const answer = before.catch(() => undefined).then(() => renew(slice, state.limit, device, message, body, request));
