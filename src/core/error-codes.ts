@@ -298,6 +298,7 @@ const table = {
     'refused',
     'The Fleet server rejected this laptop.',
     'Tell your operator: the enroll secret may have been changed.',
+    { operatorHint: "Check Fleet and the rights of the slice's API token; the details say what Fleet answered." },
   ),
   'fleet-half-enrolled': entry(
     'refused',

@@ -111,9 +111,9 @@ export const REFUSAL_CODES = {
   }),
   'policy-refused': entry(
     'refused',
-    "The YubiKey's PIN and touch policies are not what the customer requires.",
-    'Ask your operator to provision it again.',
-    { http: 403 },
+    "The YubiKey's PIN policy, touch policy or firmware is not what the customer requires.",
+    'Ask your operator to provision it again, or to give you another one.',
+    { http: 403, operatorHint: 'The details say what differs: provision the key again, or use another YubiKey.' },
   ),
   'wireguard-key-refused': entry(
     'refused',
