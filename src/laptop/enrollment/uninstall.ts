@@ -85,11 +85,13 @@ export async function takeAway(input: {
   const { run, file, journal, report } = input;
   const { platform, recordIfAny: record } = run;
   const { clock } = run.context;
-  const unread = (await readIfAny(journal)) === undefined;
+  const entries = await readIfAny(journal);
+  const unread = entries === undefined;
   if (unread) await journal.remove();
   const also = new Set((await findTraces(platform)).steps);
-  // The hello commits to the device key, so it is ours from then on, whatever became of the journal.
-  if (record?.exchange !== undefined || record?.device !== undefined) also.add(deviceKey.name);
+  // The hello commits to the device key, so it is ours from then on, if a lost journal does not know of it.
+  const journalKnowsKey = entries?.some((entry) => 'step' in entry && entry.step === deviceKey.name) === true;
+  if (!journalKnowsKey && (record?.exchange !== undefined || record?.device !== undefined)) also.add(deviceKey.name);
   const everything = input.damaged || unread;
   const failed = await undoPlan({ steps: LOCAL_PLAN, run, journal, clock, report, everything, also });
   const { ours, unsure } = await findTraces(platform);
