@@ -52,7 +52,7 @@ export async function renewCertificate(
     faultPoint('renewal:after-answer');
     const stored = (await platform.certificates.load(slug).catch(() => undefined))?.roots ?? [];
     const trusted = stored.some(({ der }) => der.equals(root.der)) ? stored : [...stored, root];
-    await platform.certificates.install(slug, { leaf, intermediate, roots: trusted });
+    await platform.certificates.install(slug, { leaf, intermediate, roots: trusted, gatewayUrl: record.gatewayUrl });
     faultPoint('renewal:after-certificate');
     const renewed = { ...device, intermediate: intermediate.pem, certificate: { number, renewAfter } };
     await file.save({ ...record, device: renewed });

@@ -184,6 +184,8 @@ describe('a check', () => {
 
   it('renews again half a day later, and not before', async () => {
     expect((await checkAt(13)).enrollment?.renewal).toMatchObject({ number: 2 });
+    // With it, a laptop that lost its record can still deregister.
+    expect(laptop.stored.gatewayUrl).toBe(laptop.record.gatewayUrl);
     expect((await checkAt(24)).enrollment?.renewal).toBeUndefined();
     expect((await checkAt(26)).enrollment?.renewal).toMatchObject({ number: 3 });
   });
