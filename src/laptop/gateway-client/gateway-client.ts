@@ -122,6 +122,15 @@ export class GatewayClient {
     );
   }
 
+  /**
+   * Tells the slice that nothing will be signed for a session, which would otherwise stay open until its time is over. Safe to
+   * repeat, and without effect on a session that was used.
+   */
+  async abandon(sessionId: string, signal?: AbortSignal): Promise<void> {
+    const path = `/v1/enrollments/${sessionId}`;
+    await this.#exchange({ method: 'DELETE', path, accept: MEDIA.json, maxBytes: LIMITS.error }, signal);
+  }
+
   async confirm(
     device: DeviceIdentity,
     message: Omit<Confirm, 'protocol' | 'deviceId' | 'timestamp'>,
@@ -227,8 +236,11 @@ export class GatewayClient {
     const response = await request(new URL(path, this.#base), {
       method,
       dispatcher: this.#current.dispatcher,
-      headers: { 'content-type': type, accept: `${accept}, ${MEDIA.json}` },
-      body: typeof body === 'string' ? body : Buffer.from(body),
+      headers: {
+        ...(type === undefined ? {} : { 'content-type': type }),
+        accept: accept === MEDIA.json ? accept : `${accept}, ${MEDIA.json}`,
+      },
+      body: body === undefined || typeof body === 'string' ? (body ?? null) : Buffer.from(body),
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
@@ -257,10 +269,10 @@ function mediaType(header: string | string[] | undefined): string {
 
 /** One request and the form that its answer must have. */
 interface Exchange {
-  readonly method: 'POST' | 'PUT';
+  readonly method: 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
-  readonly body: Uint8Array | string;
-  readonly type: string;
+  readonly body?: Uint8Array | string;
+  readonly type?: string;
   readonly accept: string;
   readonly maxBytes: number;
 }

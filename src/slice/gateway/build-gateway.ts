@@ -192,6 +192,12 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
       return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
     },
   );
+  app.delete<{ Params: { sessionId: string } }>('/v1/enrollments/:sessionId', async (request) => {
+    const sessionId = idOf(request.params.sessionId, 'session-unknown');
+    const dropped = await slice.registry.dropSession(sessionId);
+    if (dropped) slice.log.info({ requestId: request.id, sessionId }, 'the laptop gave up this session');
+    return { status: 'ok' };
+  });
   const operations = {
     confirm: confirmDevice,
     status: readDeviceStatus,

@@ -218,6 +218,8 @@ export interface Registry {
    */
   addSession(session: Session, limits: CrowdLimits, audit: AuditEntry | undefined): Promise<Session | SessionRefusal>;
   findSession(id: string): Promise<KnownSession | undefined>;
+  /** Deletes a session that was not used. @returns whether there was one */
+  dropSession(id: string): Promise<boolean>;
   /** Those that have not expired and whose device is not confirmed or ended yet. */
   listSessions(now: Millis): Promise<KnownSession[]>;
   /**

@@ -45,7 +45,7 @@ describe('preparing an unsuitable machine ends with an error and a hint', () => 
   const noRoute = 'ip route del default;';
   const fedora = `rm /etc/os-release; printf 'ID=fedora\\nVERSION_ID=44\\nPRETTY_NAME="Fedora Linux 44"\\n' >/etc/os-release;`;
   test.each([
-    ['wrong usage', `bash ${script} --for fun`, /^2 usage: bash installers\/prepare-machine\.sh/u],
+    ['wrong usage', `bash ${script} --for fun`, /^2 error: .*\[usage\]\ndetails: --for must be demo/u],
     [
       'not root',
       `setpriv --reuid 65534 --clear-groups bash ${script}`,

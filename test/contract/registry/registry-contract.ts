@@ -68,6 +68,14 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect(await registry.listAudit(10)).toHaveLength(2);
       });
 
+      test('until their laptop gives them up, unless they were used', async () => {
+        const session = newSession();
+        await registry.addSession(session, limits, undefined);
+        expect([await registry.dropSession(session.id), await registry.dropSession(session.id)]).toEqual([true, false]);
+        expect(await registry.listSessions(NOW)).toEqual([]);
+        expect(refusal(await registry.addSession(session, limits, undefined))).toBe('none');
+      });
+
       test('as they were given, until they are forgotten: first the key, minutes later all of it', async () => {
         const session = newSession({ expiresAt: NOW + 1000 });
         await registry.addSession(session, limits, undefined);

@@ -9,6 +9,7 @@ import { signCompact } from '../../../src/pki/jws.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 import { MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { publicError } from '../../../src/protocol/error.ts';
+import { openSlice } from '../../../src/slice/operator/open-slice.ts';
 import {
   newHello,
   newLaptop,
@@ -51,6 +52,29 @@ describe('a hello', () => {
     const answer = await send();
     expect(codeOf(answer)).toBe(code);
     expect(answer.body).not.toMatch(/\bat \w+ \(|node:|\/src\//);
+  });
+
+  test('opens a session that its laptop can give up, and nobody else’s', async () => {
+    const open = async (): Promise<string> => {
+      const { body } = await sendHello(slice.gateway, newHello(newLaptop()));
+      const payload = Buffer.from(body.split('.')[1] ?? '', 'base64url').toString();
+      return String((JSON.parse(payload) as Record<string, unknown>)['sessionId']);
+    };
+    const listed = async (): Promise<string[]> => {
+      const operator = await openSlice(slice.dir, slice.clock);
+      try {
+        return (await operator.listSessions()).map(({ id }) => id);
+      } finally {
+        await operator.close();
+      }
+    };
+    const [one, other] = [await open(), await open()];
+    const give = (id: string): Promise<Answer> => slice.gateway.send('DELETE', `${PATHS.hello}/${id}`);
+    expect((await give(one)).status).toBe(200);
+    expect(await listed()).not.toContain(one);
+    expect(await listed()).toContain(other);
+    expect([(await give(one)).status, (await give(randomUUID())).status]).toEqual([200, 200]);
+    expect(codeOf(await give('everything'))).toBe('session-unknown');
   });
 
   test('gets the same challenge again; another hello of the same attempt does not', async () => {

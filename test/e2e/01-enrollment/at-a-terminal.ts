@@ -13,6 +13,13 @@ export function atATerminal(getCustomer: () => Customer): void {
     let customer: Customer;
     let bob: Seat;
 
+    /** Those that an operator sees waiting, as the laptop shows them. */
+    const sessionCodes = async (): Promise<unknown[]> => {
+      const { stdout } = await customer.world.operator(['session', 'list', '--dir', customer.world.sliceDir, '--json']);
+      const rows = (JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { list: Record<string, unknown>[] }).list;
+      return rows.filter((row) => row['state'] === 'waiting').map((row) => row['code']);
+    };
+
     const enroll = (): Terminal => new Terminal(bob.laptop, ['enroll', '--wait', '10']);
 
     /** A key that was left blinking goes on for 15 seconds: pulled and put in again, it has forgotten. */
@@ -32,6 +39,9 @@ export function atATerminal(getCustomer: () => Customer): void {
       expect(terminal.restored, terminal.screen).toBe(true);
       expect(terminal.screen).toContain('[cancelled]');
       await expectNothingLeft(customer, bob);
+      // The slice was told: an operator does not see it waiting for five minutes.
+      const code = /session code:? +(\d{3} ?\d{3})/iu.exec(terminal.screen)?.[1]?.replace(' ', '') ?? 'none shown';
+      expect(await sessionCodes(), terminal.screen).not.toContain(code);
     });
 
     step('nothing entered', async () => {

@@ -34,7 +34,7 @@ export interface Answer {
 
 /** Sends bytes to a gateway; tests choose what is in them. */
 export interface GatewayHand {
-  send(method: 'GET' | 'POST' | 'PUT', path: string, type?: string, body?: string | Buffer): Promise<Answer>;
+  send(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, type?: string, body?: string | Buffer): Promise<Answer>;
   close(): Promise<void>;
 }
 

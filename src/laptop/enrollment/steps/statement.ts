@@ -22,7 +22,13 @@ export const statement: EnrollmentStep = {
   inspect: ({ exchange }) => Promise.resolve(exchange.grant === undefined ? 'absent' : 'done'),
 
   async apply(run) {
-    if (run.exchange.statement === undefined) await run.saveExchange({ statement: await signStatement(run) });
+    if (run.exchange.statement === undefined) {
+      const signed = await signStatement(run).catch(async (error: unknown) => {
+        await abandonSession(run);
+        throw error;
+      });
+      await run.saveExchange({ statement: signed });
+    }
     await run.closeToken();
     await requestGrant(run, run.signal);
   },
@@ -57,6 +63,16 @@ export const statement: EnrollmentStep = {
     }
   },
 };
+
+/** An operator sees at once that nobody waits any more. Best effort: the session ends by itself after some minutes. */
+async function abandonSession(run: KnownEnrollment): Promise<void> {
+  try {
+    const client = await run.client();
+    await client.abandon(run.opened().challenge.sessionId, AbortSignal.timeout(3000));
+  } catch {
+    // What went wrong before matters more.
+  }
+}
 
 async function requestGrant(run: KnownEnrollment, signal: AbortSignal): Promise<void> {
   const { statement: jwe } = run.exchange;

@@ -57,6 +57,7 @@ export function sessionQueries(db: SqliteDatabase) {
       const row = db.get('SELECT * FROM session WHERE id = ?', id);
       return row === undefined ? undefined : toSession(row);
     }),
+    dropSession: write((id: string): boolean => db.run('DELETE FROM session WHERE id = ? AND used_at IS NULL', id) > 0),
     listSessions: read((now: Millis): KnownSession[] => {
       return db
         .all(
