@@ -81,7 +81,8 @@ export class TokenHost implements KeyHost {
 
   async #askNow(request: HostRequest, options: AskOptions): Promise<unknown> {
     const { pin, signal } = options;
-    const patienceMs = Math.min(options.patienceMs ?? PATIENCE_MS, PATIENCE_MS);
+    // What is left of a wait has fractions of a millisecond, which a timer does not take.
+    const patienceMs = Math.ceil(Math.min(options.patienceMs ?? PATIENCE_MS, PATIENCE_MS));
     signal?.throwIfAborted();
     const child = await this.#start().catch(async (error: unknown) => {
       await this.#end();
