@@ -105,10 +105,15 @@ export const REFUSAL_CODES = {
     'Ask your operator to register it.',
     { http: 403, operatorHint: 'Check the serial number: `kiwistack-operator yubikey list` shows those of the slice.' },
   ),
-  'yubikey-burned': entry('refused', 'This YubiKey was reported lost and is blocked.', 'Return it to your operator.', {
-    http: 403,
-    operatorHint: 'If it was found, `kiwistack-operator yubikey provision --reinstate` gives it a new key.',
-  }),
+  'yubikey-burned': entry(
+    'refused',
+    'This YubiKey was reported lost and is blocked.',
+    'Give it to your operator, who can take it back into use.',
+    {
+      http: 403,
+      operatorHint: 'If it was found, `kiwistack-operator yubikey provision --reinstate` gives it a new key.',
+    },
+  ),
   'policy-refused': entry(
     'refused',
     "The YubiKey's PIN policy, touch policy or firmware is not what the customer requires.",

@@ -53,7 +53,7 @@ export function addYubikeyCommands(program: Command): void {
           else {
             process.stdout.write(`YubiKey ${flags.serial} is burned: it can no longer enroll laptops.\n`);
             if (!revoked) process.stdout.write('Its certificate is revoked as soon as step-ca runs again.\n');
-            process.stdout.write('Laptops that it has already enrolled stay enrolled; see `device list`.\n');
+            process.stdout.write('Laptops that it has already enrolled stay enrolled.\n');
           }
           return 0;
         }),
@@ -65,7 +65,10 @@ export function addYubikeyCommands(program: Command): void {
 async function whatBurnEnds(slice: OperatorSlice, serial: number): Promise<string> {
   const key = await slice.findYubikey(serial);
   if (key === undefined) {
-    throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}`, hint: 'See `yubikey list`.' });
+    throw new KiwiError('yubikey-unregistered', {
+      detail: `serial ${serial}`,
+      hint: 'See `kiwistack-operator yubikey list`.',
+    });
   }
   const devices = (await slice.listDevices()).filter((device) => device.yubikeySerial === serial);
   const [active, unfinished] = ['active', 'pending'].map(

@@ -36,8 +36,8 @@ export async function requestCommand(flags: RequestFlags): Promise<number> {
   printAnswer(flags, 'requested', { file: path.resolve(flags.out), keyDigest }, [
     `Wrote the request to ${flags.out}. It holds nothing secret.`,
     `Public key (SHA-256): ${keyDigest}. Read it to the provider over another channel.`,
-    `Where the provider's root key is: kiwistack-slice intermediate sign --root-certificate ROOT.crt --root-key ROOT.key --request ${flags.out} --out ANSWER.pem`,
-    `Then here: kiwistack-slice intermediate install --dir ${flags.dir} --in ANSWER.pem`,
+    `Where the provider's root key is: \`kiwistack-slice intermediate sign --root-certificate ROOT.crt --root-key ROOT.key --request ${flags.out} --out ANSWER.pem\``,
+    `Then here: \`kiwistack-slice intermediate install --dir ${flags.dir} --in ANSWER.pem\``,
   ]);
   return EXIT.done;
 }

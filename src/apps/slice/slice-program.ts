@@ -39,7 +39,7 @@ export function sliceProgram(context: CommandContext): Command {
     .option('--tls-key <file>', 'key of that certificate, PEM')
     .option(
       '--root-certificate <file>',
-      "the provider's root, PEM, if there is one already; it then signs the intermediate by `intermediate request`",
+      "the provider's root, PEM, if there is one already; the intermediate is then made with `intermediate request`, `sign` and `install`",
     )
     .option('--yubico-root <file>', "PEM file with attestation roots to trust instead of Yubico's, for testing")
     .option('--fleet-config <file>', 'Fleet server, as for `kiwistack-slice fleet --config`')
@@ -99,7 +99,9 @@ function addIntermediate(program: Command, context: CommandContext): void {
     .description("Have the customer's intermediate signed by a provider's root that is kept elsewhere");
   intermediate
     .command('request')
-    .description('Write a request for an intermediate that is limited to the names of this customer; keeps the key')
+    .description(
+      'Write a request for an intermediate that is limited to the names of this customer; the key stays in the slice',
+    )
     .requiredOption('--dir <folder>', 'folder of the slice')
     .requiredOption('--out <file>', 'the request, JSON, to take to the root key')
     .option('--json', 'print one line of JSON; fields are added, never removed')

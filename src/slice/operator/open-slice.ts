@@ -177,7 +177,10 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     async burnYubikey(serial, why) {
       const entry = audited('yubikey.burn', { yubikeySerial: serial, why });
       if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
-        throw new KiwiError('yubikey-unregistered', { detail: `serial ${serial}`, hint: 'See `yubikey list`.' });
+        throw new KiwiError('yubikey-unregistered', {
+          detail: `serial ${serial}`,
+          hint: 'See `kiwistack-operator yubikey list`.',
+        });
       }
       // The key is burned in any case: the gateway asks the registry, and revokes when step-ca answers again.
       return { revoked: await revokeIfPossible() };

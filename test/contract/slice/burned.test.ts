@@ -33,7 +33,10 @@ const burn = (...args: string[]) => operate('yubikey', 'burn', '--why', 'left in
 test('burning asks, names what it ends, and needs --yes without a terminal', async () => {
   await enrollAndConfirm(slice, key);
   const unknown = await burn('--serial', '5', '--yes');
-  expect([unknown.code, unknown.stderr]).toEqual([EXIT.refused, expect.stringContaining('See `yubikey list`')]);
+  expect([unknown.code, unknown.stderr]).toEqual([
+    EXIT.refused,
+    expect.stringContaining('kiwistack-operator yubikey list`'),
+  ]);
   const asked = await burn('--serial', `${SERIAL}`);
   expect([asked.code, asked.stderr]).toEqual([EXIT.usage, expect.stringContaining('--yes')]);
   await enroll(slice, key);
