@@ -20,7 +20,7 @@ export async function certificateExpiry(
 }
 
 /**
- * Removes an enrollment whose certificate has expired, so that this laptop can enroll again: there is no renewal yet. Its
+ * Removes an enrollment whose certificate has expired, so that this laptop can enroll again: it was not renewed in time. Its
  * tunnel and its agent may still work. Therefore nothing is removed before a key is plugged in and the slice has answered,
  * without which enrolling again would fail; the answer also shows that the clock, by which the certificate has expired, is
  * about right.

@@ -1,11 +1,10 @@
 import { base64url, digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { signCompact } from '../../pki/jws.ts';
+import { readCertificateHead, type CertificateHead } from '../../pki/issued-certificate.ts';
 import { jwkToKey } from '../../pki/keys.ts';
-import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { renewal, type Renewal, type Renewed } from '../../protocol/renewal.ts';
-import { readCertificateHead } from '../../pki/issued-certificate.ts';
 import { checkCsr } from '../ca/check-csr.ts';
 import { issueDeviceCertificate, renewAfter } from '../ca/issue-device-certificate.ts';
 import { decideRenewal, type RenewalRefusal } from '../decisions/decide-renewal.ts';
