@@ -5,6 +5,8 @@ export interface Reader {
   readonly is: 'staff' | 'operator';
   /** The program was started with npx in a clone, where its name alone is no command. */
   readonly usesNpx: boolean;
+  /** stderr is systemd's journal: each line says how serious it is. */
+  readonly inJournal?: boolean;
 }
 
 let reader: Reader = { is: 'staff', usesNpx: false };
@@ -12,6 +14,11 @@ let reader: Reader = { is: 'staff', usesNpx: false };
 /** For the start of a program: a process has one reader. */
 export function printFor(who: Reader): void {
   reader = who;
+}
+
+/** Who the reader of this process is. */
+export function currentReader(): Reader {
+  return reader;
 }
 
 /** Our commands in a text, in the form in which the reader can type them. */

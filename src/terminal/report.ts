@@ -1,14 +1,29 @@
+import { EXIT } from '../core/error-codes.ts';
 import { toKiwiError, type KiwiError } from '../core/errors.ts';
-import { asTyped, hintOf } from './reader.ts';
+import { printable } from '../core/log.ts';
+import { PRIORITY } from './journal-log.ts';
+import { asTyped, currentReader, hintOf } from './reader.ts';
 
-/** Prints an error for a person, on stderr. */
+const MAX_LINE = 2000;
+
+/**
+ * Prints an error for a person, on stderr; in the journal with its priority. Details may hold what a program or another
+ * machine said, so nothing in a line can move the cursor.
+ */
 export function printError(thrown: unknown): KiwiError {
   const error = toKiwiError(thrown);
+  const { is, inJournal } = currentReader();
   const lines = [`error: ${error.message} [${error.code}]`];
-  if (error.detail !== undefined) lines.push(`details: ${error.detail}`);
-  if (error.requestId !== undefined) lines.push(`request id: ${error.requestId}`);
+  if (error.detail !== undefined) lines.push(...`details: ${error.detail}`.split('\n'));
+  if (error.requestId !== undefined) {
+    lines.push(
+      `request id: ${error.requestId}${is === 'staff' ? ' (say this to your operator: it is in the log of the slice)' : ''}`,
+    );
+  }
   lines.push(`hint: ${hintOf(error)}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
+  const waits = error.exitCode === EXIT.person || error.exitCode === EXIT.unreachable;
+  const priority = inJournal === true ? PRIORITY[waits ? 'warning' : 'error'] : '';
+  process.stderr.write(lines.map((line) => `${priority}${printable(line).slice(0, MAX_LINE)}\n`).join(''));
   return error;
 }
 

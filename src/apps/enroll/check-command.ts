@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import type { LogFields } from '../../core/log.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
@@ -10,10 +11,12 @@ import { laptopContext } from './laptop-context.ts';
 /** `kiwistack-enroll check`: run every hour by a timer. Exit code 0 when nothing is left to do. */
 export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const result = await check(await laptopContext(signal, output), (event) => {
+  const context = await laptopContext(signal, output);
+  const result = await check(context, (event) => {
     output.event(event);
   });
   const fault = faultOf(result);
+  context.log?.write(fault === undefined ? 'info' : 'warning', 'checked', logged(result, fault));
   if (flags.json === true) printJson({ type: 'result', ...resultOf(result, fault) });
   else {
     for (const line of linesOf(result)) process.stdout.write(`${line}\n`);
@@ -41,6 +44,22 @@ function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | u
     if (tunnel?.error !== undefined) return tunnel.error;
   }
   return farewells.find(({ error }) => error !== undefined)?.error;
+}
+
+/** What the journal says of a check: codes, ids and times, from which a bundle for support may be made. */
+function logged({ enrollment, remains }: CheckResult, fault: KiwiError | undefined): LogFields {
+  const renewal = enrollment?.renewal;
+  return {
+    result: remains === undefined ? nameOf(enrollment) : 'incomplete',
+    code: fault?.code,
+    request: fault?.requestId,
+    ...(renewal === undefined || renewal instanceof KiwiError
+      ? { renewal: renewal?.code }
+      : { renewal: 'renewed', number: renewal.number, until: renewal.notAfter.toISOString() }),
+    tunnel: enrollment?.tunnel?.error?.code,
+    mtu: enrollment?.tunnel?.mtuLoweredTo,
+    followed: enrollment?.tunnel?.followedTo === undefined ? undefined : true,
+  };
 }
 
 function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiError | undefined): object {

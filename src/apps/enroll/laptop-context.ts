@@ -1,6 +1,8 @@
 import { selectPlatform } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { LaptopContext } from '../../laptop/system/laptop-context.ts';
+import { journalLog } from '../../terminal/journal-log.ts';
+import { currentReader } from '../../terminal/reader.ts';
 import type { EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
 
@@ -17,6 +19,7 @@ export async function laptopContext(signal: AbortSignal, output?: EnrollOutput):
     clock: systemClock,
     signal,
     roots,
+    ...(currentReader().inJournal === true ? { log: journalLog } : {}),
     ...(output === undefined
       ? {}
       : {

@@ -7,9 +7,10 @@ import { base64url } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { ERROR_CODES, isErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { NO_LOG, type Log } from '../../core/log.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
-import { publicError } from '../../protocol/error.ts';
+import { publicError, requestId } from '../../protocol/error.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
@@ -34,6 +35,8 @@ export interface GatewayClientOptions {
    */
   readonly fallbackProxy?: Proxy | undefined;
   readonly clock?: Clock;
+  /** Is told of every exchange, with the id under which the gateway's log has it. */
+  readonly log?: Log | undefined;
   /** How often a request that got no answer is sent again, byte for byte. */
   readonly retries?: number;
   /** Time limit for one attempt in total, milliseconds. */
@@ -63,6 +66,7 @@ export class GatewayClient {
   /** The one in use. */
   #way = 0;
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #retries: number;
   readonly #deadlineMs: number;
   /**
@@ -75,6 +79,7 @@ export class GatewayClient {
     this.#base = new URL(options.gatewayUrl);
     if (this.#base.protocol !== 'https:') throw new TypeError('the gateway URL is not https');
     this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? NO_LOG;
     this.#retries = options.retries ?? BACKOFF_MS.length;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     const { systemCa: ca, proxy, fallbackProxy } = options;
@@ -100,26 +105,15 @@ export class GatewayClient {
 
   /** @param body the bytes of the hello @returns the challenge: a compact JWS */
   async hello(body: Uint8Array, signal?: AbortSignal): Promise<string> {
-    return this.#exchange(
-      {
-        method: 'POST',
-        path: '/v1/enrollments',
-        body,
-        type: MEDIA.json,
-        accept: MEDIA.jose,
-        maxBytes: LIMITS.challenge,
-      },
-      signal,
-    );
+    const asked = { what: 'hello', method: 'POST', path: '/v1/enrollments', body, type: MEDIA.json } as const;
+    return (await this.#exchange({ ...asked, accept: MEDIA.jose, maxBytes: LIMITS.challenge }, signal)).text;
   }
 
   /** @param jwe the statement @returns the grant: a compact JWE */
   async statement(sessionId: string, jwe: string, signal?: AbortSignal): Promise<string> {
     const path = `/v1/enrollments/${sessionId}/statement`;
-    return this.#exchange(
-      { method: 'PUT', path, body: jwe, type: MEDIA.jose, accept: MEDIA.jose, maxBytes: LIMITS.grant },
-      signal,
-    );
+    const asked = { what: 'statement', method: 'PUT', path, body: jwe, type: MEDIA.jose } as const;
+    return (await this.#exchange({ ...asked, accept: MEDIA.jose, maxBytes: LIMITS.grant }, signal)).text;
   }
 
   /**
@@ -128,7 +122,8 @@ export class GatewayClient {
    */
   async abandon(sessionId: string, signal?: AbortSignal): Promise<void> {
     const path = `/v1/enrollments/${sessionId}`;
-    await this.#exchange({ method: 'DELETE', path, accept: MEDIA.json, maxBytes: LIMITS.error }, signal);
+    const asked = { what: 'abandon', method: 'DELETE', path } as const;
+    await this.#exchange({ ...asked, accept: MEDIA.json, maxBytes: LIMITS.error }, signal);
   }
 
   async confirm(
@@ -164,7 +159,8 @@ export class GatewayClient {
   ): Promise<DeviceStatus> {
     const answer = await this.#say(device, verb, request, LIMITS.deviceStatus, signal);
     const { deviceId, slice } = device;
-    const { status, skewMs } = openDeviceStatus(answer, { request, deviceId, slice, now: this.#clock.now() });
+    const asked = { request, deviceId, slice, now: this.#clock.now() };
+    const { status, skewMs } = naming(answer, () => openDeviceStatus(answer.text, asked));
     this.skewMs = skewMs;
     return status;
   }
@@ -184,7 +180,7 @@ export class GatewayClient {
     const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, signal);
     const { deviceId, slice } = device;
     const asked = { request, deviceId, slice, now: this.#clock.now() };
-    const { renewal, skewMs } = openRenewed(answer, asked, expected);
+    const { renewal, skewMs } = naming(answer, () => openRenewed(answer.text, asked, expected));
     this.skewMs = skewMs;
     return renewal;
   }
@@ -195,10 +191,10 @@ export class GatewayClient {
     request: string,
     maxBytes: number,
     signal?: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Answer> {
     const path = `/v1/devices/${deviceId}/${what}`;
     return this.#exchange(
-      { method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes },
+      { what, method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes },
       signal,
     );
   }
@@ -211,13 +207,21 @@ export class GatewayClient {
     await Promise.all(this.#ways.map((way) => way.close()));
   }
 
-  async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<string> {
+  async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<Answer> {
+    const { what } = exchange;
     for (let attempt = 0; ; attempt++) {
+      const began = this.#clock.monotonic();
+      const ms = (): number => Math.round(this.#clock.monotonic() - began);
       try {
-        return await this.#once(exchange, signal);
+        const answer = await this.#once(exchange, signal);
+        this.#log.write('info', 'exchange', { what, http: answer.http, request: answer.requestId, ms: ms() });
+        return answer;
       } catch (error) {
         signal?.throwIfAborted();
         const failure = error instanceof KiwiError ? error : transportError(error, this.#clock.now());
+        const { code, requestId: request } = failure;
+        const way = this.proxy === undefined ? 'direct' : 'proxy';
+        this.#log.write('warning', 'exchange', { what, code, request, way, ms: ms() });
         if (!(error instanceof KiwiError) && this.#way + 1 < this.#ways.length) {
           this.#way++;
           attempt--; // this way had no answer; the other one has all its attempts before it
@@ -231,7 +235,7 @@ export class GatewayClient {
     }
   }
 
-  async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<string> {
+  async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<Answer> {
     const deadline = AbortSignal.timeout(this.#deadlineMs);
     const response = await request(new URL(path, this.#base), {
       method,
@@ -258,7 +262,24 @@ export class GatewayClient {
     // A network's sign-in page answers 200 too. Mistaken for a challenge, it would look like an attack.
     const given = mediaType(response.headers['content-type']);
     if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
-    return text;
+    return { text, http: response.statusCode, requestId: requestIdOf(response.headers['x-request-id']) };
+  }
+}
+
+/** The id is for people and logs only; what does not look like one is not shown to anybody. */
+function requestIdOf(header: string | string[] | undefined): string | undefined {
+  return requestId.safeParse(header).data;
+}
+
+/** What is wrong with an answer names the request, as a refusal does. */
+function naming<Opened>({ requestId }: Answer, open: () => Opened): Opened {
+  try {
+    return open();
+  } catch (thrown) {
+    if (!(thrown instanceof KiwiError) || requestId === undefined) throw thrown;
+    const { code, hint, retryable, detail, cause } = thrown;
+    const known = { hint, retryable, requestId, cause };
+    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
   }
 }
 
@@ -269,12 +290,21 @@ function mediaType(header: string | string[] | undefined): string {
 
 /** One request and the form that its answer must have. */
 interface Exchange {
+  /** For the log. */
+  readonly what: string;
   readonly method: 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: Uint8Array | string;
   readonly type?: string;
   readonly accept: string;
   readonly maxBytes: number;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly http: number;
+  /** The gateway's id of the request; undefined where something before it took that away. */
+  readonly requestId: string | undefined;
 }
 
 /** A device of ours, and the slice whose answers about it are accepted. */
@@ -289,13 +319,13 @@ export interface DeviceIdentity extends KnownDevice {
 /** The gateway's refusal as a KiwiError; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
 function refusal(status: number, text: string): KiwiError {
   // Message and hint come from our own table of codes, so they are not taken from the answer.
-  const { code, requestId, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
+  const { code, requestId: id, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
   // A newer slice has codes that this version does not know: what counts is whether the same bytes may succeed later. One of
   // our own that no gateway sends ("The PIN is wrong.") is not believed either.
   if (!isErrorCode(code) || ERROR_CODES[code].http === undefined) {
-    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId, retryable });
+    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId: id, retryable });
   }
-  return new KiwiError(code, { requestId, retryable });
+  return new KiwiError(code, { requestId: id, retryable });
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

@@ -13,12 +13,12 @@ export interface OpenOptions extends Pick<GatewayClientOptions, 'retries'> {
  * @throws KiwiError `proxy-invalid`
  */
 export async function openGatewayClient(
-  { platform, clock }: LaptopContext,
+  { platform, clock, log }: LaptopContext,
   gatewayUrl: string,
   { keptProxy, ...options }: OpenOptions,
 ): Promise<GatewayClient> {
   const proxy = proxyFromEnvironment(new URL(gatewayUrl), process.env);
   const fallbackProxy = keptProxy === undefined ? undefined : parseProxy(keptProxy, 'the enrollment');
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';
-  return new GatewayClient({ gatewayUrl, systemCa, proxy, fallbackProxy, clock, ...options });
+  return new GatewayClient({ gatewayUrl, systemCa, proxy, fallbackProxy, clock, log, ...options });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import type { Platform } from './platform.ts';
 
@@ -12,4 +13,6 @@ export interface LaptopContext {
   readonly roots: readonly Certificate[];
   /** Tells the person what an operation waits for, when that may take long. No secret. */
   readonly waiting?: (what: string) => void;
+  /** What a service says for whoever reads its log; absent where a person reads the output. */
+  readonly log?: Log;
 }

@@ -72,7 +72,6 @@ const TAKES: readonly (readonly [message: string, path: string, takes: (value: u
   ]),
   ['error', 'message', (value) => value === ''],
   ['error', 'hint', (value) => value === ''],
-  ['error', 'requestId', (value) => value === ''],
   ['error', 'retryable', isTrue],
 ];
 
