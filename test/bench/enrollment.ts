@@ -9,6 +9,8 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 /** Of our own: nobody else builds into it. */
 const APP = path.join(PROJECT, '.cache/bench-app');
 const NODE = path.join(PROJECT, 'node_modules/node/bin/node');
+/** The program as people install it, once it is built. */
+export const BUILT = [NODE, path.join(APP, 'kiwistack-enroll.js'), 'enroll', '--json', '--pin-fd', '0'];
 
 export interface StepTime {
   readonly step: string;
@@ -25,6 +27,10 @@ export interface EnrollmentFigures {
   readonly agentMs: number;
 }
 
+export function buildProgram(): void {
+  execFileSync(process.execPath, [path.join(PROJECT, 'installers/build/bundle.ts'), '--out', APP]);
+}
+
 /** Enrolls laptops one after the other with the built program, as people run it, and measures the bare parts on the last. */
 export async function measureEnrollment(
   world: World,
@@ -32,14 +38,12 @@ export async function measureEnrollment(
   laptops: number,
   probe: string,
 ): Promise<EnrollmentFigures> {
-  execFileSync(process.execPath, [path.join(PROJECT, 'installers/build/bundle.ts'), '--out', APP]);
-  const command = [NODE, path.join(APP, 'kiwistack-enroll.js'), 'enroll', '--json', '--pin-fd', '0'];
   const wholes: number[] = [];
   for (let index = 1; ; index++) {
     const laptop = await world.addLaptop({ name: `bench${index}` });
     const key = await world.plugIn(laptop, serial);
     const start = performance.now();
-    const result = await laptop.run(command, { input: `${PIN}\n` });
+    const result = await laptop.run(BUILT, { input: `${PIN}\n` });
     wholes.push(performance.now() - start);
     if (result.code !== 0) throw new Error(`the enrollment failed: ${result.stdout}${result.stderr}`);
     const last = index >= laptops;
@@ -57,7 +61,7 @@ export async function measureEnrollment(
   }
 }
 
-function stepTimes(stdout: string): StepTime[] {
+export function stepTimes(stdout: string): StepTime[] {
   return stdout
     .split('\n')
     .filter((line) => line.includes('"step-done"'))

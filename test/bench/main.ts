@@ -8,11 +8,12 @@ import { KiwiError } from '../../src/core/errors.ts';
 import { printResult } from '../../src/terminal/report.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { World } from '../world/world.ts';
-import { measureEnrollment, type EnrollmentFigures } from './enrollment.ts';
+import { buildProgram, measureEnrollment, type EnrollmentFigures } from './enrollment.ts';
+import { FAR_MS, measureFar, type FarFigures } from './far.ts';
 import { CONCURRENCY, measureGateway, measureSign, type GatewayFigures } from './gateway.ts';
 import { median } from './parts.ts';
 
-const HELP = `usage: npm run bench [-- --json] [--only enrollment|gateway] [--laptops N]
+const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|gateway] [--laptops N]
 
 Compares a whole enrollment with its bare parts, and the gateway with step-ca's bare /sign; see docs/performance.md. Takes about two
 minutes and needs a quiet machine.
@@ -37,8 +38,11 @@ const ms = (value: number): string => `${value.toFixed(0).padStart(6)} ms`;
 /** What the options ask for. */
 interface Flags {
   readonly laptops: number;
-  readonly only?: 'enrollment' | 'gateway';
+  readonly only?: Part;
 }
+const PARTS = ['enrollment', 'far', 'gateway'] as const;
+type Part = (typeof PARTS)[number];
+const isPart = (text: string | undefined): text is Part => PARTS.some((part) => part === text);
 
 const figures: Record<string, number> = {};
 let say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -52,8 +56,8 @@ await runScript({
     only: { type: 'string' },
   },
   async run({ json, laptops, only }) {
-    if (only !== undefined && only !== 'enrollment' && only !== 'gateway') {
-      throw new KiwiError('usage', { detail: '--only must be enrollment or gateway' });
+    if (only !== undefined && !isPart(only)) {
+      throw new KiwiError('usage', { detail: `--only must be one of ${PARTS.join(', ')}` });
     }
     if (!/^[1-9]\d?$/.test(laptops)) throw new KiwiError('usage', { detail: '--laptops must be 1 to 99' });
     if (json) say = () => undefined;
@@ -64,15 +68,18 @@ await runScript({
 });
 
 async function bench(flags: Flags): Promise<void> {
+  const wanted = (part: Part): boolean => flags.only === undefined || flags.only === part;
   const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-bench-'));
   const world = await World.create({ dir, initArgs: [...INIT, ...CIDRS] });
   try {
     await world.provisionKey(SERIAL);
-    if (flags.only !== 'gateway') {
+    buildProgram();
+    if (wanted('enrollment')) {
       const enrollment = await measureEnrollment(world, SERIAL, flags.laptops, PROBE);
       sayEnrollment(enrollment, await measureSign(world));
     }
-    if (flags.only !== 'enrollment') sayGateway(await measureGateway(world, SERIAL));
+    if (wanted('far')) sayFar(await measureFar(world, SERIAL));
+    if (wanted('gateway')) sayGateway(await measureGateway(world, SERIAL));
   } finally {
     await world.destroy();
     await rm(dir, { recursive: true, force: true });
@@ -94,6 +101,15 @@ function sayEnrollment({ wholes, steps, tokenMs, tunnelMs, agentMs }: Enrollment
   say(`  agent: dpkg -i to online        ${ms(agentMs)}`);
   say(`  together                        ${ms(parts)}`);
   say(`\nenrollment / parts   ${enrollmentRatio.toFixed(2)}   (at most 3; goal 2)`);
+}
+
+function sayFar({ wholeMs: farMs, steps, connections, requests, exchanges: farExchanges }: FarFigures): void {
+  Object.assign(figures, { farMs, farExchanges });
+  say(`\nThe same over a line with round trips of ${FAR_MS} ms:`);
+  for (const { step, ms: taken } of steps) say(`    ${step.padEnd(28)} ${ms(taken)}`);
+  say(`  whole                           ${ms(farMs)}   (at most 6000)`);
+  say(`  exchanges before the tunnel     ${farExchanges.toFixed(0).padStart(6)}      (at most 4): `);
+  say(`    ${connections} connection(s) of TCP and TLS, which take two each, and ${requests} requests`);
 }
 
 function sayGateway({ gatewayRatio, signsPerSecond, enrollmentsPerSecond }: GatewayFigures): void {

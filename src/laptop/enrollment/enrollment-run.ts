@@ -1,4 +1,5 @@
 import type { EnrollmentKey, Token } from '../../token/token.ts';
+import type { PackageAnswer } from '../fleet-agent/download-package.ts';
 import type { Plan } from '../pipeline/run-plan.ts';
 import type { Step } from '../pipeline/step.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
@@ -29,6 +30,8 @@ export class EnrollmentRun extends KnownEnrollment {
   #token: Promise<Token> | undefined;
   /** The key in use; absent when an earlier run already got its signature. */
   key: EnrollmentKey | undefined;
+  /** The agent's package, if it is already on its way. */
+  package: Promise<PackageAnswer> | undefined;
 
   constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
     super(options, file, record);

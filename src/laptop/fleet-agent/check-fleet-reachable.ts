@@ -32,9 +32,11 @@ export async function checkFleetReachable(server: FleetServer, signal?: AbortSig
     return answer.statusCode;
   };
   try {
-    const ping = await ask('HEAD', '/api/fleet/orbit/ping');
+    const [ping, enroll] = await Promise.all([
+      ask('HEAD', '/api/fleet/orbit/ping'),
+      ask('POST', '/api/v1/osquery/enroll'),
+    ]);
     if (ping !== 200) throw unreachable(`orbit's ping answers HTTP ${ping}`);
-    const enroll = await ask('POST', '/api/v1/osquery/enroll');
     if (enroll < 400 || enroll === 404 || enroll >= 500) throw unreachable(`osquery's enroll answers HTTP ${enroll}`);
   } catch (error) {
     signal?.throwIfAborted();

@@ -17,7 +17,13 @@ export interface DownloadRequest {
   readonly file: string;
   readonly dispatcher?: Dispatcher;
   readonly signal?: AbortSignal | undefined;
+  /** Its answer, if it was asked for before. */
+  readonly begun?: Promise<PackageAnswer> | undefined;
 }
+export type PackageAnswer = Dispatcher.ResponseData;
+
+/** So much of a package that was asked for early waits in memory until somebody wants it. */
+const EARLY_BYTES = 64 * 1024 * 1024;
 
 /** A connection without progress for this long is considered broken. */
 const STALL_MS = 20_000;
@@ -58,17 +64,31 @@ export async function downloadPackage(download: DownloadRequest): Promise<void> 
   }
 }
 
-/** Redirects are not followed: the grant names the exact URL. */
-async function start({ url, dispatcher, signal }: DownloadRequest): Promise<AsyncIterable<Buffer>> {
+/**
+ * Asks for a package before it is needed, so that it comes while other things are done. Redirects are not followed: the grant
+ * names the exact URL.
+ */
+export async function askForPackage(
+  wanted: Pick<DownloadRequest, 'url' | 'dispatcher' | 'signal'>,
+): Promise<PackageAnswer> {
+  const { url, dispatcher, signal } = wanted;
   const answer = await request(url, {
     headersTimeout: STALL_MS,
     bodyTimeout: STALL_MS,
+    highWaterMark: EARLY_BYTES,
     ...(dispatcher === undefined ? {} : { dispatcher }),
     ...(signal === undefined ? {} : { signal }),
   });
+  // undici reports an abort as an error of the body; without a listener that error would end the program.
+  answer.body.on('error', () => undefined);
+  return answer;
+}
+
+async function start(download: DownloadRequest): Promise<AsyncIterable<Buffer>> {
+  const { url, begun } = download;
+  const answer = await (begun ?? askForPackage(download));
   if (answer.statusCode === 200) return answer.body as AsyncIterable<Buffer>;
-  // undici reports the abort as an error of the body; without a listener that error would end the program.
-  answer.body.on('error', () => undefined).destroy();
+  answer.body.destroy();
   throw new KiwiError('gateway-unreachable', { detail: `GET ${url}: HTTP ${answer.statusCode}` });
 }
 

@@ -5,7 +5,7 @@ import { KiwiError } from '../../../core/errors.ts';
 import { packageKey, type Grant } from '../../../protocol/grant.ts';
 import { describeHost } from '../../fingerprint/describe-host.ts';
 import { checkFleetReachable } from '../../fleet-agent/check-fleet-reachable.ts';
-import { downloadPackage } from '../../fleet-agent/download-package.ts';
+import { askForPackage, downloadPackage } from '../../fleet-agent/download-package.ts';
 import { waitForNodeKey } from '../../fleet-agent/wait-for-node-key.ts';
 import type { Platform } from '../../system/platform.ts';
 import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
@@ -28,14 +28,24 @@ export const agent: EnrollmentStep = {
   async apply(run) {
     const { platform, options, signal, record } = run;
     const { grant } = await run.granted();
-    await checkFleetReachable(grant.fleet, signal);
     const folder = downloadFolder(run.platform);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
       const file = path.join(folder, 'fleet-osquery.deb');
       const { dispatcher } = await run.client();
-      await downloadPackage({ ...(await packageFor(run, grant)), file, dispatcher, signal });
+      const wanted = await packageFor(run, grant);
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const download = downloadPackage({ ...wanted, file, dispatcher, signal: either, begun: run.package });
+      try {
+        await Promise.all([checkFleetReachable(grant.fleet, either), download]);
+      } catch (error) {
+        failed.abort();
+        // Until it has ended, it writes to the folder.
+        await download.catch(() => undefined);
+        throw error;
+      }
       await platform.agent.configure({
         url: grant.fleet.url,
         serverCa: grant.fleet.serverCa,
@@ -70,6 +80,19 @@ export const agent: EnrollmentStep = {
     await rm(downloadFolder(run.platform), { recursive: true, force: true });
   },
 };
+
+/**
+ * Has the package come while the tunnel is brought up: it does not need the tunnel, and over a long way it takes longer than that.
+ * What goes wrong surfaces where the package is needed.
+ */
+export function beginDownload(run: EnrollmentRun): void {
+  const ask = async () => {
+    const [{ url }, { dispatcher }] = [await packageFor(run, (await run.granted()).grant), await run.client()];
+    return askForPackage({ url, dispatcher, signal: run.signal });
+  };
+  run.package = ask();
+  run.package.catch(() => undefined);
+}
 
 export const downloadFolder = ({ stateFolder }: Platform): string => path.join(stateFolder, 'download');
 

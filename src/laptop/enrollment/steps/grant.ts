@@ -1,4 +1,5 @@
 import { FIRST_CERTIFICATE } from '../../../protocol/renewal.ts';
+import { beginDownload } from './agent.ts';
 import { refuseOverlap } from '../refuse-overlap.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
@@ -35,5 +36,7 @@ export const grant: EnrollmentStep = {
     await run.granted();
     // Nothing of the grant is applied yet.
     await refuseOverlap(run);
+    // An earlier run may have installed it.
+    if (!run.resumed) beginDownload(run);
   },
 };

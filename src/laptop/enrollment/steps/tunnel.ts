@@ -1,5 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
-import { fitPackets } from '../../tunnel/fit-packets.ts';
+import { fitPackets, packetsFit } from '../../tunnel/fit-packets.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
@@ -25,11 +25,15 @@ export const tunnel: EnrollmentStep = {
     const { grant } = await run.granted();
     const { probe } = grant.wireguard;
     const { tunnel } = run.platform;
-    if (!(await tunnel.probe(probe, PROBE_MS, run.signal))) {
-      throw new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` });
-    }
+    const path = { tunnel, slug: run.record.slug, probe };
+    // At once, because over a long way each takes its time.
+    const [answers, fit] = await Promise.all([
+      tunnel.probe(probe, PROBE_MS, run.signal),
+      packetsFit(path, run.signal).catch(() => false),
+    ]);
+    if (!answers) throw new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` });
     // Before anything larger goes through it.
-    await fitPackets({ tunnel, slug: run.record.slug, probe }, run.signal);
+    if (!fit) await fitPackets(path, run.signal);
   },
   async undo({ platform, recordIfAny }) {
     await platform.tunnel.down(recordIfAny?.slug);
