@@ -3,6 +3,7 @@ import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
+import { LinuxInspector } from './inspector.ts';
 import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
 import { linuxSystem } from './system.ts';
@@ -20,6 +21,7 @@ export function linuxPlatform(): Platform {
     trust: new LinuxTrustStore(system),
     tunnel: new WgQuickTunnel(system),
     agent: new DebianFleetAgent(system),
+    inspector: new LinuxInspector(),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     files: (slug) => [

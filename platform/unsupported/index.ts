@@ -49,6 +49,7 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       log: refuseLater,
     },
+    inspector: { isRoot: refuse },
     get stateFolder(): string {
       return refuse();
     },

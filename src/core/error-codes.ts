@@ -1,3 +1,4 @@
+import { CHECK_CODES } from './check-codes.ts';
 import { entry, type ErrorEntry } from './error-entry.ts';
 import { KEY_CODES } from './key-codes.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
@@ -171,6 +172,9 @@ const table = {
     'The Fleet agent does not keep running.',
     'Run `journalctl -u orbit` to see why it stops.',
   ),
+
+  // --- what doctor finds ---------------------------------------------------------------------------------------------
+  ...CHECK_CODES,
 
   // --- the key ------------------------------------------------------------------------------------------------------
   ...KEY_CODES,

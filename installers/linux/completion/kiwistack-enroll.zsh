@@ -4,6 +4,7 @@ local -a commands
 commands=(
   'enroll:enroll this laptop, or resume an interrupted enrollment'
   'status:show the enrollment and whether each part of it works'
+  'doctor:examine this laptop and its enrollment'
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
   'renew:renew the device certificate now'
   'uninstall:deregister this laptop and remove its enrollment'
@@ -32,6 +33,12 @@ case $state in
           '(- *)'{-h,--help}'[display help]'
         ;;
       status) _arguments '--json[print the status as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      doctor)
+        _arguments \
+          '*--check[only this check, and those that it depends on]:check: ' \
+          '--json[print the result as JSON]' \
+          '(- *)'{-h,--help}'[display help]'
+        ;;
       check) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       uninstall) _arguments '--json[print one JSON event per line]' '(- *)'{-h,--help}'[display help]' ;;

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
+import { doctorCommand, type DoctorFlags } from './doctor-command.ts';
 import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { renewCommand } from './renew-command.ts';
 import { statusCommand } from './status-command.ts';
@@ -49,6 +50,27 @@ Examples:
       '\nThe exit code is 0 only if every part works; otherwise it is that of the failure that explains most.\n\nExample:\n  sudo kiwistack-enroll status',
     )
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
+
+  cli
+    .command('doctor')
+    .description('Examine this laptop and its enrollment: what is well, what is not, and what to do')
+    .option('--check <code...>', 'only these checks, and those that they depend on')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Every check says what it saw. ✓ is well; ✗ is a failure and ! a warning, each with what it means and what to do; ? could not
+be looked at; - was not looked at, because of the checks that it names. The exit code is 0 if there is no failure; otherwise
+it is that of the failure that explains most. Without root, less can be seen.
+
+Examples:
+  sudo kiwistack-enroll doctor
+  sudo kiwistack-enroll doctor --check tunnel-inside
+  sudo kiwistack-enroll doctor --json`,
+    )
+    .action((flags: DoctorFlags) =>
+      carryOut(flags.json === true, () => doctorCommand(flags, new AbortController().signal)),
+    );
 
   cli
     .command('check')

@@ -1,6 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
 import type { CheckOutcome } from '../../laptop/checks/check.ts';
+import { outcomeFields } from './doctor-command.ts';
 import { findTraces, listed } from '../../laptop/enrollment/find-traces.ts';
 import { FarewellFile } from '../../laptop/state/farewell.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
@@ -39,10 +40,7 @@ export async function statusCommand(flags: { readonly json?: boolean }): Promise
     const { exchange: _, proxy, device, ...rest } = record;
     const { intermediate: __, ...known } = device ?? {};
     const shown = device === undefined ? rest : { ...rest, device: known };
-    const checks = status.checks.map(({ error, ...outcome }) => ({
-      ...outcome,
-      ...(error === undefined ? {} : { error: errorFields(error) }),
-    }));
+    const checks = status.checks.map(outcomeFields);
     const result = status.healthy ? 'healthy' : 'unhealthy';
     const error = reason === undefined ? {} : { error: errorFields(reason) };
     printJson({
@@ -112,7 +110,7 @@ function checkLines({ code, severity, state, error, because = [] }: CheckOutcome
 
 function verdict(checks: readonly CheckOutcome[], healthy: boolean): string {
   if (!healthy) return 'Something does not work: see the words in capitals, and the lines with ✗.';
-  return checks.every(({ state }) => state === 'well')
+  return checks.every(({ state }) => state === 'well' || state === 'not-known')
     ? 'Everything works.'
     : 'The enrollment works; see the lines with !.';
 }

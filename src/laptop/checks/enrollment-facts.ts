@@ -7,11 +7,16 @@ import type { AgentStatus } from '../system/fleet-agent.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { TunnelStatus } from '../system/tunnel.ts';
 
-const PROBE_MS = 2000;
+const PROBE_MS = 2_000;
+/** Less than the time that a check has, so that the reason is the slice's and not that the check was late. */
+const SLICE_MS = 6_000;
 
 /** What several checks look at. Each fact is looked up once, when it is first asked for. */
 export interface EnrollmentFacts {
   readonly context: LaptopContext;
+  /** False: much cannot be seen. What is denied is then not known rather than wrong. */
+  readonly isRoot: boolean;
+  /** Throws the reason where there is none: `not-enrolled`, `not-root`, `state-damaged`. */
   readonly record: EnrollmentRecord;
   readonly certificate: () => Promise<DeviceCertificate | undefined>;
   readonly tunnel: () => Promise<TunnelStatus>;
@@ -22,17 +27,31 @@ export interface EnrollmentFacts {
   readonly slice: () => Promise<DeviceStatus | KiwiError>;
 }
 
-export function enrollmentFacts(context: LaptopContext, record: EnrollmentRecord): EnrollmentFacts {
+/** @param loaded the record, or why there is none */
+export function enrollmentFacts(context: LaptopContext, loaded: EnrollmentRecord | KiwiError): EnrollmentFacts {
   const { platform } = context;
-  const { slug, device } = record;
+  const record = (): EnrollmentRecord => {
+    if (loaded instanceof KiwiError) throw loaded;
+    return loaded;
+  };
+  const lookInside = async (): Promise<boolean> => {
+    const { device } = record();
+    return device !== undefined && (await platform.tunnel.probe(device.probe, PROBE_MS, context.signal));
+  };
   return {
     context,
-    record,
-    certificate: once(() => platform.certificates.load(slug)),
-    tunnel: once(() => platform.tunnel.status(slug)),
-    inside: once(async () => device !== undefined && (await platform.tunnel.probe(device.probe, PROBE_MS))),
+    isRoot: platform.inspector.isRoot(),
+    get record() {
+      return record();
+    },
+    certificate: once(async () => platform.certificates.load(record().slug)),
+    tunnel: once(async () => platform.tunnel.status(record().slug)),
+    inside: once(lookInside),
     agent: once(() => platform.agent.status()),
-    slice: once(() => askSlice(context, record).catch((error: unknown) => toKiwiError(error))),
+    slice: once(async () => {
+      const asked = record();
+      return askSlice(context, asked, SLICE_MS).catch((error: unknown) => toKiwiError(error));
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { Check } from './check.ts';
+import { notWell, well, type Check } from './check.ts';
 
 /**
  * Every file of a complete enrollment is there and still ours, and programs of this system trust the root. Without a file the
@@ -8,6 +8,8 @@ import type { Check } from './check.ts';
 export const filesOfOurs: Check = {
   code: 'files-of-ours',
   severity: 'failure',
+  what: "Every file of the enrollment is there and is still ours, and the system trusts the provider's root.",
+  matters: 'What works now may stop at the next restart.',
   dependsOn: [],
   async run({ context: { platform }, record, certificate }) {
     const { certificates, tunnel, agent, trust } = platform;
@@ -18,7 +20,7 @@ export const filesOfOurs: Check = {
     // The file beside the certificate may be another program's by now.
     const issuers = stored?.roots.filter((root) => stored.intermediate.isSignedBy(root)) ?? [];
     if (!(await trust.verify(issuers))) missing.push("the root in the system's trust store");
-    if (missing.length === 0) return undefined;
-    return new KiwiError('enrollment-incomplete', { detail: `missing or replaced: ${missing.join(', ')}` });
+    if (missing.length === 0) return well(`${platform.files(record.slug).length} files`);
+    return notWell(new KiwiError('enrollment-incomplete', { detail: `missing or replaced: ${missing.join(', ')}` }));
   },
 };

@@ -1,13 +1,24 @@
-import { toKiwiError } from '../../core/errors.ts';
-import type { Check, CheckOutcome } from './check.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-codes.ts';
+import { notKnown, notWell, type Check, type CheckOutcome, type Finding } from './check.ts';
 import type { EnrollmentFacts } from './enrollment-facts.ts';
 
+/** A check that needs longer is not well. Long enough for what waits for a network; all of them run at the same time. */
+export const CHECK_LIMIT_MS = 8_000;
+
+/** What cannot be looked at without root, or without an enrollment, is not known; it is not wrong. */
+const UNSEEN: ReadonlySet<ErrorCode> = new Set(['not-root', 'not-enrolled', 'unsupported-system']);
+
 /**
- * Carries out the checks in parallel, each as soon as those that it depends on have ended. A check that throws is not well:
- * what cannot be looked at is not known to work.
+ * Carries out the checks in parallel, each as soon as those that it depends on have ended. A check that throws or does not end in
+ * time is a finding of its own: what cannot be looked at is not known to work.
  * @returns the outcomes in the order of the list
  */
-export async function runChecks(checks: readonly Check[], facts: EnrollmentFacts): Promise<CheckOutcome[]> {
+export async function runChecks(
+  checks: readonly Check[],
+  facts: EnrollmentFacts,
+  limitMs = CHECK_LIMIT_MS,
+): Promise<CheckOutcome[]> {
   const outcomes = new Map<string, Promise<CheckOutcome>>();
   for (const check of checks) {
     const needed = check.dependsOn.map((code) => {
@@ -15,18 +26,58 @@ export async function runChecks(checks: readonly Check[], facts: EnrollmentFacts
       if (outcome === undefined) throw new TypeError(`${check.code} depends on ${code}, which is not before it`);
       return outcome;
     });
-    outcomes.set(check.code, runOne(check, needed, facts));
+    outcomes.set(check.code, runOne(check, needed, facts, limitMs));
   }
   return Promise.all(outcomes.values());
 }
 
+/** The checks with these codes, and those that they depend on, in the order of the list. */
+export function withNeeded(checks: readonly Check[], codes: readonly string[]): Check[] {
+  const wanted = new Set(codes);
+  for (const { code, dependsOn } of checks.toReversed()) {
+    if (wanted.has(code)) for (const needed of dependsOn) wanted.add(needed);
+  }
+  return checks.filter(({ code }) => wanted.has(code));
+}
+
 async function runOne(
-  { code, severity, run }: Check,
+  { code, severity, what, matters, run }: Check,
   needed: readonly Promise<CheckOutcome>[],
   facts: EnrollmentFacts,
+  limitMs: number,
 ): Promise<CheckOutcome> {
+  const about = { code, severity, what, matters };
   const because = (await Promise.all(needed)).filter(({ state }) => state !== 'well').map((outcome) => outcome.code);
-  if (because.length > 0) return { code, severity, state: 'not-looked-at', because };
-  const error = await run(facts).catch((thrown: unknown) => toKiwiError(thrown));
-  return error === undefined ? { code, severity, state: 'well' } : { code, severity, state: 'not-well', error };
+  if (because.length > 0) {
+    return { ...about, state: 'not-looked-at', saw: `not looked at, because of ${because.join(', ')}`, because };
+  }
+  return {
+    ...about,
+    ...(await inTime(() => run(facts), limitMs).catch((thrown: unknown) => thrownFinding(thrown, facts))),
+  };
+}
+
+function thrownFinding(thrown: unknown, { isRoot }: EnrollmentFacts): Finding {
+  const error = toKiwiError(thrown);
+  if (UNSEEN.has(error.code) || (error.code === 'access-denied' && !isRoot)) return notKnown(WHY_UNSEEN(error));
+  return notWell(error);
+}
+
+const WHY_UNSEEN = ({ code, message }: KiwiError): string =>
+  code === 'not-root' || code === 'access-denied' ? 'only root can see it' : message;
+
+/** The check goes on after its time, but nobody waits for it: the caller aborts what it started. */
+async function inTime(run: () => Promise<Finding>, limitMs: number): Promise<Finding> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Finding>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(notWell(new KiwiError('check-late', { detail: `no result after ${limitMs / 1000} s` })));
+    }, limitMs);
+  });
+  try {
+    // A run that throws before its first `await` rejects as well.
+    return await Promise.race([Promise.resolve().then(run), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

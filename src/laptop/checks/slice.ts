@@ -1,51 +1,68 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { Check } from './check.ts';
+import { notKnown, notWell, well, type Check, type Finding } from './check.ts';
 
 export const sliceAnswers: Check = {
   code: 'slice-answers',
   severity: 'failure',
+  what: 'The slice answers this laptop.',
+  matters: 'The certificate cannot be renewed, and changes of the slice are not noticed.',
   dependsOn: [],
   async run({ slice }) {
     const answer = await slice();
-    return answer instanceof KiwiError ? answer : undefined;
+    return answer instanceof KiwiError ? notWell(answer) : well(`it answered at ${answer.serverTime}`);
   },
 };
 
 export const sliceActive: Check = {
   code: 'slice-active',
   severity: 'failure',
+  what: 'The slice knows this laptop as active.',
+  matters: 'The slice has ended the enrollment, or never completed it.',
   dependsOn: ['slice-answers'],
   async run({ slice }) {
     const answer = await slice();
-    if (answer instanceof KiwiError || answer.state === 'active') return undefined;
+    if (answer instanceof KiwiError) return noAnswer(answer);
+    if (answer.state === 'active') return well('active');
     if (answer.state === 'ended') {
-      return new KiwiError('device-ended', { detail: answer.endReason ?? 'the slice does not know this laptop' });
+      return notWell(
+        new KiwiError('device-ended', { detail: answer.endReason ?? 'the slice does not know this laptop' }),
+      );
     }
-    return new KiwiError('enrollment-unhealthy', {
-      detail: `the slice reports this laptop as ${answer.state}`,
-      hint: 'Run `kiwistack-enroll enroll` to resume the enrollment.',
-    });
+    const hint = 'Run `kiwistack-enroll enroll` to resume the enrollment.';
+    const detail = `the slice reports this laptop as ${answer.state}`;
+    return notWell(new KiwiError('enrollment-unhealthy', { detail, hint }));
   },
 };
 
 export const fleetOnline: Check = {
   code: 'fleet-online',
   severity: 'failure',
+  what: 'The slice sees this laptop online in Fleet.',
+  matters: 'The organisation cannot manage this laptop.',
   dependsOn: ['slice-active'],
   async run({ slice }) {
     const answer = await slice();
-    if (answer instanceof KiwiError || answer.fleet?.green === true) return undefined;
-    return new KiwiError('fleet-not-green', answer.fleet === null ? { detail: 'Fleet did not answer the slice' } : {});
+    if (answer instanceof KiwiError) return noAnswer(answer);
+    if (answer.fleet?.green === true) return well('online, in both planes');
+    return notWell(
+      new KiwiError('fleet-not-green', answer.fleet === null ? { detail: 'Fleet did not answer the slice' } : {}),
+    );
   },
 };
 
 export const hardwareSame: Check = {
   code: 'hardware',
   severity: 'failure',
+  what: 'The slice recognises the hardware of this laptop.',
+  matters: 'The slice takes this laptop for a copy and renews nothing.',
   dependsOn: ['slice-answers'],
   async run({ slice }) {
     const answer = await slice();
-    return 'hardware' in answer && answer.hardware === 'changed' ? new KiwiError('hardware-changed') : undefined;
+    if (answer instanceof KiwiError) return noAnswer(answer);
+    if (answer.hardware === null) return notKnown('this laptop could not say what hardware it is');
+    return answer.hardware === 'changed'
+      ? notWell(new KiwiError('hardware-changed'))
+      : well('the hardware that was enrolled');
   },
 };
 
@@ -53,13 +70,21 @@ export const hardwareSame: Check = {
 export const hardwareSeenElsewhere: Check = {
   code: 'hardware-copied',
   severity: 'warning',
+  what: 'The enrollment is in use on no other hardware.',
+  matters: "Somebody has a copy of this laptop's device key.",
   dependsOn: ['slice-answers'],
   async run({ slice }) {
     const answer = await slice();
-    if (answer instanceof KiwiError || answer.hardware !== 'seen-elsewhere') return undefined;
-    return new KiwiError('hardware-changed', {
-      detail: 'a copy of this enrollment is in use on another laptop',
-      hint: 'Tell your operator. This laptop keeps working.',
-    });
+    if (answer instanceof KiwiError) return noAnswer(answer);
+    if (answer.hardware !== 'seen-elsewhere') return well('seen on this hardware only');
+    return notWell(
+      new KiwiError('hardware-changed', {
+        detail: 'a copy of this enrollment is in use on another laptop',
+        hint: 'Tell your operator. This laptop keeps working.',
+      }),
+    );
   },
 };
+
+/** For what is looked at only when the slice has answered. */
+const noAnswer = ({ message }: KiwiError): Finding => notKnown(message);

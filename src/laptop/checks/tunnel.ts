@@ -1,33 +1,35 @@
 import { KiwiError } from '../../core/errors.ts';
 import { packetsFit } from '../tunnel/fit-packets.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
-import type { Check } from './check.ts';
+import { notKnown, notWell, well, type Check } from './check.ts';
 
 export const tunnelUp: Check = {
   code: 'tunnel-up',
   severity: 'failure',
+  what: "The tunnel's interface exists.",
+  matters: 'Nothing inside can be reached.',
   dependsOn: [],
   async run({ context, record, tunnel }) {
-    if ((await tunnel()).up) return undefined;
+    const { up, interface: name } = await tunnel();
+    if (up) return well(`the interface ${name}`);
     const unit = context.platform.tunnelUnit(record.slug);
-    return new KiwiError('enrollment-unhealthy', {
-      detail: 'the tunnel is down',
-      ...(unit === undefined ? {} : { hint: `Start it with \`sudo systemctl restart ${unit}\`.` }),
-    });
+    const hint = unit === undefined ? {} : { hint: `Start it with \`sudo systemctl restart ${unit}\`.` };
+    return notWell(new KiwiError('enrollment-unhealthy', { detail: 'the tunnel is down', ...hint }), 'restart-tunnel');
   },
 };
 
 export const tunnelAtBoot: Check = {
   code: 'tunnel-at-boot',
   severity: 'failure',
+  what: 'The tunnel starts at boot.',
+  matters: 'After a restart nothing inside can be reached.',
   dependsOn: [],
   async run({ context, record, tunnel }) {
-    if ((await tunnel()).startsAtBoot) return undefined;
     const unit = context.platform.tunnelUnit(record.slug);
-    return new KiwiError('enrollment-unhealthy', {
-      detail: 'the tunnel does not start at boot',
-      ...(unit === undefined ? {} : { hint: `Enable it with \`sudo systemctl enable ${unit}\`.` }),
-    });
+    if ((await tunnel()).startsAtBoot) return well(`${unit ?? 'it'} is enabled`);
+    const hint = unit === undefined ? {} : { hint: `Enable it with \`sudo systemctl enable ${unit}\`.` };
+    const error = new KiwiError('enrollment-unhealthy', { detail: 'the tunnel does not start at boot', ...hint });
+    return notWell(error, 'enable-tunnel');
   },
 };
 
@@ -35,16 +37,19 @@ export const tunnelAtBoot: Check = {
 export const tunnelPacketSize: Check = {
   code: 'packet-size',
   severity: 'failure',
+  what: "Packets as large as the tunnel's MTU come back.",
+  matters: 'Pings work, and everything larger stalls.',
   dependsOn: ['tunnel-inside'],
   async run({ context, record, tunnel }) {
     const probe = record.device?.probe;
-    if (probe === undefined || (await packetsFit({ tunnel: context.platform.tunnel, slug: record.slug, probe }))) {
-      return undefined;
+    const { mtu = 0 } = await tunnel();
+    if (probe === undefined) return notKnown('the record names nothing inside to ask');
+    const { tunnel: system } = context.platform;
+    if (await packetsFit({ tunnel: system, slug: record.slug, probe }, context.signal)) {
+      return well(`packets of ${mtu} bytes come back from ${probe}`);
     }
-    const { mtu } = await tunnel();
-    return new KiwiError('tunnel-packet-size', {
-      detail: `packets of ${mtu ?? 0} bytes do not come back from ${probe}`,
-    });
+    const detail = `packets of ${mtu} bytes do not come back from ${probe}`;
+    return notWell(new KiwiError('tunnel-packet-size', { detail }), 'mend-tunnel');
   },
 };
 
@@ -52,28 +57,34 @@ export const tunnelPacketSize: Check = {
 export const tunnelEndpointKnown: Check = {
   code: 'tunnel-endpoint',
   severity: 'failure',
+  what: 'While the tunnel is silent, it uses an address that the slice has now.',
+  matters: 'Nothing inside can be reached.',
   dependsOn: ['tunnel-up'],
   async run({ context, record, tunnel, inside }) {
     const granted = record.device?.tunnel?.endpoints;
-    if (granted === undefined || (await inside())) return undefined;
     const { endpoint } = await tunnel();
+    if (granted === undefined) return notKnown('the record does not say where the slice is');
+    if (await inside()) return well(`it answers at ${endpoint ?? 'an unknown address'}`);
     const now = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
     const others = now.filter((candidate) => candidate !== endpoint);
-    if (others.length === 0) return undefined;
-    return new KiwiError('tunnel-endpoint-moved', {
-      detail: `the tunnel uses ${endpoint ?? 'no address'}; now it would be ${others.join(' or ')}`,
-    });
+    if (others.length === 0) return well(`silent, but the slice has no other address than ${endpoint ?? 'none'}`);
+    const detail = `the tunnel uses ${endpoint ?? 'no address'}; now it would be ${others.join(' or ')}`;
+    return notWell(new KiwiError('tunnel-endpoint-moved', { detail }), 'mend-tunnel');
   },
 };
 
 export const tunnelReachesInside: Check = {
   code: 'tunnel-inside',
   severity: 'failure',
+  what: 'The slice answers inside the tunnel.',
+  matters: 'Nothing inside can be reached.',
   dependsOn: ['tunnel-up'],
   async run({ record, inside }) {
-    if (await inside()) return undefined;
-    return new KiwiError('tunnel-no-handshake', {
-      detail: `${record.device?.probe ?? 'the slice'} in the tunnel does not answer`,
-    });
+    const probe = record.device?.probe ?? 'the slice';
+    if (await inside()) return well(`${probe} answers`);
+    return notWell(
+      new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` }),
+      'mend-tunnel',
+    );
   },
 };

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../core/error-codes.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
+import { reasonOf } from '../checks/reason-of.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { Journal, undoWasBegun } from '../pipeline/journal.ts';
@@ -45,9 +46,6 @@ export interface EnrollmentStatus {
   readonly reason?: KiwiError;
 }
 
-/** What the slice has decided about this laptop explains what no longer works on it. */
-const DECISIVE: ReadonlySet<string> = new Set(['slice-active', 'hardware']);
-
 /**
  * Checks every part of the enrollment as it is now and changes nothing; trusts neither the record nor the agent alone.
  * @returns undefined when this laptop is not enrolled
@@ -62,9 +60,8 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
     ...([runChecks(CHECKS, facts), facts.certificate().catch(() => undefined), facts.tunnel(), facts.agent()] as const),
     ...([facts.inside(), facts.slice()] as const),
   ]);
-  const failures = checks.filter(({ severity, state }) => severity === 'failure' && state !== 'well');
-  const found = (failures.find(({ code, error }) => error !== undefined && DECISIVE.has(code)) ?? failures[0])?.error;
-  const reason = halfRemoved ? new KiwiError('enrollment-incomplete', { detail: 'it is half removed' }) : found;
+  const halfIsLeft = new KiwiError('enrollment-incomplete', { detail: 'it is half removed' });
+  const reason = halfRemoved ? halfIsLeft : reasonOf(checks);
   const now = context.clock.now();
   const notAfter = certificate?.leaf.notAfter;
   const schedule = certificate && record.device && renewalSchedule(record.device, certificate.leaf);
@@ -90,7 +87,7 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
     },
     slice: slice instanceof KiwiError ? { error: slice.code } : slice,
     checks,
-    healthy: failures.length === 0 && !halfRemoved,
+    healthy: reason === undefined,
     ...(reason === undefined ? {} : { reason }),
   };
 }

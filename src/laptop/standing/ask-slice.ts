@@ -14,7 +14,11 @@ const PATIENCE_MS = 10_000;
  * Asks the slice about this laptop, once, and reports the hardware on which the device key is used.
  * @throws KiwiError `not-enrolled` without a device or its key; otherwise the reason why there was no valid answer
  */
-export async function askSlice(context: LaptopContext, record: EnrollmentRecord): Promise<DeviceStatus> {
+export async function askSlice(
+  context: LaptopContext,
+  record: EnrollmentRecord,
+  patienceMs = PATIENCE_MS,
+): Promise<DeviceStatus> {
   const { platform, roots } = context;
   const { device, slug, gatewayUrl } = record;
   const key = await platform.certificates.loadDeviceKey(slug);
@@ -22,11 +26,15 @@ export async function askSlice(context: LaptopContext, record: EnrollmentRecord)
   const slice = await sliceAuthority(platform, slug, roots, device.intermediate);
   const hardware = await currentHardware(platform, device.fingerprintSalt);
   const client = await openGatewayClient(context, gatewayUrl, { retries: 0, keptProxy: record.proxy });
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const late = AbortSignal.timeout(patienceMs);
   try {
-    return await client.status({ deviceId: device.deviceId, key, slice }, hardware, signal);
+    return await client.status(
+      { deviceId: device.deviceId, key, slice },
+      hardware,
+      AbortSignal.any([context.signal, late]),
+    );
   } catch (thrown) {
-    throw signal.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
+    throw late.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
   } finally {
     await client.close();
   }

@@ -201,6 +201,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     pinnedRootsFile: '/nowhere',
     files: () => [],
     tunnelUnit: () => undefined,
+    inspector: { isRoot: () => true },
     preflight: { check: () => at('preflight') },
     hardware: {
       readHardware: () => Promise.resolve(laptop.hardware),

@@ -51,6 +51,10 @@ export const DIRECTIONS = {
     'src/laptop/checks',
   ],
   'src/laptop/upkeep': [...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/enrollment'],
+  'src/laptop/doctor': [
+    ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment'],
+    'src/laptop/upkeep',
+  ],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
@@ -106,6 +110,7 @@ export const DIRECTIONS = {
   'src/apps/enroll': [
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
+    'src/laptop/doctor',
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],

@@ -167,6 +167,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       found: found('agent'),
       status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true }),
     },
+    inspector: { isRoot: () => true },
     hardware: {
       readHardware: () => Promise.resolve({ ...laptop.hardware }),
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),

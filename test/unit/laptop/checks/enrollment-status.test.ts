@@ -31,6 +31,7 @@ describe('the status of an enrollment', () => {
     laptop.key = undefined;
     expect(await notWell()).toEqual([
       'certificate: enrollment-unhealthy',
+      'certificate-renewal: not-looked-at',
       'tunnel-up: enrollment-unhealthy',
       'tunnel-endpoint: not-looked-at',
       'tunnel-inside: not-looked-at',

@@ -1,0 +1,42 @@
+import { rm } from 'node:fs/promises';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { CHECKS } from '../../../../src/laptop/checks/checks.ts';
+import { examine } from '../../../../src/laptop/doctor/examine.ts';
+import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
+import { hangUp } from '../gateway-client/local-gateway.ts';
+import { answerSigned } from '../gateway-client/signed-answers.ts';
+
+let laptop: EnrolledLaptop;
+beforeEach(async () => {
+  laptop = await enrolledLaptop();
+  laptop.gateway.answer(answerSigned(laptop.slice));
+});
+afterEach(async () => {
+  await laptop.end();
+});
+
+describe('the examination of a laptop', () => {
+  it('says of every check what it saw, also when it is well', async () => {
+    const { outcomes, reason } = await examine(laptop.context);
+    expect(reason).toBeUndefined();
+    expect(outcomes).toHaveLength(CHECKS.length);
+    expect(outcomes.filter(({ state, saw }) => state !== 'well' || saw === '')).toEqual([]);
+  });
+
+  it('carries out one check alone, with what it depends on', async () => {
+    const { outcomes } = await examine(laptop.context, ['packet-size']);
+    expect(outcomes.map(({ code }) => code)).toEqual(['tunnel-up', 'tunnel-inside', 'packet-size']);
+    await expect(examine(laptop.context, ['nonsense'])).rejects.toMatchObject({ code: 'usage', exitCode: 2 });
+  });
+
+  it('of a laptop that is not enrolled is not a failure', async () => {
+    await rm(laptop.stateFolder, { recursive: true });
+    laptop.gateway.answer(hangUp);
+    const { record, outcomes, reason } = await examine(laptop.context);
+    expect(record).toMatchObject({ code: 'not-enrolled' });
+    expect(reason).toBeUndefined();
+    expect(outcomes.find(({ code }) => code === 'tunnel-up')).toMatchObject({ state: 'not-known' });
+  });
+});
