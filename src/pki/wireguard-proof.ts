@@ -1,4 +1,4 @@
-import { createHmac, diffieHellman, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, diffieHellman, type KeyObject } from 'node:crypto';
 
 import { base64url } from '../core/bytes.ts';
 import { x25519PublicKey } from './x25519.ts';
@@ -22,7 +22,8 @@ export function wireguardProof(input: {
   wireguardPublicKey: string;
 }): string {
   const secret = diffieHellman({ privateKey: input.own, publicKey: x25519PublicKey(input.other) });
-  const mac = createHmac('sha256', secret)
+  // A KeyObject, because Node recognises bytes by an exception.
+  const mac = createHmac('sha256', createSecretKey(secret))
     .update(`${LABEL}\0`)
     .update(Buffer.from(input.challengeHash, 'base64url'))
     .update(Buffer.from(input.wireguardPublicKey, 'base64'))

@@ -16,7 +16,9 @@ export function x25519PrivateKey(key: Uint8Array): KeyObject {
 
 /** @param text base64, as WireGuard writes keys */
 export function x25519PublicKey(text: string): KeyObject {
-  return createPublicKey({ key: Buffer.concat([SPKI, Buffer.from(text, 'base64')]), format: 'der', type: 'spki' });
+  // As PEM, see spkiToKey.
+  const spki = Buffer.concat([SPKI, Buffer.from(text, 'base64')]).toString('base64');
+  return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`);
 }
 
 /** The public key of a private one: base64, as WireGuard writes keys. */

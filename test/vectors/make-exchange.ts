@@ -15,7 +15,7 @@ import {
 import { grant as grantSchema, type Grant } from '../../src/protocol/grant.ts';
 import { hello as helloSchema, type Hello } from '../../src/protocol/hello.ts';
 import { sessionCode } from '../../src/protocol/session-code.ts';
-import { proofKey } from '../../src/slice/enrollment/proof-key.ts';
+import { proofKey } from '../../src/slice/config/proof-key.ts';
 import { statement as statementSchema, type Statement } from '../../src/protocol/statement.ts';
 import { keepCsr, keepingSigner, keepJwe, signatureOf, textAt } from './keep.ts';
 import { DEVICE_ID, NOW, SLUG, YUBIKEY_SERIAL, type Certificates } from './make-certificates.ts';

@@ -12,7 +12,7 @@ import {
 import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
 import { x25519PrivateKey, x25519PublicText } from '../../src/pki/x25519.ts';
 import { p256Jwk } from '../../src/protocol/common.ts';
-import { proofKey } from '../../src/slice/enrollment/proof-key.ts';
+import { proofKey } from '../../src/slice/config/proof-key.ts';
 import { SLUG } from './make-certificates.ts';
 import { testKey } from './test-keys.ts';
 

@@ -1,9 +1,11 @@
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 
 import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
 import { keySigner, type Signer } from '../../pki/signer.ts';
+import { x25519PublicText } from '../../pki/x25519.ts';
+import { proofKey } from './proof-key.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import type { SlicePaths } from './slice-paths.ts';
 
@@ -14,6 +16,8 @@ export interface SliceIdentity {
   readonly grantCertificate: Certificate;
   /** Signs challenges and grants. */
   readonly signer: Signer;
+  /** Laptops prove against it that they hold their WireGuard key; `publicText` as WireGuard writes keys. */
+  readonly proof: { readonly privateKey: KeyObject; readonly publicText: string };
   readonly yubicoRoots: readonly Certificate[];
 }
 
@@ -28,11 +32,13 @@ export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
   }
   const certificate = async (file: string) => parseCertificate((await readPart(file)).toString('utf8'));
   const key = createPrivateKey(await readPart(paths.gateway.key, true));
+  const proof = proofKey(key);
   return {
     mspRoot: await certificate(paths.ca.root),
     intermediate: await certificate(paths.ca.certificate),
     grantCertificate: await certificate(paths.gateway.certificate),
     signer: keySigner(key),
+    proof: { privateKey: proof, publicText: x25519PublicText(proof) },
     yubicoRoots: parsePemBundle((await readPart(paths.yubicoRoots)).toString('utf8')),
   };
 }

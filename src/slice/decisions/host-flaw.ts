@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 
 import { base64url } from '../../core/bytes.ts';
 import { componentText } from '../../protocol/component-text.ts';
@@ -18,9 +18,9 @@ export function hostFlaw(
   { components }: Fingerprint,
   salt: string,
 ): string | undefined {
+  const key = createSecretKey(salt, 'base64url');
   const has = (kinds: readonly ComponentKind[], text: string): boolean =>
     kinds.some((kind) => {
-      const key = Buffer.from(salt, 'base64url');
       const hmac = base64url(
         createHmac('sha256', key)
           .update(`${kind}\0${componentText(text)}`)

@@ -5,7 +5,6 @@ import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
-import { x25519PublicText } from '../../pki/x25519.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
@@ -14,7 +13,6 @@ import { sessionCode } from '../../protocol/session-code.ts';
 import { AuditBudget } from '../decisions/audit-budget.ts';
 import { gatewayLimits } from '../decisions/crowd-limits.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
-import { proofKey } from './proof-key.ts';
 
 /** Which hellos are recorded in the audit; the log has all of them. */
 const budgets = new WeakMap<SliceContext, AuditBudget>();
@@ -47,7 +45,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     fingerprintSalt,
     policy,
     encryptionKey: publicJwk(key.publicKey),
-    proofKey: x25519PublicText(proofKey(key.privateKey)),
+    proofKey: slice.identity.proof.publicText,
   };
   const challenge = await signCompact({
     typ: TYP.challenge,

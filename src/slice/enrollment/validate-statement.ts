@@ -20,7 +20,6 @@ import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
-import { proofKey } from './proof-key.ts';
 
 /** A statement whose claims are all proven. */
 export interface ValidStatement {
@@ -71,7 +70,7 @@ export async function validateStatement(
   const warning = firmwareFlaw(attestation.firmware, minimum);
   if (warning !== undefined && older === 'refuse') refuse('policy-refused', warning);
   await checkCsr(statement.csr, devicePublicKey);
-  checkWireguardKey(statement, sessionKey);
+  checkWireguardKey(slice, statement);
   const flaw =
     fingerprintFlaw(statement.fingerprint) ??
     hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
@@ -195,9 +194,9 @@ async function checkRegistered(
 }
 
 /** Without this, a laptop could have somebody else's key made a peer. */
-function checkWireguardKey(statement: Statement, sessionKey: KeyObject): void {
+function checkWireguardKey(slice: SliceContext, statement: Statement): void {
   const { challengeHash, wireguardPublicKey } = statement;
-  const own = proofKey(sessionKey);
+  const own = slice.identity.proof.privateKey;
   const expected = wireguardProof({ own, other: wireguardPublicKey, challengeHash, wireguardPublicKey });
   if (!constantTimeEqual(Buffer.from(expected), Buffer.from(statement.wireguardProof))) {
     refuse('wireguard-key-refused', 'its holder did not make the proof');
