@@ -1,8 +1,10 @@
+import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { enrollmentStatus, type EnrollmentStatus } from '../../laptop/enrollment/enrollment-status.ts';
 import type { CheckOutcome } from '../../laptop/checks/check.ts';
 import { outcomeFields } from './doctor-command.ts';
 import { findTraces, listed } from '../../laptop/enrollment/find-traces.ts';
+import { tellWhatWorks } from '../../laptop/standing/tell-what-works.ts';
 import { FarewellFile } from '../../laptop/state/farewell.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
 import { laptopContext } from './laptop-context.ts';
@@ -62,6 +64,7 @@ function describe({
   agent,
   slice,
   checks,
+  works,
   healthy,
 }: EnrollmentStatus): string {
   const state = halfRemoved
@@ -84,6 +87,7 @@ function describe({
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     `slice        ${sliceText}`,
     ...hardwareLines(slice),
+    ...tellWhatWorks(works, systemClock.now()),
     ...checks.flatMap((outcome) => checkLines(outcome)),
     verdict(checks, healthy),
     '',

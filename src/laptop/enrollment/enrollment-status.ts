@@ -7,9 +7,11 @@ import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
 import { reasonOf } from '../checks/reason-of.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
+import { lookWhatWorks } from '../checks/look-what-works.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { Journal, undoWasBegun } from '../pipeline/journal.ts';
 import { renewalSchedule } from '../standing/renewal-schedule.ts';
+import type { WhatWorks } from '../standing/what-works.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { ENROLLMENT } from './plan.ts';
@@ -38,6 +40,8 @@ export interface EnrollmentStatus {
   readonly agent: { readonly running: boolean; readonly orbitEnrolled: boolean; readonly version?: string };
   /** The slice's answer; the error code when it could not be asked. */
   readonly slice: DeviceStatus | { readonly error: ErrorCode };
+  /** Which part fails, what works without it, and until when. */
+  readonly works: WhatWorks;
   /** Every check, in the order of the list. */
   readonly checks: readonly CheckOutcome[];
   /** True when no check found a failure and nothing was removed; there may be warnings. */
@@ -56,9 +60,9 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
   const journal = new Journal(path.join(context.platform.stateFolder, 'journal.jsonl'), ENROLLMENT);
   const halfRemoved = await journal.read().then(undoWasBegun, () => false);
   const facts = enrollmentFacts(context, record);
-  const [checks, certificate, tunnel, agent, inside, slice] = await Promise.all([
+  const [checks, certificate, tunnel, agent, inside, slice, works] = await Promise.all([
     ...([runChecks(CHECKS, facts), facts.certificate().catch(() => undefined), facts.tunnel(), facts.agent()] as const),
-    ...([facts.inside(), facts.slice()] as const),
+    ...([facts.inside(), facts.slice(), lookWhatWorks(facts)] as const),
   ]);
   const halfIsLeft = new KiwiError('enrollment-incomplete', { detail: 'it is half removed' });
   const reason = halfRemoved ? halfIsLeft : reasonOf(checks);
@@ -86,6 +90,7 @@ export async function enrollmentStatus(context: LaptopContext): Promise<Enrollme
       ...(agent.version === undefined ? {} : { version: agent.version }),
     },
     slice: slice instanceof KiwiError ? { error: slice.code } : slice,
+    works,
     checks,
     healthy: reason === undefined,
     ...(reason === undefined ? {} : { reason }),

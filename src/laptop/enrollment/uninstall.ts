@@ -5,6 +5,7 @@ import { undoPlan, type PlanEvent } from '../pipeline/run-plan.ts';
 import { forgetFarewell, noteTold, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
+import { SeenFile } from '../state/seen.ts';
 import { rebuiltRecord, type EnrollmentRecord, type RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { findTraces, listed, type Traces } from './find-traces.ts';
@@ -48,6 +49,7 @@ async function uninstallIn(
   const record = loaded.record ?? recordIn(traces);
   if (record === undefined && !loaded.damaged && traces.ours.length === 0) {
     // An uninstallation that was interrupted at its very end may have left these.
+    await new SeenFile(context.platform.stateFolder).remove();
     await journal.remove();
     await tellFarewells(context);
     throw new KiwiError(
@@ -98,6 +100,7 @@ export async function takeAway(input: {
   const leftBehind = failed.length > 0 ? failed : ours;
   if (leftBehind.length === 0) {
     await file.remove();
+    await new SeenFile(platform.stateFolder).remove();
     await journal.remove();
   }
   return { leftBehind, unsure };

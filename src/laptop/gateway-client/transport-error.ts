@@ -48,3 +48,9 @@ export function firstCodeOf(thrown: unknown): string | undefined {
   }
   return undefined;
 }
+
+/** True when the gateway could not be reached because its name was not found: there is no network, or no name server. */
+export function nameIsUnknown({ cause }: KiwiError): boolean {
+  const code = firstCodeOf(cause);
+  return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+}

@@ -7,12 +7,14 @@ import { takeAway } from '../enrollment/uninstall.ts';
 import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
+import { noteSeen } from '../standing/note-seen.ts';
 import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
 import { renewalSchedule } from '../standing/renewal-schedule.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
 /**
@@ -55,6 +57,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
       const run = new KnownEnrollment(context, file, of);
       return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
     };
+    const seen = new SeenFile(platform.stateFolder);
     const waiting = await new FarewellFile(platform.stateFolder).load();
     // An interrupted uninstallation is finished before its pending deregistration is sent and removed.
     const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
@@ -65,6 +68,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
     }
     const farewells = await tellFarewells(context);
     if (record === undefined) {
+      await seen.remove();
       const { ours } = await findTraces(platform);
       return ours.length === 0 ? { farewells } : { farewells, remains: ours };
     }
@@ -74,6 +78,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
       const renewal = await renewIfDue(context, file, record);
       // The peer of an ended device is gone.
       const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
+      await noteSeen(context, seen, { slice, renewal });
       const tunnel = ours ? { tunnel: await mendTunnel(context, record) } : {};
       return { farewells, enrollment: { record, slice, ...(renewal === undefined ? {} : { renewal }), ...tunnel } };
     }

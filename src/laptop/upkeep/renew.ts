@@ -1,8 +1,10 @@
 import { KiwiError } from '../../core/errors.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
+import { noteSeen } from '../standing/note-seen.ts';
 import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
 /**
@@ -16,6 +18,7 @@ export async function renew(
     const record = await file.load();
     if (record === undefined) throw new KiwiError('not-enrolled');
     const renewed = await renewCertificate(context, file, record);
+    await noteSeen(context, new SeenFile(context.platform.stateFolder), { renewal: renewed });
     return { record: (await file.load()) ?? record, renewed };
   });
 }

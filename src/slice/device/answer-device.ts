@@ -2,8 +2,10 @@ import { digest } from '../../core/bytes.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import { SLICE_PARTS } from '../../protocol/slice-parts.ts';
 import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
+import { lookAtParts } from './look-at-parts.ts';
 
 /**
  * What a laptop is told about its device, signed by the grant key: a proxy that intercepts TLS cannot forge `green` or
@@ -19,6 +21,17 @@ export async function answerDevice(
 ): Promise<string> {
   const { identity, fleet, clock } = slice;
   const alive = device.state === 'pending' || device.state === 'active';
+  const asked = options.askFleet === true && alive;
+  const [fleetView, parts] = await Promise.all([
+    asked && fleet !== undefined
+      ? fleet.client.look({
+          uuid: device.host?.uuid,
+          serial: device.host?.serial,
+          since: device.grantedAt ?? device.createdAt ?? 0,
+        })
+      : null,
+    asked ? lookAtParts(slice) : undefined,
+  ]);
   const status: DeviceStatus = {
     protocol: PROTOCOL,
     deviceId: device.id,
@@ -27,14 +40,8 @@ export async function answerDevice(
     endReason: device.endReason,
     hardware: options.hardware ?? null,
     serverTime: timestampOf(clock.now()),
-    fleet:
-      options.askFleet === true && alive && fleet !== undefined
-        ? await fleet.client.look({
-            uuid: device.host?.uuid,
-            serial: device.host?.serial,
-            since: device.grantedAt ?? device.createdAt ?? 0,
-          })
-        : null,
+    fleet: fleetView,
+    ...(parts === undefined ? {} : { extensions: { [SLICE_PARTS]: { critical: false, value: parts } } }),
   };
   return signCompact({
     typ: TYP.deviceStatus,

@@ -37,7 +37,7 @@ it('names the request by which an operator finds the refusal', () => {
 
 it('prints nothing that moves a cursor, whoever said it', () => {
   printError(new KiwiError('program-failed', { detail: 'dpkg: \u001b[2Jexit\u0007\nhint: all is well\u202e' }));
-  // eslint-disable-next-line no-control-regex
+
   expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
 });
 

@@ -3,6 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { fingerprintOf } from '../../../../src/laptop/fingerprint/collect-fingerprint.ts';
+import { uninstall } from '../../../../src/laptop/enrollment/uninstall.ts';
+import { SeenFile } from '../../../../src/laptop/state/seen.ts';
+import { SLICE_PARTS } from '../../../../src/protocol/slice-parts.ts';
 import { check } from '../../../../src/laptop/upkeep/check.ts';
 import { openCompact } from '../../../../src/pki/jws.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
@@ -85,6 +88,24 @@ describe('a check', () => {
     laptop.pathMtu = 500;
     expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'tunnel-packet-size' } } } });
     expect(laptop.tunnel.mtu).toBe(1420);
+  });
+
+  it('keeps what it saw of the slice, until the enrollment is gone', async () => {
+    const seen = new SeenFile(laptop.stateFolder);
+    const parts = { ca: false, endpoint: true, offlineDays: 3 };
+    const extensions = { [SLICE_PARTS]: { critical: false, value: parts } };
+    laptop.gateway.answer(answerSigned(laptop.slice, { content: { extensions } }));
+    await checks();
+    const answeredAt = new Date(laptop.now).toISOString();
+    expect(await seen.load()).toEqual({ answeredAt, parts, told: [] });
+    laptop.gateway.answer(hangUp);
+    laptop.now += 13 * 3_600_000;
+    await checks();
+    const renewal = { at: new Date(laptop.now).toISOString(), code: 'gateway-unreachable' };
+    expect(await seen.load()).toEqual({ answeredAt, parts, renewal, told: [] });
+    laptop.gateway.answer(hangUp);
+    await uninstall(laptop.context, () => undefined);
+    expect(await readdir(laptop.stateFolder)).toEqual(['farewell.json']);
   });
 
   it('tells the slice on what hardware it runs, in the form of the enrollment', async () => {
