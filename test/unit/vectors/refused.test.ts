@@ -10,9 +10,11 @@ import { openRenewed } from '../../../src/laptop/exchange/open-renewed.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
+import { x25519PublicText } from '../../../src/pki/x25519.ts';
 import type { Challenge } from '../../../src/protocol/challenge.ts';
 import type { Confirm } from '../../../src/protocol/device-messages.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
+import { proofKey } from '../../../src/slice/config/proof-key.ts';
 import { renewDevice } from '../../../src/slice/device/renew-device.ts';
 import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
 import { openSession } from '../../../src/slice/enrollment/open-session.ts';
@@ -32,6 +34,7 @@ const { certificates } = V.vector('certificates', V.CERTIFICATES);
 const key = (name: string): KeyObject => createPrivateKey(keys[name]?.pkcs8 ?? '');
 const certificate = (name: string): Certificate => parseCertificate(certificates[name]?.pem ?? '');
 const roots = [certificate('mspRoot')];
+const proof = proofKey(key('session'));
 
 const hello = V.vector('hello', V.HELLO);
 const challenge = V.vector('challenge', V.CHALLENGE);
@@ -86,6 +89,7 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       intermediate: certificate('intermediate'),
       grantCertificate: certificate('gateway'),
       signer: keySigner(key('gateway')),
+      proof: { privateKey: proof, publicText: x25519PublicText(proof) },
       yubicoRoots: [certificate('yubicoRoot')],
     },
     registry: {
