@@ -49,8 +49,20 @@ export function firstCodeOf(thrown: unknown): string | undefined {
   return undefined;
 }
 
-/** True when the gateway could not be reached because its name was not found: there is no network, or no name server. */
-export function nameIsUnknown({ cause }: KiwiError): boolean {
-  const code = firstCodeOf(cause);
-  return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+/**
+ * What was missing on the way to the gateway: a `name` was not found, since no name server answers or none knows it; this laptop has
+ * no `network`; else the `gateway` itself did not answer.
+ */
+export function missingOnTheWay({ cause }: KiwiError): 'name' | 'network' | 'gateway' {
+  switch (firstCodeOf(cause)) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'name';
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+    case 'EADDRNOTAVAIL':
+      return 'network';
+    default:
+      return 'gateway';
+  }
 }

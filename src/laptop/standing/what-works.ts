@@ -2,7 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import { slicePartsIn, type SliceParts } from '../../protocol/slice-parts.ts';
-import { nameIsUnknown } from '../gateway-client/transport-error.ts';
+import { missingOnTheWay } from '../gateway-client/transport-error.ts';
 import type { Seen } from '../state/seen.ts';
 
 /** What is looked at; an absent fact is not known. */
@@ -72,16 +72,16 @@ type Failing = WhatWorks['failing'];
 function ofGateway(slice: SeenNow['slice'], tunnel: SeenNow['tunnel']): Failing {
   if (!(slice instanceof KiwiError) || slice.code === 'not-enrolled') return [];
   const { code } = slice;
-  if (!nameIsUnknown(slice)) return [{ part: 'gateway', code, text: `The gateway does not answer. ${slice.message}` }];
-  return tunnel.inside
-    ? [
-        {
-          part: 'names',
-          code,
-          text: 'The name of the gateway is not found: no name server answers, or it does not know it.',
-        },
-      ]
-    : [{ part: 'network', code, text: 'This laptop seems to be offline: no name is found, and nothing answers.' }];
+  if (isOffline(slice, tunnel)) return [{ part: 'network', code, text: 'This laptop seems to be offline.' }];
+  const text =
+    missingOnTheWay(slice) === 'name'
+      ? 'The name of the gateway is not found: no name server answers, or none knows it.'
+      : `The gateway does not answer properly. ${slice.message}`;
+  return [{ part: missingOnTheWay(slice) === 'name' ? 'names' : 'gateway', code, text }];
+}
+
+function isOffline(slice: SeenNow['slice'], tunnel: SeenNow['tunnel']): boolean {
+  return slice instanceof KiwiError && !tunnel.inside && missingOnTheWay(slice) !== 'gateway';
 }
 
 function ofSlice(answer: DeviceStatus | undefined, last: Seen): Failing {
@@ -102,7 +102,7 @@ function ofTunnel({ tunnel, slice, insideNames }: SeenNow, parts: SliceParts | u
   if (!tunnel.up) return [{ part: 'tunnel', code: 'tunnel-tools-failed', text: 'The tunnel of this laptop is down.' }];
   if (!tunnel.inside) {
     // Offline, nothing can answer.
-    if (slice instanceof KiwiError && nameIsUnknown(slice)) return [];
+    if (isOffline(slice, tunnel)) return [];
     const text =
       parts?.endpoint === false && !(slice instanceof KiwiError)
         ? "The slice's end of the tunnel is down, as the slice itself says."

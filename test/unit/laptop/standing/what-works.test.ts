@@ -63,6 +63,12 @@ const CASES: readonly Case[] = [
     ['inside', 'management', 'renewal', 'news'],
   ],
   [
+    'the network, whose name server still has the name in mind',
+    { slice: unreachable('ENETUNREACH'), tunnel: DEAD },
+    ['network'],
+    ['inside', 'management', 'renewal', 'news'],
+  ],
+  [
     'the endpoint, and the slice knows',
     { slice: saying({ endpoint: false }), tunnel: DEAD },
     ['endpoint'],

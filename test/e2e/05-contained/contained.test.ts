@@ -1,0 +1,175 @@
+import { readFile } from 'node:fs/promises';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
+import { CLI, INTRANET_URL } from '../../world/world.ts';
+import { runEnroll } from '../01-enrollment/cli-run.ts';
+import { Customer, expectNothingLeft, type Seat } from '../01-enrollment/customer.ts';
+
+// Each part of a real slice is stopped alone. The laptop says which one it is, what works all the same, and until when; and that is
+// compared with what does work.
+
+let customer: Customer;
+let ivy: Seat;
+beforeAll(async () => {
+  customer = await Customer.create();
+  ivy = await customer.seat('ivy');
+  const run = await runEnroll(ivy.laptop);
+  if (run.code !== 0) throw new Error(run.output);
+});
+afterAll(() => customer.destroy());
+
+interface Works {
+  readonly failing: readonly { readonly part: string; readonly code: string }[];
+  readonly works: readonly string[];
+  readonly fails: readonly string[];
+  readonly unknown: readonly string[];
+  readonly until?: { readonly certificate: string; readonly renewal?: string };
+}
+
+async function works(): Promise<Works> {
+  const { result, stdout, stderr } = await customer.world.cli(ivy.laptop, ['status', '--json']);
+  const found = result['works'];
+  if (found === undefined) throw new Error(stdout + stderr);
+  return found as Works;
+}
+const failing = async (): Promise<string[]> => (await works()).failing.map(({ part }) => part);
+const cli = (...args: string[]) => customer.world.cli(ivy.laptop, args);
+
+async function sh(room: { run: Seat['laptop']['run'] }, script: string): Promise<string> {
+  const { code, stdout, stderr } = await room.run(['/bin/sh', '-ec', script]);
+  if (code !== 0) throw new Error(`${script}: ${stderr}`);
+  return stdout.trim();
+}
+const inside = async (): Promise<boolean> =>
+  (await ivy.laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL])).code === 0;
+
+const wait = { interval: 500, timeout: 120_000 };
+const wellAgain = () => expect.poll(failing, wait).toEqual([]);
+
+async function pidOf(part: 'slice' | 'stepCa'): Promise<number> {
+  const { run } = slicePaths(customer.world.sliceDir);
+  const record = JSON.parse(await readFile(run.lock, 'utf8')) as Record<string, { pid: number }>;
+  const pid = record[part]?.pid;
+  if (pid === undefined) throw new Error(`${part} does not run`);
+  return pid;
+}
+
+describe('while one part of the slice is down', () => {
+  test('nothing is, at first', async () => {
+    expect(await works()).toMatchObject({
+      failing: [],
+      fails: [],
+      works: expect.arrayContaining(['inside', 'renewal']) as unknown,
+    });
+  });
+
+  test('step-ca: everything works but the renewal, until the certificate ends, and late for a week', async () => {
+    const pid = await pidOf('stepCa');
+    const program = await sh(customer.world.slice, `readlink /proc/${pid}/exe`);
+    await sh(customer.world.slice, `mount --bind /bin/false ${program}; kill -KILL ${pid}`);
+    try {
+      await expect.poll(failing, wait).toEqual(['ca']);
+      const told = await works();
+      expect(told).toMatchObject({ fails: ['renewal'], works: ['inside', 'certificate', 'management', 'news'] });
+      expect(await inside()).toBe(true);
+      const renewal = await cli('renew', '--json');
+      expect(renewal).toMatchObject({
+        code: 5,
+        result: { error: { code: 'ca-unavailable', requestId: expect.any(String) as string } },
+      });
+      const [until, late] = [told.until?.certificate ?? '', told.until?.renewal ?? ''];
+      expect(Date.parse(late) - Date.parse(until)).toBe(7 * 86_400_000);
+      const { stdout } = await cli('status');
+      expect(stdout).toContain('FAILING      ca: The certificate authority of the slice does not answer.');
+      expect(stdout).toContain(`the certificate is good until ${until}; it can be renewed until ${late}`);
+    } finally {
+      await sh(customer.world.slice, `umount ${program}`);
+    }
+    await wellAgain();
+    expect(await cli('renew', '--json')).toMatchObject({ code: 0, result: { result: 'renewed' } });
+  });
+
+  test('Fleet: the tunnel, the certificate and its renewal work', async () => {
+    await customer.world.stopFleet();
+    try {
+      await expect.poll(failing, wait).toEqual(['fleet']);
+      expect(await works()).toMatchObject({
+        fails: ['management'],
+        works: ['inside', 'certificate', 'renewal', 'news'],
+      });
+      expect(await inside()).toBe(true);
+      expect(await cli('renew', '--json')).toMatchObject({ code: 0 });
+    } finally {
+      await customer.world.startFleet();
+    }
+    await wellAgain();
+  });
+
+  test('the endpoint: the certificate is renewed all the same', async () => {
+    const { interface: name } = customer.operator.config.wireguard;
+    await sh(customer.world.slice, `ip link set dev ${name} down`);
+    try {
+      await expect.poll(failing, wait).toContain('endpoint');
+      const told = await works();
+      expect(told.fails).toEqual(expect.arrayContaining(['inside', 'management']));
+      expect(told.works).toEqual(expect.arrayContaining(['certificate', 'news']));
+      expect(await inside()).toBe(false);
+    } finally {
+      await sh(customer.world.slice, `ip link set dev ${name} up; ip address show dev ${name}; ip route show`);
+    }
+    await wellAgain();
+  });
+
+  test('the gateway, which was killed: the tunnel goes on, and the laptop knows until when from before', async () => {
+    expect(await cli('check', '--json')).toMatchObject({ code: 0 });
+    await sh(customer.world.slice, `kill -KILL ${await pidOf('slice')}`);
+    await expect.poll(failing, wait).toEqual(['gateway']);
+    const told = await works();
+    expect(told).toMatchObject({
+      fails: ['renewal', 'news'],
+      works: ['inside', 'certificate'],
+      unknown: expect.arrayContaining(['management']) as unknown,
+    });
+    expect(told.until?.renewal).toBeDefined();
+    expect(await inside()).toBe(true);
+    expect(await cli('check', '--json')).toMatchObject({ code: 5, result: { error: { code: 'gateway-unreachable' } } });
+    await customer.world.startSlice();
+    await wellAgain();
+  });
+
+  test('the name server of the network: the tunnel goes on', async () => {
+    await sh(ivy.laptop, 'cp /etc/hosts /tmp/hosts; sed -i /enroll.acme.example/d /etc/hosts');
+    await expect.poll(failing, wait).toEqual(['names']);
+    expect(await works()).toMatchObject({ fails: ['renewal', 'news'], works: ['inside', 'certificate'] });
+    expect(await inside()).toBe(true);
+    await sh(ivy.laptop, 'cat /tmp/hosts > /etc/hosts; rm /tmp/hosts');
+    await wellAgain();
+  });
+
+  test('the network itself: one thing is named, not everything that follows from it', async () => {
+    const route = await sh(ivy.laptop, 'ip route show default');
+    await sh(ivy.laptop, 'ip link set dev eth0 down');
+    await expect.poll(failing, wait).toEqual(['network']);
+    expect(await works()).toMatchObject({ works: ['certificate'] });
+    await sh(ivy.laptop, `ip link set dev eth0 up; ip route replace ${route}`);
+    await wellAgain();
+  });
+});
+
+test('the journal of a check names its requests as the gateway’s log does', async () => {
+  // What systemd does for a service: stderr is a socket or pipe whose device and inode the variable names.
+  const script = 'export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2); exec "$@"';
+  const { code, stderr } = await ivy.laptop.run(['/bin/sh', '-c', script, 'sh', ...CLI, 'check']);
+  expect(code, stderr).toBe(0);
+  const requests = [...stderr.matchAll(/^<6>exchange what=status http=200 request=([0-9a-f-]{36}) ms=\d+$/gmu)];
+  expect(requests, stderr).toHaveLength(1);
+  expect(stderr).toMatch(/^<6>checked result=active$/mu);
+  expect(customer.world.sliceLog()).toContain(`"requestId":"${requests[0]?.[1] ?? ''}"`);
+});
+
+test('it leaves as it came', async () => {
+  expect(await cli('uninstall', '--json')).toMatchObject({ code: 0 });
+  await expectNothingLeft(customer, ivy);
+});
