@@ -7,8 +7,8 @@ import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } f
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../src/laptop/system/tunnel.ts';
-import { mtuIn, setconfPart, withEndpoint, withMtu } from '../../src/laptop/tunnel/edit-wg-quick.ts';
-import { endpointCandidates, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
+import { mtuIn, withEndpoint, withMtu } from '../../src/laptop/tunnel/edit-wg-quick.ts';
+import { endpointCandidates, splitEndpoint, type ResolveHost } from '../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { renderWgQuick, renderWgSetconf, type WgQuickOptions } from '../../src/laptop/tunnel/render-wg-quick.ts';
 import { findTunnels, TUNNEL_DROP_IN } from './find-tunnels.ts';
@@ -16,15 +16,13 @@ import { localNetworks } from './local-networks.ts';
 import { PATHS } from './paths.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
 import { unitLog } from './unit-log.ts';
-import { wgDump, wgHandshake, wgSetconf } from './wg.ts';
+import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from './wg.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 /** Time limit for a handshake, over all candidates. */
 const HANDSHAKE_MS = 20_000;
 /** Each candidate's first chance: one round trip with time to spare. Afterwards the rest of the time is shared evenly. */
 const FIRST_CHANCE_MS = 2_500;
-/** A handshake takes a round trip; WireGuard repeats a lost one after 5 seconds. */
-const FOLLOW_MS = 6_000;
 /** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
 const HEALTHY_HANDSHAKE_MS = 150_000;
 const RESOLVE_MS = 5_000;
@@ -123,7 +121,7 @@ export class WgQuickTunnel implements Tunnel {
     do {
       const result = await runTool(this.#system, {
         name: 'ping',
-        args: ['-n', '-q', '-c', '1', '-W', '1', '--', address],
+        args: ['-n', '-q', '-c', '1', '-W', String(Math.min(1, timeoutMs / 1000)), '--', address],
         timeoutMs: timeoutMs + 2_000,
         signal,
       });
@@ -139,11 +137,11 @@ export class WgQuickTunnel implements Tunnel {
     return (await runTool(this.#system, { name: 'ping', args, timeoutMs: 10_000, signal })).code === 0;
   }
 
-  async setMtu(slug: string, mtu: number): Promise<void> {
+  async setMtu(slug: string, mtu: number, trial?: 'trial'): Promise<void> {
     const name = tunnelInterfaceName(slug);
     const args = ['link', 'set', 'dev', name, 'mtu', String(mtu)];
     await runToolChecked(this.#system, { name: 'ip', args }, 'tunnel-tools-failed');
-    const text = await this.#currentConfig(name);
+    const text = trial === undefined ? await this.#currentConfig(name) : undefined;
     if (text !== undefined) await this.#write(name, withMtu(text, mtu));
   }
 
@@ -151,25 +149,36 @@ export class WgQuickTunnel implements Tunnel {
     return endpointCandidates(endpoints, this.#resolve);
   }
 
+  async routable(endpoints: readonly string[]): Promise<readonly string[]> {
+    const codes = await Promise.all(
+      endpoints.map((endpoint) => {
+        const args = ['route', 'get', splitEndpoint(endpoint).host];
+        return runTool(this.#system, { name: 'ip', args, timeoutMs: 5_000 }).then(({ code }) => code);
+      }),
+    );
+    return endpoints.filter((_, index) => codes[index] === 0);
+  }
+
+  nudge(slug: string): Promise<void> {
+    return wgNudge(this.#system, tunnelInterfaceName(slug));
+  }
+
+  readdPeer(slug: string): Promise<void> {
+    return wgReadd(this.#system, tunnelInterfaceName(slug));
+  }
+
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const name = tunnelInterfaceName(slug);
     const text = await this.#currentConfig(name);
     const peer = (await wgDump(this.#system, name))?.peers[0];
     if (text === undefined || peer === undefined) return undefined;
-    const candidates = await this.resolve(endpoints);
+    const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.
     const order = [...candidates].sort((a, b) => Number(a === peer.endpoint) - Number(b === peer.endpoint));
-    for (const endpoint of order) {
-      const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
-      const moved = withEndpoint(text, endpoint);
-      await wgSetconf(this.#system, name, setconfPart(moved), signal);
-      const wanted = { name, peer: peer.publicKey, since, ms: FOLLOW_MS };
-      if (!(await wgHandshake(this.#system, wanted, signal))) continue;
-      await this.#write(name, moved);
-      return endpoint;
-    }
-    await wgSetconf(this.#system, name, setconfPart(text), signal);
-    return undefined;
+    const found = await wgRace(this.#system, { name, peer: peer.publicKey, endpoints: order }, signal);
+    if (found !== undefined) await this.#write(name, withEndpoint(text, found));
+    else if (order.length > 0) await wgReadd(this.#system, name, peer.endpoint, signal);
+    return found;
   }
 
   localNetworks(slug: string): Promise<LocalNetwork[]> {

@@ -1,8 +1,13 @@
+import { withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
 import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { runTool, runToolChecked, type LinuxSystem } from './system.ts';
 
 const POLL_MS = 50;
+/** How long each endpoint of a race has, in each round. */
+const TURNS_MS = [250, 1_000, 4_000];
+/** WireGuard repeats a handshake that got no answer after 5 seconds. */
+const ONE_MS = 6_000;
 
 /** @returns undefined when there is no such interface */
 export async function wgDump(system: LinuxSystem, name: string): Promise<WgDump | undefined> {
@@ -19,6 +24,50 @@ export async function wgSetconf(system: LinuxSystem, name: string, text: string,
   await withRuntimeFile(system, `${name}.setconf`, text, (file) =>
     runToolChecked(system, { name: 'wg', args: ['setconf', name, file], signal }, 'tunnel-tools-failed'),
   );
+}
+
+/** Sets the endpoint that is in use again: WireGuard forgets the source address that goes with it, and sends from the current one. */
+export async function wgNudge(system: LinuxSystem, name: string): Promise<void> {
+  const peer = (await wgDump(system, name))?.peers[0];
+  if (peer?.endpoint === undefined) return;
+  const args = ['set', name, 'peer', peer.publicKey, 'endpoint', peer.endpoint];
+  await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
+}
+
+/** Removes the peer of a running interface and adds it again, with another endpoint if one is given; whoever configured it. */
+export async function wgReadd(
+  system: LinuxSystem,
+  name: string,
+  endpoint?: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const shown = await runToolChecked(system, { name: 'wg', args: ['showconf', name], signal }, 'tunnel-tools-failed');
+  const text = shown.stdout.toString();
+  shown.stdout.fill(0);
+  await wgSetconf(system, name, endpoint === undefined ? text : withEndpoint(text, endpoint), signal);
+}
+
+/**
+ * Lets these literal endpoints race for a handshake with the peer of a running interface. An interface has one peer and a peer one
+ * endpoint, so they take turns: short ones first, so that an address that leads nowhere costs a quarter of a second, then longer
+ * ones for slow networks and lost packets. RFC 8305 recommends the same delay between connection attempts.
+ *
+ * @returns the endpoint that answered, with which the interface is left; undefined: it is left with the last
+ */
+export async function wgRace(
+  system: LinuxSystem,
+  wanted: { readonly name: string; readonly peer: string; readonly endpoints: readonly string[] },
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const { name, peer, endpoints } = wanted;
+  for (const ms of endpoints.length === 1 ? [ONE_MS] : TURNS_MS) {
+    for (const endpoint of endpoints) {
+      await wgReadd(system, name, endpoint, signal);
+      // A peer that was just added has no handshake yet, so any is a new one.
+      if (await wgHandshake(system, { name, peer, since: 0, ms }, signal)) return endpoint;
+    }
+  }
+  return undefined;
 }
 
 /** Waits for a handshake with this peer that is not older than `since`. */

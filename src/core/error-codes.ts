@@ -275,6 +275,30 @@ const table = {
     "A firewall may be blocking UDP. Try another network, such as your phone's hotspot, and run the command again.",
     { retryable: true },
   ),
+  'no-network': entry(
+    'unreachable',
+    'This laptop has no network: nothing leads to the slice.',
+    'Connect it to a network. The tunnel comes back by itself.',
+    { retryable: true },
+  ),
+  'endpoint-unresolved': entry(
+    'unreachable',
+    "This network does not resolve the name of the slice's tunnel.",
+    'If this network wants you to sign in, do that first. If other names do not resolve either, its name server is broken: use another network. The tunnel comes back by itself.',
+    { retryable: true },
+  ),
+  'udp-blocked': entry(
+    'unreachable',
+    'This network blocks the tunnel: the gateway answers by HTTPS, but no UDP port of the slice does.',
+    "Use another network, such as your phone's hotspot, or ask whoever runs this one to allow outgoing UDP to the addresses and ports in the details. Until then nothing inside the tunnel can be reached; the certificate is still renewed, and everything outside the tunnel works.",
+    { retryable: true },
+  ),
+  'slice-silent': entry(
+    'unreachable',
+    'Neither the gateway of the slice nor its tunnel answers.',
+    'If this network wants you to sign in, do that first. If other websites work, the slice is out of order or this network blocks it: try another network, or wait. The tunnel comes back by itself.',
+    { retryable: true },
+  ),
   'tunnel-packet-size': entry(
     'unreachable',
     'This network carries only small packets: larger ones get lost in the tunnel.',

@@ -5,7 +5,7 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | doctor | check | renew | uninstall | help)
+      enroll | status | doctor | check | mend | renew | uninstall | help)
         command=$word
         break
         ;;
@@ -18,16 +18,21 @@ _kiwistack_enroll() {
       return
       ;;
     --serial | --wait | --pin-fd | --check) return ;;
+    --reason)
+      mapfile -t COMPREPLY < <(compgen -W 'network wake clock silent stale asked' -- "$cur")
+      return
+      ;;
   esac
   case $command in
-    '') words='enroll status doctor check renew uninstall help --version --help' ;;
+    '') words='enroll status doctor check mend renew uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     status) words='--json --help' ;;
     doctor) words='--check --json --help' ;;
     check) words='--json --help' ;;
+    mend) words='--reason --json --help' ;;
     renew) words='--json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status doctor check renew uninstall' ;;
+    help) words='enroll status doctor check mend renew uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

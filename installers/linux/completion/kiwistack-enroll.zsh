@@ -6,6 +6,7 @@ commands=(
   'status:show the enrollment and whether each part of it works'
   'doctor:examine this laptop and its enrollment'
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
+  'mend:bring a tunnel back that does not answer'
   'renew:renew the device certificate now'
   'uninstall:deregister this laptop and remove its enrollment'
   'help:display help for a command'
@@ -40,6 +41,10 @@ case $state in
           '(- *)'{-h,--help}'[display help]'
         ;;
       check) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      mend)
+        _arguments '--reason[why, for the log]:word:(network wake clock silent stale asked)' '--json[print the result as JSON]' \
+          '(- *)'{-h,--help}'[display help]'
+        ;;
       renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       uninstall) _arguments '--json[print one JSON event per line]' '(- *)'{-h,--help}'[display help]' ;;
       help) _describe -t commands command commands ;;

@@ -3,10 +3,10 @@ import type { LogFields } from '../../core/log.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import { check, type CheckResult } from '../../laptop/upkeep/check.ts';
-import type { TunnelCare } from '../../laptop/upkeep/mend-tunnel.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
+import { tunnelFields, tunnelLines } from './tunnel-output.ts';
 
 /** `kiwistack-enroll check`: run every hour by a timer. Exit code 0 when nothing is left to do. */
 export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
@@ -57,7 +57,8 @@ function logged({ enrollment, remains }: CheckResult, fault: KiwiError | undefin
       ? { renewal: renewal?.code }
       : { renewal: 'renewed', number: renewal.number, until: renewal.notAfter.toISOString() }),
     tunnel: enrollment?.tunnel?.error?.code,
-    mtu: enrollment?.tunnel?.mtuLoweredTo,
+    mended: enrollment?.tunnel?.mendedBy,
+    mtu: enrollment?.tunnel?.mtuLoweredTo ?? enrollment?.tunnel?.mtuRaisedTo,
     followed: enrollment?.tunnel?.followedTo === undefined ? undefined : true,
   };
 }
@@ -81,10 +82,6 @@ function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiEr
   };
 }
 
-function tunnelFields({ error, ...mended }: TunnelCare): object {
-  return { ...mended, ...(error === undefined ? {} : { error: errorFields(error) }) };
-}
-
 function renewalOf(renewal: NonNullable<NonNullable<CheckResult['enrollment']>['renewal']>): object {
   if (renewal instanceof KiwiError) return { error: errorFields(renewal) };
   return { number: renewal.number, notAfter: renewal.notAfter.toISOString() };
@@ -102,10 +99,7 @@ function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
   if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
   const { record, slice, renewal, removed, tunnel } = enrollment;
-  if (tunnel?.mtuLoweredTo !== undefined) {
-    lines.push(`This network carries only small packets; the tunnel now sends at most ${tunnel.mtuLoweredTo} bytes.`);
-  }
-  if (tunnel?.followedTo !== undefined) lines.push(`The slice has moved; the tunnel now uses ${tunnel.followedTo}.`);
+  if (tunnel !== undefined) lines.push(...tunnelLines(tunnel));
   if (removed !== undefined) {
     const left = removed.leftBehind.length > 0 ? '' : ' Its enrollment was removed.';
     return [...lines, `${record.customer} has offboarded this laptop.${left}`];

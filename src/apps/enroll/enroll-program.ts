@@ -5,6 +5,7 @@ import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
 import { doctorCommand, type DoctorFlags } from './doctor-command.ts';
 import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
+import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
 import { statusCommand } from './status-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
@@ -90,6 +91,23 @@ Example:
   sudo kiwistack-enroll check`,
     )
     .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => checkCommand(flags, cancelOnSignals())));
+
+  cli
+    .command('mend')
+    .description('Bring a tunnel back that does not answer, and fit its packets to the network')
+    .option('--reason <word>', 'why, for the log: network, wake, clock, silent, stale or asked (default: asked)')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+A watcher runs this command when the network changes, the laptop wakes up, or the tunnel gets no answers; \`check\` does the
+same every hour. If the tunnel stays silent, it says why: no network, no address for the slice's name, UDP blocked, or a slice
+that does not answer at all. The exit code is 0 if the tunnel carries packets.
+
+Example:
+  sudo kiwistack-enroll mend`,
+    )
+    .action((flags: MendFlags) => carryOut(flags.json === true, () => mendCommand(flags, cancelOnSignals())));
 
   cli
     .command('renew')

@@ -72,13 +72,26 @@ export interface Tunnel {
    * packet is not taken for an answer.
    */
   carries(address: string, bytes: number, signal?: AbortSignal): Promise<boolean>;
-  /** Changes the MTU of a running tunnel, in its configuration too. */
-  setMtu(slug: string, mtu: number): Promise<void>;
+  /** Changes the MTU of a running tunnel; in its configuration too, unless it is only for a trial. */
+  setMtu(slug: string, mtu: number, trial?: 'trial'): Promise<void>;
   /** The literal endpoints to which these lead now, best first. */
   resolve(endpoints: readonly string[]): Promise<readonly string[]>;
+  /** Those of these literal endpoints to which this laptop has a route; none of them without a network. */
+  routable(endpoints: readonly string[]): Promise<readonly string[]>;
   /**
-   * Lets a running tunnel follow a peer that has moved: resolves the endpoints and keeps the first at which the peer answers, in
-   * the configuration too. @returns it; undefined when none answers, and everything is as before
+   * Sets the endpoint in use again, so that WireGuard forgets the source address that it sent from: after a change of address it
+   * would go on with the old one for up to 15 seconds. Sessions stay.
+   */
+  nudge(slug: string): Promise<void>;
+  /**
+   * Removes the peer and adds it again as it was: WireGuard then begins a handshake at once, where it would wait 15 seconds (with
+   * packets to send) or three minutes (without) until it gives up a session that the peer has forgotten.
+   */
+  readdPeer(slug: string): Promise<void>;
+  /**
+   * Lets a running tunnel follow a peer that has moved: resolves the endpoints, lets their addresses race for a handshake, and keeps
+   * the first at which the peer answers, in the configuration too. @returns it; undefined when none answers, and everything is as
+   * before
    */
   follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined>;
   /** IPv4 networks that the laptop uses otherwise: addresses, routes except the default route, routers. */

@@ -16,8 +16,3 @@ export function mtuIn(text: string): number | undefined {
   const found = /^MTU = (\d+)$/mu.exec(text)?.[1];
   return found === undefined ? undefined : Number(found);
 }
-
-/** The part of it that wg(8) understands, for `wg setconf`. */
-export function setconfPart(text: string): string {
-  return text.replace(/^(?:Address|MTU|PostUp) = .*\n/gmu, '');
-}

@@ -79,7 +79,7 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
       // The peer of an ended device is gone.
       const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
       await noteSeen(context, seen, { slice, renewal });
-      const tunnel = ours ? { tunnel: await mendTunnel(context, record) } : {};
+      const tunnel = ours ? { tunnel: await mendTunnel(context, record, { slice }) } : {};
       return { farewells, enrollment: { record, slice, ...(renewal === undefined ? {} : { renewal }), ...tunnel } };
     }
     return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };

@@ -1,46 +1,79 @@
-import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { toKiwiError, type KiwiError } from '../../core/errors.ts';
+import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { fitPackets } from '../tunnel/fit-packets.ts';
-import { knownEndpoints } from '../tunnel/known-endpoints.ts';
+import { explainSilence } from './explain-silence.ts';
+import { LADDER, type Rung } from './ladder.ts';
 
-const PROBE_MS = 3_000;
+/** How long an address inside has to answer at first: where nothing is known, and where the tunnel is known to be silent. */
+const PROBE_MS = { unknown: 3_000, silent: 400 };
 
 export interface TunnelCare {
+  /** The rung of the ladder after which the tunnel carried packets again; absent when it did before. */
+  readonly mendedBy?: Rung['name'];
   /** The slice had moved, and the tunnel has followed it to this address. */
   readonly followedTo?: string;
-  /** The path of the tunnel carries smaller packets than before; its MTU is now this. */
+  /** The path of the tunnel carries smaller or larger packets than before; its MTU is now this. */
   readonly mtuLoweredTo?: number;
+  readonly mtuRaisedTo?: number;
   /** Why the tunnel does not carry what it should. */
   readonly error?: KiwiError;
 }
 
+export interface Known {
+  /** Something has shown that the tunnel does not carry packets, so that the first probe need not be patient. */
+  readonly silent?: boolean;
+  /** What the slice has just said about this laptop, or why it did not. */
+  readonly slice?: DeviceStatus | KiwiError;
+}
+
 /**
- * Mends what the network does to a tunnel that stays as it was granted: its configuration has a literal address, and the slice may
- * get another one; and a path may carry smaller packets. A tunnel that is not up is left alone: somebody may have stopped it.
+ * Mends what the network does to a tunnel that stays as it was granted: it climbs the ladder until an address inside answers, and
+ * fits the MTU to the path. A tunnel that is not up is left alone: somebody may have stopped it.
  */
-export async function mendTunnel(context: LaptopContext, record: EnrollmentRecord): Promise<TunnelCare> {
+export async function mendTunnel(
+  context: LaptopContext,
+  record: EnrollmentRecord,
+  known: Known = {},
+): Promise<TunnelCare> {
   try {
-    return await mend(context, record);
+    return await mend(context, record, known);
   } catch (error) {
     context.signal.throwIfAborted();
     return { error: toKiwiError(error) };
   }
 }
 
-async function mend({ platform, signal }: LaptopContext, record: EnrollmentRecord): Promise<TunnelCare> {
+async function mend(context: LaptopContext, record: EnrollmentRecord, known: Known): Promise<TunnelCare> {
+  const { platform, signal } = context;
   const { tunnel } = platform;
-  const { slug, device, gatewayUrl } = record;
-  if (device?.tunnel === undefined || !(await tunnel.status(slug)).up) return {};
+  const { slug, device } = record;
+  if (device?.tunnel === undefined) return {};
+  const before = await tunnel.status(slug);
+  if (!before.up) return {};
   const { probe } = device;
-  let moved: Pick<TunnelCare, 'followedTo'> = {};
-  if (!(await tunnel.probe(probe, PROBE_MS, signal))) {
-    const endpoint = await tunnel.follow(slug, knownEndpoints(device.tunnel.endpoints, gatewayUrl), signal);
-    if (endpoint === undefined || !(await tunnel.probe(probe, PROBE_MS, signal))) {
-      return { error: new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` }) };
-    }
-    moved = { followedTo: endpoint };
+  let care: TunnelCare = {};
+  if (!(await tunnel.probe(probe, known.silent === true ? PROBE_MS.silent : PROBE_MS.unknown, signal))) {
+    const mendedBy = await climb(context, record, probe);
+    if (mendedBy === undefined) return { error: await explainSilence(context, record, known.slice) };
+    const { endpoint } = await tunnel.status(slug);
+    const moved = mendedBy === 'race' && endpoint !== undefined && endpoint !== before.endpoint;
+    care = { mendedBy, ...(moved ? { followedTo: endpoint } : {}) };
   }
   const mtu = await fitPackets({ tunnel, slug, probe }, signal);
-  return { ...moved, ...(mtu === undefined ? {} : { mtuLoweredTo: mtu }) };
+  if (mtu === undefined) return care;
+  return { ...care, ...(mtu < (before.mtu ?? 0) ? { mtuLoweredTo: mtu } : { mtuRaisedTo: mtu }) };
+}
+
+/** @returns the rung after which an address inside answered */
+async function climb(
+  { platform: { tunnel }, signal }: LaptopContext,
+  record: EnrollmentRecord,
+  probe: string,
+): Promise<Rung['name'] | undefined> {
+  for (const { name, act, patienceMs } of LADDER) {
+    if ((await act({ tunnel, record, signal })) && (await tunnel.probe(probe, patienceMs, signal))) return name;
+  }
+  return undefined;
 }

@@ -45,6 +45,15 @@ export interface EnrolledLaptop {
   pathMtu: number;
   /** Where the slice's WireGuard is, if it answers anywhere; the tunnel reaches it while it uses this address. */
   sliceEndpoint: string | undefined;
+  /** Whether anything leads to the slice, and to whom the network's name server answers. */
+  online: boolean;
+  resolves: boolean;
+  /** The slice's WireGuard was restarted and has forgotten the session, until the peer is added again. */
+  forgotten: boolean;
+  /** The laptop has another address, and WireGuard still sends from the old one, until it is nudged. */
+  oldSource: boolean;
+  /** What was done to the running tunnel, in order. */
+  readonly rungs: string[];
   /** The endpoints that the tunnel was told to follow. */
   readonly followed: string[];
   /** Its device certificate is past its time. */
@@ -109,6 +118,11 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT, mtu: 1420 },
       pathMtu: 1420,
       sliceEndpoint: ENDPOINT,
+      online: true,
+      resolves: true,
+      forgotten: false,
+      oldSource: false,
+      rungs: [],
       followed: [],
       localNetworks: [],
     },
@@ -150,14 +164,29 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       down: took('tunnel'),
       found: found('tunnel'),
       status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
-      probe: () => Promise.resolve(laptop.tunnel.up && laptop.tunnel.endpoint === laptop.sliceEndpoint),
+      probe: () => {
+        const { tunnel, online, forgotten, oldSource, sliceEndpoint } = laptop;
+        const lost = !online || forgotten || oldSource;
+        return Promise.resolve(tunnel.up && !lost && tunnel.endpoint === sliceEndpoint);
+      },
       carries: (_address: string, bytes: number) => Promise.resolve(bytes <= laptop.pathMtu),
       setMtu: (_slug: string, mtu: number) => Promise.resolve(void (laptop.tunnel.mtu = mtu)),
-      resolve: () => Promise.resolve([laptop.sliceEndpoint].filter((endpoint) => endpoint !== undefined)),
+      nudge: () => {
+        laptop.rungs.push('nudge');
+        laptop.oldSource = false;
+        return Promise.resolve();
+      },
+      readdPeer: () => {
+        laptop.rungs.push('readd');
+        laptop.forgotten = false;
+        return Promise.resolve();
+      },
+      routable: (endpoints: readonly string[]) => Promise.resolve(laptop.online ? endpoints : []),
+      resolve: () => Promise.resolve(laptop.resolves ? [laptop.sliceEndpoint ?? ENDPOINT] : []),
       follow: (_slug: string, endpoints: readonly string[]) => {
         laptop.followed.push(...endpoints);
         laptop.tunnel.endpoint = laptop.sliceEndpoint ?? laptop.tunnel.endpoint;
-        return Promise.resolve(laptop.sliceEndpoint);
+        return Promise.resolve(laptop.online ? laptop.sliceEndpoint : undefined);
       },
       localNetworks: () => Promise.resolve(laptop.localNetworks),
     },

@@ -63,31 +63,9 @@ describe('a check', () => {
     expect(await checks()).toMatchObject({ enrollment: { tunnel: { followedTo: '203.0.113.11:51820' } } });
     expect(laptop.followed).toEqual(['vpn.acme.example:51820', '127.0.0.1:51820']);
     laptop.sliceEndpoint = undefined;
-    expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'tunnel-no-handshake' } } } });
+    expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'udp-blocked' } } } });
     laptop.gateway.answer(ends('lost'));
     expect((await checks()).enrollment?.tunnel).toBeUndefined();
-  });
-
-  it.each([1419, 1340, 1341, 1200, 579, 576])(
-    'lowers the tunnel’s MTU to what a path of %i bytes carries',
-    async (pathMtu) => {
-      laptop.gateway.answer(answerSigned(laptop.slice));
-      laptop.pathMtu = pathMtu;
-      const { mtu } = laptop.tunnel;
-      const { enrollment } = await checks();
-      expect(enrollment?.tunnel?.mtuLoweredTo).toBe(laptop.tunnel.mtu);
-      expect(laptop.tunnel.mtu).toBeLessThanOrEqual(pathMtu);
-      expect(laptop.tunnel.mtu).toBeGreaterThan(pathMtu - 4);
-      expect(laptop.tunnel.mtu).toBeLessThan(mtu);
-      expect((await checks()).enrollment?.tunnel).toEqual({});
-    },
-  );
-
-  it('says so when no packet of a useful size passes', async () => {
-    laptop.gateway.answer(answerSigned(laptop.slice));
-    laptop.pathMtu = 500;
-    expect(await checks()).toMatchObject({ enrollment: { tunnel: { error: { code: 'tunnel-packet-size' } } } });
-    expect(laptop.tunnel.mtu).toBe(1420);
   });
 
   it('keeps what it saw of the slice, until the enrollment is gone', async () => {

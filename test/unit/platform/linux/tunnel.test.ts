@@ -69,6 +69,11 @@ class FakeWireguard {
         if (/^(?:Address|MTU|PostUp) /mu.test(text ?? '')) return { code: 1, stderr: 'Line unrecognized' };
         this.talkTo(text);
       }
+      if (verb === 'showconf') {
+        const lines = (await this.machine.read(CONF))?.split('\n') ?? [];
+        const known = lines.filter((line) => !/^(?:#|Address|MTU|PostUp)/.test(line)).join('\n');
+        return known.replace(/^Endpoint = .*$/mu, `Endpoint = ${this.endpoint}`);
+      }
       if (verb !== 'show') return;
       const seconds = Math.floor(this.handshake / 1000);
       return `PRIVATE\tPUBLIC\t1\toff\n${serverPublicKey}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;

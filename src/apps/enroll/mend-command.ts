@@ -1,0 +1,47 @@
+import { KiwiError } from '../../core/errors.ts';
+import { mend, REASONS, type MendReason } from '../../laptop/upkeep/mend.ts';
+import type { TunnelCare } from '../../laptop/upkeep/mend-tunnel.ts';
+import { printError, printJson } from '../../terminal/report.ts';
+import { laptopContext } from './laptop-context.ts';
+import { tunnelFields, tunnelLines } from './tunnel-output.ts';
+
+export interface MendFlags {
+  readonly json?: boolean;
+  readonly reason?: string;
+}
+
+/** `kiwistack-enroll mend`: started by the watcher of the tunnel. Exit code 0 when the tunnel carries packets. */
+export async function mendCommand(flags: MendFlags, signal: AbortSignal): Promise<number> {
+  const reason = flags.reason ?? 'asked';
+  if (!isReason(reason)) throw new KiwiError('usage', { detail: `--reason must be one of ${REASONS.join(', ')}` });
+  const context = await laptopContext(signal);
+  const began = context.clock.monotonic();
+  const { record, tunnel } = await mend(context, reason);
+  const ms = Math.round(context.clock.monotonic() - began);
+  const { error, mendedBy, mtuLoweredTo, mtuRaisedTo } = tunnel;
+  context.log?.write(error === undefined ? 'info' : 'warning', 'mended', {
+    result: resultOf(tunnel),
+    reason,
+    ms,
+    by: mendedBy,
+    code: error?.code,
+    mtu: mtuLoweredTo ?? mtuRaisedTo,
+  });
+  if (flags.json === true) {
+    printJson({ type: 'result', result: resultOf(tunnel), customer: record.customer, reason, ...tunnelFields(tunnel) });
+  } else {
+    const lines = resultOf(tunnel) === 'well' ? ['The tunnel works.'] : tunnelLines(tunnel);
+    for (const line of lines) process.stdout.write(`${line}\n`);
+    if (error !== undefined) printError(error);
+  }
+  return error?.exitCode ?? 0;
+}
+
+function isReason(text: string): text is MendReason {
+  return (REASONS as readonly string[]).includes(text);
+}
+
+function resultOf({ error, ...mended }: TunnelCare): string {
+  if (error !== undefined) return 'silent';
+  return Object.keys(mended).length > 0 ? 'mended' : 'well';
+}
