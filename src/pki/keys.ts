@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 import { digest } from '../core/bytes.ts';
-import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
+import type { P256Jwk } from '../protocol/common.ts';
 
 /** A new P-256 private key from the system's random source. */
 export function generateP256(): KeyObject {
@@ -16,7 +16,9 @@ export function generateP256Pair(): { privateKey: KeyObject; publicKey: KeyObjec
 /** The public half of a P-256 key (private or public) as a JWK (RFC 7518, section 6.2). @throws when it is not a P-256 key */
 export function publicJwk(key: KeyObject): P256Jwk {
   const { kty, crv, x, y } = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'jwk' });
-  return p256Jwk.parse({ kty, crv, x, y });
+  if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined) throw new TypeError('not a P-256 key');
+  // Not parsed: OpenSSL has checked the point, and its coordinates are in canonical form.
+  return { kty, crv, x, y };
 }
 
 /**
