@@ -6,10 +6,12 @@ import { random } from './random.ts';
  * otherwise vitest.config.ts chooses a number.
  */
 const seed = process.env['SAMPLE'] ?? 'all';
+/** True in a nightly run. */
+export const everything = seed === 'all';
 
 /** Picks `count` of `all`, in order, and prints the sample's number; in a nightly run, picks all. */
 export function sampleOf<T>(what: string, all: readonly T[], count: number): readonly T[] {
-  if (seed === 'all' || count >= all.length) return all;
+  if (everything || count >= all.length) return all;
   const numbers = random(Number(seed));
   // The first `count` entries of a shuffle (Fisher–Yates), back in their original order.
   const order = all.map((_, index) => index);

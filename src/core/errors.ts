@@ -7,6 +7,8 @@ export interface KiwiErrorOptions {
   readonly hint?: string;
   readonly retryable?: boolean;
   readonly requestId?: string;
+  /** Milliseconds: when the one who refuses wants to be asked again. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -23,6 +25,7 @@ export class KiwiError extends Error {
   readonly detail: string | undefined;
   /** The gateway's request id, when it was the gateway that refused. */
   readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, options: KiwiErrorOptions = {}) {
     const entry: ErrorEntry = ERROR_CODES[code];
@@ -34,6 +37,7 @@ export class KiwiError extends Error {
     this.retryable = options.retryable ?? entry.retryable;
     this.detail = options.detail;
     this.requestId = options.requestId;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   /** The exit code of the command that ends with this error. */

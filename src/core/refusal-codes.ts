@@ -27,6 +27,12 @@ export const REFUSAL_CODES = {
     'Wait a minute and run the command again.',
     { http: 429, retryable: true },
   ),
+  'slice-busy': entry(
+    'unreachable',
+    'The slice is busy with many laptops at once.',
+    'Nothing has to be done: a renewal is tried again by itself. Otherwise wait a minute and run the command again.',
+    { http: 503, retryable: true },
+  ),
   'session-unknown': entry('refused', 'The slice does not know this enrollment session.', 'Run the command again.', {
     http: 404,
   }),

@@ -41,10 +41,17 @@ export interface GatewayClientOptions {
   readonly retries?: number;
   /** Time limit for one attempt in total, milliseconds. */
   readonly deadlineMs?: number;
+  /** How long a request may be put off by the gateway, in total, milliseconds. */
+  readonly patienceMs?: number;
+  /** A number from 0 to 1: many clients that lost the same gateway must not come back at the same moments. */
+  readonly random?: () => number;
 }
 
-/** Delays between attempts of one request, milliseconds. */
-const BACKOFF_MS = [500, 1500, 4000];
+/** Delays between attempts of one request, milliseconds, each from half of it to one and a half. */
+const BACKOFF_MS = [500, 1500, 4000, 10_000, 30_000];
+const RETRIES = 3;
+/** As long as a person waits. */
+const PATIENCE_MS = 60_000;
 const CONNECT_MS = 10_000;
 /** The same where there is another way: a firewall that drops packets must not use up the time. */
 const DIRECT_MS = 3_000;
@@ -69,6 +76,8 @@ export class GatewayClient {
   readonly #log: Log;
   readonly #retries: number;
   readonly #deadlineMs: number;
+  readonly #patienceMs: number;
+  readonly #random: () => number;
   /**
    * The slice's clock minus ours, milliseconds, by the newest `serverTime` that it signed: the challenge's, or an answer's.
    * Undefined before the first. Our clock may be set at any time, so no difference is used when there is a newer one.
@@ -80,8 +89,10 @@ export class GatewayClient {
     if (this.#base.protocol !== 'https:') throw new TypeError('the gateway URL is not https');
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? NO_LOG;
-    this.#retries = options.retries ?? BACKOFF_MS.length;
+    this.#retries = options.retries ?? RETRIES;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.#random = options.random ?? Math.random;
     const { systemCa: ca, proxy, fallbackProxy } = options;
     this.#ways =
       proxy !== undefined || fallbackProxy === undefined
@@ -209,6 +220,7 @@ export class GatewayClient {
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<Answer> {
     const { what } = exchange;
+    let patienceMs = this.#patienceMs;
     for (let attempt = 0; ; attempt++) {
       const began = this.#clock.monotonic();
       const ms = (): number => Math.round(this.#clock.monotonic() - began);
@@ -228,9 +240,19 @@ export class GatewayClient {
           continue;
         }
         this.#way = 0; // the network may be another one by the next attempt
+        if (!failure.retryable) throw failure;
+        if (failure.retryAfterMs !== undefined) {
+          // Whole seconds, in which others were told to come as well.
+          const wait = Math.max(1000, failure.retryAfterMs) + this.#random() * 1000;
+          patienceMs -= wait;
+          if (patienceMs < 0) throw failure;
+          attempt--; // the gateway is there, and has said when
+          await this.#clock.sleep(wait, signal);
+          continue;
+        }
         const backoff = BACKOFF_MS[attempt];
-        if (!failure.retryable || attempt >= this.#retries || backoff === undefined) throw failure;
-        await this.#clock.sleep(backoff, signal);
+        if (attempt >= this.#retries || backoff === undefined) throw failure;
+        await this.#clock.sleep(backoff * (0.5 + this.#random()), signal);
       }
     }
   }
@@ -257,7 +279,7 @@ export class GatewayClient {
       if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
         throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
       }
-      throw refusal(response.statusCode, text);
+      throw refusal(response.statusCode, text, retryAfter(response.headers['retry-after']));
     }
     // A network's sign-in page answers 200 too. Mistaken for a challenge, it would look like an attack.
     const given = mediaType(response.headers['content-type']);
@@ -317,15 +339,20 @@ export interface DeviceIdentity extends KnownDevice {
 }
 
 /** The gateway's refusal as a KiwiError; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
-function refusal(status: number, text: string): KiwiError {
+function refusal(status: number, text: string, after: { retryAfterMs?: number }): KiwiError {
   // Message and hint come from our own table of codes, so they are not taken from the answer.
   const { code, requestId: id, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
   // A newer slice has codes that this version does not know: what counts is whether the same bytes may succeed later. One of
   // our own that no gateway sends ("The PIN is wrong.") is not believed either.
   if (!isErrorCode(code) || ERROR_CODES[code].http === undefined) {
-    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId: id, retryable });
+    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId: id, retryable, ...after });
   }
-  return new KiwiError(code, { requestId: id, retryable });
+  return new KiwiError(code, { requestId: id, retryable, ...after });
+}
+
+/** RFC 9110, section 10.2.3; a date, which needs an exact clock, is not understood. */
+function retryAfter(header: string | string[] | undefined): { retryAfterMs?: number } {
+  return typeof header === 'string' && /^\d{1,4}$/.test(header) ? { retryAfterMs: Number(header) * 1000 } : {};
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

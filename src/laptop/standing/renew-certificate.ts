@@ -9,8 +9,10 @@ import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { currentHardware } from './ask-slice.ts';
 
-/** Longer than the retries of the gateway client take when nobody answers, so that it is their error that is reported. */
-const PATIENCE_MS = 120_000;
+/** Nobody waits for it: after an outage, a slice may put off thousands of laptops. Shorter than a request stays fresh. */
+export const PUT_OFF = { retries: 5, patienceMs: 300_000 };
+/** Longer than all that takes, so that it is its error that is reported. */
+const PATIENCE_MS = 540_000;
 
 export interface RenewedCertificate {
   readonly number: number;
@@ -40,7 +42,7 @@ export async function renewCertificate(
   const slice = await sliceAuthority(platform, slug, roots, device.intermediate);
   const hardware = await currentHardware(platform, device.fingerprintSalt);
   const csr = base64url(await makeCsr(key, hostName));
-  const client = await openGatewayClient(context, record.gatewayUrl, { keptProxy: record.proxy });
+  const client = await openGatewayClient(context, record.gatewayUrl, { keptProxy: record.proxy, ...PUT_OFF });
   try {
     faultPoint('renewal:before-request');
     const { number, leaf, intermediate, root, renewAfter } = await client.renew(

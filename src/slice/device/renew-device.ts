@@ -9,6 +9,7 @@ import { checkCsr } from '../ca/check-csr.ts';
 import { issueDeviceCertificate, renewAfter } from '../ca/issue-device-certificate.ts';
 import { decideRenewal, type RenewalRefusal } from '../decisions/decide-renewal.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
+import { Turns } from '../decisions/turns.ts';
 import type { Device } from '../registry/registry.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { compareHardware, requireFingerprint } from './compare-hardware.ts';
@@ -19,10 +20,17 @@ import { openDeviceMessage } from './open-device-message.ts';
  * one laptop could keep step-ca busy and fill its database.
  */
 const PER_DEVICE = { burst: 20, perSecond: 4 / 3600 };
+/**
+ * How many devices are renewed at once: more do not make it faster, they only wait longer, without knowing how long. Whoever comes
+ * beyond it is told when to come back; that many a second are asked to.
+ */
+const AT_ONCE = 64;
+const COME_BACK_PER_SECOND = 50;
 
 /** What a slice is doing for its devices in this process. */
 interface Renewals {
   readonly limit: RateLimit;
+  readonly turns: Turns;
   /** One at a time for a device, by its id: each decision needs the outcome of the one before. */
   readonly running: Map<string, Promise<unknown>>;
 }
@@ -32,7 +40,7 @@ const renewals = new WeakMap<SliceContext, Renewals>();
  * Answers a request for a new certificate: same key, subject, names and role as at the enrollment. The same bytes get the same
  * certificate again, as long as no later request got one.
  *
- * @throws KiwiError `device-ended`, `device-copied`, `certificate-expired`, `too-many-requests`, `csr-refused`,
+ * @throws KiwiError `device-ended`, `device-copied`, `certificate-expired`, `too-many-requests`, `slice-busy`, `csr-refused`,
  * `ca-unavailable`, and those of `openDeviceMessage`
  */
 export async function renewDevice(
@@ -48,6 +56,9 @@ export async function renewDevice(
   );
   requireFingerprint(message.fingerprint);
   const state = stateOf(slice);
+  if (state.running.size >= AT_ONCE && !state.running.has(device.id)) {
+    throw new KiwiError('slice-busy', { retryAfterMs: state.turns.next(slice.clock.monotonic()) });
+  }
   const before = state.running.get(device.id) ?? Promise.resolve();
   const answer = before.catch(() => undefined).then(() => renew(slice, state.limit, device, message, body, request));
   state.running.set(device.id, answer);
@@ -81,7 +92,8 @@ async function renew(
   if ('refused' in decision) return refuse(slice, device, decision, request);
   await checkCsr(message.csr, jwkToKey(device.deviceKey));
   await compareHardware(slice, device, message.fingerprint, request);
-  if (!limit.take(device.id, clock.monotonic())) throw new KiwiError('too-many-requests', { detail: 'of this device' });
+  const retryAfterMs = limit.takeOrWait(device.id, clock.monotonic());
+  if (retryAfterMs > 0) throw new KiwiError('too-many-requests', { detail: 'of this device', retryAfterMs });
 
   const issued = await issueDeviceCertificate(slice.ca, config.customer, device, message.csr);
   const certificate = { serial: issued.serialHex, notAfter: issued.notAfter.getTime(), der: base64url(issued.der) };
@@ -141,6 +153,9 @@ async function answerWith(
 
 function stateOf(slice: SliceContext): Renewals {
   let state = renewals.get(slice);
-  if (state === undefined) renewals.set(slice, (state = { limit: new RateLimit(PER_DEVICE), running: new Map() }));
+  if (state === undefined) {
+    state = { limit: new RateLimit(PER_DEVICE), turns: new Turns(COME_BACK_PER_SECOND), running: new Map() };
+    renewals.set(slice, state);
+  }
   return state;
 }

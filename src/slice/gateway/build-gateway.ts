@@ -116,9 +116,10 @@ function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits,
     const remote = clientAddress(request.socket.remoteAddress);
     const now = slice.clock.monotonic();
     // The address first: one that has used up its own share takes nothing from its neighbours.
-    if (!ofRemote.take(remote, now) || !ofNetwork.take(clientNetwork(remote), now)) {
+    const waitMs = ofRemote.takeOrWait(remote, now) || ofNetwork.takeOrWait(clientNetwork(remote), now);
+    if (waitMs > 0) {
       book.count(remote, 'too-many-requests');
-      done(new KiwiError('too-many-requests'));
+      done(new KiwiError('too-many-requests', { retryAfterMs: waitMs }));
       return;
     }
     // Here and not in the handler, before which the body would be read.
@@ -150,6 +151,7 @@ function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits,
       const why = error.detail === undefined ? {} : { why: error.detail };
       await record(slice, auditOf(kiwi, decision, { code: error.code, ...why }));
     }
+    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     // The rest of the refused body may still be arriving.
     if (status === 413) reply.header('connection', 'close');
     return reply.code(status).type(MEDIA.json).send(body);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -10,9 +11,11 @@ import { generateP256 } from '../../../src/pki/keys.ts';
 import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';
 import { renewed as schema, type Renewal, type Renewed } from '../../../src/protocol/renewal.ts';
+import type { SignInput } from '../../../src/slice/ca/ca-client.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import {
   fingerprintOf,
+  gatewayHand,
   newMachine,
   PATHS,
   readStatus,
@@ -132,6 +135,32 @@ describe('a renewal', () => {
     expect(codes.slice(0, 40)).toEqual(Array.from({ length: 40 }, () => 'ok'));
     expect(codes.slice(40)).toEqual(['too-many-requests', 'too-many-requests']);
     expect(codeOf(await renew(await enrollAndConfirm(slice, key), 1))).toBe('ok');
+  });
+
+  test('is put off when many are at once, and told when to come back', async () => {
+    const crowd: Enrolled[] = [];
+    for (let n = 0; n < 70; n++) crowd.push(await enrollAndConfirm(slice, key));
+    const ca = await readFile(slice.paths.webCa.certificate, 'utf8');
+    const hand = gatewayHand({ port: slice.running.listen.port, hostName: 'enroll.acme.example', ca, connections: 70 });
+    const { ca: stepCa } = context();
+    const open = Promise.withResolvers<undefined>();
+    Object.assign(context(), {
+      ca: { ...stepCa, sign: (input: SignInput) => open.promise.then(() => stepCa.sign(input)) },
+    });
+    let putOff = 0;
+    const answers = await Promise.all(
+      crowd.map(async (enrolled) => {
+        const path = PATHS.device(enrolled.grant.deviceId, 'renewals');
+        const answer = await hand.send('POST', path, MEDIA.jose, await requestOf(enrolled, 1));
+        if (answer.status === 503 && ++putOff === 6) open.resolve(undefined);
+        return answer;
+      }),
+    );
+    await hand.close();
+    Object.assign(context(), { ca: stepCa });
+    const busy = answers.filter((answer) => codeOf(answer) === 'slice-busy');
+    expect(busy.map(({ headers }) => headers['retry-after'])).toEqual(['1', '1', '1', '1', '1', '1']);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(64);
   });
 
   test('is possible again after step-ca was down, with the very same bytes', async () => {

@@ -61,6 +61,8 @@ export interface TestSlice {
   /** Stops and starts again in this process. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+  /** After `stop`. */
+  start(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -123,6 +125,9 @@ export async function startTestSlice(
     },
     async restart() {
       await slice.stop();
+      await slice.start();
+    },
+    async start() {
       [slice.running, slice.gateway] = await start();
     },
     async stop() {

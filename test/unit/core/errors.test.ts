@@ -32,6 +32,7 @@ describe('the table of errors', () => {
       'endpoint-unavailable',
       'internal',
       'registry-unavailable',
+      'slice-busy',
       'too-many-requests',
     ]);
     for (const [, { http, retryable }] of entries) {

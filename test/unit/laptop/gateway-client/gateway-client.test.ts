@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   clock = new SkippingClock();
-  client = new GatewayClient({ gatewayUrl: gateway.url, systemCa: gateway.ca, clock });
+  client = new GatewayClient({ gatewayUrl: gateway.url, systemCa: gateway.ca, clock, random: () => 0.5 });
 });
 afterEach(async () => {
   await client.close();
@@ -121,6 +121,38 @@ describe('the gateway client', () => {
     gateway.answer(hangUp);
     expect(await failure(client.hello(body))).toMatchObject({ code: 'gateway-unreachable', exitCode: 5 });
     expect(gateway.seen).toHaveLength(4);
+  });
+
+  const putOff = (seconds: string) =>
+    say(503, JSON_TYPE, JSON.stringify({ ...examples.publicError, code: 'slice-busy', retryable: true }), {
+      'retry-after': seconds,
+    });
+
+  it('comes back when the gateway says, within a second more, as often as it is put off', async () => {
+    gateway.answer(putOff('7'), putOff('2'), putOff('0'), putOff('1'), putOff('1'), status);
+    await client.confirm(device, { grantHash: examples.confirm.grantHash });
+    expect(clock.slept).toEqual([7500, 2500, 1500, 1500, 1500]);
+    expect(new Set(gateway.seen.map((request) => request.body.toString())).size).toBe(1);
+  });
+
+  it('does not wait longer than it has patience, and understands no dates', async () => {
+    gateway.answer(putOff('40'), putOff('30'));
+    expect(await failure(client.hello(body))).toMatchObject({ code: 'slice-busy' });
+    expect(clock.slept).toEqual([40_500]);
+    clock.slept.length = 0;
+    gateway.answer(putOff('Fri, 27 Nov 2026 00:00:00 GMT'));
+    expect(await failure(client.hello(body))).toMatchObject({ code: 'slice-busy' });
+    expect(clock.slept).toEqual([500, 1500, 4000]);
+  });
+
+  it('waits half as long or half as long again, by chance', async () => {
+    await client.close();
+    const numbers = [0, 0.999, 0.25];
+    const random = (): number => numbers.shift() ?? 0;
+    client = new GatewayClient({ gatewayUrl: gateway.url, systemCa: gateway.ca, clock, random });
+    gateway.answer(hangUp);
+    await failure(client.hello(body));
+    expect(clock.slept).toEqual([250, 1500 * 1.499, 3000]);
   });
 
   it('sends again a reply that broke off in the middle', async () => {
