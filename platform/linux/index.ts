@@ -6,6 +6,7 @@ import { LinuxHardwareReader } from './hardware-reader.ts';
 import { LinuxInspector } from './inspector.ts';
 import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
+import { SystemdReports } from './service-reports.ts';
 import { linuxSystem } from './system.ts';
 import { LinuxTrustStore } from './trust-store.ts';
 import { WgQuickTunnel } from './tunnel.ts';
@@ -21,6 +22,7 @@ export function linuxPlatform(): Platform {
     trust: new LinuxTrustStore(system),
     tunnel: new WgQuickTunnel(system),
     agent: new DebianFleetAgent(system),
+    reports: new SystemdReports(system),
     inspector: new LinuxInspector(),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,

@@ -53,6 +53,7 @@ export function unsupportedPlatform(name: string): Platform {
       log: refuseLater,
     },
     inspector: { isRoot: refuse },
+    reports: { units: refuseLater, log: refuseLater, kernel: refuse },
     get stateFolder(): string {
       return refuse();
     },

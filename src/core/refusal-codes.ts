@@ -193,6 +193,15 @@ export const REFUSAL_CODES = {
     'Nothing was changed. Run the command again in a few minutes.',
     { http: 503, retryable: true },
   ),
+  'bundle-invalid': entry(
+    'refused',
+    'The support bundle is damaged, or it is not of the laptop that it names.',
+    'Make a new one with `kiwistack-enroll support-bundle`.',
+    {
+      http: 400,
+      operatorHint: 'The details say what does not fit. Ask for a new one, and do not rely on what this one says.',
+    },
+  ),
   'device-unknown': entry(
     'refused',
     'The slice does not know this device.',

@@ -14,6 +14,7 @@ export const LIMITS = {
   deviceStatus: 16 * 1024,
   renewal: 8 * 1024,
   renewed: 16 * 1024,
+  bundle: 256 * 1024,
   error: 4 * 1024,
 } as const;
 
@@ -40,6 +41,7 @@ export const TYP = {
   deviceStatus: 'kiwi-device-status+jws',
   renewal: 'kiwi-renewal+jws',
   renewed: 'kiwi-renewed+jws',
+  bundle: 'kiwi-bundle+jws',
   consent: 'kiwi-consent+jws',
 } as const;
 

@@ -5,14 +5,14 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | doctor | check | mend | renew | uninstall | help)
+      enroll | status | doctor | check | mend | renew | support-bundle | uninstall | help)
         command=$word
         break
         ;;
     esac
   done
   case $previous in
-    --msp-roots)
+    --msp-roots | --output)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
@@ -24,15 +24,16 @@ _kiwistack_enroll() {
       ;;
   esac
   case $command in
-    '') words='enroll status doctor check mend renew uninstall help --version --help' ;;
+    '') words='enroll status doctor check mend renew support-bundle uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     status) words='--json --help' ;;
     doctor) words='--check --json --help' ;;
     check) words='--json --help' ;;
     mend) words='--reason --json --help' ;;
     renew) words='--json --help' ;;
+    support-bundle) words='--output --show --json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status doctor check mend renew uninstall' ;;
+    help) words='enroll status doctor check mend renew support-bundle uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -8,6 +8,7 @@ import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
 import { statusCommand } from './status-command.ts';
+import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
 /** The command `kiwistack-enroll`. stdout is the answer, stderr everything else. */
@@ -116,6 +117,26 @@ Example:
     .addHelpText('after', '\nThe device key stays, and so does the tunnel.\n\nExample:\n  sudo kiwistack-enroll renew')
     .action((flags: { json?: boolean }) =>
       carryOut(flags.json === true, () => renewCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+
+  cli
+    .command('support-bundle')
+    .description('Write what helps to find out what is wrong into a file, without secrets and signed by this laptop')
+    .option('--output <file>', 'the file; it must not be there yet')
+    .option('--show', 'print all that is in it')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Only what is on a list leaves the laptop: versions, the outcome of each check, the certificate, the steps of the enrollment,
+the states of our services, our own log, the tunnel. No key, PIN or password, no address of another network, and no text of
+another program. Nothing is sent: give the file to your operator.
+
+Example:
+  sudo kiwistack-enroll support-bundle --show`,
+    )
+    .action((flags: BundleFlags) =>
+      carryOut(flags.json === true, () => supportBundleCommand(flags, cancelOnSignals()).then(() => 0)),
     );
 
   cli

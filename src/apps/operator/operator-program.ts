@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addExamples } from '../../terminal/add-examples.ts';
 import { addAlarmCommands } from './alarm-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addBundleCommands } from './bundle-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { addYubikeyCommands } from './yubikey-commands.ts';
@@ -18,6 +19,7 @@ export function operatorProgram(): Command {
   addDeviceCommands(program);
   addAuditCommands(program);
   addAlarmCommands(program);
+  addBundleCommands(program);
   addExamples(program, EXAMPLES);
   return program;
 }
@@ -36,5 +38,6 @@ const EXAMPLES = [
   'sudo kiwistack-operator customer offboard --dir acme',
   'sudo kiwistack-operator alarm list --dir acme',
   'sudo kiwistack-operator alarm acknowledge 4711 --dir acme --why "new mainboard"',
+  'sudo kiwistack-operator bundle verify kiwistack-support-2026-11-27T0100Z.json --dir acme --show',
   'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
 ];

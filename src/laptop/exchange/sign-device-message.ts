@@ -6,6 +6,7 @@ import { keySigner } from '../../pki/signer.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Confirm, Leave, StatusRequest } from '../../protocol/device-messages.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
+import type { BundleMessage } from '../../protocol/support-bundle.ts';
 
 type Said<M> = Omit<M, 'protocol' | 'deviceId' | 'timestamp'>;
 interface Messages {
@@ -13,6 +14,7 @@ interface Messages {
   readonly status: Said<StatusRequest>;
   readonly leave: Said<Leave>;
   readonly renewal: Said<Renewal>;
+  readonly bundle: Said<BundleMessage>;
 }
 export type DeviceVerb = keyof Messages;
 

@@ -164,7 +164,7 @@ export class GatewayClient {
    */
   async tell(
     device: KnownDevice,
-    verb: Exclude<DeviceVerb, 'renewal'>,
+    verb: Exclude<DeviceVerb, 'renewal' | 'bundle'>,
     request: string,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {

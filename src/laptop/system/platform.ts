@@ -3,6 +3,7 @@ import type { FleetAgent } from './fleet-agent.ts';
 import type { HardwareReader } from './hardware-reader.ts';
 import type { Inspector } from './inspector.ts';
 import type { Preflight } from './preflight.ts';
+import type { ServiceReports } from './service-reports.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -18,6 +19,7 @@ export interface Platform {
   readonly tunnel: Tunnel;
   readonly agent: FleetAgent;
   readonly inspector: Inspector;
+  readonly reports: ServiceReports;
   /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */
   readonly stateFolder: string;
   /** PEM: the provider's roots that this laptop trusts; installed by the package. */

@@ -21,6 +21,7 @@ import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../regis
 import { openRegistry } from '../open-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { findDevice } from './find-device.ts';
+import { verifyBundle, type VerifiedBundle } from './verify-bundle.ts';
 
 /** A session as an operator sees it; the laptop shows the same code. */
 export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt' | 'expiresAt'> & { used: boolean };
@@ -102,6 +103,8 @@ export interface OperatorSlice {
   alarms(): Promise<AuditRecord[]>;
   /** Takes an alarm out of the list. @returns false when there is no such open alarm */
   acknowledgeAlarm(id: number, why: string): Promise<boolean>;
+  /** Proves whose a support bundle is. @throws KiwiError `bundle-invalid`, `device-unknown` */
+  verifyBundle(bytes: Uint8Array): Promise<VerifiedBundle>;
   close(): Promise<void>;
 }
 
@@ -239,6 +242,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       if (await registry.withdrawConsent(consentId, clock.now(), entry)) return;
       throw new KiwiError('consent-refused', { detail: `no unused consent ${consentId}` });
     },
+    verifyBundle: (bytes) => verifyBundle(registry, bytes),
     audit: (limit) => registry.listAudit(limit),
     alarms: () => registry.listAlarms(),
     acknowledgeAlarm: (id, why) =>

@@ -202,6 +202,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     files: () => [],
     tunnelUnit: () => undefined,
     inspector: { isRoot: () => true },
+    reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     preflight: { check: () => at('preflight') },
     hardware: {
       readHardware: () => Promise.resolve(laptop.hardware),

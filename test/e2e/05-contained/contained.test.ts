@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import { CLI, INTRANET_URL } from '../../world/world.ts';
+import { CLI, INTRANET_URL, PIN } from '../../world/world.ts';
 import { runEnroll } from '../01-enrollment/cli-run.ts';
 import { Customer, expectNothingLeft, type Seat } from '../01-enrollment/customer.ts';
 
@@ -166,7 +167,64 @@ test('the journal of a check names its requests as the gateway’s log does', as
   const requests = [...stderr.matchAll(/^<6>exchange what=status http=200 request=([0-9a-f-]{36}) ms=\d+$/gmu)];
   expect(requests, stderr).toHaveLength(1);
   expect(stderr).toMatch(/^<6>checked result=active$/mu);
-  expect(customer.world.sliceLog()).toContain(`"requestId":"${requests[0]?.[1] ?? ''}"`);
+  // The gateway's log is written after the answer.
+  const named = `"requestId":"${requests[0]?.[1] ?? ''}"`;
+  await expect.poll(() => customer.world.sliceLog(), wait).toContain(named);
+});
+
+describe('a support bundle of a real laptop', () => {
+  const FILE = '/var/tmp/bundle.json';
+
+  test('has none of its secrets, is for root alone, and replaces nothing', async () => {
+    const written = await cli('support-bundle', '--output', FILE, '--json');
+    expect(written, written.stdout).toMatchObject({ code: 0, result: { result: 'written', file: FILE, signed: true } });
+    const text = await readFile(ivy.laptop.path(FILE), 'utf8');
+    expect(await sh(ivy.laptop, `stat -c %a:%U ${FILE}`)).toBe('600:root');
+    const secrets = await sh(
+      ivy.laptop,
+      `openssl pkey -in /etc/step/certs/acme.key -outform DER | base64 -w0; echo
+       sed -n 2p /etc/step/certs/acme.key
+       sed -n 's/^PrivateKey = //p; s/^PresharedKey = //p' /etc/wireguard/kiwi-acme.conf
+       sed -n 's/.*"fingerprintSalt": "\\(.*\\)".*/\\1/p' /var/lib/kiwistack/enrollment.json
+       cat /opt/orbit/secret-orbit-node-key.txt; echo`,
+    );
+    const found = secrets.split('\n').filter((line) => line.length > 10);
+    expect(found.length).toBeGreaterThanOrEqual(5);
+    for (const secret of found) expect(text).not.toContain(secret);
+    const enrollSecret = (await readFile(`${customer.world.fleetDir}/enroll-secret`, 'utf8')).trim();
+    for (const secret of [enrollSecret, PIN, '198.51.100.']) expect(text).not.toContain(secret);
+
+    const again = await cli('support-bundle', '--output', FILE, '--json');
+    expect(again).toMatchObject({ code: 2, result: { error: { code: 'file-unusable' } } });
+    await sh(ivy.laptop, 'ln -s /etc/motd.new /var/tmp/link.json');
+    expect(await cli('support-bundle', '--output', '/var/tmp/link.json', '--json')).toMatchObject({ code: 2 });
+    expect(await sh(ivy.laptop, 'ls /etc/motd.new 2>/dev/null || echo none')).toBe('none');
+    expect(await readFile(ivy.laptop.path(FILE), 'utf8')).toBe(text);
+  });
+
+  test('leaves nothing where there is no room for it', async () => {
+    await sh(ivy.laptop, 'mkdir /var/tmp/small; mount -t tmpfs -o size=4096 tmpfs /var/tmp/small');
+    const { code, result } = await cli('support-bundle', '--output', '/var/tmp/small/bundle.json', '--json');
+    expect([code, (result['error'] as { code: string }).code]).toEqual([6, 'disk-full']);
+    expect(await sh(ivy.laptop, 'ls -A /var/tmp/small')).toBe('');
+    await sh(ivy.laptop, 'umount /var/tmp/small; rmdir /var/tmp/small');
+  });
+
+  test('is proven to the operator, and no longer when a letter of it was changed', async () => {
+    const text = await readFile(ivy.laptop.path(FILE), 'utf8');
+    const given = path.join(customer.world.dir, 'bundle.json');
+    const verify = (): Promise<{ code: number; stdout: string }> =>
+      customer.world.operator(['bundle', 'verify', given, '--dir', customer.world.sliceDir, '--json']);
+    await writeFile(given, text);
+    const verified = await verify();
+    expect(verified, verified.stdout).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"hostName":"ivy"') as string,
+    });
+    await writeFile(given, text.replace('\\"slug\\": \\"acme\\"', '\\"slug\\": \\"acne\\"'));
+    expect(await verify()).toMatchObject({ code: 4, stdout: expect.stringContaining('bundle-invalid') as string });
+    await sh(ivy.laptop, `rm ${FILE} /var/tmp/link.json`);
+  });
 });
 
 test('it leaves as it came', async () => {

@@ -68,6 +68,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
     'src/core/fault-point.ts',
     'src/apps/enroll/enroll-command.ts',
     'src/apps/enroll/main.ts',
+    'src/apps/enroll/support-bundle-command.ts',
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
     'src/laptop/gateway-client/open-gateway-client.ts',

@@ -55,6 +55,10 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment'],
     'src/laptop/upkeep',
   ],
+  'src/laptop/support': [
+    ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/doctor'],
+    'src/laptop/enrollment',
+  ],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
@@ -110,7 +114,7 @@ export const DIRECTIONS = {
   'src/apps/enroll': [
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
-    'src/laptop/doctor',
+    ...['src/laptop/doctor', 'src/laptop/support'],
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],

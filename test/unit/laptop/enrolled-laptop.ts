@@ -197,6 +197,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true }),
     },
     inspector: { isRoot: () => true },
+    reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     hardware: {
       readHardware: () => Promise.resolve({ ...laptop.hardware }),
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),

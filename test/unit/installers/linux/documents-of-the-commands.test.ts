@@ -43,7 +43,7 @@ describe('every command and option of kiwistack-enroll', () => {
   it('is completed in bash, and no other', () => {
     const text = read('completion/kiwistack-enroll.bash');
     const offered = new Map(
-      [...text.matchAll(/^ {4}(''|[a-z]+)\) words='([^']*)'/gmu)].map(([, name = '', words = '']) => [
+      [...text.matchAll(/^ {4}(''|[a-z-]+)\) words='([^']*)'/gmu)].map(([, name = '', words = '']) => [
         name.replaceAll("'", ''),
         words.split(' '),
       ]),
@@ -61,7 +61,7 @@ describe('every command and option of kiwistack-enroll', () => {
 
   it('is completed in zsh, and no other', () => {
     const text = read('completion/kiwistack-enroll.zsh');
-    const commands = [...text.matchAll(/^ {2}'([a-z]+):/gmu)].map(([, name = '']) => name);
+    const commands = [...text.matchAll(/^ {2}'([a-z-]+):/gmu)].map(([, name = '']) => name);
     expect(sorted(commands)).toEqual(sorted([...told.keys()].filter(Boolean)));
     for (const [name, options] of told) {
       const part = name === '' ? (text.split('case $state')[0] ?? '') : branch(text, name);
@@ -74,7 +74,7 @@ describe('every command and option of kiwistack-enroll', () => {
     const synopsis = page.slice(page.indexOf('.Sh SYNOPSIS'), page.indexOf('.Sh DESCRIPTION'));
     const items = page.slice(page.indexOf('.Sh COMMANDS'), page.indexOf('.Sh REMOVING'));
     for (const text of [synopsis, items]) {
-      expect(sorted([...text.matchAll(/Cm ([a-z]+)/gu)].map(([, name = '']) => name))).toEqual(
+      expect(sorted([...text.matchAll(/Cm ([a-z-]+)/gu)].map(([, name = '']) => name))).toEqual(
         sorted([...told.keys()].filter(Boolean)),
       );
       const named = [...text.matchAll(/Fl Fl ([a-z-]+)/gu)].map(([, name = '']) => name);

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+import { digest } from '../core/bytes.ts';
+import { KiwiError } from '../core/errors.ts';
+import { base64urlOf, digestText, LIMITS, protocol, text, timestamp, uuid, version } from './common.ts';
+import { message } from './extensions.ts';
+import { parseMessage } from './parse.ts';
+
+/**
+ * What a laptop signs of a support bundle: compact JWS, `typ` kiwi-bundle+jws, by the device key. It is a device message, so that it can be
+ * sent as well as handed over.
+ */
+export const bundleMessage = message({
+  protocol,
+  deviceId: uuid,
+  /** SHA-256 of the manifest, as it stands in the bundle. */
+  manifestHash: digestText,
+  timestamp,
+});
+export type BundleMessage = z.infer<typeof bundleMessage>;
+
+const fileName = z.string().regex(/^[a-z][a-z0-9-]{0,30}\.(?:json|txt|pem)$/);
+
+/** What is in a bundle, and why. */
+const manifest = z.strictObject({
+  form: z.literal('kiwistack-support/1'),
+  bundleId: base64urlOf(16),
+  createdAt: timestamp,
+  program: version,
+  /** Null on a laptop that is not enrolled. */
+  deviceId: uuid.nullable(),
+  files: z
+    .array(
+      z.strictObject({
+        name: fileName,
+        /** Bytes of UTF-8. */
+        size: z.int().min(0).max(LIMITS.bundle),
+        sha256: digestText,
+        why: text(200),
+      }),
+    )
+    .max(32),
+  /** How many fields and lines were left out because nothing says that they may leave. */
+  leftOut: z.int().min(0),
+});
+export type BundleManifest = z.infer<typeof manifest>;
+
+/** The file: one JSON object whose parts are texts, so that a person can read it and nothing has to be unpacked. */
+const container = z.strictObject({
+  manifest: z.string().max(16_384),
+  /** Null where the device key is gone. */
+  signature: z.string().max(8192).nullable(),
+  files: z.record(fileName, z.string()),
+});
+
+export interface OpenedBundle {
+  readonly manifest: BundleManifest;
+  readonly manifestHash: string;
+  readonly signature: string | null;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a bundle and compares every file with the manifest. Whose it is says the signature, which the caller verifies.
+ * @throws KiwiError `bundle-invalid`
+ */
+export function openBundle(bytes: Uint8Array): OpenedBundle {
+  const { manifest: said, signature, files } = parseMessage(container, bytes, LIMITS.bundle, 'bundle-invalid');
+  const listed = parseMessage(manifest, said, LIMITS.bundle, 'bundle-invalid');
+  const names = new Set(listed.files.map(({ name }) => name));
+  if (names.size !== listed.files.length || Object.keys(files).some((name) => !names.has(name)))
+    refuse('its list of files');
+  for (const { name, size, sha256 } of listed.files) {
+    const content = files[name];
+    if (content === undefined || Buffer.byteLength(content) !== size || digest(content) !== sha256) refuse(name);
+  }
+  return { manifest: listed, manifestHash: digest(said), signature, files };
+}
+
+function refuse(what: string): never {
+  throw new KiwiError('bundle-invalid', { detail: `the manifest does not fit ${what}` });
+}
