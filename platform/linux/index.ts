@@ -9,7 +9,7 @@ import { LinuxPreflight } from './preflight.ts';
 import { SystemdReports } from './service-reports.ts';
 import { linuxSystem } from './system.ts';
 import { LinuxTrustStore } from './trust-store.ts';
-import { WgQuickTunnel } from './tunnel.ts';
+import { LinuxTunnel } from './tunnel/linux-tunnel.ts';
 
 /** Linux with systemd. */
 export function linuxPlatform(): Platform {
@@ -20,7 +20,7 @@ export function linuxPlatform(): Platform {
     hardware: new LinuxHardwareReader(system),
     certificates,
     trust: new LinuxTrustStore(system),
-    tunnel: new WgQuickTunnel(system),
+    tunnel: new LinuxTunnel(system),
     agent: new DebianFleetAgent(system),
     reports: new SystemdReports(system),
     inspector: new LinuxInspector(),

@@ -6,7 +6,7 @@ import { KiwiError } from '../../src/core/errors.ts';
 import type { Preflight } from '../../src/laptop/system/preflight.ts';
 import { at, findProgram, type LinuxSystem } from './system.ts';
 import { checkTrustStore } from './trust-layout.ts';
-import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
+import { kernelHasWireguard, userspaceWireguard } from './tunnel/wireguard-support.ts';
 
 const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
 /**

@@ -20,7 +20,7 @@ describe('dangerous modules and names', () => {
     ['src/laptop/exchange/x.ts', `import forge from 'node-forge';`],
     ['src/laptop/exchange/x.ts', `import { X509Certificate } from '@peculiar/x509';`],
     ['src/slice/x.ts', `import { compactDecrypt } from 'jose';`],
-    ['platform/linux/tunnel.ts', `import si from 'systeminformation';`],
+    ['platform/linux/tunnel/linux-tunnel.ts', `import si from 'systeminformation';`],
     ['src/laptop/enrollment/x.ts', `import { Agent } from 'undici';`],
     ['src/slice/gateway/x.ts', `import { DatabaseSync } from 'node:sqlite';`],
     ['src/apps/enroll/x.ts', `import { app } from 'electron';`],

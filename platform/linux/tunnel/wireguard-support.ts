@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 
-import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
+import { at, findProgram, runTool, type LinuxSystem } from '../system.ts';
 
 /** True when the kernel has WireGuard: loaded, built in, or as a module that can be loaded. Loads nothing. */
 export async function kernelHasWireguard(system: LinuxSystem): Promise<boolean> {

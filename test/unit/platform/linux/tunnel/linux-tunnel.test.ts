@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { WgQuickTunnel } from '../../../../platform/linux/tunnel.ts';
-import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
-import type { TunnelConfig } from '../../../../src/laptop/system/tunnel.ts';
-import { FakeLinux } from './fake-linux.ts';
+import { LinuxTunnel } from '../../../../../platform/linux/tunnel/linux-tunnel.ts';
+import { SecretBytes } from '../../../../../src/core/secret-bytes.ts';
+import type { TunnelConfig } from '../../../../../src/laptop/system/tunnel.ts';
+import { FakeLinux } from '../fake-linux.ts';
 
 const NAME = 'kiwi-acme';
 const UNIT = `wg-quick@${NAME}.service`;
@@ -96,7 +96,7 @@ class FakeWireguard {
 let machine: FakeLinux;
 let wireguard: FakeWireguard;
 let addresses: string[];
-let tunnel: WgQuickTunnel;
+let tunnel: LinuxTunnel;
 
 beforeEach(async () => {
   machine = await FakeLinux.make();
@@ -105,7 +105,7 @@ beforeEach(async () => {
   await machine.write('/sys/module/wireguard/version', '1.0.0\n');
   addresses = ['192.0.2.1'];
   wireguard.answering.add('192.0.2.1:51820');
-  tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+  tunnel = new LinuxTunnel(machine, () => Promise.resolve(addresses));
 });
 afterEach(() => machine.destroy());
 
@@ -268,7 +268,7 @@ describe('what the machine has decides', () => {
     wireguard = new FakeWireguard(machine);
     wireguard.answering.add('192.0.2.1:51820');
     await wireguard.install();
-    tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+    tunnel = new LinuxTunnel(machine, () => Promise.resolve(addresses));
     if (module === true) await machine.write('/sys/module/wireguard/version', '1');
     if (modprobe !== undefined) await machine.install('/usr/sbin/modprobe', () => ({ code: modprobe }));
     if (go === true) await machine.install('/usr/bin/wireguard-go');
@@ -300,7 +300,7 @@ describe('taking the tunnel down', () => {
     await wireguard.install();
     await machine.install('/usr/bin/wireguard-go');
     await machine.write('/etc/wireguard/other.conf', 'of somebody else');
-    tunnel = new WgQuickTunnel(machine, () => Promise.resolve(addresses));
+    tunnel = new LinuxTunnel(machine, () => Promise.resolve(addresses));
     const before = await machine.files('/etc');
     await tunnel.down('acme');
     expect(await machine.files('/etc')).toEqual(before);

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 
-import { ignoreMissing } from '../../src/core/durable-file.ts';
-import { readCappedFile } from '../../src/core/read-capped-file.ts';
-import { MARKER, type Found } from '../../src/laptop/system/found.ts';
-import { PATHS } from './paths.ts';
-import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
+import { ignoreMissing } from '../../../src/core/durable-file.ts';
+import { readCappedFile } from '../../../src/core/read-capped-file.ts';
+import { MARKER, type Found } from '../../../src/laptop/system/found.ts';
+import { PATHS } from '../paths.ts';
+import { at, findProgram, runTool, type LinuxSystem } from '../system.ts';
 
 /** The drop-in that chooses the userspace program. */
 export const TUNNEL_DROP_IN = '10-kiwistack-userspace.conf';

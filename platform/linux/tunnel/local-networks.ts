@@ -1,6 +1,6 @@
-import type { LocalNetwork } from '../../src/laptop/system/tunnel.ts';
-import { readLocalNetworks } from '../../src/laptop/tunnel/read-local-networks.ts';
-import { runToolChecked, type LinuxSystem } from './system.ts';
+import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
+import { readLocalNetworks } from '../../../src/laptop/tunnel/read-local-networks.ts';
+import { runToolChecked, type LinuxSystem } from '../system.ts';
 
 /** Addresses of every interface, and the routes of the main table; other tables are of programs that know what they do. */
 export async function localNetworks(system: LinuxSystem, tunnel: string): Promise<LocalNetwork[]> {

@@ -1,7 +1,7 @@
-import { withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
-import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
-import { withRuntimeFile } from './runtime-file.ts';
-import { runTool, runToolChecked, type LinuxSystem } from './system.ts';
+import { withEndpoint } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { readWgDump, type WgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
+import { withRuntimeFile } from '../runtime-file.ts';
+import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
 
 const POLL_MS = 50;
 /** How long each endpoint of a race has, in each round. */
