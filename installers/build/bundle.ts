@@ -90,6 +90,8 @@ async function bundle(kind: 'production' | 'test', out: string): Promise<void> {
   }
   for (const addon of ADDONS)
     await cp(path.join(PROJECT, addon), path.join(out, 'build/Release', path.basename(addon)));
+  const watcher = ['-s', '-C', path.join(PROJECT, 'native/tunnel-watcher'), `OUT=${path.join(out, 'bin')}`];
+  if (process.platform === 'linux') execFileSync('/usr/bin/make', watcher, { stdio: ['ignore', 'ignore', 'inherit'] });
   const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
   await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));

@@ -14,6 +14,14 @@ const APP = 'usr/lib/kiwistack-enroll';
 const DOC = 'usr/share/doc/kiwistack-enroll';
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
 
+const UNITS = [
+  'kiwistack-enroll-check.service',
+  'kiwistack-enroll-check.timer',
+  'kiwistack-mend@.service',
+  'kiwistack-watch.path',
+  'kiwistack-watch.service',
+];
+
 export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {
   /** An empty folder, to become the package's tree. */
   readonly root: string;
@@ -39,7 +47,7 @@ export async function stagePackage(staging: Staging): Promise<void> {
 
   const binaries = await stageApp(staging);
   await put('usr/bin/kiwistack-enroll', await ours('deb/kiwistack-enroll.sh'), 0o755);
-  for (const unit of ['kiwistack-enroll-check.service', 'kiwistack-enroll-check.timer']) {
+  for (const unit of UNITS) {
     await put(`usr/lib/systemd/system/${unit}`, await ours(`systemd/${unit}`));
   }
   const policy = 'io.kiwistack.enroll.policy';
@@ -79,7 +87,9 @@ async function stageApp({ root, app }: Staging): Promise<string[]> {
   await cp(path.join(PROJECT, 'node_modules/node/bin/node'), node);
   await chmod(node, 0o755);
   const addons = path.join(target, 'build/Release');
-  const binaries = [node, ...(await readdir(addons)).map((name) => path.join(addons, name))];
+  const watcher = path.join(target, 'bin/kiwistack-watch');
+  await chmod(watcher, 0o755);
+  const binaries = [node, watcher, ...(await readdir(addons)).map((name) => path.join(addons, name))];
   await Promise.all(
     binaries.map((file) => runChecked({ program: '/usr/bin/strip', args: ['--strip-unneeded', file] })),
   );

@@ -102,6 +102,9 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/lib/kiwistack-enroll/token-host.js",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.timer",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-mend@.service",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.path",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.service",
         "-rw-r--r-- /usr/share/bash-completion/completions/kiwistack-enroll",
         "-rw-r--r-- /usr/share/doc/kiwistack-enroll/changelog.gz",
         "-rw-r--r-- /usr/share/doc/kiwistack-enroll/copyright",
@@ -111,6 +114,7 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/share/polkit-1/actions/io.kiwistack.enroll.policy",
         "-rw-r--r-- /usr/share/zsh/vendor-completions/_kiwistack-enroll",
         "-rwxr-xr-x /usr/bin/kiwistack-enroll",
+        "-rwxr-xr-x /usr/lib/kiwistack-enroll/bin/kiwistack-watch",
         "-rwxr-xr-x /usr/lib/kiwistack-enroll/bin/node",
       ]
     `);
@@ -208,12 +212,15 @@ LANG=not this one' NODE_OPTIONS=--inspect
   });
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
-    const units = `/usr/lib/systemd/system/${TIMER} /usr/lib/systemd/system/kiwistack-enroll-check.service`;
-    expect(await sh(`systemd-analyze verify ${units} 2>&1`)).toBe('');
-    const security = await sh('systemd-analyze security --offline=yes kiwistack-enroll-check.service');
-    const exposure = Number(/Overall exposure level.*: ([\d.]+)/u.exec(security)?.[1]);
-    expect(exposure).toBeGreaterThan(0);
-    expect(exposure).toBeLessThan(5);
+    const services = { 'kiwistack-enroll-check': 5, 'kiwistack-mend@silent': 5, 'kiwistack-watch': 3 };
+    const units = [TIMER, 'kiwistack-watch.path', ...Object.keys(services).map((name) => `${name}.service`)];
+    expect(await sh(`cd /usr/lib/systemd/system; systemd-analyze verify ${units.join(' ')} 2>&1`)).toBe('');
+    for (const [name, most] of Object.entries(services)) {
+      const security = await sh(`systemd-analyze security --offline=yes ${name}.service`);
+      const exposure = Number(/Overall exposure level.*: ([\d.]+)/u.exec(security)?.[1]);
+      expect(exposure, name).toBeGreaterThan(0);
+      expect(exposure, name).toBeLessThan(most);
+    }
     expect((await run('/usr/bin/systemctl', 'is-active', TIMER)).stdout).toBe('active\n');
     expect((await run('/usr/bin/systemctl', 'is-enabled', TIMER)).stdout).toBe('enabled\n');
   });
