@@ -84,6 +84,13 @@ export class DebianFleetAgent implements FleetAgent {
     await writeDurableFile(at(this.#system, ENVIRONMENT), withoutSecret(environment.toString()), 0o600);
   }
 
+  async secretForgotten(): Promise<boolean | undefined> {
+    const environment = await this.#read(ENVIRONMENT, MAX_SETTINGS);
+    if (environment === undefined) return undefined;
+    const text = environment.toString();
+    return withoutSecret(text) === text;
+  }
+
   async uninstall(waiting?: (what: string) => void): Promise<void> {
     if (await this.#isOurs()) await this.#removeOurs(waiting);
     // Also without them: a write that was killed may have left a partial file, and `configure` the folders.

@@ -23,7 +23,7 @@ export function linuxPlatform(): Platform {
     tunnel: new LinuxTunnel(system),
     agent: new DebianFleetAgent(system),
     reports: new SystemdReports(system),
-    inspector: new LinuxInspector(),
+    inspector: new LinuxInspector(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     files: (slug) => [
@@ -31,6 +31,13 @@ export function linuxPlatform(): Platform {
       `${PATHS.wireguard}/${tunnelInterfaceName(slug)}.conf`,
       ...AGENT_SETTINGS,
     ],
+    isSecret: (file) => /\.(?:key|env|nmconnection)$/u.test(file) || file.startsWith(`${PATHS.wireguard}/`),
+    writtenFolders: ['/', '/etc', '/var', '/opt', '/usr/local'],
+    units: {
+      checkTimer: 'kiwistack-enroll-check.timer',
+      checkService: 'kiwistack-enroll-check.service',
+      agent: 'orbit.service',
+    },
     tunnelUnit: (slug) => `wg-quick@${tunnelInterfaceName(slug)}.service`,
   };
 }

@@ -48,12 +48,29 @@ export function unsupportedPlatform(name: string): Platform {
       configure: refuseLater,
       install: refuseLater,
       forgetSecret: refuseLater,
+      secretForgotten: refuseLater,
       uninstall: refuseLater,
       found: refuseLater,
       log: refuseLater,
     },
-    inspector: { isRoot: refuse },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
+    inspector: {
+      isRoot: refuse,
+      file: refuseLater,
+      names: refuseLater,
+      disk: refuseLater,
+      units: refuseLater,
+      clockSynchronised: refuseLater,
+      interfaceFor: refuseLater,
+      routingRules: refuseLater,
+      resolver: refuseLater,
+      resolve: refuseLater,
+      peer: refuseLater,
+      wireguard: refuseLater,
+      missingPrograms: refuseLater,
+      package: refuseLater,
+      browserStores: refuseLater,
+    },
     get stateFolder(): string {
       return refuse();
     },
@@ -61,6 +78,9 @@ export function unsupportedPlatform(name: string): Platform {
       return refuse();
     },
     files: refuse,
+    isSecret: refuse,
+    writtenFolders: [],
+    units: { checkTimer: '', checkService: '', agent: '' },
     tunnelUnit: refuse,
   };
 }

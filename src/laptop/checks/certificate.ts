@@ -1,41 +1,82 @@
 import { KiwiError } from '../../core/errors.ts';
-import { renewalSchedule } from '../standing/renewal-schedule.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 
-export const certificateValid: Check = {
-  code: 'certificate',
+export const certificatePresent: Check = {
+  code: 'certificate-present',
   severity: 'failure',
-  what: 'There is a device certificate, and it has not expired.',
+  what: 'There is a device certificate, with its intermediate and root.',
   matters: 'Services inside refuse this laptop.',
   dependsOn: [],
-  async run({ context, certificate }) {
-    const notAfter = (await certificate())?.leaf.notAfter;
-    if (notAfter !== undefined && notAfter.getTime() > context.clock.now()) {
-      return well(`valid until ${notAfter.toISOString()}`);
-    }
-    if (notAfter !== undefined) {
-      const error = new KiwiError('device-certificate-expired', { detail: `it expired at ${notAfter.toISOString()}` });
-      return notWell(error, 'renew-certificate');
-    }
+  async run({ context, record, certificate }) {
+    const stored = await certificate();
+    const file = context.platform.certificates.paths(record.slug).certificate;
+    if (stored !== undefined) return well(`${file}, serial number ${stored.leaf.serialHex}`);
     const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
     return notWell(new KiwiError('enrollment-unhealthy', { detail: 'the device certificate is missing', hint }));
   },
 };
 
-/** Only a warning, while the certificate is still good. */
-export const certificateRenewed: Check = {
-  code: 'certificate-renewal',
-  severity: 'warning',
-  what: 'The renewal of the certificate is not overdue.',
-  matters: 'The certificate will expire, and then services inside refuse this laptop.',
-  dependsOn: ['certificate'],
-  async run({ context, record, certificate }) {
+export const certificateValid: Check = {
+  code: 'certificate',
+  severity: 'failure',
+  what: 'The device certificate has not expired.',
+  matters: 'Services inside refuse this laptop.',
+  dependsOn: ['certificate-present'],
+  async run({ context, certificate }) {
+    const notAfter = (await certificate())?.leaf.notAfter;
+    if (notAfter === undefined) return notKnown('there is none');
+    if (notAfter.getTime() > context.clock.now()) return well(`valid until ${notAfter.toISOString()}`);
+    const detail = `it expired at ${notAfter.toISOString()}`;
+    return notWell(new KiwiError('device-certificate-expired', { detail }), 'renew-certificate');
+  },
+};
+
+/** The clock is wrong rather than the certificate, which the slice dates back by a minute. */
+export const certificateBegun: Check = {
+  code: 'certificate-begun',
+  severity: 'failure',
+  what: "By this laptop's clock, the device certificate is valid already.",
+  matters: 'This laptop takes certificates for not yet valid, also those of the gateway and of websites.',
+  dependsOn: ['certificate-present'],
+  async run({ context, certificate }) {
+    const notBefore = (await certificate())?.leaf.notBefore;
+    if (notBefore === undefined) return notKnown('there is none');
+    const now = context.clock.now();
+    if (notBefore.getTime() <= now) return well(`valid since ${notBefore.toISOString()}`);
+    const detail = `valid from ${notBefore.toISOString()} on; this laptop's clock shows ${new Date(now).toISOString()}`;
+    return notWell(new KiwiError('clock-unset', { detail }));
+  },
+};
+
+export const certificateChains: Check = {
+  code: 'certificate-chain',
+  severity: 'failure',
+  what: "The device certificate leads to the provider's root that the package pins.",
+  matters: 'Services inside refuse this laptop, or this laptop refuses the answers of the slice.',
+  dependsOn: ['certificate-present'],
+  async run({ context, certificate }) {
     const stored = await certificate();
-    if (stored === undefined || record.device === undefined) return notKnown('there is no certificate');
-    const { number, due, overdue, notAfter } = renewalSchedule(record.device, stored.leaf);
-    if (context.clock.now() < overdue.getTime()) return well(`number ${number}, to be renewed at ${due.toISOString()}`);
-    const detail = `its renewal was due at ${due.toISOString()}, and it ends at ${notAfter.toISOString()}`;
-    const hint = 'Run `kiwistack-enroll renew`, which says what is in the way.';
-    return notWell(new KiwiError('enrollment-unhealthy', { detail, hint }), 'renew-certificate');
+    if (stored === undefined) return notKnown('there is none');
+    const { leaf, intermediate, roots } = stored;
+    const fault = (detail: string) => notWell(new KiwiError('certificate-untrusted', { detail }), 'renew-certificate');
+    if (!leaf.isSignedBy(intermediate)) return fault('the intermediate beside it has not signed it');
+    const pinned = context.roots.length > 0 ? context.roots : roots;
+    const root = pinned.find((one) => intermediate.isSignedBy(one));
+    return root === undefined
+      ? fault('no pinned root has signed its intermediate')
+      : well(root.subject.cn ?? 'the root');
+  },
+};
+
+export const rootsPinned: Check = {
+  code: 'pinned-roots',
+  severity: 'warning',
+  what: "The package's file with the provider's roots is there.",
+  matters: 'The roots of the enrollment take their place; a new enrollment is not possible.',
+  dependsOn: [],
+  run({ context: { platform, roots } }) {
+    const { pinnedRootsFile } = platform;
+    if (roots.length > 0) return Promise.resolve(well(`${roots.length} in ${pinnedRootsFile}`));
+    return Promise.resolve(notWell(new KiwiError('pinned-roots-missing', { detail: `none in ${pinnedRootsFile}` })));
   },
 };

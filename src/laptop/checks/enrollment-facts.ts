@@ -4,6 +4,7 @@ import { askSlice } from '../standing/ask-slice.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { DeviceCertificate } from '../system/certificate-store.ts';
 import type { AgentStatus } from '../system/fleet-agent.ts';
+import type { Inspector } from '../system/inspector.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { TunnelStatus } from '../system/tunnel.ts';
 
@@ -25,10 +26,18 @@ export interface EnrollmentFacts {
   readonly agent: () => Promise<AgentStatus>;
   /** The slice's answer, or why there was none. */
   readonly slice: () => Promise<DeviceStatus | KiwiError>;
+  /** The package of this program. */
+  readonly package: () => ReturnType<Inspector['package']>;
+  /** An undo was begun and is not finished. */
+  readonly halfRemoved: () => Promise<boolean>;
 }
 
 /** @param loaded the record, or why there is none */
-export function enrollmentFacts(context: LaptopContext, loaded: EnrollmentRecord | KiwiError): EnrollmentFacts {
+export function enrollmentFacts(
+  context: LaptopContext,
+  loaded: EnrollmentRecord | KiwiError,
+  halfRemoved: () => Promise<boolean> = () => Promise.resolve(false),
+): EnrollmentFacts {
   const { platform } = context;
   const record = (): EnrollmentRecord => {
     if (loaded instanceof KiwiError) throw loaded;
@@ -48,6 +57,8 @@ export function enrollmentFacts(context: LaptopContext, loaded: EnrollmentRecord
     tunnel: once(async () => platform.tunnel.status(record().slug)),
     inside: once(lookInside),
     agent: once(() => platform.agent.status()),
+    package: once(() => platform.inspector.package('kiwistack-enroll')),
+    halfRemoved: once(halfRemoved),
     slice: once(async () => {
       const asked = record();
       return askSlice(context, asked, SLICE_MS).catch((error: unknown) => toKiwiError(error));

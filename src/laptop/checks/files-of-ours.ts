@@ -2,24 +2,20 @@ import { KiwiError } from '../../core/errors.ts';
 import { notWell, well, type Check } from './check.ts';
 
 /**
- * Every file of a complete enrollment is there and still ours, and programs of this system trust the root. Without a file the
- * enrollment may go on working until the next restart.
+ * Every file of a complete enrollment is there and still ours. Without one the enrollment may go on working until the next
+ * restart.
  */
 export const filesOfOurs: Check = {
   code: 'files-of-ours',
   severity: 'failure',
-  what: "Every file of the enrollment is there and is still ours, and the system trusts the provider's root.",
+  what: 'Every file of the enrollment is there and is still ours.',
   matters: 'What works now may stop at the next restart.',
   dependsOn: [],
-  async run({ context: { platform }, record, certificate }) {
-    const { certificates, tunnel, agent, trust } = platform;
+  async run({ context: { platform }, record }) {
+    const { certificates, tunnel, agent } = platform;
     const found = (await Promise.all([certificates.found(), tunnel.found(), agent.found()])).flat();
     const ours = new Set(found.filter((file) => file.ours).map(({ what }) => what));
     const missing = platform.files(record.slug).filter((file) => !ours.has(file));
-    const stored = await certificate().catch(() => undefined);
-    // The file beside the certificate may be another program's by now.
-    const issuers = stored?.roots.filter((root) => stored.intermediate.isSignedBy(root)) ?? [];
-    if (!(await trust.verify(issuers))) missing.push("the root in the system's trust store");
     if (missing.length === 0) return well(`${platform.files(record.slug).length} files`);
     return notWell(new KiwiError('enrollment-incomplete', { detail: `missing or replaced: ${missing.join(', ')}` }));
   },

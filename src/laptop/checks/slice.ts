@@ -34,22 +34,6 @@ export const sliceActive: Check = {
   },
 };
 
-export const fleetOnline: Check = {
-  code: 'fleet-online',
-  severity: 'failure',
-  what: 'The slice sees this laptop online in Fleet.',
-  matters: 'The organisation cannot manage this laptop.',
-  dependsOn: ['slice-active'],
-  async run({ slice }) {
-    const answer = await slice();
-    if (answer instanceof KiwiError) return noAnswer(answer);
-    if (answer.fleet?.green === true) return well('online, in both planes');
-    return notWell(
-      new KiwiError('fleet-not-green', answer.fleet === null ? { detail: 'Fleet did not answer the slice' } : {}),
-    );
-  },
-};
-
 export const hardwareSame: Check = {
   code: 'hardware',
   severity: 'failure',

@@ -4,6 +4,7 @@ import { CHECKS } from '../checks/checks.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
 import { reasonOf } from '../checks/reason-of.ts';
 import { runChecks, withNeeded } from '../checks/run-checks.ts';
+import { isHalfRemoved } from '../enrollment/half-removed.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
@@ -36,7 +37,10 @@ export async function examine(context: LaptopContext, codes?: readonly string[])
   const signal = AbortSignal.any([context.signal, over.signal]);
   try {
     const checks = codes === undefined ? CHECKS : withNeeded(CHECKS, codes);
-    const outcomes = await runChecks(checks, enrollmentFacts({ ...context, signal }, record));
+    const outcomes = await runChecks(
+      checks,
+      enrollmentFacts({ ...context, signal }, record, () => isHalfRemoved(context.platform.stateFolder)),
+    );
     const reason = reasonOf(outcomes);
     return { record, outcomes, ...(reason === undefined ? {} : { reason }) };
   } finally {

@@ -1,20 +1,19 @@
-import path from 'node:path';
-
 import { KiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
 import { reasonOf } from '../checks/reason-of.ts';
-import { enrollmentFacts } from '../checks/enrollment-facts.ts';
+import { enrollmentFacts, type EnrollmentFacts } from '../checks/enrollment-facts.ts';
 import { lookWhatWorks } from '../checks/look-what-works.ts';
 import { runChecks } from '../checks/run-checks.ts';
-import { Journal, undoWasBegun } from '../pipeline/journal.ts';
 import { renewalSchedule } from '../standing/renewal-schedule.ts';
 import type { WhatWorks } from '../standing/what-works.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
-import { ENROLLMENT } from './plan.ts';
+import type { AgentStatus } from '../system/fleet-agent.ts';
+import type { TunnelStatus } from '../system/tunnel.ts';
+import { isHalfRemoved } from './half-removed.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
 const HANDSHAKE_MAX_AGE_MS = 180_000;
@@ -50,6 +49,12 @@ export interface EnrollmentStatus {
   readonly reason?: KiwiError;
 }
 
+const NO_AGENT: AgentStatus = { version: undefined, configuredByUs: false, running: false, orbitEnrolled: false };
+const NO_TUNNEL: TunnelStatus = {
+  ...{ interface: '', up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
+  ...{ mtu: undefined, endpoint: undefined, lastHandshake: undefined },
+};
+
 /**
  * Checks every part of the enrollment as it is now and changes nothing; trusts neither the record nor the agent alone.
  * @returns undefined when this laptop is not enrolled
@@ -57,13 +62,28 @@ export interface EnrollmentStatus {
 export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {
   const record = await new RecordFile(context.platform.stateFolder).load();
   if (record === undefined) return undefined;
-  const journal = new Journal(path.join(context.platform.stateFolder, 'journal.jsonl'), ENROLLMENT);
-  const halfRemoved = await journal.read().then(undoWasBegun, () => false);
-  const facts = enrollmentFacts(context, record);
+  const over = new AbortController();
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  const halfRemoved = await isHalfRemoved(context.platform.stateFolder).catch(() => false);
+  const looked = enrollmentFacts({ ...context, signal }, record, () => Promise.resolve(halfRemoved));
+  // What cannot be looked at is a finding of its check, and here as if it were not there.
+  const facts: EnrollmentFacts = {
+    ...looked,
+    tunnel: () => looked.tunnel().catch(() => NO_TUNNEL),
+    inside: () => looked.inside().catch(() => false),
+    agent: () => looked.agent().catch(() => NO_AGENT),
+  };
   const [checks, certificate, tunnel, agent, inside, slice, works] = await Promise.all([
-    ...([runChecks(CHECKS, facts), facts.certificate().catch(() => undefined), facts.tunnel(), facts.agent()] as const),
+    ...([
+      runChecks(CHECKS, looked),
+      facts.certificate().catch(() => undefined),
+      facts.tunnel(),
+      facts.agent(),
+    ] as const),
     ...([facts.inside(), facts.slice(), lookWhatWorks(facts)] as const),
-  ]);
+  ]).finally(() => {
+    over.abort();
+  });
   const halfIsLeft = new KiwiError('enrollment-incomplete', { detail: 'it is half removed' });
   const reason = halfRemoved ? halfIsLeft : reasonOf(checks);
   const now = context.clock.now();

@@ -1,6 +1,6 @@
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { GatewayClient, type GatewayClientOptions } from './gateway-client.ts';
-import { parseProxy, proxyFromEnvironment } from './proxy.ts';
+import { parseProxy, proxyFromEnvironment, type Proxy } from './proxy.ts';
 
 export interface OpenOptions extends Pick<GatewayClientOptions, 'retries' | 'patienceMs'> {
   /** The URL of the proxy through which the enrollment reached the gateway: a timer has nobody's environment. */
@@ -17,8 +17,13 @@ export async function openGatewayClient(
   gatewayUrl: string,
   { keptProxy, ...options }: OpenOptions,
 ): Promise<GatewayClient> {
-  const proxy = proxyFromEnvironment(new URL(gatewayUrl), process.env);
+  const proxy = environmentProxy(gatewayUrl);
   const fallbackProxy = keptProxy === undefined ? undefined : parseProxy(keptProxy, 'the enrollment');
   const systemCa = (await platform.trust.systemCaBundle()) ?? '';
   return new GatewayClient({ gatewayUrl, systemCa, proxy, fallbackProxy, clock, log, ...options });
+}
+
+/** The proxy that this process's environment names for a gateway. @throws KiwiError `proxy-invalid` */
+export function environmentProxy(gatewayUrl: string): Proxy | undefined {
+  return proxyFromEnvironment(new URL(gatewayUrl), process.env);
 }

@@ -43,6 +43,8 @@ export interface FleetAgent {
   configure(settings: AgentSettings): Promise<void>;
   install(packageFile: string, signal?: AbortSignal, waiting?: (what: string) => void): Promise<void>;
   forgetSecret(): Promise<void>;
+  /** Undefined when there are no settings. */
+  secretForgotten(): Promise<boolean | undefined>;
   uninstall(waiting?: (what: string) => void): Promise<void>;
   found(): Promise<readonly Found[]>;
   log(sinceMs: number): Promise<string>;

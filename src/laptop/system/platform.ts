@@ -26,6 +26,17 @@ export interface Platform {
   readonly pinnedRootsFile: string;
   /** The files of ours, as `found` names them, that a complete enrollment with this customer has. */
   files(slug: string): readonly string[];
+  /** True for a file of ours that nobody but root may read. */
+  isSecret(file: string): boolean;
+  /** Folders that the enrollment and its renewal write to; each may be a file system of its own. */
+  readonly writtenFolders: readonly string[];
+  readonly units: {
+    /** Runs the hourly check, and the check itself. */
+    readonly checkTimer: string;
+    readonly checkService: string;
+    /** The Fleet agent's. */
+    readonly agent: string;
+  };
   /** Name of the unit that brings up the tunnel of a customer: the agent starts after it. */
   tunnelUnit(slug: string): string | undefined;
 }

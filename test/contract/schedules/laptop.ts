@@ -11,6 +11,7 @@ import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.t
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
 import type { EnrollmentKey, Token } from '../../../src/token/token.ts';
+import { healthyInspector } from '../../unit/laptop/healthy-inspector.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 
 /** What a laptop is told of by each life of it: an edge between two things that it does. */
@@ -201,8 +202,11 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     pinnedRootsFile: '/nowhere',
     files: () => [],
     tunnelUnit: () => undefined,
-    inspector: { isRoot: () => true },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
+    inspector: healthyInspector({}),
+    isSecret: () => false,
+    writtenFolders: [],
+    units: { checkTimer: '', checkService: '', agent: '' },
     preflight: { check: () => at('preflight') },
     hardware: {
       readHardware: () => Promise.resolve(laptop.hardware),
@@ -246,6 +250,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       orbitEnrolled: () => (life.dead ? life.grave : Promise.resolve(agentStatus().orbitEnrolled)),
       configure: (settings) => act('agent settings', () => void (os.agent.settings = settings)),
       install: () => act('agent package', () => void (os.agent.installed = true)),
+      secretForgotten: () => Promise.resolve(os.agent.secretForgotten),
       forgetSecret: () => act('agent secret', () => void (os.agent.secretForgotten = true)),
       uninstall: () => act('no agent', () => void (os.agent = { installed: false, secretForgotten: false })),
       found: () => found('agent', os.agent.installed || os.agent.settings !== undefined),

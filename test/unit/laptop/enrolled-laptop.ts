@@ -9,6 +9,7 @@ import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
+import type { Inspector } from '../../../src/laptop/system/inspector.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
@@ -16,6 +17,8 @@ import { generateP256 } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { base64url } from '../../../src/core/bytes.ts';
 import { makeSlice, type Slice } from './gateway-client/signed-answers.ts';
+import { healthyInspector } from './healthy-inspector.ts';
+import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { issue, NOW } from '../pki/test-authority.ts';
 import * as examples from '../protocol/examples.ts';
 import { startLocalGateway, type LocalGateway } from './gateway-client/local-gateway.ts';
@@ -59,6 +62,20 @@ export interface EnrolledLaptop {
   /** Its device certificate is past its time. */
   expire(): Promise<void>;
   readonly localNetworks: LocalNetwork[];
+  /** What its system shows otherwise than a healthy one. */
+  readonly different: Partial<Inspector>;
+  readonly agent: {
+    running: boolean;
+    orbitEnrolled: boolean;
+    version: string;
+    configuredByUs: boolean;
+    secretForgotten: boolean;
+    log: string;
+  };
+  /** Whether there is what the bundle of trusted roots is generated from. */
+  rootFiles: boolean;
+  /** Notes in the journal that an undo was begun. */
+  beginUndo(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -74,6 +91,9 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     notBefore: new Date(NOW.getTime() - 60_000),
     notAfter: new Date(NOW.getTime() + 86_400_000),
   });
+  const { publicKey } = deriveWireguardKey({ deviceKey: key, slug: 'acme', generation: 0 });
+  const peer = { publicKey, peers: 1, allowedNetworks: ['10.77.1.0/24'], keepaliveSeconds: 25 };
+  const different: Partial<Inspector> = { peer: () => Promise.resolve(peer) };
   const removed: string[] = [];
   const took = (what: string) => () => Promise.resolve(void removed.push(what));
   const stuck: string[] = [];
@@ -125,6 +145,12 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       rungs: [],
       followed: [],
       localNetworks: [],
+      different,
+      rootFiles: true,
+      agent: {
+        ...{ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true },
+        ...{ secretForgotten: true, log: '' },
+      },
     },
     context: undefined as never,
     expire: async () => {
@@ -132,6 +158,10 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       const { certificate } = await issue('anna-laptop', { key, issuer: slice.intermediate, notAfter });
       laptop.stored = { ...laptop.stored, leaf: certificate };
     },
+    beginUndo: () =>
+      new Journal(path.join(stateFolder, 'journal.jsonl'), ENROLLMENT).append({
+        ...{ at: NOW.toISOString(), step: 'agent', event: 'undoing' },
+      }),
     end: async () => {
       await gateway.close();
       await rm(parent, { recursive: true, force: true });
@@ -143,10 +173,11 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     trust: {
       systemCaBundle: () => Promise.resolve(gateway.ca),
       remove: took('roots'),
-      found: found('roots'),
+      found: () => (laptop.rootFiles ? found('roots')() : Promise.resolve([])),
       verify: () => Promise.resolve(!removed.includes('roots')),
     },
     certificates: {
+      paths: () => ({ certificate: 'acme.crt', key: 'acme.key', roots: 'root_ca.crt' }),
       load: () => Promise.resolve(laptop.key && laptop.stored),
       install: (_name: string, certificate: DeviceCertificate) => {
         laptop.stored = certificate;
@@ -163,7 +194,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     tunnel: {
       down: took('tunnel'),
       found: found('tunnel'),
-      status: () => Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), ...laptop.tunnel }),
+      status: () =>
+        Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), splitDns: true, ...laptop.tunnel }),
       probe: () => {
         const { tunnel, online, forgotten, oldSource, sliceEndpoint } = laptop;
         const lost = !online || forgotten || oldSource;
@@ -190,14 +222,20 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       },
       localNetworks: () => Promise.resolve(laptop.localNetworks),
     },
+    pinnedRootsFile: '/etc/kiwistack/msp-roots.pem',
+    isSecret: (file: string) => file.endsWith('key'),
+    writtenFolders: ['/', '/var'],
+    units: { checkTimer: 'check.timer', checkService: 'check.service', agent: 'orbit.service' },
     tunnelUnit: () => 'wg-quick@kiwi-acme.service',
     agent: {
+      secretForgotten: () => Promise.resolve(laptop.agent.secretForgotten),
+      log: () => Promise.resolve(laptop.agent.log),
       uninstall: took('agent'),
       found: found('agent'),
-      status: () => Promise.resolve({ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true }),
+      status: () => Promise.resolve(laptop.agent),
     },
-    inspector: { isRoot: () => true },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
+    inspector: healthyInspector(different),
     hardware: {
       readHardware: () => Promise.resolve({ ...laptop.hardware }),
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),

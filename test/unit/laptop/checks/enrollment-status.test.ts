@@ -15,8 +15,13 @@ afterEach(async () => {
 
 const notWell = async (): Promise<readonly string[]> =>
   ((await enrollmentStatus(laptop.context))?.checks ?? [])
-    .filter(({ state }) => state !== 'well')
-    .map(({ code, state, error }) => `${code}: ${error?.code ?? state}`);
+    .filter(({ state }) => state === 'not-well')
+    .map(({ code, error }) => `${code}: ${error?.code ?? ''}`);
+
+const notLookedAt = async (because: string): Promise<readonly string[]> =>
+  ((await enrollmentStatus(laptop.context))?.checks ?? [])
+    .filter((outcome) => outcome.because?.includes(because) === true)
+    .map(({ code }) => code);
 
 describe('the status of an enrollment', () => {
   it('is healthy when every check is well', async () => {
@@ -30,18 +35,13 @@ describe('the status of an enrollment', () => {
     laptop.tunnel.up = false;
     laptop.key = undefined;
     expect(await notWell()).toEqual([
-      'certificate: enrollment-unhealthy',
-      'certificate-renewal: not-looked-at',
+      'device-key: state-damaged',
+      'certificate-present: enrollment-unhealthy',
       'tunnel-up: enrollment-unhealthy',
-      'tunnel-endpoint: not-looked-at',
-      'tunnel-inside: not-looked-at',
-      'packet-size: not-looked-at',
       'slice-answers: not-enrolled',
-      'slice-active: not-looked-at',
-      'fleet-online: not-looked-at',
-      'hardware: not-looked-at',
-      'hardware-copied: not-looked-at',
     ]);
+    expect(await notLookedAt('tunnel-up')).toEqual(expect.arrayContaining(['routes', 'tunnel-inside', 'dns-split']));
+    expect(await notLookedAt('slice-answers')).toEqual(expect.arrayContaining(['slice-active', 'hardware']));
     expect((await enrollmentStatus(laptop.context))?.healthy).toBe(false);
   });
 
@@ -72,11 +72,8 @@ describe('the status of an enrollment', () => {
   it('sees that the slice has another address than the tunnel', async () => {
     laptop.gateway.answer(answerSigned(laptop.slice));
     laptop.sliceEndpoint = '203.0.113.11:51820';
-    expect(await notWell()).toEqual([
-      'tunnel-endpoint: tunnel-endpoint-moved',
-      'tunnel-inside: tunnel-no-handshake',
-      'packet-size: not-looked-at',
-    ]);
+    expect(await notWell()).toEqual(['tunnel-endpoint: tunnel-endpoint-moved', 'tunnel-inside: tunnel-no-handshake']);
+    expect(await notLookedAt('tunnel-inside')).toContain('packet-size');
   });
 
   it('sees that large packets get lost', async () => {

@@ -1,0 +1,55 @@
+import { KiwiError } from '../../core/errors.ts';
+import { spkiDer } from '../../pki/keys.ts';
+import { deriveWireguardKey } from '../tunnel/wireguard-key.ts';
+import { notKnown, notWell, well, type Check } from './check.ts';
+
+export const deviceKeyThere: Check = {
+  code: 'device-key',
+  severity: 'failure',
+  what: 'The device key can be read.',
+  matters: 'Without it this laptop cannot prove who it is: nothing is renewed.',
+  dependsOn: [],
+  async run({ context, record }) {
+    const { certificates } = context.platform;
+    const file = certificates.paths(record.slug).key;
+    if ((await certificates.loadDeviceKey(record.slug)) !== undefined) return well(file);
+    const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
+    return notWell(new KiwiError('state-damaged', { detail: `there is no ${file}`, hint }));
+  },
+};
+
+export const keyMatchesCertificate: Check = {
+  code: 'device-key-certificate',
+  severity: 'failure',
+  what: 'The device certificate is for the device key.',
+  matters: 'Services inside refuse this laptop.',
+  dependsOn: ['device-key', 'certificate-present'],
+  async run({ context, record, certificate }) {
+    const [key, stored] = [await context.platform.certificates.loadDeviceKey(record.slug), await certificate()];
+    if (key === undefined || stored === undefined) return notKnown('one of them is missing');
+    if (spkiDer(key).equals(stored.leaf.spki)) return well(`both are of ${stored.leaf.subject.cn ?? 'this laptop'}`);
+    const detail = 'the certificate is for another key';
+    return notWell(new KiwiError('device-key-mismatch', { detail }), 'renew-certificate');
+  },
+};
+
+export const tunnelKeyDerived: Check = {
+  code: 'tunnel-key',
+  severity: 'failure',
+  what: "The tunnel's key is the one that is derived from the device key.",
+  matters: 'The slice does not know the tunnel: nothing inside can be reached.',
+  dependsOn: ['device-key', 'tunnel-up'],
+  async run({ context, record, tunnel }) {
+    const { certificates, inspector } = context.platform;
+    const [deviceKey, peer] = [
+      await certificates.loadDeviceKey(record.slug),
+      await inspector.peer((await tunnel()).interface),
+    ];
+    if (deviceKey === undefined || peer === undefined) return notKnown('one of them cannot be read');
+    const { publicKey, privateKey } = deriveWireguardKey({ deviceKey, slug: record.slug, generation: 0 });
+    privateKey.clear();
+    if (publicKey === peer.publicKey) return well(publicKey);
+    const detail = `the tunnel has the public key ${peer.publicKey}, and not ${publicKey}`;
+    return notWell(new KiwiError('tunnel-altered', { detail }), 'restart-tunnel');
+  },
+};

@@ -1,0 +1,215 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { CHECKS } from '../../../../src/laptop/checks/checks.ts';
+import { examine } from '../../../../src/laptop/doctor/examine.ts';
+import { FarewellFile } from '../../../../src/laptop/state/farewell.ts';
+import { RecordFile } from '../../../../src/laptop/state/record.ts';
+import type { Inspector, UnitFacts } from '../../../../src/laptop/system/inspector.ts';
+import { generateP256 } from '../../../../src/pki/keys.ts';
+import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
+import { hangUp } from '../gateway-client/local-gateway.ts';
+import { answerSigned, makeSlice } from '../gateway-client/signed-answers.ts';
+
+let laptop: EnrolledLaptop;
+beforeEach(async () => {
+  laptop = await enrolledLaptop();
+  laptop.gateway.answer(answerSigned(laptop.slice));
+});
+afterEach(async () => {
+  await laptop.end();
+});
+
+const sees = (different: Partial<Inspector>) => (): void => void Object.assign(laptop.different, different);
+const says = (content: object) => (): void => {
+  laptop.gateway.answer(answerSigned(laptop.slice, { content }));
+};
+const FLEET = { reachable: true, known: true, online: true, green: false, orbitVersion: '1.48.0', osqueryVersion: '' };
+const DISK = { writable: true, freeBytes: 50e9, freeInodes: 1_000_000 };
+const disk = (change: Partial<typeof DISK>) => sees({ disk: () => Promise.resolve({ ...DISK, ...change }) });
+const unit = (name: string, change: Partial<UnitFacts>) =>
+  sees({
+    units: (names) =>
+      Promise.resolve(
+        names.map((each) => ({
+          ...{ known: true, active: 'active', enabled: 'enabled', result: 'success', restarts: 0 },
+          ...(each === name ? change : {}),
+        })),
+      ),
+  });
+const peer = (change: object) => async (): Promise<void> => {
+  const found = await laptop.different.peer?.('kiwi-acme');
+  laptop.different.peer = () => Promise.resolve(found === undefined ? undefined : { ...found, ...change });
+};
+const linked = (domains: readonly string[], takesOthers: boolean, servers: readonly string[] = ['10.77.1.30']) =>
+  sees({ resolver: () => Promise.resolve([{ interface: 'kiwi-acme', servers, domains, takesOthers }]) });
+const store = (browser: 'Firefox' | 'Chromium') =>
+  sees({ browserStores: () => Promise.resolve([{ browser, packaging: 'snap', file: 'cert9.db', trusts: false }]) });
+
+/** How each check comes to be not well, and what it says then. */
+const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: string]>> = {
+  'enrollment-complete': [
+    () => new RecordFile(laptop.stateFolder).save({ ...laptop.record, state: 'enrolling' }),
+    'enrollment-unhealthy',
+  ],
+  'not-half-removed': [() => laptop.beginUndo(), 'enrollment-incomplete'],
+  'clock-set': [() => (laptop.now = Date.UTC(1970, 0, 1)), 'clock-unset'],
+  'clock-synchronised': [sees({ clockSynchronised: () => Promise.resolve(false) }), 'clock-unsynchronised'],
+  'disk-writable': [disk({ writable: false }), 'read-only-file-system'],
+  'disk-space': [disk({ freeBytes: 5e6 }), 'disk-full'],
+  'disk-inodes': [disk({ freeInodes: 3 }), 'disk-full'],
+  programs: [sees({ missingPrograms: () => Promise.resolve(['wg (package wireguard-tools)']) }), 'tool-missing'],
+  wireguard: [sees({ wireguard: () => Promise.resolve('none') }), 'tool-missing'],
+  package: [
+    sees({ package: () => Promise.resolve({ version: '0.1.0', altered: ['/usr/bin/kiwistack-enroll'] }) }),
+    'package-altered',
+  ],
+  version: [sees({ package: () => Promise.resolve({ version: '0.0.9', altered: [] }) }), 'package-altered'],
+  'device-key': [() => (laptop.key = undefined), 'state-damaged'],
+  'device-key-private': [
+    sees({ file: () => Promise.resolve({ kind: 'file', mode: 0o640, uid: 0, modifiedAt: 0 }) }),
+    'file-permissions',
+  ],
+  'certificate-present': [() => (laptop.key = undefined), 'enrollment-unhealthy'],
+  'certificate-begun': [() => (laptop.now -= 3_600_000), 'clock-unset'],
+  certificate: [() => laptop.expire(), 'device-certificate-expired'],
+  'device-key-certificate': [() => (laptop.key = generateP256()), 'device-key-mismatch'],
+  'pinned-roots': [() => Object.assign(laptop.context, { roots: [] }), 'pinned-roots-missing'],
+  'certificate-chain': [
+    async () => Object.assign(laptop.context, { roots: [(await makeSlice()).root.certificate] }),
+    'certificate-untrusted',
+  ],
+  'certificate-renewal': [() => (laptop.now += 20 * 3_600_000), 'renewal-stalled'],
+  'renewal-number': [
+    () => {
+      const certificate = { number: 7, renewAfter: new Date(laptop.now - 86_400_000).toISOString() };
+      const { device } = laptop.record;
+      return new RecordFile(laptop.stateFolder).save({
+        ...laptop.record,
+        device: device && { ...device, certificate },
+      });
+    },
+    'renewal-stalled',
+  ],
+  'check-timer': [unit('check.timer', { active: 'inactive' }), 'unit-not-running'],
+  'check-service': [unit('check.service', { result: 'timeout' }), 'renewal-stalled'],
+  'tunnel-up': [() => (laptop.tunnel.up = false), 'enrollment-unhealthy'],
+  'tunnel-at-boot': [() => (laptop.tunnel.startsAtBoot = false), 'enrollment-unhealthy'],
+  'tunnel-peer': [peer({ allowedNetworks: ['10.77.1.0/24', '0.0.0.0/0'] }), 'tunnel-altered'],
+  'tunnel-keepalive': [peer({ keepaliveSeconds: undefined }), 'tunnel-altered'],
+  'tunnel-key': [peer({ publicKey: 'another' }), 'tunnel-altered'],
+  networks: [
+    () => laptop.localNetworks.push({ kind: 'route', interface: 'wlan0', network: '10.77.1.0/24' }),
+    'network-overlap',
+  ],
+  routes: [sees({ interfaceFor: () => Promise.resolve('tun0') }), 'route-missing'],
+  'routes-public': [sees({ interfaceFor: () => Promise.resolve('kiwi-acme') }), 'tunnel-altered'],
+  'tunnel-handshake': [
+    () => Object.assign(laptop.tunnel, { lastHandshake: laptop.now - 400_000 }),
+    'tunnel-no-handshake',
+  ],
+  udp: [
+    () => {
+      Object.assign(laptop.tunnel, { lastHandshake: undefined });
+      laptop.sliceEndpoint = undefined;
+    },
+    'udp-blocked',
+  ],
+  'tunnel-endpoint': [() => (laptop.sliceEndpoint = '203.0.113.11:51820'), 'tunnel-endpoint-moved'],
+  'tunnel-inside': [() => (laptop.sliceEndpoint = undefined), 'tunnel-no-handshake'],
+  'packet-size': [() => (laptop.pathMtu = 1340), 'tunnel-packet-size'],
+  'dns-gateway': [
+    async () => {
+      sees({ resolve: () => Promise.resolve([]) })();
+      await new RecordFile(laptop.stateFolder).save({ ...laptop.record, gatewayUrl: 'https://enroll.acme.example' });
+    },
+    'name-unresolved',
+  ],
+  'dns-split': [linked([], false, []), 'split-dns-missing'],
+  'dns-public': [linked(['~corp.example', '~.'], false), 'split-dns-missing'],
+  'dns-domains': [
+    sees({
+      resolver: () =>
+        Promise.resolve(
+          ['kiwi-acme', 'tun0'].map((name) => ({
+            ...{ interface: name, servers: ['10.0.0.1'], domains: ['~corp.example'], takesOthers: false },
+          })),
+        ),
+    }),
+    'split-dns-missing',
+  ],
+  'dns-inside': [sees({ resolve: () => Promise.resolve([]) }), 'name-unresolved'],
+  'trust-system': [() => laptop.removed.push('roots'), 'trust-missing'],
+  'trust-source': [() => (laptop.rootFiles = false), 'trust-missing'],
+  'trust-firefox': [store('Firefox'), 'browser-untrusting'],
+  'trust-chromium': [store('Chromium'), 'browser-untrusting'],
+  proxy: [
+    () => new RecordFile(laptop.stateFolder).save({ ...laptop.record, proxy: 'ftp://proxy.example' }),
+    'proxy-invalid',
+  ],
+  'slice-answers': [() => laptop.gateway.answer(hangUp), 'gateway-unreachable'],
+  'slice-active': [says({ state: 'ended', endReason: 'lost', fleet: null }), 'device-ended'],
+  'clock-slice': [() => (laptop.now += 180_000), 'clock-skew'],
+  hardware: [says({ hardware: 'changed' }), 'hardware-changed'],
+  'hardware-copied': [says({ hardware: 'seen-elsewhere' }), 'hardware-changed'],
+  'agent-running': [() => (laptop.agent.running = false), 'agent-not-running'],
+  'agent-settings': [() => (laptop.agent.configuredByUs = false), 'enrollment-incomplete'],
+  'agent-at-boot': [unit('orbit.service', { enabled: 'disabled' }), 'agent-not-running'],
+  'agent-steady': [unit('orbit.service', { restarts: 12 }), 'agent-not-running'],
+  'agent-enrolled': [() => (laptop.agent.orbitEnrolled = false), 'fleet-refused'],
+  'agent-secret': [() => (laptop.agent.secretForgotten = false), 'leftovers-found'],
+  'fleet-osquery': [says({ fleet: FLEET }), 'fleet-half-enrolled'],
+  'fleet-online': [says({ fleet: FLEET }), 'fleet-not-green'],
+  'agent-log': [
+    () => {
+      says({ fleet: FLEET })();
+      laptop.agent.log = 'enroll failed: x509: certificate signed by unknown authority';
+    },
+    'fleet-half-enrolled',
+  ],
+  'files-of-ours': [() => laptop.removed.push('tunnel'), 'enrollment-incomplete'],
+  'file-permissions': [
+    sees({ file: () => Promise.resolve({ kind: 'file', mode: 0o600, uid: 1000, modifiedAt: 0 }) }),
+    'file-permissions',
+  ],
+  deregistration: [
+    () =>
+      new FarewellFile(laptop.stateFolder).keep({
+        ...{ slug: 'other', customer: 'Other AG', gatewayUrl: laptop.gateway.url, leave: 'jws' },
+        ...{ deviceId: laptop.record.attemptId, signedAt: new Date(laptop.now).toISOString() },
+        ...{ intermediate: 'pem', roots: ['pem'] },
+      }),
+    'deregistration-pending',
+  ],
+  'run-lock': [
+    sees({ file: () => Promise.resolve({ kind: 'file', mode: 0o600, uid: 0, modifiedAt: 0 }) }),
+    'already-running',
+  ],
+  leftovers: [
+    sees({ names: () => Promise.resolve(['.enrollment.json.0123456789ab.tmp', 'enrollment.json']) }),
+    'leftovers-found',
+  ],
+};
+
+/** What says the same whatever happens. */
+const ALWAYS_WELL = new Set(['sign-in']);
+
+describe('each check', () => {
+  it('stands in the table below', () => {
+    const codes = CHECKS.map(({ code }) => code).filter((code) => !ALWAYS_WELL.has(code));
+    expect(Object.keys(BROKEN).toSorted()).toEqual(codes.toSorted());
+    expect(codes.length).toBeGreaterThanOrEqual(40);
+  });
+
+  it('is well on a healthy laptop', async () => {
+    const { outcomes } = await examine(laptop.context);
+    expect(outcomes.filter(({ state }) => state !== 'well').map(({ code, saw }) => `${code}: ${saw}`)).toEqual([]);
+  });
+
+  it.each(Object.entries(BROKEN))('%s is not well when it is not so', async (code, [how, expected]) => {
+    await how();
+    const { outcomes } = await examine(laptop.context, [code]);
+    const found = outcomes.find((outcome) => outcome.code === code);
+    expect([found?.state, found?.error?.code], found?.saw).toEqual(['not-well', expected]);
+    expect(found?.saw).not.toBe('');
+  });
+});
