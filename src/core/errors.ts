@@ -9,6 +9,8 @@ export interface KiwiErrorOptions {
   readonly requestId?: string;
   /** Milliseconds: when the one who refuses wants to be asked again. */
   readonly retryAfterMs?: number;
+  /** The time of the one who refuses, milliseconds since 1970; nobody has signed it. */
+  readonly saidAt?: number;
   readonly cause?: unknown;
 }
 
@@ -26,6 +28,7 @@ export class KiwiError extends Error {
   /** The gateway's request id, when it was the gateway that refused. */
   readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly saidAt: number | undefined;
 
   constructor(code: ErrorCode, options: KiwiErrorOptions = {}) {
     const entry: ErrorEntry = ERROR_CODES[code];
@@ -38,6 +41,7 @@ export class KiwiError extends Error {
     this.detail = options.detail;
     this.requestId = options.requestId;
     this.retryAfterMs = options.retryAfterMs;
+    this.saidAt = options.saidAt;
   }
 
   /** The exit code of the command that ends with this error. */

@@ -35,6 +35,11 @@ export function humanOutput(): EnrollOutput {
         case 'farewell':
           say(farewellLine(event));
           break;
+        case 'certificate-renewed':
+          say(
+            `The device certificate had expired. It was renewed: number ${event.number}, valid until ${event.notAfter}.`,
+          );
+          break;
         case 'certificate-expired':
           say(
             `The device certificate expired at ${event.at}: the enrollment is removed, and this laptop enrolls again.`,

@@ -1,14 +1,18 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
+import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
 import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import type { RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
 import type { EnrollmentOptions } from './enrollment-run.ts';
 import { findKey } from './find-key.ts';
 import { listed } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
 import { takeAway } from './uninstall.ts';
+
+const WHILE_A_PERSON_WAITS = { retries: 3, patienceMs: 60_000 };
 
 /** When the device certificate of an enrolled laptop expired; undefined while it is valid, and when there is none. */
 export async function certificateExpiry(
@@ -20,12 +24,30 @@ export async function certificateExpiry(
 }
 
 /**
+ * Renews the certificate of an enrollment where it has expired: no PIN, and everything stays.
+ * @returns undefined when it is too old for the slice, so that this laptop has to enroll again
+ * @throws KiwiError why it can be neither renewed nor given up: nothing was changed
+ */
+export async function renewExpired(
+  { file }: RunState,
+  context: LaptopContext,
+  record: EnrollmentRecord,
+): Promise<RenewedCertificate | undefined> {
+  try {
+    return await renewCertificate(context, file, record, { patience: WHILE_A_PERSON_WAITS });
+  } catch (error) {
+    if (error instanceof KiwiError && error.code === 'certificate-expired') return undefined;
+    throw error;
+  }
+}
+
+/**
  * Removes an enrollment whose certificate has expired, so that this laptop can enroll again: it was not renewed in time. Its
  * tunnel and its agent may still work. Therefore nothing is removed before a key is plugged in and the slice has answered,
  * without which enrolling again would fail; the answer also shows that the clock, by which the certificate has expired, is
  * about right.
  *
- * @throws KiwiError as `Token.find` and `askSlice`, and then nothing was changed; `enrollment-incomplete` when something could
+ * @throws KiwiError as `Token.find` and `askSlice`, `pin-locked`, and then nothing was changed; `enrollment-incomplete` when something could
  * not be removed
  */
 export async function leaveExpired(
@@ -37,7 +59,9 @@ export async function leaveExpired(
   await options.platform.preflight.check();
   const token = await options.openToken();
   try {
-    await findKey(options, token);
+    const key = await findKey(options, token);
+    // With a locked PIN the new enrollment would fail, and this one would be lost.
+    if ((await token.pinTries(key)).state === 'locked') throw new KiwiError('pin-locked');
   } finally {
     await token.close();
   }

@@ -13,6 +13,8 @@ export interface SliceAuthority {
   readonly intermediate: Certificate;
   /** Pinned. */
   readonly roots: readonly Certificate[];
+  /** A time that is past, because the slice has signed it. */
+  readonly past?: Date | undefined;
 }
 
 /** The request that an answer has to be for. */
@@ -23,6 +25,11 @@ export interface AskedOfSlice {
   readonly slice: SliceAuthority;
   /** Wall clock when the answer arrived, milliseconds. */
   readonly now: number;
+  /**
+   * The slice's clock minus ours as a refusal told it, which nobody signed, milliseconds; 0 or absent while ours has not been refused.
+   * Then it is not our clock that keeps an old gateway certificate from being used, but the last time that the slice has signed.
+   */
+  readonly toldSkewMs?: number;
 }
 
 export interface SliceAnswer<Message> {
@@ -46,7 +53,8 @@ export function openSliceAnswer<S extends z.ZodType<{ requestHash: string; devic
   asked: AskedOfSlice,
 ): SliceAnswer<z.infer<S>> {
   const { payload, gateway, intermediate } = openGatewaySigned(answer, form.typ);
-  const { intermediate: known, roots } = asked.slice;
+  const { intermediate: known, roots, past } = asked.slice;
+  const { toldSkewMs = 0 } = asked;
   if (!intermediate.subjectDer.equals(known.subjectDer)) refuse('from another slice than that of the enrollment');
   if (!intermediate.der.equals(known.der) && intermediate.notBefore < known.notBefore) refuse('an older intermediate');
   const message = parseMessage(form.schema, payload, form.maxBytes, 'slice-not-proven');
@@ -54,7 +62,10 @@ export function openSliceAnswer<S extends z.ZodType<{ requestHash: string; devic
   checkGateway({ gateway, intermediate, roots, at: serverTime });
   if (message.requestHash !== digest(asked.request)) refuse('answers another request');
   if (message.deviceId !== asked.deviceId) refuse('another device');
-  return { message, skewMs: clockDifference(serverTime, asked.now), intermediate };
+  if (toldSkewMs !== 0 && past !== undefined && serverTime < past) {
+    throw new KiwiError('clock-skew', { detail: "the slice's time is before that of its last certificate" });
+  }
+  return { message, skewMs: toldSkewMs + clockDifference(serverTime, asked.now + toldSkewMs), intermediate };
 }
 
 function refuse(detail: string): never {

@@ -26,5 +26,5 @@ export async function sliceAuthority(
   if (intermediate === undefined || roots === undefined) {
     throw new KiwiError('state-damaged', { detail: 'the device certificate is gone' });
   }
-  return { intermediate, roots };
+  return { intermediate, roots, past: stored?.leaf.notBefore };
 }

@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly ca: string;
   /** Milliseconds for a connection. */
   readonly timeout: number;
+  /** False: anybody may answer. */
+  readonly rejectUnauthorized?: boolean;
 }
 
 /** How long a proxy may take to connect us. */

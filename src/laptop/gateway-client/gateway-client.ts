@@ -1,24 +1,21 @@
-import { isUtf8 } from 'node:buffer';
 import { randomBytes, type KeyObject } from 'node:crypto';
 
 import { request, type Dispatcher } from 'undici';
 
 import { base64url } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
-import { ERROR_CODES, isErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { NO_LOG, type Log } from '../../core/log.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
-import { publicError, requestId } from '../../protocol/error.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
-import { parseMessage } from '../../protocol/parse.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
 import { openDeviceStatus } from '../exchange/open-device-status.ts';
 import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../exchange/open-renewed.ts';
 import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
 import type { Proxy } from './proxy.ts';
+import { mediaType, readCapped, refusal, requestIdOf } from './read-answer.ts';
 import { transportError } from './transport-error.ts';
 import { openWay, type Way } from './way.ts';
 
@@ -45,6 +42,8 @@ export interface GatewayClientOptions {
   readonly patienceMs?: number;
   /** A number from 0 to 1: many clients that lost the same gateway must not come back at the same moments. */
   readonly random?: () => number;
+  /** A time that is past, by what the slice has signed, milliseconds since 1970: a clock that shows less is wrong. */
+  readonly pastMs?: number | undefined;
 }
 
 /** Delays between attempts of one request, milliseconds, each from half of it to one and a half. */
@@ -69,7 +68,7 @@ const DEADLINE_MS = 90_000;
 export class GatewayClient {
   readonly #base: URL;
   /** The ways to the gateway, in the order in which they are tried. */
-  readonly #ways: readonly [Way, ...Way[]];
+  #ways: readonly [Way, ...Way[]];
   /** The one in use. */
   #way = 0;
   readonly #clock: Clock;
@@ -78,6 +77,11 @@ export class GatewayClient {
   readonly #deadlineMs: number;
   readonly #patienceMs: number;
   readonly #random: () => number;
+  readonly #options: GatewayClientOptions;
+  /** The same, by the Date of an answer that nobody signed, milliseconds. With it a message is stamped, and nothing else. */
+  #toldSkewMs = 0;
+  /** TLS is not verified any more, because our clock is wrong. */
+  #unproven = false;
   /**
    * The slice's clock minus ours, milliseconds, by the newest `serverTime` that it signed: the challenge's, or an answer's.
    * Undefined before the first. Our clock may be set at any time, so no difference is used when there is a newer one.
@@ -93,11 +97,8 @@ export class GatewayClient {
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#random = options.random ?? Math.random;
-    const { systemCa: ca, proxy, fallbackProxy } = options;
-    this.#ways =
-      proxy !== undefined || fallbackProxy === undefined
-        ? [openWay({ ca, timeout: CONNECT_MS }, proxy)]
-        : [openWay({ ca, timeout: DIRECT_MS }), openWay({ ca, timeout: CONNECT_MS }, fallbackProxy)];
+    this.#options = options;
+    this.#ways = waysOf(options);
   }
 
   /** For downloads from the gateway under the same trust. Closed with this client. */
@@ -142,14 +143,18 @@ export class GatewayClient {
     message: Omit<Confirm, 'protocol' | 'deviceId' | 'timestamp'>,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {
-    return this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#sliceTime()), signal);
+    return this.#inTime(async () =>
+      this.tell(device, 'confirm', await signDeviceMessage(device, 'confirm', message, this.#sliceTime()), signal),
+    );
   }
 
   /** Asks the slice for the state of this device; changes nothing. */
   async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
     const nonce = base64url(randomBytes(16));
     const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
-    return this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#sliceTime()), signal);
+    return this.#inTime(async () =>
+      this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#sliceTime()), signal),
+    );
   }
 
   /** Deregisters this device at the slice. Safe to repeat. */
@@ -170,7 +175,7 @@ export class GatewayClient {
   ): Promise<DeviceStatus> {
     const answer = await this.#say(device, verb, request, LIMITS.deviceStatus, signal);
     const { deviceId, slice } = device;
-    const asked = { request, deviceId, slice, now: this.#clock.now() };
+    const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
     const { status, skewMs } = naming(answer, () => openDeviceStatus(answer.text, asked));
     this.skewMs = skewMs;
     return status;
@@ -184,13 +189,22 @@ export class GatewayClient {
     device: DeviceIdentity,
     message: Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>,
     expected: RenewalExpectation,
-    signal?: AbortSignal,
+    options: { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number } = {},
+  ): Promise<CheckedRenewal> {
+    return this.#inTime(() => this.#renew(device, message, expected, options));
+  }
+
+  async #renew(
+    device: DeviceIdentity,
+    message: Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>,
+    expected: RenewalExpectation,
+    options: { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number },
   ): Promise<CheckedRenewal> {
     const said = { ...message, held: expected.held, nonce: base64url(randomBytes(16)) };
     const request = await signDeviceMessage(device, 'renewal', said, this.#sliceTime());
-    const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, signal);
+    const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, options.signal, options);
     const { deviceId, slice } = device;
-    const asked = { request, deviceId, slice, now: this.#clock.now() };
+    const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
     const { renewal, skewMs } = naming(answer, () => openRenewed(answer.text, asked, expected));
     this.skewMs = skewMs;
     return renewal;
@@ -202,16 +216,30 @@ export class GatewayClient {
     request: string,
     maxBytes: number,
     signal?: AbortSignal,
+    { retries, patienceMs }: Pick<Exchange, 'retries' | 'patienceMs'> = {},
   ): Promise<Answer> {
-    const path = `/v1/devices/${deviceId}/${what}`;
-    return this.#exchange(
-      { what, method: 'POST', path, body: request, type: MEDIA.jose, accept: MEDIA.jose, maxBytes },
-      signal,
-    );
+    const asked = { what, method: 'POST', path: `/v1/devices/${deviceId}/${what}`, body: request } as const;
+    const form = { type: MEDIA.jose, accept: MEDIA.jose, maxBytes, public: true };
+    return this.#exchange({ ...asked, ...form, retries, patienceMs }, signal);
+  }
+
+  /**
+   * Sends a message, and if its time is refused, once more, with the time of the refusal. Whoever forges that time gets a message
+   * that the slice refuses; what the slice signs is checked as always.
+   */
+  async #inTime<Result>(send: () => Promise<Result>): Promise<Result> {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof KiwiError) || error.code !== 'clock-skew' || error.saidAt === undefined) throw error;
+      this.#toldSkewMs = error.saidAt - this.#clock.now();
+      this.skewMs = undefined;
+      return send();
+    }
   }
 
   #sliceTime(): number {
-    return this.#clock.now() + (this.skewMs ?? 0);
+    return this.#clock.now() + (this.skewMs ?? this.#toldSkewMs);
   }
 
   async close(): Promise<void> {
@@ -220,7 +248,8 @@ export class GatewayClient {
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<Answer> {
     const { what } = exchange;
-    let patienceMs = this.#patienceMs;
+    let patienceMs = exchange.patienceMs ?? this.#patienceMs;
+    const retries = exchange.retries ?? this.#retries;
     for (let attempt = 0; ; attempt++) {
       const began = this.#clock.monotonic();
       const ms = (): number => Math.round(this.#clock.monotonic() - began);
@@ -239,6 +268,10 @@ export class GatewayClient {
           attempt--; // this way had no answer; the other one has all its attempts before it
           continue;
         }
+        if (failure.code === 'gateway-tls-dates' && exchange.public === true && (await this.#distrustClock())) {
+          attempt--;
+          continue;
+        }
         this.#way = 0; // the network may be another one by the next attempt
         if (!failure.retryable) throw failure;
         if (failure.retryAfterMs !== undefined) {
@@ -251,10 +284,24 @@ export class GatewayClient {
           continue;
         }
         const backoff = BACKOFF_MS[attempt];
-        if (attempt >= this.#retries || backoff === undefined) throw failure;
+        if (attempt >= retries || backoff === undefined) throw failure;
         await this.#clock.sleep(backoff * (0.5 + this.#random()), signal);
       }
     }
+  }
+
+  /**
+   * With a clock that is certainly wrong no certificate of the web can be verified. A message about the device is signed and holds no
+   * secret, and so does its answer: it is sent all the same, over a connection that anybody may have opened.
+   */
+  async #distrustClock(): Promise<boolean> {
+    const { pastMs } = this.#options;
+    if (this.#unproven || pastMs === undefined || this.#clock.now() >= pastMs) return false;
+    await this.close();
+    this.#ways = waysOf(this.#options, false);
+    this.#way = 0;
+    this.#unproven = true;
+    return true;
   }
 
   async #once({ method, path, body, type, accept, maxBytes }: Exchange, signal?: AbortSignal): Promise<Answer> {
@@ -279,18 +326,13 @@ export class GatewayClient {
       if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
         throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
       }
-      throw refusal(response.statusCode, text, retryAfter(response.headers['retry-after']));
+      throw refusal(response.statusCode, text, response.headers);
     }
     // A network's sign-in page answers 200 too. Mistaken for a challenge, it would look like an attack.
     const given = mediaType(response.headers['content-type']);
     if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
     return { text, http: response.statusCode, requestId: requestIdOf(response.headers['x-request-id']) };
   }
-}
-
-/** The id is for people and logs only; what does not look like one is not shown to anybody. */
-function requestIdOf(header: string | string[] | undefined): string | undefined {
-  return requestId.safeParse(header).data;
 }
 
 /** What is wrong with an answer names the request, as a refusal does. */
@@ -305,11 +347,6 @@ function naming<Opened>({ requestId }: Answer, open: () => Opened): Opened {
   }
 }
 
-/** The media type without its parameters, in lower case. */
-function mediaType(header: string | string[] | undefined): string {
-  return String(header).split(';')[0]?.trim().toLowerCase() ?? '';
-}
-
 /** One request and the form that its answer must have. */
 interface Exchange {
   /** For the log. */
@@ -320,6 +357,10 @@ interface Exchange {
   readonly type?: string;
   readonly accept: string;
   readonly maxBytes: number;
+  /** Neither it nor its answer holds a secret, and both are signed. */
+  readonly public?: boolean;
+  readonly retries?: number | undefined;
+  readonly patienceMs?: number | undefined;
 }
 
 interface Answer {
@@ -338,32 +379,9 @@ export interface DeviceIdentity extends KnownDevice {
   readonly key: KeyObject;
 }
 
-/** The gateway's refusal as a KiwiError; an answer of another form (a proxy's page) is `gateway-answer-invalid`. */
-function refusal(status: number, text: string, after: { retryAfterMs?: number }): KiwiError {
-  // Message and hint come from our own table of codes, so they are not taken from the answer.
-  const { code, requestId: id, retryable } = parseMessage(publicError, text, LIMITS.error, 'gateway-answer-invalid');
-  // A newer slice has codes that this version does not know: what counts is whether the same bytes may succeed later. One of
-  // our own that no gateway sends ("The PIN is wrong.") is not believed either.
-  if (!isErrorCode(code) || ERROR_CODES[code].http === undefined) {
-    return new KiwiError('slice-refused', { detail: `HTTP ${status}: ${code}`, requestId: id, retryable, ...after });
-  }
-  return new KiwiError(code, { requestId: id, retryable, ...after });
-}
-
-/** RFC 9110, section 10.2.3; a date, which needs an exact clock, is not understood. */
-function retryAfter(header: string | string[] | undefined): { retryAfterMs?: number } {
-  return typeof header === 'string' && /^\d{1,4}$/.test(header) ? { retryAfterMs: Number(header) * 1000 } : {};
-}
-
-async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new KiwiError('gateway-answer-invalid', { detail: `more than ${maxBytes} bytes` });
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  if (!isUtf8(bytes)) throw new KiwiError('gateway-answer-invalid', { detail: 'not UTF-8' });
-  return bytes.toString('utf8');
+function waysOf({ systemCa: ca, proxy, fallbackProxy }: GatewayClientOptions, verify = true): readonly [Way, ...Way[]] {
+  const options = { ca, timeout: CONNECT_MS, ...(verify ? {} : { rejectUnauthorized: false }) };
+  return proxy !== undefined || fallbackProxy === undefined
+    ? [openWay(options, proxy)]
+    : [openWay({ ...options, timeout: DIRECT_MS }), openWay(options, fallbackProxy)];
 }

@@ -2,7 +2,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import { GatewayClient, type GatewayClientOptions } from './gateway-client.ts';
 import { parseProxy, proxyFromEnvironment, type Proxy } from './proxy.ts';
 
-export interface OpenOptions extends Pick<GatewayClientOptions, 'retries' | 'patienceMs'> {
+export interface OpenOptions extends Pick<GatewayClientOptions, 'retries' | 'pastMs'> {
   /** The URL of the proxy through which the enrollment reached the gateway: a timer has nobody's environment. */
   readonly keptProxy: string | undefined;
 }

@@ -3,11 +3,9 @@ import { KiwiError } from '../../core/errors.ts';
 import { faultPoint } from '../../core/fault-point.ts';
 import { makeCsr } from '../../pki/csr.ts';
 import { FIRST_CERTIFICATE } from '../../protocol/renewal.ts';
-import { sliceAuthority } from '../exchange/slice-authority.ts';
-import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
-import { currentHardware } from './ask-slice.ts';
+import { openSliceLine, type SliceLine } from './slice-line.ts';
 
 /** Nobody waits for it: after an outage, a slice may put off thousands of laptops. Shorter than a request stays fresh. */
 export const PUT_OFF = { retries: 5, patienceMs: 300_000 };
@@ -26,30 +24,37 @@ export interface RenewedCertificate {
  * record follows: if only the certificate was written, the laptop says the number before at its next renewal, as after a lost
  * answer.
  *
+ * @param options a line that is open already, and how long to wait for a slice that is busy or away
  * @throws KiwiError `not-enrolled`, the slice's refusals, `renewal-invalid`, `gateway-unreachable`
  */
 export async function renewCertificate(
   context: LaptopContext,
   file: RecordFile,
   record: EnrollmentRecord,
+  options: {
+    readonly line?: SliceLine;
+    readonly patience?: { readonly retries: number; readonly patienceMs: number };
+  } = {},
 ): Promise<RenewedCertificate> {
-  const { platform, roots } = context;
+  const { platform } = context;
   const { device, slug, customer, role } = record;
-  const key = await platform.certificates.loadDeviceKey(slug);
-  if (device === undefined || record.state !== 'active' || key === undefined) throw new KiwiError('not-enrolled');
-  const { deviceId, hostName } = device;
+  if (device === undefined || record.state !== 'active') throw new KiwiError('not-enrolled');
+  const { hostName } = device;
   const held = device.certificate?.number ?? FIRST_CERTIFICATE;
-  const slice = await sliceAuthority(platform, slug, roots, device.intermediate);
-  const hardware = await currentHardware(platform, device.fingerprintSalt);
-  const csr = base64url(await makeCsr(key, hostName));
-  const client = await openGatewayClient(context, record.gatewayUrl, { keptProxy: record.proxy, ...PUT_OFF });
+  const line = options.line ?? (await openSliceLine(context, record));
+  const { client, hardware } = line;
+  const { key } = line.device;
   try {
+    const csr = base64url(await makeCsr(key, hostName));
     faultPoint('renewal:before-request');
     const { number, leaf, intermediate, root, renewAfter } = await client.renew(
-      { deviceId, key, slice },
+      line.device,
       { csr, ...(hardware === undefined ? {} : { fingerprint: hardware }) },
       { held, deviceKey: key, slug, hostName, customer, role },
-      AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      {
+        ...(options.patience ?? PUT_OFF),
+        signal: AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      },
     );
     faultPoint('renewal:after-answer');
     const stored = (await platform.certificates.load(slug).catch(() => undefined))?.roots ?? [];
@@ -61,6 +66,6 @@ export async function renewCertificate(
     faultPoint('renewal:after-record');
     return { number, notAfter: leaf.notAfter };
   } finally {
-    await client.close();
+    if (options.line === undefined) await line.close();
   }
 }

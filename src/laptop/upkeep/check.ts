@@ -6,14 +6,15 @@ import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
 import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
-import { askSlice } from '../standing/ask-slice.ts';
+import { askOn } from '../standing/ask-slice.ts';
 import { noteSeen } from '../standing/note-seen.ts';
-import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
-import { renewalSchedule } from '../standing/renewal-schedule.ts';
+import type { RenewedCertificate } from '../standing/renew-certificate.ts';
+import { renewIfDue } from '../standing/renew-if-due.ts';
+import { openSliceLine } from '../standing/slice-line.ts';
 import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
-import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
 import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
@@ -73,35 +74,24 @@ export async function check(context: LaptopContext, report: (event: PlanEvent) =
       return ours.length === 0 ? { farewells } : { farewells, remains: ours };
     }
     if (device === undefined || leaving) return { farewells };
-    const slice = await askSlice(context, record).catch((error: unknown) => toKiwiError(error));
-    if (slice instanceof KiwiError || slice.state !== 'ended' || !LET_GO.has(slice.endReason)) {
-      const renewal = await renewIfDue(context, file, record);
+    const line = await openSliceLine(context, record).catch((error: unknown) => toKiwiError(error));
+    try {
+      const slice = line instanceof KiwiError ? line : await askOn(line, context).catch(toKiwiError);
+      if (!(slice instanceof KiwiError) && slice.state === 'ended' && LET_GO.has(slice.endReason)) {
+        return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
+      }
       // The peer of an ended device is gone.
       const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
+      // At once: a slice may put a renewal off for minutes, and the tunnel needs no certificate.
+      const [renewal, tunnel] = await Promise.all([
+        renewIfDue(context, file, record, line instanceof KiwiError ? {} : { line }),
+        ours ? mendTunnel(context, record, { slice }) : undefined,
+      ]);
       await noteSeen(context, seen, { slice, renewal });
-      const tunnel = ours ? { tunnel: await mendTunnel(context, record, { slice }) } : {};
-      return { farewells, enrollment: { record, slice, ...(renewal === undefined ? {} : { renewal }), ...tunnel } };
+      const did = { ...(renewal === undefined ? {} : { renewal }), ...(tunnel === undefined ? {} : { tunnel }) };
+      return { farewells, enrollment: { record, slice, ...did } };
+    } finally {
+      if (!(line instanceof KiwiError)) await line.close();
     }
-    return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
   });
-}
-
-/**
- * By the wall clock, so that a laptop that slept renews when it wakes. It is tried even if the slice has just not answered, or
- * the laptop has ended: only the slice decides who gets a certificate, and its refusal says why.
- */
-async function renewIfDue(
-  context: LaptopContext,
-  file: RecordFile,
-  record: EnrollmentRecord,
-): Promise<RenewedCertificate | KiwiError | undefined> {
-  const { certificates } = context.platform;
-  try {
-    const stored = record.state === 'active' ? await certificates.load(record.slug) : undefined;
-    if (stored === undefined || record.device === undefined) return undefined;
-    if (context.clock.now() < renewalSchedule(record.device, stored.leaf).due.getTime()) return undefined;
-    return await renewCertificate(context, file, record);
-  } catch (error) {
-    return toKiwiError(error);
-  }
 }

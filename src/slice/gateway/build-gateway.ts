@@ -151,6 +151,8 @@ function guard(app: FastifyInstance, slice: SliceContext, limits: GatewayLimits,
       const why = error.detail === undefined ? {} : { why: error.detail };
       await record(slice, auditOf(kiwi, decision, { code: error.code, ...why }));
     }
+    // A laptop whose time is refused stamps its message anew by this.
+    if (error.code === 'clock-skew') reply.header('date', new Date(slice.clock.now()).toUTCString());
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     // The rest of the refused body may still be arriving.
     if (status === 413) reply.header('connection', 'close');

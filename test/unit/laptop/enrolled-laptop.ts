@@ -59,6 +59,8 @@ export interface EnrolledLaptop {
   readonly rungs: string[];
   /** The endpoints that the tunnel was told to follow. */
   readonly followed: string[];
+  /** From now on its system trusts this for the web, PEM. */
+  trustWeb(ca: string): void;
   /** Its device certificate is past its time. */
   expire(): Promise<void>;
   readonly localNetworks: LocalNetwork[];
@@ -83,6 +85,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   const parent = await mkdtemp(path.join(tmpdir(), 'kiwi-laptop-'));
   const stateFolder = path.join(parent, 'state');
   const [slice, gateway] = await Promise.all([makeSlice(), startLocalGateway()]);
+  let webCa = gateway.ca;
   const key = generateP256();
   const { certificate: leaf } = await issue('anna-laptop', {
     key,
@@ -153,6 +156,9 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       },
     },
     context: undefined as never,
+    trustWeb: (ca) => {
+      webCa = ca;
+    },
     expire: async () => {
       const notAfter = new Date(NOW.getTime() - 1000);
       const { certificate } = await issue('anna-laptop', { key, issuer: slice.intermediate, notAfter });
@@ -171,7 +177,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     stateFolder,
     preflight: { check: () => Promise.resolve() },
     trust: {
-      systemCaBundle: () => Promise.resolve(gateway.ca),
+      systemCaBundle: () => Promise.resolve(webCa),
       remove: took('roots'),
       found: () => (laptop.rootFiles ? found('roots')() : Promise.resolve([])),
       verify: () => Promise.resolve(!removed.includes('roots')),

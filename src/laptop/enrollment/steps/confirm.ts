@@ -1,5 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
-import { currentHardware } from '../../standing/ask-slice.ts';
+import { currentHardware } from '../../standing/slice-line.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
 
 /** Tells the slice that everything is in place. Safe to repeat: a crash after it costs one more message. */

@@ -5,19 +5,29 @@ import { enroll, type EnrollEvent } from '../../../../src/laptop/enrollment/enro
 import type { EnrollmentOptions } from '../../../../src/laptop/enrollment/enrollment-run.ts';
 import type { Token } from '../../../../src/token/token.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
-import { hangUp } from '../gateway-client/local-gateway.ts';
+import { hangUp, say, type Answer } from '../gateway-client/local-gateway.ts';
 import { answerSigned } from '../gateway-client/signed-answers.ts';
+import { renews } from '../upkeep/renewing-slice.ts';
+
+/** The slice answers, but does not renew any more. */
+const tooLate: Answer = (...request) => {
+  const body = { code: 'certificate-expired', message: 'no', hint: 'no', retryable: false, requestId: '1' };
+  const refuse = say(403, 'application/json', JSON.stringify(body));
+  (request[1].path.endsWith('/renewals') ? refuse : answerSigned(laptop.slice))(...request);
+};
 
 let laptop: EnrolledLaptop;
 /** What looking for a key comes to, one look after the other. */
 let looks: (KiwiError | 'a key')[];
 let events: EnrollEvent[];
+let pin: 'full' | 'locked';
 
 beforeEach(async () => {
   laptop = await enrolledLaptop();
-  laptop.gateway.answer(answerSigned(laptop.slice));
+  laptop.gateway.answer(tooLate);
   looks = [];
   events = [];
+  pin = 'full';
 });
 afterEach(() => laptop.end());
 
@@ -27,6 +37,7 @@ const enrollAgain = (): Promise<unknown> => {
       const look = looks.shift() ?? new KiwiError('key-absent');
       return look === 'a key' ? Promise.resolve({}) : Promise.reject(look);
     },
+    pinTries: () => Promise.resolve({ state: pin }),
     close: () => Promise.resolve(),
   } as unknown as Token;
   const options = { ...laptop.context, person: {}, openToken: () => Promise.resolve(token) } as EnrollmentOptions;
@@ -37,6 +48,23 @@ describe('enrolling where a device certificate has expired', () => {
   it('is "already enrolled" as long as it has not', async () => {
     await expect(enrollAgain()).rejects.toMatchObject({ code: 'already-enrolled', exitCode: 0 });
     expect(events).toEqual([]);
+  });
+
+  it('renews it where the slice still does, without a key, and everything stays', async () => {
+    await laptop.expire();
+    laptop.gateway.answer(answerSigned(laptop.slice), renews(laptop));
+    await expect(enrollAgain()).rejects.toMatchObject({ code: 'already-enrolled', exitCode: 0 });
+    expect(events).toMatchObject([{ type: 'certificate-renewed', number: 2 }]);
+    expect(laptop.removed).toEqual([]);
+    expect(laptop.stored.leaf.notAfter.getTime()).toBeGreaterThan(laptop.now);
+  });
+
+  it('removes nothing while the PIN is locked', async () => {
+    await laptop.expire();
+    looks = ['a key'];
+    pin = 'locked';
+    await expect(enrollAgain()).rejects.toMatchObject({ code: 'pin-locked' });
+    expect(laptop.removed).toEqual([]);
   });
 
   it('removes nothing while there is no key', async () => {
@@ -51,7 +79,6 @@ describe('enrolling where a device certificate has expired', () => {
     looks = ['a key'];
     await expect(enrollAgain()).rejects.toMatchObject({ code: 'gateway-unreachable' });
     expect(laptop.removed).toEqual([]);
-    await expect(enrollAgain()).rejects.toMatchObject({ code: 'key-absent' });
   });
 
   it('removes the enrollment, tells the slice and goes on to enroll', async () => {

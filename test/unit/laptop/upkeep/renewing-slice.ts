@@ -16,6 +16,7 @@ export interface RenewalBend {
   readonly certificate?: Partial<IssueInput>;
   readonly issuer?: Authority;
   readonly content?: Partial<Renewed>;
+  readonly chain?: Partial<Renewed['certificate']>;
   readonly intermediate?: Authority;
   readonly signer?: Authority;
 }
@@ -24,6 +25,12 @@ export interface RenewalBend {
 export function readRenewal(body: Buffer): Renewal {
   const { payload } = openCompact(body.toString(), TYP.renewal);
   return schema.parse(JSON.parse(payload.toString()));
+}
+
+/** When any message of a device was made. */
+export function readMessage(body: Buffer): { readonly timestamp: string } {
+  const [, payload = ''] = body.toString().split('.');
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()) as { timestamp: string };
 }
 
 /** Answers a request to renew as the gateway does, but for what is bent. */
@@ -60,6 +67,7 @@ async function answerOf(laptop: EnrolledLaptop, body: Buffer, bend: RenewalBend)
     certificate: {
       chain: [base64url(leaf.der), base64url(issuer.certificate.der)],
       renewAfter: new Date(laptop.now + 43_170_000).toISOString(),
+      ...bend.chain,
     },
     ...bend.content,
   };

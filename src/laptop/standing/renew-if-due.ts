@@ -1,0 +1,30 @@
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import { renewCertificate, type RenewedCertificate } from './renew-certificate.ts';
+import { renewalSchedule } from './renewal-schedule.ts';
+
+/**
+ * Renews the certificate when that is due by the slice's clock, if the slice has just told it, and else by ours. Either goes on while
+ * a laptop sleeps. It is tried even if the slice has just not answered, or the laptop has ended: only the slice decides who gets a
+ * certificate, and its refusal says why.
+ *
+ * @returns undefined when it is not due
+ */
+export async function renewIfDue(
+  context: LaptopContext,
+  file: RecordFile,
+  record: EnrollmentRecord,
+  options: NonNullable<Parameters<typeof renewCertificate>[3]> = {},
+): Promise<RenewedCertificate | KiwiError | undefined> {
+  const { certificates } = context.platform;
+  try {
+    const stored = record.state === 'active' ? await certificates.load(record.slug) : undefined;
+    if (stored === undefined || record.device === undefined) return undefined;
+    const now = context.clock.now() + (options.line?.client.skewMs ?? 0);
+    if (now < renewalSchedule(record.device, stored.leaf).due.getTime()) return undefined;
+    return await renewCertificate(context, file, record, options);
+  } catch (error) {
+    return toKiwiError(error);
+  }
+}
