@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { link, mkdir, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -17,6 +17,7 @@ import type {
   DeviceCertificate,
   FoundCertificate,
 } from '../../src/laptop/system/certificate-store.ts';
+import { fileDeviceKey, type DeviceKey } from '../../src/laptop/system/device-key.ts';
 import { MARKER } from '../../src/laptop/system/found.ts';
 import { CertificateError, parsePemBundle, type Certificate } from '../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../src/pki/keys.ts';
@@ -44,7 +45,7 @@ export class StepCertificateStore implements CertificateStore {
     this.#system = system;
   }
 
-  async createDeviceKey(name: string): Promise<KeyObject> {
+  async createDeviceKey(name: string): Promise<DeviceKey> {
     const existing = await this.loadDeviceKey(name);
     if (existing !== undefined) return existing;
     const key = generateP256();
@@ -55,15 +56,15 @@ export class StepCertificateStore implements CertificateStore {
     } finally {
       pem.fill(0);
     }
-    return key;
+    return fileDeviceKey(key, filesOf(name).key);
   }
 
-  async loadDeviceKey(name: string): Promise<KeyObject | undefined> {
+  async loadDeviceKey(name: string): Promise<DeviceKey | undefined> {
     const file = this.#files(name).key;
     const pem = await read(file, true);
     if (pem === undefined) return undefined;
     try {
-      return createPrivateKey(pem);
+      return fileDeviceKey(createPrivateKey(pem), filesOf(name).key);
     } catch (error) {
       // OpenSSL's message probably quotes nothing of the key, but we do not rely on that: the detail names only the file.
       throw new KiwiError('state-damaged', { detail: `${file}: not a private key`, cause: error });
@@ -74,7 +75,7 @@ export class StepCertificateStore implements CertificateStore {
 
   async install(name: string, certificate: DeviceCertificate): Promise<void> {
     const key = await this.loadDeviceKey(name);
-    if (key === undefined || !spkiDer(key).equals(certificate.leaf.spki)) {
+    if (key === undefined || !spkiDer(key.publicKey).equals(certificate.leaf.spki)) {
       throw new KiwiError('grant-invalid', { detail: 'the certificate is for another key' });
     }
     const files = this.#files(name);
@@ -107,7 +108,7 @@ export class StepCertificateStore implements CertificateStore {
     ];
     return (
       key !== undefined &&
-      spkiDer(key).equals(certificate.leaf.spki) &&
+      spkiDer(key.publicKey).equals(certificate.leaf.spki) &&
       chain?.toString() === chainText(certificate) &&
       roots?.toString() === rootsText(certificate)
     );

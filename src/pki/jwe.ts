@@ -1,18 +1,13 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  diffieHellman,
-  randomBytes,
-  type KeyObject,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, diffieHellman, KeyObject, randomBytes } from 'node:crypto';
 
 import { z } from 'zod';
 
 import { base64url, sha256 } from '../core/bytes.ts';
+import { KiwiError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { JoseError } from './jws.ts';
+import { keyAgreement, type KeyAgreement } from './key-agreement.ts';
 import { generateP256Pair, jwkToKey, publicJwk } from './keys.ts';
 
 /**
@@ -42,7 +37,7 @@ export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, ty
     const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
     const protectedHeader = base64url(Buffer.from(JSON.stringify(content)));
     const iv = randomBytes(IV_BYTES);
-    const key = agree(ephemeral.privateKey, jwkToKey(recipient));
+    const key = contentKey(diffieHellman({ privateKey: ephemeral.privateKey, publicKey: jwkToKey(recipient) }));
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(protectedHeader, 'ascii'));
     const ciphertext = Buffer.concat([cipher.update(Buffer.from(plaintext)), cipher.final()]);
     // Direct key agreement: the encrypted key, between the first two dots, is empty.
@@ -51,27 +46,28 @@ export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, ty
 }
 
 /**
- * Decrypts a compact JWE with a P-256 private key.
+ * Decrypts a compact JWE with a P-256 private key, in memory or elsewhere.
  * @throws JoseError for any other format, another `typ`, another recipient, or a changed byte
  */
-export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Promise<Buffer> {
-  return Promise.resolve().then(() => {
-    const [protectedHeader = '', encryptedKey, ...rest] = jwe.split('.');
-    const content = parseHeader(decode(protectedHeader));
-    if (content.typ !== typ) throw new JoseError('another typ');
-    const [iv, ciphertext, tag, ...more] = rest.map(decode);
-    if (encryptedKey !== '' || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES || more.length > 0) {
-      throw new JoseError('not a compact JWE of kiwi/1');
-    }
-    try {
-      const key = agree(privateKey, jwkToKey(content.epk));
-      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-      decipher.setAAD(Buffer.from(protectedHeader, 'ascii')).setAuthTag(tag);
-      return Buffer.concat([decipher.update(ciphertext ?? Buffer.alloc(0)), decipher.final()]);
-    } catch (error) {
-      throw new JoseError('cannot be decrypted', { reason: 'undecryptable', cause: error });
-    }
-  });
+export async function decryptWith(own: KeyObject | KeyAgreement, jwe: string, typ: string): Promise<Buffer> {
+  const agreement = own instanceof KeyObject ? keyAgreement(own) : own;
+  const [protectedHeader = '', encryptedKey, ...rest] = jwe.split('.');
+  const content = parseHeader(decode(protectedHeader));
+  if (content.typ !== typ) throw new JoseError('another typ');
+  const [iv, ciphertext, tag, ...more] = rest.map(decode);
+  if (encryptedKey !== '' || iv?.length !== IV_BYTES || tag?.length !== TAG_BYTES || more.length > 0) {
+    throw new JoseError('not a compact JWE of kiwi/1');
+  }
+  try {
+    const key = contentKey(await agreement.agree(jwkToKey(content.epk)));
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(protectedHeader, 'ascii')).setAuthTag(tag);
+    return Buffer.concat([decipher.update(ciphertext ?? Buffer.alloc(0)), decipher.final()]);
+  } catch (error) {
+    // A TPM that does not answer says nothing about the message.
+    if (error instanceof KiwiError) throw error;
+    throw new JoseError('cannot be decrypted', { reason: 'undecryptable', cause: error });
+  }
 }
 
 /**
@@ -79,13 +75,13 @@ export function decryptWith(privateKey: KeyObject, jwe: string, typ: string): Pr
  * Returned as a KeyObject: given bytes instead of a key, a cipher throws and catches two exceptions internally (Node
  * 24, 2026-11).
  */
-function agree(privateKey: KeyObject, publicKey: KeyObject): KeyObject {
+function contentKey(secret: Buffer): KeyObject {
   const algorithm = Buffer.from('A256GCM', 'ascii');
   return createSecretKey(
     sha256(
       Buffer.concat([
         number(1), // the round
-        diffieHellman({ privateKey, publicKey }),
+        secret,
         number(algorithm.length),
         algorithm,
         number(0), // PartyUInfo: none

@@ -5,7 +5,7 @@ import { ecdsaFromDer, ecdsaToDer, isLowS, toLowS } from './ecdsa-signature.ts';
 /** The signature algorithms of kiwi/1 (RFC 7518, section 3.1): ES256 for device and gateway keys, all three for YubiKeys. */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'RS256';
 
-/** Anything that can sign: a key in memory, a YubiKey, later a TPM. */
+/** Anything that can sign: a key in memory, a YubiKey, a TPM. */
 export interface Signer {
   readonly alg: SignatureAlgorithm;
   /** @returns the signature as JWS encodes it: r‖s of fixed length for EC, PKCS#1 v1.5 for RSA. */

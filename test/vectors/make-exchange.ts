@@ -1,5 +1,6 @@
 import { base64url, digest, sha256 } from '../../src/core/bytes.ts';
 import { deriveWireguardKey } from '../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey } from '../../src/laptop/system/device-key.ts';
 import { openCompact, signCompact, signGeneral } from '../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
 import { wireguardProof } from '../../src/pki/wireguard-proof.ts';
@@ -95,8 +96,8 @@ async function makeStatement(certificates: Certificates, challenge: string, prev
   const device = testKey('device');
   const csr = await keepCsr(device, 'anna-laptop', textAt(previous, 'csr'));
   const challengeHash = digest(challenge);
-  const { privateKey, publicKey: wireguardPublicKey } = deriveWireguardKey({
-    deviceKey: device,
+  const { privateKey, publicKey: wireguardPublicKey } = await deriveWireguardKey({
+    deviceKey: fileDeviceKey(device, 'device.key'),
     slug: SLUG,
     generation: 0,
   });

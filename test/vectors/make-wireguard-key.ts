@@ -9,6 +9,7 @@ import {
   WIREGUARD_KEY_DST,
   WIREGUARD_KEY_LABEL,
 } from '../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey } from '../../src/laptop/system/device-key.ts';
 import { jwkThumbprint, jwkToKey, publicJwk, spkiDer } from '../../src/pki/keys.ts';
 import { x25519PrivateKey, x25519PublicText } from '../../src/pki/x25519.ts';
 import { p256Jwk } from '../../src/protocol/common.ts';
@@ -33,7 +34,7 @@ export function makeHashToCurve(): object {
 }
 
 /** Each step of the derivation, computed here once more and not only by the product. */
-export function makeWireguardKeys(challenge: string): object {
+export async function makeWireguardKeys(challenge: string): Promise<object> {
   const deviceKey = testKey('device');
   const q = hashToCurvePoint();
   const spki = spkiDer(deviceKey);
@@ -49,7 +50,8 @@ export function makeWireguardKeys(challenge: string): object {
   const shared = diffieHellman({ privateKey: deviceKey, publicKey });
   const challengeHash = sha256(challenge);
   const proof = proofKey(testKey('session'));
-  const tunnel = deriveWireguardKey({ deviceKey, slug: SLUG, generation: 0 });
+  const inFile = fileDeviceKey(deviceKey, 'device.key');
+  const tunnel = await deriveWireguardKey({ deviceKey: inFile, slug: SLUG, generation: 0 });
   const secret = diffieHellman({
     privateKey: x25519PrivateKey(tunnel.privateKey.bytes),
     publicKey: createPublicKey(proof),
@@ -67,19 +69,21 @@ export function makeWireguardKeys(challenge: string): object {
     deviceSpki: spki.toString('hex'),
     salt: salt.toString('hex'),
     slug: SLUG,
-    keys: [0, 1].map((generation) => {
-      const counter = Buffer.alloc(4);
-      counter.writeUInt32BE(generation);
-      const info = Buffer.concat([Buffer.from(`${WIREGUARD_KEY_LABEL}\0${SLUG}\0`), counter]);
-      const derived = deriveWireguardKey({ deviceKey, slug: SLUG, generation });
-      return {
-        generation,
-        info: info.toString('hex'),
-        okm: Buffer.from(hkdfSync('sha256', shared, salt, info, 32)).toString('hex'),
-        privateKey: derived.privateKey.bytes.toString('base64'),
-        publicKey: derived.publicKey,
-      };
-    }),
+    keys: await Promise.all(
+      [0, 1].map(async (generation) => {
+        const counter = Buffer.alloc(4);
+        counter.writeUInt32BE(generation);
+        const info = Buffer.concat([Buffer.from(`${WIREGUARD_KEY_LABEL}\0${SLUG}\0`), counter]);
+        const derived = await deriveWireguardKey({ deviceKey: inFile, slug: SLUG, generation });
+        return {
+          generation,
+          info: info.toString('hex'),
+          okm: Buffer.from(hkdfSync('sha256', shared, salt, info, 32)).toString('hex'),
+          privateKey: derived.privateKey.bytes.toString('base64'),
+          publicKey: derived.publicKey,
+        };
+      }),
+    ),
     proof: {
       proofKey: x25519PublicText(proof),
       sessionProofKey: proof.export({ type: 'pkcs8', format: 'der' }).subarray(-32).toString('base64'),

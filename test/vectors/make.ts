@@ -94,7 +94,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     ...renewal,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
-    'wireguard-key': makeWireguardKeys(exchange.challenge.jws),
+    'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),
     thumbprint: makeThumbprint(),
   };
   for (const [name, made] of Object.entries(refused)) vectors[name] = await made;

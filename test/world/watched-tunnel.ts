@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 
 import { generateP256 } from '../../src/pki/keys.ts';
 import { deriveWireguardKey } from '../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey } from '../../src/laptop/system/device-key.ts';
 import type { Lab, Laptop } from '../lab/lab.ts';
 import type { TunnelCall } from '../contract/linux/drivers/tunnel.ts';
 import { drive, must } from '../contract/linux/drive.ts';
@@ -70,7 +71,9 @@ export async function tunnelTo(
   laptop: Laptop,
   options: { readonly server: string; readonly address: string; readonly endpoints: readonly string[] },
 ): Promise<Server> {
-  const { publicKey, privateKey } = deriveWireguardKey({ deviceKey: generateP256(), slug: 'acme', generation: 0 });
+  const { publicKey, privateKey } = await deriveWireguardKey({
+    ...{ deviceKey: fileDeviceKey(generateP256(), 'device.key'), slug: 'acme', generation: 0 },
+  });
   const { address, endpoints } = options;
   const server = new Server(lab, options.server, { publicKey, address });
   await server.start();

@@ -27,7 +27,8 @@ export const keyMatchesCertificate: Check = {
   async run({ context, record, certificate }) {
     const [key, stored] = [await context.platform.certificates.loadDeviceKey(record.slug), await certificate()];
     if (key === undefined || stored === undefined) return notKnown('one of them is missing');
-    if (spkiDer(key).equals(stored.leaf.spki)) return well(`both are of ${stored.leaf.subject.cn ?? 'this laptop'}`);
+    if (spkiDer(key.publicKey).equals(stored.leaf.spki))
+      return well(`both are of ${stored.leaf.subject.cn ?? 'this laptop'}`);
     const detail = 'the certificate is for another key';
     return notWell(new KiwiError('device-key-mismatch', { detail }), 'renew-certificate');
   },
@@ -46,7 +47,7 @@ export const tunnelKeyDerived: Check = {
       await inspector.peer((await tunnel()).interface),
     ];
     if (deviceKey === undefined || peer === undefined) return notKnown('one of them cannot be read');
-    const { publicKey, privateKey } = deriveWireguardKey({ deviceKey, slug: record.slug, generation: 0 });
+    const { publicKey, privateKey } = await deriveWireguardKey({ deviceKey, slug: record.slug, generation: 0 });
     privateKey.clear();
     if (publicKey === peer.publicKey) return well(publicKey);
     const detail = `the tunnel has the public key ${peer.publicKey}, and not ${publicKey}`;

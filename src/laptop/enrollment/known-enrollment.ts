@@ -1,5 +1,3 @@
-import type { KeyObject } from 'node:crypto';
-
 import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
@@ -10,6 +8,7 @@ import { sliceAuthority } from '../exchange/slice-authority.ts';
 import type { DeviceIdentity, GatewayClient } from '../gateway-client/gateway-client.ts';
 import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
 
@@ -82,7 +81,7 @@ export class KnownEnrollment {
     return this.context.clock.now() + (this.#client?.skewMs ?? this.opened().skewMs);
   }
 
-  async deviceKey(): Promise<KeyObject> {
+  async deviceKey(): Promise<DeviceKey> {
     const key = await this.platform.certificates.loadDeviceKey(this.record.slug);
     if (key === undefined) throw new KiwiError('state-damaged', { detail: 'the device key is gone' });
     return key;

@@ -1,15 +1,14 @@
-import type { KeyObject } from 'node:crypto';
-
 import { base64url } from '../../core/bytes.ts';
 import type { Certificate } from '../../pki/certificate.ts';
-import { makeCsr } from '../../pki/csr.ts';
+import { makeCsrWith } from '../../pki/csr.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signGeneral } from '../../pki/jws.ts';
 import { publicJwk } from '../../pki/keys.ts';
-import { keySigner, type Signer } from '../../pki/signer.ts';
+import type { Signer } from '../../pki/signer.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { statement as schema, type Statement } from '../../protocol/statement.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 import type { OpenedChallenge } from './open-challenge.ts';
 
 export interface StatementInput {
@@ -25,7 +24,7 @@ export interface StatementInput {
     /** Asks for PIN and touch, signs once. */
     readonly signer: Signer;
   };
-  readonly deviceKey: KeyObject;
+  readonly deviceKey: DeviceKey;
   readonly wireguardPublicKey: string;
   readonly wireguardProof: string;
   readonly fingerprint: Fingerprint;
@@ -47,7 +46,7 @@ export async function buildStatement(input: StatementInput): Promise<string> {
     slug: opened.challenge.customer.slug,
     sessionId: opened.challenge.sessionId,
     challengeHash: base64url(opened.hash),
-    csr: base64url(await makeCsr(deviceKey, input.host.name)),
+    csr: base64url(await makeCsrWith(deviceKey.publicKey, deviceKey, input.host.name)),
     wireguardPublicKey: input.wireguardPublicKey,
     wireguardProof: input.wireguardProof,
     fingerprint: input.fingerprint,
@@ -64,7 +63,7 @@ export async function buildStatement(input: StatementInput): Promise<string> {
     payload: JSON.stringify(message),
     signatures: [
       { typ: TYP.statement, signer: key.signer, x5c: [key.certificate.der, opened.intermediate.der] },
-      { typ: TYP.statement, signer: keySigner(deviceKey), jwk: publicJwk(deviceKey) },
+      { typ: TYP.statement, signer: deviceKey, jwk: publicJwk(deviceKey.publicKey) },
     ],
   });
   return encryptTo(opened.challenge.encryptionKey, signed, TYP.statementEncrypted);

@@ -1,17 +1,16 @@
-import type { KeyObject } from 'node:crypto';
-
 import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { spkiDer } from '../../pki/keys.ts';
 import { deviceUri, EKU } from '../../pki/roles.ts';
 import { DEVICE_CERTIFICATE_HOURS } from '../../protocol/common.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 
 /** The life of a device certificate, the minute that step-ca backdates, and a little for rounding. */
 const MAX_SPAN_MS = (DEVICE_CERTIFICATE_HOURS * 60 + 2) * 60_000;
 
 /** What a device certificate must say: it is the same at the enrollment and at every renewal. */
 export interface DeviceCertificateExpectation {
-  readonly deviceKey: KeyObject;
+  readonly deviceKey: Pick<DeviceKey, 'publicKey'>;
   readonly slug: string;
   readonly deviceId: string;
   readonly hostName: string;
@@ -48,7 +47,7 @@ export function checkDeviceCertificate(
     if (!(error instanceof ChainError)) throw error;
     return refuse(error.message, error);
   }
-  if (!leaf.spki.equals(spkiDer(expected.deviceKey))) refuse('certificate for another key');
+  if (!leaf.spki.equals(spkiDer(expected.deviceKey.publicKey))) refuse('certificate for another key');
   const { cn, o, ou } = leaf.subject;
   if (cn !== expected.hostName || o !== expected.customer || ou !== expected.role) refuse("the certificate's subject");
   if (leaf.extendedKeyUsages.length !== 1 || leaf.extendedKeyUsages[0] !== EKU.clientAuth) {

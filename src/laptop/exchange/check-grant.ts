@@ -1,5 +1,3 @@
-import type { KeyObject } from 'node:crypto';
-
 import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { CertificateError, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
@@ -8,11 +6,12 @@ import { JoseError, openCompact } from '../../pki/jws.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { grant as schema, type Grant } from '../../protocol/grant.ts';
 import { parseMessage } from '../../protocol/parse.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 import { certificateOf, checkDeviceCertificate } from './check-device-certificate.ts';
 
 /** What was requested; every part of the grant is compared with it. */
 export interface GrantExpectation {
-  readonly deviceKey: KeyObject;
+  readonly deviceKey: DeviceKey;
   readonly slug: string;
   readonly sessionId: string;
   /** SHA-256 of the JWE as sent, base64url. */
@@ -88,7 +87,7 @@ function hostNameFits(granted: string, asked: string): boolean {
   return granted === asked || (granted.startsWith(`${stem}-`) && /^[0-9a-f]{4}$/.test(granted.slice(stem.length + 1)));
 }
 
-async function open(jwe: string, deviceKey: KeyObject): Promise<ReturnType<typeof openCompact>> {
+async function open(jwe: string, deviceKey: DeviceKey): Promise<ReturnType<typeof openCompact>> {
   try {
     return openCompact((await decryptWith(deviceKey, jwe, TYP.grantEncrypted)).toString('utf8'), TYP.grant);
   } catch (error) {

@@ -1,12 +1,10 @@
-import type { KeyObject } from 'node:crypto';
-
 import { signCompact } from '../../pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
-import { keySigner } from '../../pki/signer.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Confirm, Leave, StatusRequest } from '../../protocol/device-messages.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
 import type { BundleMessage } from '../../protocol/support-bundle.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 
 type Said<M> = Omit<M, 'protocol' | 'deviceId' | 'timestamp'>;
 interface Messages {
@@ -20,7 +18,7 @@ export type DeviceVerb = keyof Messages;
 
 /** A message of this device, signed by its key: a compact JWS, as it is sent. */
 export function signDeviceMessage<V extends DeviceVerb>(
-  device: { readonly deviceId: string; readonly key: KeyObject },
+  device: { readonly deviceId: string; readonly key: DeviceKey },
   verb: V,
   message: Messages[V],
   now: number,
@@ -29,8 +27,8 @@ export function signDeviceMessage<V extends DeviceVerb>(
   const timestamp = new Date(now).toISOString();
   return signCompact({
     typ: TYP[verb],
-    kid: jwkThumbprint(publicJwk(key)),
-    signer: keySigner(key),
+    kid: jwkThumbprint(publicJwk(key.publicKey)),
+    signer: key,
     payload: JSON.stringify({ protocol: PROTOCOL, deviceId, ...message, timestamp }),
   });
 }

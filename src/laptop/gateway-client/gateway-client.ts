@@ -1,4 +1,4 @@
-import { randomBytes, type KeyObject } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 import { request, type Dispatcher } from 'undici';
 
@@ -14,6 +14,7 @@ import { openDeviceStatus } from '../exchange/open-device-status.ts';
 import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../exchange/open-renewed.ts';
 import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 import type { Proxy } from './proxy.ts';
 import { mediaType, readCapped, refusal, requestIdOf } from './read-answer.ts';
 import { transportError } from './transport-error.ts';
@@ -376,7 +377,7 @@ export interface KnownDevice {
   readonly slice: SliceAuthority;
 }
 export interface DeviceIdentity extends KnownDevice {
-  readonly key: KeyObject;
+  readonly key: DeviceKey;
 }
 
 function waysOf({ systemCa: ca, proxy, fallbackProxy }: GatewayClientOptions, verify = true): readonly [Way, ...Way[]] {

@@ -1,7 +1,7 @@
 import { base64url } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { faultPoint } from '../../core/fault-point.ts';
-import { makeCsr } from '../../pki/csr.ts';
+import { makeCsrWith } from '../../pki/csr.ts';
 import { FIRST_CERTIFICATE } from '../../protocol/renewal.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -45,7 +45,7 @@ export async function renewCertificate(
   const { client, hardware } = line;
   const { key } = line.device;
   try {
-    const csr = base64url(await makeCsr(key, hostName));
+    const csr = base64url(await makeCsrWith(key.publicKey, key, hostName));
     faultPoint('renewal:before-request');
     const { number, leaf, intermediate, root, renewAfter } = await client.renew(
       line.device,

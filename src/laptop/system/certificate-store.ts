@@ -1,6 +1,5 @@
-import type { KeyObject } from 'node:crypto';
-
 import type { Certificate } from '../../pki/certificate.ts';
+import type { DeviceKey } from './device-key.ts';
 import type { Found } from './found.ts';
 
 /** A device certificate as stored: the leaf, the customer's intermediate, and the roots it chains to. */
@@ -31,8 +30,8 @@ export interface FoundCertificate extends Found {
  * - `load…` return undefined when there is nothing, and throw `state-damaged` when there is something unreadable.
  */
 export interface CertificateStore {
-  createDeviceKey(name: string): Promise<KeyObject>;
-  loadDeviceKey(name: string): Promise<KeyObject | undefined>;
+  createDeviceKey(name: string): Promise<DeviceKey>;
+  loadDeviceKey(name: string): Promise<DeviceKey | undefined>;
   install(name: string, certificate: DeviceCertificate): Promise<void>;
   load(name: string): Promise<DeviceCertificate | undefined>;
   /** True when exactly this certificate is stored, for the stored key. */

@@ -1,4 +1,4 @@
-import { diffieHellman, hkdfSync, type KeyObject } from 'node:crypto';
+import { hkdfSync, type KeyObject } from 'node:crypto';
 
 import { p256_hasher } from '@noble/curves/nist.js';
 
@@ -7,6 +7,7 @@ import { SecretBytes } from '../../core/secret-bytes.ts';
 import { jwkToKey, spkiDer } from '../../pki/keys.ts';
 import { x25519PrivateKey, x25519PublicText } from '../../pki/x25519.ts';
 import { slug as slugSchema } from '../../protocol/common.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 
 /** What is hashed to the point Q, and the first part of HKDF's `info`. */
 export const WIREGUARD_KEY_LABEL = 'kiwistack/wireguard/v1';
@@ -17,8 +18,7 @@ export const WIREGUARD_KEY_DST = 'KIWISTACK-WIREGUARD-V1-with-P256_XMD:SHA-256_S
 const MAX_GENERATION = 0xffff_ffff;
 
 export interface WireguardKeyInput {
-  /** The P-256 private key of the device certificate. */
-  readonly deviceKey: KeyObject;
+  readonly deviceKey: Pick<DeviceKey, 'publicKey' | 'agree'>;
   readonly slug: string;
   /** Rotates the tunnel's key alone; 0 at enrollment. */
   readonly generation: number;
@@ -44,10 +44,8 @@ export function hashToCurvePoint(): Buffer {
  * The WireGuard key pair of a device: docs/protocol.md, "WireGuard key". Deterministic: the same device key, slug and
  * generation give the same pair on every system, so that only the device key has to be kept.
  */
-export function deriveWireguardKey({ deviceKey, slug, generation }: WireguardKeyInput): WireguardKeyPair {
-  if (deviceKey.type !== 'private' || deviceKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
-    throw new TypeError('the device key is a P-256 private key');
-  }
+export async function deriveWireguardKey(input: WireguardKeyInput): Promise<WireguardKeyPair> {
+  const { deviceKey, slug, generation } = input;
   if (!Number.isInteger(generation) || generation < 0 || generation > MAX_GENERATION) {
     throw new TypeError('the generation is an unsigned 32-bit number');
   }
@@ -56,8 +54,8 @@ export function deriveWireguardKey({ deviceKey, slug, generation }: WireguardKey
   counter.writeUInt32BE(generation);
   const info = Buffer.concat([Buffer.from(`${WIREGUARD_KEY_LABEL}\0${slug}\0`), counter]);
 
-  const shared = diffieHellman({ privateKey: deviceKey, publicKey: pointKey(hashToCurvePoint()) });
-  const key = Buffer.from(hkdfSync('sha256', shared, sha256(spkiDer(deviceKey)), info, 32));
+  const shared = await deviceKey.agree(pointKey(hashToCurvePoint()));
+  const key = Buffer.from(hkdfSync('sha256', shared, sha256(spkiDer(deviceKey.publicKey)), info, 32));
   shared.fill(0);
   clamp(key);
   return { privateKey: new SecretBytes(key), publicKey: x25519PublicText(x25519PrivateKey(key)) };

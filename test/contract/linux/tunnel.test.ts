@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import type { TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import type { Lab, Laptop } from '../../lab/lab.ts';
 import type { TunnelCall } from './drivers/tunnel.ts';
 import { drive, leftovers, makeLab, must } from './drive.ts';
@@ -12,7 +13,9 @@ import { drive, leftovers, makeLab, must } from './drive.ts';
 const PORT = 51820;
 const INSIDE = '10.77.1.20';
 const ADDRESS = '10.77.0.2';
-const device = deriveWireguardKey({ deviceKey: generateP256(), slug: 'acme', generation: 0 });
+const device = await deriveWireguardKey({
+  ...{ deviceKey: fileDeviceKey(generateP256(), 'device.key'), slug: 'acme', generation: 0 },
+});
 const privateKey = device.privateKey.bytes.toString('base64');
 const presharedKey = randomBytes(32).toString('base64');
 

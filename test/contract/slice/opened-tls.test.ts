@@ -15,6 +15,7 @@ import {
   readGrant,
   sealStatement,
 } from '../../fakes/slice/test-laptop.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { readText } from './enrolling.ts';
 
@@ -44,7 +45,7 @@ let grant: Grant;
 let device: DeviceIdentity;
 const renewal = async () => ({ csr: base64url(await makeCsr(laptop.deviceKey, grant.hostName)) });
 const expected = (held: number) => ({
-  ...{ held, deviceKey: laptop.deviceKey, slug: 'acme', hostName: grant.hostName },
+  ...{ held, deviceKey: fileDeviceKey(laptop.deviceKey, 'device.key'), slug: 'acme', hostName: grant.hostName },
   ...{ customer: 'Acme GmbH', role: 'engineer' },
 });
 
@@ -56,7 +57,11 @@ test('through a proxy that opens TLS a laptop enrolls, confirms, asks and renews
   grant = await readGrant(laptop, granted);
   const { intermediate } = slice.running.context.identity;
   const roots = [parseCertificate(readText(slice.paths.msp.certificate))];
-  device = { deviceId: grant.deviceId, key: laptop.deviceKey, slice: { intermediate, roots } };
+  device = {
+    deviceId: grant.deviceId,
+    key: fileDeviceKey(laptop.deviceKey, 'device.key'),
+    slice: { intermediate, roots },
+  };
   expect(await client.confirm(device, { grantHash: digest(granted) })).toMatchObject({ state: 'active' });
   expect(await client.status(device)).toMatchObject({ state: 'active' });
   expect(await client.renew(device, await renewal(), expected(1))).toMatchObject({ number: 2 });

@@ -9,6 +9,7 @@ import { base64url } from '../../../src/core/bytes.ts';
 import { toKiwiError } from '../../../src/core/errors.ts';
 import { GatewayClient } from '../../../src/laptop/gateway-client/gateway-client.ts';
 import { PUT_OFF } from '../../../src/laptop/standing/renew-certificate.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { makeCsr } from '../../../src/pki/csr.ts';
 
@@ -40,8 +41,9 @@ const crowd = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Crowd;
 const slice = { intermediate: parseCertificate(crowd.intermediate), roots: [parseCertificate(crowd.root)] };
 const prepared = await Promise.all(
   crowd.laptops.map(async ({ deviceId, hostName, key }) => {
-    const deviceKey = createPrivateKey(key);
-    return { deviceId, hostName, deviceKey, csr: base64url(await makeCsr(deviceKey, hostName)) };
+    const privateKey = createPrivateKey(key);
+    const deviceKey = fileDeviceKey(privateKey, 'device.key');
+    return { deviceId, hostName, deviceKey, csr: base64url(await makeCsr(privateKey, hostName)) };
   }),
 );
 

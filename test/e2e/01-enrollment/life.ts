@@ -8,6 +8,7 @@ import { parseCertificate, parsePemBundle } from '../../../src/pki/certificate.t
 import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { FLEET_URL, INTRANET_URL } from '../../world/world.ts';
 import { runEnroll } from './cli-run.ts';
 import { traces, type Customer, type Seat } from './customer.ts';
@@ -147,7 +148,8 @@ export function lifeOfALaptop(getCustomer: () => Customer): void {
       const [device] = await customer.liveDevicesOf(ada.serial);
       const publicKey = (await sh(`wg show ${TUNNEL} private-key | wg pubkey`)).out;
       const pem = await readFile(ada.laptop.path('/etc/step/certs/acme.key'), 'utf8');
-      const derived = deriveWireguardKey({ deviceKey: createPrivateKey(pem), slug: 'acme', generation: 0 });
+      const deviceKey = fileDeviceKey(createPrivateKey(pem), 'device.key');
+      const derived = await deriveWireguardKey({ deviceKey, slug: 'acme', generation: 0 });
       expect(publicKey).toBe(derived.publicKey);
       expect(device?.wireguardPublicKey).toBe(publicKey);
       expect(await customer.peers()).toContain(publicKey);

@@ -13,6 +13,7 @@ import type { Inspector } from '../../../src/laptop/system/inspector.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
 import { base64url } from '../../../src/core/bytes.ts';
@@ -94,7 +95,9 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     notBefore: new Date(NOW.getTime() - 60_000),
     notAfter: new Date(NOW.getTime() + 86_400_000),
   });
-  const { publicKey } = deriveWireguardKey({ deviceKey: key, slug: 'acme', generation: 0 });
+  const { publicKey } = await deriveWireguardKey({
+    ...{ deviceKey: fileDeviceKey(key, 'device.key'), slug: 'acme', generation: 0 },
+  });
   const peer = { publicKey, peers: 1, allowedNetworks: ['10.77.1.0/24'], keepaliveSeconds: 25 };
   const different: Partial<Inspector> = { peer: () => Promise.resolve(peer) };
   const removed: string[] = [];
@@ -189,7 +192,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         laptop.stored = certificate;
         return Promise.resolve();
       },
-      loadDeviceKey: () => Promise.resolve(laptop.key),
+      loadDeviceKey: () => Promise.resolve(laptop.key && fileDeviceKey(laptop.key, 'device.key')),
       found: found('key and certificate'),
       remove: () => {
         laptop.key = undefined;

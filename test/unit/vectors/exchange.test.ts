@@ -22,6 +22,7 @@ import { jwkThumbprint, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 import { LIMITS, TYP } from '../../../src/protocol/common.ts';
 import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { confirm } from '../../../src/protocol/device-messages.ts';
 import { hello } from '../../../src/protocol/hello.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';
@@ -210,7 +211,7 @@ describe('the test vectors', () => {
 
   it('have a grant that the laptop takes', async () => {
     const checked = await checkGrant(files.grant.jwe, {
-      deviceKey: key('device'),
+      deviceKey: fileDeviceKey(key('device'), 'device.key'),
       slug: 'acme',
       sessionId: opened.challenge.sessionId,
       statementHash: files.statement.statementHash,

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 
 import { normaliseComponent } from '../../../src/laptop/fingerprint/normalise.ts';
 import { deriveWireguardKey, hashToCurvePoint, WIREGUARD_KEY_DST } from '../../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { componentKind, fingerprint, fingerprintDigestInput } from '../../../src/protocol/fingerprint.ts';
 import * as V from '../../vectors/vector.ts';
 
@@ -86,9 +87,10 @@ describe('the vectors of the WireGuard key', () => {
     expect(proof.input).toBe(Buffer.concat(parts.map((part) => Buffer.from(part))).toString('hex'));
   });
 
-  it('are what the laptop computes', () => {
+  it('are what the laptop computes', async () => {
     for (const { generation, privateKey, publicKey } of file.keys) {
-      const derived = deriveWireguardKey({ deviceKey, slug: file.slug, generation });
+      const inFile = fileDeviceKey(deviceKey, 'device.key');
+      const derived = await deriveWireguardKey({ deviceKey: inFile, slug: file.slug, generation });
       expect(derived.publicKey).toBe(publicKey);
       expect(derived.privateKey.bytes.toString('base64')).toBe(privateKey);
     }

@@ -7,6 +7,7 @@ import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
 import { openChallenge } from '../../../src/laptop/exchange/open-challenge.ts';
 import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
 import { openRenewed } from '../../../src/laptop/exchange/open-renewed.ts';
+import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
@@ -137,7 +138,12 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
     (body) => {
       const { gateway, intermediate } = openedChallenge(challenge.jws);
       return checkGrant(body, {
-        ...{ deviceKey: key('device'), slug: 'acme', sessionId: claimed.sessionId, hostName: 'anna-laptop' },
+        ...{
+          deviceKey: fileDeviceKey(key('device'), 'device.key'),
+          slug: 'acme',
+          sessionId: claimed.sessionId,
+          hostName: 'anna-laptop',
+        },
         ...{ statementHash: statement.statementHash, customer: 'Acme GmbH', role: 'engineer' },
         ...{ gateway, intermediate, roots, now: new Date(NOW) },
       });
@@ -181,7 +187,7 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
           slice: { intermediate: certificate('intermediate'), roots },
         },
         {
-          ...{ held: 1, deviceKey: key('device'), slug: 'acme', hostName: 'anna-laptop' },
+          ...{ held: 1, deviceKey: fileDeviceKey(key('device'), 'device.key'), slug: 'acme', hostName: 'anna-laptop' },
           ...{ customer: 'Acme GmbH', role: 'engineer' },
         },
       ),

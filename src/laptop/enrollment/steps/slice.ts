@@ -26,7 +26,7 @@ export const slice: EnrollmentStep = {
       protocol: PROTOCOL,
       attemptId,
       clientNonce: base64url(randomBytes(32)),
-      deviceKeyThumbprint: jwkThumbprint(publicJwk(await run.deviceKey())),
+      deviceKeyThumbprint: jwkThumbprint(publicJwk((await run.deviceKey()).publicKey)),
       agentVersion: VERSION,
     } satisfies Hello);
     const { name: hostName } = await describeHost(platform.hardware);

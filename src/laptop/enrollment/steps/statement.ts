@@ -99,7 +99,7 @@ async function signStatement(run: EnrollmentRun): Promise<string> {
     run.deviceKey(),
   ]);
   const { slug } = run.record;
-  const wireguard = deriveWireguardKey({ deviceKey, slug, generation: 0 });
+  const wireguard = await deriveWireguardKey({ deviceKey, slug, generation: 0 });
   const proof = wireguardProof({
     own: x25519PrivateKey(wireguard.privateKey.bytes),
     other: opened.challenge.proofKey,

@@ -14,7 +14,7 @@ export const tunnel: EnrollmentStep = {
   async apply(run) {
     const { slug } = run.record;
     const { grant } = await run.granted();
-    const { privateKey } = deriveWireguardKey({ deviceKey: await run.deviceKey(), slug, generation: 0 });
+    const { privateKey } = await deriveWireguardKey({ deviceKey: await run.deviceKey(), slug, generation: 0 });
     try {
       await run.platform.tunnel.up({ slug, privateKey, ...grant.wireguard }, run.signal);
     } finally {

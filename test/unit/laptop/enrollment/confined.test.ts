@@ -9,6 +9,7 @@ import { EnrollmentRun, type EnrollmentOptions } from '../../../../src/laptop/en
 import { slice } from '../../../../src/laptop/enrollment/steps/slice.ts';
 import { trust } from '../../../../src/laptop/enrollment/steps/trust.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../../src/laptop/state/record.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { CONFINED_USAGES, confinementOf } from '../../../../src/pki/confinement.ts';
 import { NAME_CONSTRAINTS, renderNameConstraints } from '../../../../src/pki/name-constraints.ts';
 import * as examples from '../../protocol/examples.ts';
@@ -67,7 +68,7 @@ async function runWith(customer: Customer): Promise<{ run: EnrollmentRun; told: 
   await file.save(record);
   const run = new EnrollmentRun(options, file, record);
   run.key = { certificate: customer.enrollmentKey.certificate } as NonNullable<EnrollmentRun['key']>;
-  run.deviceKey = () => Promise.resolve(customer.deviceKey);
+  run.deviceKey = () => Promise.resolve(fileDeviceKey(customer.deviceKey, 'device.key'));
   run.client = () =>
     Promise.resolve({
       hello: (bytes: Buffer) => makeChallenge({ ...customer, helloBytes: bytes }),

@@ -13,6 +13,7 @@ import { statement } from '../../../../src/laptop/enrollment/steps/statement.ts'
 import { Journal } from '../../../../src/laptop/pipeline/journal.ts';
 import { runPlan, type PlanEvent } from '../../../../src/laptop/pipeline/run-plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../../src/laptop/state/record.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import * as examples from '../../protocol/examples.ts';
 import { NOW } from '../../pki/test-authority.ts';
 import { makeChallenge, makeCustomer, makeGrantContent, sealGrant, type Customer } from '../exchange/exchange.ts';
@@ -68,7 +69,7 @@ async function run(record: EnrollmentRecord): Promise<void> {
   const options = {
     ...{ clock, signal: new AbortController().signal, roots: [acme.root.certificate] },
     platform: {
-      certificates: { loadDeviceKey: () => Promise.resolve(acme.deviceKey) },
+      certificates: { loadDeviceKey: () => Promise.resolve(fileDeviceKey(acme.deviceKey, 'device.key')) },
       tunnel: { localNetworks: () => Promise.resolve(localNetworks) },
     },
   } as unknown as EnrollmentOptions;

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { buildStatement, type StatementInput } from '../../../../src/laptop/exchange/build-statement.ts';
 import { openChallenge } from '../../../../src/laptop/exchange/open-challenge.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { digest } from '../../../../src/core/bytes.ts';
 import { readCsr } from '../../../../src/pki/csr.ts';
 import { decryptWith } from '../../../../src/pki/jwe.ts';
@@ -41,7 +42,7 @@ const inputWith = (key: KeyObject, changes: Partial<StatementInput> = {}): State
     attestationIssuer: Buffer.from('f9'),
     signer: keySigner(key),
   },
-  deviceKey: acme.deviceKey,
+  deviceKey: fileDeviceKey(acme.deviceKey, 'device.key'),
   wireguardPublicKey: examples.statement.wireguardPublicKey,
   wireguardProof: examples.statement.wireguardProof,
   fingerprint: examples.statement.fingerprint,

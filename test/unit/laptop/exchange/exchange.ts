@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import type { GrantExpectation } from '../../../../src/laptop/exchange/check-grant.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { base64url, digest } from '../../../../src/core/bytes.ts';
 import type { Certificate } from '../../../../src/pki/certificate.ts';
 import { encryptTo } from '../../../../src/pki/jwe.ts';
@@ -79,7 +80,7 @@ export const STATEMENT_HASH = digest('the statement');
 
 /** What the laptop asked for. */
 export const expectationOf = (customer: Customer): GrantExpectation => ({
-  deviceKey: customer.deviceKey,
+  deviceKey: fileDeviceKey(customer.deviceKey, 'device.key'),
   slug: 'acme',
   sessionId: examples.ID.session,
   statementHash: STATEMENT_HASH,

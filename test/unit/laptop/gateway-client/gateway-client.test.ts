@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Clock } from '../../../../src/core/clock.ts';
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { GatewayClient, type DeviceIdentity } from '../../../../src/laptop/gateway-client/gateway-client.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { openCompact } from '../../../../src/pki/jws.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../../../src/pki/keys.ts';
 import { LIMITS, TYP } from '../../../../src/protocol/common.ts';
@@ -45,7 +46,9 @@ const JOSE = 'application/jose';
 const JSON_TYPE = 'application/json';
 const body = Buffer.from(JSON.stringify(examples.hello));
 const slice = await makeSlice();
-const device: DeviceIdentity = { deviceId: examples.ID.device, key: generateP256(), slice: authorityOf(slice) };
+const device: DeviceIdentity = {
+  ...{ deviceId: examples.ID.device, key: fileDeviceKey(generateP256(), 'device.key'), slice: authorityOf(slice) },
+};
 const status = answerSigned(slice);
 const refuse = (http: number, changes: object = {}) =>
   say(http, JSON_TYPE, JSON.stringify({ ...examples.publicError, ...changes }));
@@ -74,7 +77,7 @@ describe('the gateway client', () => {
     expect(await client.confirm(device, message)).toMatchObject({ state: 'active', fleet: { green: true } });
     await client.status(device);
     await client.leave(device, 'uninstalled');
-    const kid = jwkThumbprint(publicJwk(device.key));
+    const kid = jwkThumbprint(publicJwk(device.key.publicKey));
     const kinds = [
       ['confirm', TYP.confirm, confirm],
       ['status', TYP.status, statusRequest],
@@ -85,7 +88,7 @@ describe('the gateway client', () => {
       expect(request).toMatchObject({ method: 'POST', path: `/v1/devices/${device.deviceId}/${verb}` });
       const opened = openCompact(request?.body.toString() ?? '', typ);
       expect(opened.header).toEqual({ alg: 'ES256', typ, kid });
-      expect(opened.verify(device.key)).toBe(true);
+      expect(opened.verify(device.key.publicKey)).toBe(true);
       expect(schema.parse(JSON.parse(opened.payload.toString()))).toMatchObject({
         deviceId: device.deviceId,
         // The answer to the first says that the slice's clock is a minute ahead of ours.

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { logLine, type Log } from '../../../../src/core/log.ts';
 import { GatewayClient, type DeviceIdentity } from '../../../../src/laptop/gateway-client/gateway-client.ts';
+import { fileDeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import * as examples from '../../protocol/examples.ts';
 import { NOW } from '../../pki/test-authority.ts';
@@ -11,7 +12,9 @@ import { answerSigned, authorityOf, makeSlice } from './signed-answers.ts';
 
 const ID = 'b6c4d460-b0d6-4958-a458-5082d6a3d472';
 const slice = await makeSlice();
-const device: DeviceIdentity = { deviceId: examples.ID.device, key: generateP256(), slice: authorityOf(slice) };
+const device: DeviceIdentity = {
+  ...{ deviceId: examples.ID.device, key: fileDeviceKey(generateP256(), 'device.key'), slice: authorityOf(slice) },
+};
 
 let gateway: LocalGateway;
 let client: GatewayClient;

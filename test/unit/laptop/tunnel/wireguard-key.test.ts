@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 import { p256, p256_hasher } from '@noble/curves/nist.js';
 import { x25519 } from '@noble/curves/ed25519.js';
@@ -11,6 +11,7 @@ import {
   hashToCurvePoint,
   WIREGUARD_KEY_DST,
 } from '../../../../src/laptop/tunnel/wireguard-key.ts';
+import { fileDeviceKey, type DeviceKey } from '../../../../src/laptop/system/device-key.ts';
 import { generateP256, spkiDer } from '../../../../src/pki/keys.ts';
 
 /** A device key that never changes: the private scalar is 1…32. */
@@ -26,6 +27,8 @@ const deviceKey = createPrivateKey({
   },
   format: 'jwk',
 });
+
+const inFile = (key: KeyObject): DeviceKey => fileDeviceKey(key, 'device.key');
 
 describe('hash to curve', () => {
   // RFC 9380, appendix J.1.1: P256_XMD:SHA-256_SSWU_RO_.
@@ -56,7 +59,7 @@ describe('hash to curve', () => {
 });
 
 describe('the WireGuard key', () => {
-  it('is what the written construction says, computed by another library', () => {
+  it('is what the written construction says, computed by another library', async () => {
     const shared = p256.getSharedSecret(scalar, hashToCurvePoint(), false).subarray(1, 33);
     const info = Buffer.concat([
       Buffer.from('kiwistack/wireguard/v1'),
@@ -69,30 +72,31 @@ describe('the WireGuard key', () => {
     key[0] = (key[0] ?? 0) & 248;
     key[31] = ((key[31] ?? 0) & 127) | 64;
 
-    const derived = deriveWireguardKey({ deviceKey, slug: 'acme', generation: 258 });
+    const derived = await deriveWireguardKey({ deviceKey: inFile(deviceKey), slug: 'acme', generation: 258 });
     expect(derived.privateKey.bytes.toString('hex')).toBe(Buffer.from(key).toString('hex'));
     expect(derived.publicKey).toBe(Buffer.from(x25519.getPublicKey(key)).toString('base64'));
   });
 
-  it('is the same every time, and another one for another customer, generation or device', () => {
-    const publicKey = (slug: string, generation: number, key = deviceKey): string =>
-      deriveWireguardKey({ deviceKey: key, slug, generation }).publicKey;
-    expect(publicKey('acme', 0)).toBe(publicKey('acme', 0));
-    const all = [
+  it('is the same every time, and another one for another customer, generation or device', async () => {
+    const publicKey = async (slug: string, generation: number, key = deviceKey): Promise<string> =>
+      (await deriveWireguardKey({ deviceKey: inFile(key), slug, generation })).publicKey;
+    expect(await publicKey('acme', 0)).toBe(await publicKey('acme', 0));
+    const all = await Promise.all([
       publicKey('acme', 0),
       publicKey('acme', 1),
       publicKey('acme2', 0),
       publicKey('acme', 0, generateP256()),
-    ];
+    ]);
     expect(new Set(all).size).toBe(4);
   });
 
-  it('takes no other key, no other name and no other generation', () => {
-    const derive = (more: object) => () => deriveWireguardKey({ deviceKey, slug: 'acme', generation: 0, ...more });
-    expect(derive({ deviceKey: generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey })).toThrow(TypeError);
-    expect(derive({ deviceKey: generateKeyPairSync('ed25519').privateKey })).toThrow(TypeError);
-    expect(derive({ generation: -1 })).toThrow(TypeError);
-    expect(derive({ generation: 2 ** 32 })).toThrow(TypeError);
-    expect(derive({ slug: 'acme\0x' })).toThrow();
+  it('takes no other key, no other name and no other generation', async () => {
+    expect(() => inFile(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)).toThrow(TypeError);
+    expect(() => inFile(generateKeyPairSync('ed25519').privateKey)).toThrow(TypeError);
+    const derive = (more: object) =>
+      deriveWireguardKey({ deviceKey: inFile(deviceKey), slug: 'acme', generation: 0, ...more });
+    await expect(derive({ generation: -1 })).rejects.toThrow(TypeError);
+    await expect(derive({ generation: 2 ** 32 })).rejects.toThrow(TypeError);
+    await expect(derive({ slug: 'acme\0x' })).rejects.toThrow();
   });
 });

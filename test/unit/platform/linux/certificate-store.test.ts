@@ -28,8 +28,8 @@ describe('the device key', () => {
     const key = await store.createDeviceKey(NAME);
     expect(await machine.files('/etc/step')).toEqual([`${CERTS}/ 0700`, `${CERTS}/${NAME}.key 0600`]);
     const loaded = await new StepCertificateStore(machine).loadDeviceKey(NAME);
-    expect(loaded && spkiDer(loaded).equals(spkiDer(key))).toBe(true);
-    expect(spkiDer(await store.createDeviceKey(NAME)).equals(spkiDer(key))).toBe(true);
+    expect(loaded && spkiDer(loaded.publicKey).equals(spkiDer(key.publicKey))).toBe(true);
+    expect(spkiDer((await store.createDeviceKey(NAME)).publicKey).equals(spkiDer(key.publicKey))).toBe(true);
   });
 
   it('is refused when others could have read it, or when it is none', async () => {
@@ -48,7 +48,7 @@ describe('the device key', () => {
 describe('the certificate', () => {
   it('is written with its chain and root, found again, and replaced by a newer one', async () => {
     const key = await store.createDeviceKey(NAME);
-    const [first, second] = [await makeDeviceCertificate(key), await makeDeviceCertificate(key)];
+    const [first, second] = [await makeDeviceCertificate(key.publicKey), await makeDeviceCertificate(key.publicKey)];
     expect(await store.load(NAME)).toBeUndefined();
     expect(await store.verify(NAME, first)).toBe(false);
 
@@ -79,7 +79,7 @@ describe('the certificate', () => {
   });
 
   it('that cannot be read is damaged, not absent', async () => {
-    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.install(NAME, await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey));
     await machine.write(`${CERTS}/${NAME}.crt`, 'half a certificate');
     await expect(store.load(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
   });
@@ -89,7 +89,7 @@ describe('removal', () => {
   it('leaves nothing, and may be repeated', async () => {
     const before = await machine.files('/');
     await store.remove(NAME);
-    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.install(NAME, await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey));
     await store.remove(NAME);
     await store.remove(NAME);
     expect(await machine.files('/')).toEqual(before);
@@ -106,7 +106,7 @@ describe('removal', () => {
     await machine.write(`${CERTS}/root_ca.crt`, 'of somebody else', 0o644);
     await machine.write(`${CERTS}/web.crt`, 'of somebody else', 0o644);
     const before = await machine.files('/etc/step');
-    const certificate = await makeDeviceCertificate(await store.createDeviceKey(NAME));
+    const certificate = await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey);
     await store.install(NAME, certificate);
     await store.install(NAME, certificate);
     expect(await store.verify(NAME, certificate)).toBe(true);
@@ -117,7 +117,7 @@ describe('removal', () => {
 
   it('gives back the file of somebody else with its mode', async () => {
     await machine.write(`${CERTS}/root_ca.crt`, 'of somebody else', 0o600);
-    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.install(NAME, await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey));
     await store.remove(NAME);
     expect(await machine.files('/etc/step')).toContain(`${CERTS}/root_ca.crt 0600`);
     expect(await machine.read(`${CERTS}/root_ca.crt`)).toBe('of somebody else');
@@ -128,7 +128,7 @@ describe('removal', () => {
     ['another root', () => 'of somebody else'],
     ['ours and another root', (roots: string) => `${roots}of somebody else`],
   ])('leaves a roots file that another tool has put there in the meantime: %s', async (_what, content) => {
-    const certificate = await makeDeviceCertificate(await store.createDeviceKey(NAME));
+    const certificate = await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey);
     await store.install(NAME, certificate);
     const theirs = `# step\n${content(certificate.roots[0]?.pem ?? '')}`;
     await machine.write(`${CERTS}/root_ca.crt`, theirs, 0o640);
@@ -145,14 +145,14 @@ describe('without a record', () => {
   it('the certificate names device, customer and gateway', async () => {
     const gatewayUrl = 'https://enroll.acme.example';
     const key = await store.createDeviceKey(NAME);
-    await store.install(NAME, { ...(await makeDeviceCertificate(key)), gatewayUrl });
+    await store.install(NAME, { ...(await makeDeviceCertificate(key.publicKey)), gatewayUrl });
     const device = { deviceId: DEVICE_ID, customer: 'Acme', gatewayUrl };
     expect(await store.found()).toContainEqual({ what: `${CERTS}/${NAME}.crt`, ours: true, name: NAME, device });
   });
 
   it.each([['crt'], ['key']])('all of it is found and removed, also when the .%s is lost', async (extension) => {
     const before = await machine.files('/');
-    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.install(NAME, await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey));
     await rm(path.join(machine.root, `${CERTS}/${NAME}.${extension}`));
     expect(await whats()).toEqual([`${CERTS}/${NAME}.${extension === 'crt' ? 'key' : 'crt'}`, `${CERTS}/root_ca.crt`]);
     await store.remove(undefined);
@@ -160,7 +160,7 @@ describe('without a record', () => {
   });
 
   it('what version 0.1.0 wrote without a marker is found by what it says', async () => {
-    await store.install(NAME, await makeDeviceCertificate(await store.createDeviceKey(NAME)));
+    await store.install(NAME, await makeDeviceCertificate((await store.createDeviceKey(NAME)).publicKey));
     for (const file of [`${NAME}.crt`, `${NAME}.key`, 'root_ca.crt']) {
       const text = (await machine.read(`${CERTS}/${file}`)) ?? '';
       await machine.write(`${CERTS}/${file}`, text.replace(NOTE, ''), file.endsWith('.key') ? 0o600 : 0o644);

@@ -1,0 +1,13 @@
+import { diffieHellman, type KeyObject } from 'node:crypto';
+
+/** Anything that can agree on a secret with the holder of another P-256 key: a key in memory, or in a TPM. */
+export interface KeyAgreement {
+  /** @returns the x-coordinate of ECDH with this point, 32 bytes; the caller clears it */
+  agree(publicKey: KeyObject): Promise<Buffer>;
+}
+
+/** Key agreement with a private key in memory. */
+export function keyAgreement(privateKey: KeyObject): KeyAgreement {
+  // Inside a promise, because a key on another curve throws.
+  return { agree: (publicKey) => Promise.resolve().then(() => diffieHellman({ privateKey, publicKey })) };
+}
