@@ -44,6 +44,9 @@ export interface Token {
   close(): Promise<void>;
 }
 
+/** What an enrollment needs of it. */
+export type EnrollmentToken = Pick<Token, 'find' | 'pinTries' | 'sign' | 'close'>;
+
 export interface OpenOptions {
   /** Aborting it closes the token. */
   readonly signal?: AbortSignal;
