@@ -12,6 +12,10 @@ const HERE = import.meta.dirname;
 const PROJECT = path.join(HERE, '../..');
 const APP = 'usr/lib/kiwistack-enroll';
 const DOC = 'usr/share/doc/kiwistack-enroll';
+const UNITS = [
+  ...['kiwistack-enroll-check.service', 'kiwistack-enroll-check.timer'],
+  ...['kiwistack-agent.socket', 'kiwistack-agent@.service'],
+];
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
 
 const UNITS = [
