@@ -12,10 +12,6 @@ const HERE = import.meta.dirname;
 const PROJECT = path.join(HERE, '../..');
 const APP = 'usr/lib/kiwistack-enroll';
 const DOC = 'usr/share/doc/kiwistack-enroll';
-const UNITS = [
-  ...['kiwistack-enroll-check.service', 'kiwistack-enroll-check.timer'],
-  ...['kiwistack-agent.socket', 'kiwistack-agent@.service'],
-];
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
 
 const UNITS = [
@@ -24,6 +20,8 @@ const UNITS = [
   'kiwistack-mend@.service',
   'kiwistack-watch.path',
   'kiwistack-watch.service',
+  'kiwistack-agent.socket',
+  'kiwistack-agent@.service',
 ];
 
 export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {
