@@ -218,7 +218,12 @@ LANG=not this one' NODE_OPTIONS=--inspect
   });
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
-    const services = { 'kiwistack-enroll-check': 5, 'kiwistack-mend@silent': 5, 'kiwistack-watch': 3, 'kiwistack-agent@1': 5 };
+    const services = {
+      'kiwistack-enroll-check': 5,
+      'kiwistack-mend@silent': 5,
+      'kiwistack-watch': 3,
+      'kiwistack-agent@1': 5,
+    };
     const units = [TIMER, 'kiwistack-watch.path', ...Object.keys(services).map((name) => `${name}.service`)];
     expect(await sh(`cd /usr/lib/systemd/system; systemd-analyze verify ${units.join(' ')} 2>&1`)).toBe('');
     for (const [name, most] of Object.entries(services)) {

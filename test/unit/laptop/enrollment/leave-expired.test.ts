@@ -41,7 +41,11 @@ const enrollAgain = (): Promise<unknown> => {
     pinTries: () => Promise.resolve({ state: pin }),
     close: () => Promise.resolve(),
   } as unknown as EnrollmentToken;
-  const options: EnrollmentOptions = { ...laptop.context, person: {} as Person, openToken: () => Promise.resolve(token) };
+  const options: EnrollmentOptions = {
+    ...laptop.context,
+    person: {} as Person,
+    openToken: () => Promise.resolve(token),
+  };
   return enroll(options, (event) => events.push(event));
 };
 
