@@ -226,8 +226,7 @@ provide_resolved() {
 modules_match() {
   [[ -x $repository/node_modules/node/bin/node ]] || return 1
   local addon
-  for addon in node_modules/pkcs11js/build/Release/pkcs11.node native/locked-memory/build/Release/locked_memory.node \
-    native/peer-credentials/build/Release/peer_credentials.node; do
+  for addon in node_modules/pkcs11js/build/Release/pkcs11.node native/locked-memory/build/Release/locked_memory.node; do
     [[ -f $repository/$addon ]] || return 1
   done
   node -e '
@@ -247,7 +246,7 @@ install_modules() {
   cd "$repository" || exit 8
   try_step 'npm ci' 'see the output of npm' npm ci --no-audit --no-fund --include=dev
   cd - >/dev/null || exit 8
-  modules_match || fail 8 'npm ci ended, but node_modules is not complete (Node 24, or an addon, is missing)' \
+  modules_match || fail 8 'npm ci ended, but node_modules is not complete (Node 24, or the addon pkcs11js or locked-memory, is missing)' \
     "see $log; install scripts must be allowed: npm config get ignore-scripts"
   modules_stamp >"$repository/node_modules/.prepared"
 }

@@ -17,7 +17,6 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 /** Name in the output folder, entry file, and a command line that loads everything and exits at once. */
 const PROGRAMS = [
   { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
-  { name: 'kiwistack-agent', entry: 'src/apps/agent/main.ts', dryRun: ['--version'] },
   // Exits as soon as its channel closes, which is at once.
   { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
 ];
@@ -25,7 +24,6 @@ const PROGRAMS = [
 const ADDONS = [
   'node_modules/pkcs11js/build/Release/pkcs11.node',
   'native/locked-memory/build/Release/locked_memory.node',
-  'native/peer-credentials/build/Release/peer_credentials.node',
 ];
 
 const HELP = `usage: npm run build [-- --kind production|test] [--out DIR]

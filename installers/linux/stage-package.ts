@@ -20,8 +20,6 @@ const UNITS = [
   'kiwistack-mend@.service',
   'kiwistack-watch.path',
   'kiwistack-watch.service',
-  'kiwistack-agent.socket',
-  'kiwistack-agent@.service',
 ];
 
 export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {

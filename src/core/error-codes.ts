@@ -41,22 +41,6 @@ const table = {
 
   // --- the laptop ---------------------------------------------------------------------------------------------------
   'not-root': entry('machine', 'This command needs administrator rights.', 'Run it again with sudo.'),
-  'not-allowed': entry(
-    'machine',
-    'This laptop does not let you do that.',
-    'Log in at the laptop itself and try again, or run the command with sudo.',
-  ),
-  'agent-gone': entry(
-    'fault',
-    'The agent of this laptop does not answer.',
-    'Run the command again. If it happens again, run it with sudo, which does not need the agent.',
-    { retryable: true },
-  ),
-  'agent-message-invalid': entry(
-    'fault',
-    'A message between this program and the agent of this laptop is not valid.',
-    'Both come with the same package: if it was just updated, run the command again. Otherwise run it with sudo.',
-  ),
   'disk-full': entry(
     'machine',
     'There is not enough free disk space.',

@@ -17,12 +17,6 @@ export const KEY_CODES = {
     'The smart-card service does not answer.',
     'Restart it with `sudo systemctl restart pcscd.service`, unplug the YubiKey, plug it in and run the command again.',
   ),
-  'statement-not-understood': entry(
-    'refused',
-    'The YubiKey was asked to sign something that is not an enrollment of this laptop.',
-    'Nothing was signed. Run the command again; if it happens again, tell your operator: the agent of this laptop is not what it should be.',
-    { operatorHint: 'Nothing was signed. Find out what the agent of the laptop is.' },
-  ),
   'key-absent': entry('person', 'No YubiKey is plugged in.', 'Plug in your YubiKey and run the command again.', {
     operatorHint: 'Plug in the YubiKey and run the command again.',
   }),

@@ -88,20 +88,6 @@ export function openCompact(jws: string, typ: string): OpenedCompact {
   return { ...openSignature(protectedHeader, payload, signature, typ), payload: decode(payload) };
 }
 
-/**
- * Reads what is about to be signed: the bytes that `signingInput` makes.
- * @throws JoseError when they are anything else
- */
-export function openSigningInput(data: Uint8Array, typ: string): { header: JwsHeader; payload: Buffer } {
-  const [protectedHeader, payload, ...rest] = Buffer.from(data).toString('latin1').split('.');
-  if (protectedHeader === undefined || payload === undefined || rest.length > 0) {
-    throw new JoseError('not the signing input of a JWS');
-  }
-  const header = parseHeader(decode(protectedHeader));
-  if (header.typ !== typ) throw new JoseError('another typ');
-  return { header, payload: decode(payload) };
-}
-
 /** Makes a general JWS with several signatures over one payload (RFC 7515, section 7.2.1), in the order given. */
 export async function signGeneral(input: {
   payload: string | Uint8Array;

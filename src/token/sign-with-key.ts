@@ -14,8 +14,6 @@ export interface SignOptions {
    * PIN that it returns is cleared here, whatever happens.
    */
   askPin(state: PinState, refused?: KiwiError): Promise<SecretBytes>;
-  /** Milliseconds for which the signature will be of use: a touch after that would be wasted. */
-  readonly validMs?: () => number;
   /** The PIN was accepted and the key now waits for a touch. Not called for keys whose attested policy asks for none. */
   onTouchExpected?(): void;
   /** The key was touched. */

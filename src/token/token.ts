@@ -44,9 +44,6 @@ export interface Token {
   close(): Promise<void>;
 }
 
-/** What an enrollment needs of it. */
-export type EnrollmentToken = Pick<Token, 'find' | 'pinTries' | 'sign' | 'close'>;
-
 export interface OpenOptions {
   /** Aborting it closes the token. */
   readonly signal?: AbortSignal;

@@ -8,13 +8,11 @@ import type { EnrollmentOptions } from '../../laptop/enrollment/enrollment-run.t
 import type { Person } from '../../laptop/enrollment/person.ts';
 import { openToken } from '../../token/token.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
-import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { humanOutput, jsonOutput, pinQuestion, type EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from './pinned-roots.ts';
 import { refuseUnderPkexec } from './refuse-under-pkexec.ts';
-import { hereOrThroughAgent } from './through-agent.ts';
 
 export interface EnrollFlags {
   readonly json?: boolean;
@@ -24,50 +22,10 @@ export interface EnrollFlags {
   readonly mspRoots?: string;
 }
 
-/** `kiwistack-enroll enroll`, as root, or through the agent with the YubiKey here. @param elsewhere see `enrollProgram` */
-export function enrollAnywhere(
-  flags: EnrollFlags,
-  elsewhere: Pick<EnrollmentOptions, 'openToken'> | undefined,
-): Promise<number> {
+/** `kiwistack-enroll enroll` */
+export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Promise<void> {
   refuseUnderPkexec(flags, process.env);
   if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
-  const { serial, wait } = flags;
-  const options = { ...(serial === undefined ? {} : { serial }), ...(wait === undefined ? {} : { wait }) };
-  return hereOrThroughAgent(
-    { verb: 'enroll', json: flags.json === true, ...options },
-    () => enrollCommand(flags, cancelOnSignals(), elsewhere).then(() => 0),
-    (signal) => {
-      // Whom this laptop trusts is not for a caller to say.
-      if (flags.mspRoots !== undefined) throw new KiwiError('not-root', { detail: '--msp-roots' });
-      const output = flags.json === true ? jsonOutput() : humanOutput();
-      const person = personOn(flags, output, signal);
-      return {
-        openToken: () => openToken({ clock: systemClock, signal }),
-        find: {
-          waitingForKey: (why) => {
-            person.waitingForKey(why);
-          },
-          ...(person.chooseKey === undefined
-            ? {}
-            : { several: (keys) => person.chooseKey?.(keys) ?? Promise.reject(new KiwiError('key-several')) }),
-        },
-        askPin: (key) => person.askPin(key),
-        touchExpected: () => {
-          person.touchExpected();
-        },
-        touched: () => {
-          person.touched();
-        },
-      };
-    },
-  );
-}
-
-async function enrollCommand(
-  flags: EnrollFlags,
-  signal: AbortSignal,
-  elsewhere: Pick<EnrollmentOptions, 'openToken'> | undefined,
-): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
   const platform = selectPlatform();
@@ -81,7 +39,6 @@ async function enrollCommand(
     },
     person: personOn(flags, output, signal),
     openToken: () => openToken({ clock: systemClock, signal }),
-    ...elsewhere,
     ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
     ...(flags.wait === undefined ? {} : { waitForKeyMs: flags.wait * 1000 }),
   };

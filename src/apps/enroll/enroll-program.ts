@@ -2,22 +2,17 @@ import { Command } from 'commander';
 
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
-import type { EnrollmentOptions } from '../../laptop/enrollment/enrollment-run.ts';
 import { checkCommand } from './check-command.ts';
 import { doctorCommand, type DoctorFlags } from './doctor-command.ts';
-import { enrollAnywhere, type EnrollFlags } from './enroll-command.ts';
+import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
-import { hereOrThroughAgent } from './through-agent.ts';
 import { statusCommand } from './status-command.ts';
 import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
-/**
- * The command `kiwistack-enroll`. stdout is the answer, stderr everything else.
- * @param elsewhere the YubiKey, where it is not plugged in on this side: the agent's caller has it
- */
-export function enrollProgram(elsewhere?: Pick<EnrollmentOptions, 'openToken'>): Command {
+/** The command `kiwistack-enroll`. stdout is the answer, stderr everything else. */
+export function enrollProgram(): Command {
   const cli = new Command('kiwistack-enroll').description(
     'Enrolls this laptop with a KiwiStack customer, so that the customer can manage it. You need your YubiKey and its PIN.',
   );
@@ -44,7 +39,9 @@ Examples:
   sudo kiwistack-enroll enroll --serial 12345678
   sudo kiwistack-enroll enroll --json --pin-fd 0 < pin-file`,
     )
-    .action((flags: EnrollFlags) => carryOut(flags.json === true, () => enrollAnywhere(flags, elsewhere)));
+    .action((flags: EnrollFlags) =>
+      carryOut(flags.json === true, () => enrollCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
 
   cli
     .command('status')
@@ -54,11 +51,7 @@ Examples:
       'after',
       '\nThe exit code is 0 only if every part works; otherwise it is that of the failure that explains most.\n\nExample:\n  sudo kiwistack-enroll status',
     )
-    .action((flags: { json?: boolean }) =>
-      carryOut(flags.json === true, () =>
-        hereOrThroughAgent({ verb: 'status', json: flags.json === true }, () => statusCommand(flags)),
-      ),
-    );
+    .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
 
   cli
     .command('doctor')
@@ -78,11 +71,7 @@ Examples:
   sudo kiwistack-enroll doctor --json`,
     )
     .action((flags: DoctorFlags) =>
-      carryOut(flags.json === true, () =>
-        hereOrThroughAgent({ verb: 'doctor', json: flags.json === true, check: [...(flags.check ?? [])] }, () =>
-          doctorCommand(flags, new AbortController().signal),
-        ),
-      ),
+      carryOut(flags.json === true, () => doctorCommand(flags, new AbortController().signal)),
     );
 
   cli
@@ -102,11 +91,7 @@ smaller packets. The exit code is 0 if nothing is left to do.
 Example:
   sudo kiwistack-enroll check`,
     )
-    .action((flags: { json?: boolean }) =>
-      carryOut(flags.json === true, () =>
-        hereOrThroughAgent({ verb: 'check', json: flags.json === true }, () => checkCommand(flags, cancelOnSignals())),
-      ),
-    );
+    .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => checkCommand(flags, cancelOnSignals())));
 
   cli
     .command('mend')
@@ -123,11 +108,7 @@ that does not answer at all. The exit code is 0 if the tunnel carries packets.
 Example:
   sudo kiwistack-enroll mend`,
     )
-    .action((flags: MendFlags) =>
-      carryOut(flags.json === true, () =>
-        hereOrThroughAgent({ verb: 'mend', json: flags.json === true }, () => mendCommand(flags, cancelOnSignals())),
-      ),
-    );
+    .action((flags: MendFlags) => carryOut(flags.json === true, () => mendCommand(flags, cancelOnSignals())));
 
   cli
     .command('renew')
@@ -135,11 +116,7 @@ Example:
     .option('--json', 'print the result as one line of JSON')
     .addHelpText('after', '\nThe device key stays, and so does the tunnel.\n\nExample:\n  sudo kiwistack-enroll renew')
     .action((flags: { json?: boolean }) =>
-      carryOut(flags.json === true, () =>
-        hereOrThroughAgent({ verb: 'renew', json: flags.json === true }, () =>
-          renewCommand(flags, cancelOnSignals()).then(() => 0),
-        ),
-      ),
+      carryOut(flags.json === true, () => renewCommand(flags, cancelOnSignals()).then(() => 0)),
     );
 
   cli
@@ -168,14 +145,9 @@ Example:
     .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText('after', '\nExample:\n  sudo kiwistack-enroll uninstall')
     .action((flags: { json?: boolean }) =>
-      carryOut(
-        flags.json === true,
-        () =>
-          hereOrThroughAgent({ verb: 'uninstall', json: flags.json === true }, () =>
-            uninstallCommand(flags, cancelOnSignals()).then(() => 0),
-          ),
-        { anyEnvironment: true },
-      ),
+      carryOut(flags.json === true, () => uninstallCommand(flags, cancelOnSignals()).then(() => 0), {
+        anyEnvironment: true,
+      }),
     );
   return cli;
 }

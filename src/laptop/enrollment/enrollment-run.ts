@@ -1,4 +1,4 @@
-import type { EnrollmentKey, EnrollmentToken } from '../../token/token.ts';
+import type { EnrollmentKey, Token } from '../../token/token.ts';
 import type { PackageAnswer } from '../fleet-agent/download-package.ts';
 import type { Plan } from '../pipeline/run-plan.ts';
 import type { Step } from '../pipeline/step.ts';
@@ -9,7 +9,7 @@ import type { Person } from './person.ts';
 
 export interface EnrollmentOptions extends LaptopContext {
   readonly person: Person;
-  readonly openToken: () => Promise<EnrollmentToken>;
+  readonly openToken: () => Promise<Token>;
   /** Only the YubiKey with this serial. */
   readonly yubikeySerial?: number;
   /** How long to wait for a key, milliseconds. */
@@ -27,7 +27,7 @@ export class EnrollmentRun extends KnownEnrollment {
   readonly options: EnrollmentOptions;
   /** True when this run resumes an interrupted one. */
   readonly resumed: boolean;
-  #token: Promise<EnrollmentToken> | undefined;
+  #token: Promise<Token> | undefined;
   /** The key in use; absent when an earlier run already got its signature. */
   key: EnrollmentKey | undefined;
   /** The agent's package, if it is already on its way. */
@@ -49,7 +49,7 @@ export class EnrollmentRun extends KnownEnrollment {
     await this.replace({ ...record, state: 'active', proxy: (await this.client()).proxy });
   }
 
-  token(): Promise<EnrollmentToken> {
+  token(): Promise<Token> {
     return (this.#token ??= this.options.openToken());
   }
 

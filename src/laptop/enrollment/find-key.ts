@@ -1,9 +1,9 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { EnrollmentKey, EnrollmentToken } from '../../token/token.ts';
+import type { EnrollmentKey, Token } from '../../token/token.ts';
 import type { EnrollmentOptions } from './enrollment-run.ts';
 
 /** Waits for the person's YubiKey, and says what is in the way. @throws KiwiError as `Token.find` */
-export function findKey(options: EnrollmentOptions, token: EnrollmentToken): Promise<EnrollmentKey> {
+export function findKey(options: EnrollmentOptions, token: Token): Promise<EnrollmentKey> {
   const { person, yubikeySerial, waitForKeyMs, signal } = options;
   return token.find({
     ...(yubikeySerial === undefined ? {} : { serial: yubikeySerial }),

@@ -92,11 +92,7 @@ describe('the package, installed', () => {
       [
         "-rw-r--r-- /etc/kiwistack/msp-roots.pem",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/build/Release/locked_memory.node",
-        "-rw-r--r-- /usr/lib/kiwistack-enroll/build/Release/peer_credentials.node",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/build/Release/pkcs11.node",
-        "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-agent.bundle.js",
-        "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-agent.bundle.js.cache",
-        "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-agent.js",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-enroll.bundle.js",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-enroll.bundle.js.cache",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/kiwistack-enroll.js",
@@ -104,8 +100,6 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/lib/kiwistack-enroll/token-host.bundle.js",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/token-host.bundle.js.cache",
         "-rw-r--r-- /usr/lib/kiwistack-enroll/token-host.js",
-        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-agent.socket",
-        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-agent@.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.timer",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-mend@.service",
@@ -218,12 +212,7 @@ LANG=not this one' NODE_OPTIONS=--inspect
   });
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
-    const services = {
-      'kiwistack-enroll-check': 5,
-      'kiwistack-mend@silent': 5,
-      'kiwistack-watch': 3,
-      'kiwistack-agent@1': 5,
-    };
+    const services = { 'kiwistack-enroll-check': 5, 'kiwistack-mend@silent': 5, 'kiwistack-watch': 3 };
     const units = [TIMER, 'kiwistack-watch.path', ...Object.keys(services).map((name) => `${name}.service`)];
     expect(await sh(`cd /usr/lib/systemd/system; systemd-analyze verify ${units.join(' ')} 2>&1`)).toBe('');
     for (const [name, most] of Object.entries(services)) {

@@ -30,15 +30,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/slice/ca',
     'src/slice/fleet',
   ],
-  zod: [
-    'src/local-api',
-    'src/protocol',
-    'src/pki',
-    'src/laptop/pipeline',
-    'src/laptop/state',
-    'src/slice',
-    'src/token/wire',
-  ],
+  zod: ['src/protocol', 'src/pki', 'src/laptop/pipeline', 'src/laptop/state', 'src/slice', 'src/token/wire'],
 };
 
 /** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
@@ -47,9 +39,6 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   // The lock is SQLite's.
   'node:sqlite': ['src/slice/registry/sqlite', 'src/laptop/state/run-lock.ts'],
   'node:net': [
-    'src/apps/agent/main.ts',
-    'src/local-api',
-    'src/laptop/service/serve-caller.ts',
     'src/slice',
     'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',

@@ -32,12 +32,8 @@ export const DIRECTIONS = {
   'src/programs': ['src/core'],
   'src/terminal': ['src/core'],
   'native/locked-memory': [],
-  'native/peer-credentials': [],
   // The token host is a child process, and the memory that holds a PIN comes from an addon.
   'src/token': [...MESSAGES, 'src/programs', 'native/locked-memory'],
-  // What a program without rights may import to speak with the agent; a window will import no more.
-  'src/local-api': ['src/core'],
-  'src/key-holder': [...MESSAGES, 'src/token', 'src/local-api'],
 
   // The laptop, without an operating system in it. It never meets the slice.
   'src/laptop/system': MESSAGES,
@@ -63,7 +59,6 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/doctor'],
     'src/laptop/enrollment',
   ],
-  'src/laptop/service': [...MESSAGES, 'src/token', 'src/local-api', 'src/laptop/system'],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
@@ -117,14 +112,9 @@ export const DIRECTIONS = {
 
   // The programs: the only ones that wire an operating system to the rest.
   'src/apps/enroll': [
-    ...[...MESSAGES, 'src/terminal', 'src/token', 'src/local-api', 'src/key-holder', 'platform/select.ts'],
+    ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
     ...['src/laptop/doctor', 'src/laptop/support'],
-  ],
-  // The same program, for somebody who is not root.
-  'src/apps/agent': [
-    ...['src/core', 'src/terminal', 'native/peer-credentials', 'platform/select.ts'],
-    ...['src/local-api', 'src/laptop/system', 'src/laptop/service', 'src/apps/enroll'],
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],

@@ -122,20 +122,18 @@ async function signStatement(run: EnrollmentRun): Promise<string> {
 async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Signer> {
   const { person, signal } = run.options;
   const token = await run.token();
-  const validMs = (): number => new Date(run.opened().challenge.expiresAt).getTime() - run.sliceTime();
   return {
     alg: key.algorithm,
     sign: (data) =>
       token.sign(key, data, {
         askPin: async (state, refused) => {
           const pin = await person.askPin({ serial: key.serial, state, ...(refused === undefined ? {} : { refused }) });
-          if (validMs() <= 0) {
+          if (new Date(run.opened().challenge.expiresAt).getTime() <= run.sliceTime()) {
             pin.clear();
             throw new KiwiError('session-expired');
           }
           return pin;
         },
-        validMs,
         onTouchExpected: () => {
           person.touchExpected();
         },

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { enroll, type EnrollEvent } from '../../../../src/laptop/enrollment/enroll.ts';
 import type { EnrollmentOptions } from '../../../../src/laptop/enrollment/enrollment-run.ts';
-import type { EnrollmentToken } from '../../../../src/token/token.ts';
-import type { Person } from '../../../../src/laptop/enrollment/person.ts';
+import type { Token } from '../../../../src/token/token.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
 import { hangUp, say, type Answer } from '../gateway-client/local-gateway.ts';
 import { answerSigned } from '../gateway-client/signed-answers.ts';
@@ -40,12 +39,8 @@ const enrollAgain = (): Promise<unknown> => {
     },
     pinTries: () => Promise.resolve({ state: pin }),
     close: () => Promise.resolve(),
-  } as unknown as EnrollmentToken;
-  const options: EnrollmentOptions = {
-    ...laptop.context,
-    person: {} as Person,
-    openToken: () => Promise.resolve(token),
-  };
+  } as unknown as Token;
+  const options = { ...laptop.context, person: {}, openToken: () => Promise.resolve(token) } as EnrollmentOptions;
   return enroll(options, (event) => events.push(event));
 };
 
