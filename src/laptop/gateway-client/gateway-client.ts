@@ -17,7 +17,7 @@ import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-mess
 import type { DeviceKey } from '../system/device-key.ts';
 import type { Proxy } from './proxy.ts';
 import { mediaType, readCapped, refusal, requestIdOf } from './read-answer.ts';
-import { transportError } from './transport-error.ts';
+import { firstCodeOf, transportError } from './transport-error.ts';
 import { openWay, type Way } from './way.ts';
 
 export interface GatewayClientOptions {
@@ -50,6 +50,8 @@ export interface GatewayClientOptions {
 /** Delays between attempts of one request, milliseconds, each from half of it to one and a half. */
 const BACKOFF_MS = [500, 1500, 4000, 10_000, 30_000];
 const RETRIES = 3;
+/** Afterwards, while the gateway drops connections. */
+const DROPPED_MS = 30_000;
 /** As long as a person waits. */
 const PATIENCE_MS = 60_000;
 const CONNECT_MS = 10_000;
@@ -284,9 +286,12 @@ export class GatewayClient {
           await this.#clock.sleep(wait, signal);
           continue;
         }
-        const backoff = BACKOFF_MS[attempt];
-        if (attempt >= retries || backoff === undefined) throw failure;
-        await this.#clock.sleep(backoff * (0.5 + this.#random()), signal);
+        // A gateway that has too much to do drops connections, and is there: it is worth a renewal's patience.
+        const dropped = exchange.patienceMs !== undefined && firstCodeOf(error) === 'ECONNRESET';
+        const backoff = attempt < retries ? BACKOFF_MS[attempt] : undefined;
+        const wait = (backoff ?? DROPPED_MS) * (0.5 + this.#random());
+        if (backoff === undefined && (!dropped || (patienceMs -= wait) < 0)) throw failure;
+        await this.#clock.sleep(wait, signal);
       }
     }
   }

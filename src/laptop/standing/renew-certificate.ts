@@ -2,6 +2,7 @@ import { base64url } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { faultPoint } from '../../core/fault-point.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
+import { CLOCK_WINDOW_MS } from '../../protocol/common.ts';
 import { FIRST_CERTIFICATE } from '../../protocol/renewal.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -61,7 +62,9 @@ export async function renewCertificate(
     const trusted = stored.some(({ der }) => der.equals(root.der)) ? stored : [...stored, root];
     await platform.certificates.install(slug, { leaf, intermediate, roots: trusted, gatewayUrl: record.gatewayUrl });
     faultPoint('renewal:after-certificate');
-    const renewed = { ...device, intermediate: intermediate.pem, certificate: { number, renewAfter } };
+    const { skewMs = 0 } = client;
+    const certificate = { number, renewAfter, ...(Math.abs(skewMs) > CLOCK_WINDOW_MS ? { skewMs } : {}) };
+    const renewed = { ...device, intermediate: intermediate.pem, certificate };
     await file.save({ ...record, device: renewed });
     faultPoint('renewal:after-record');
     return { number, notAfter: leaf.notAfter };

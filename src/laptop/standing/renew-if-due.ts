@@ -5,8 +5,9 @@ import { renewCertificate, type RenewedCertificate } from './renew-certificate.t
 import { renewalSchedule } from './renewal-schedule.ts';
 
 /**
- * Renews the certificate when that is due by the slice's clock, if the slice has just told it, and else by ours. Either goes on while
- * a laptop sleeps. It is tried even if the slice has just not answered, or the laptop has ended: only the slice decides who gets a
+ * Renews the certificate when that is due by the slice's clock, if the slice has just told it, and else by ours, corrected by what was
+ * known of it at the last renewal: a clock that is hours ahead has one renewal too many, and not one after the other. Either goes on
+ * while a laptop sleeps. It is tried even if the slice has just not answered, or the laptop has ended: only the slice decides who gets a
  * certificate, and its refusal says why.
  *
  * @returns undefined when it is not due
@@ -21,7 +22,8 @@ export async function renewIfDue(
   try {
     const stored = record.state === 'active' ? await certificates.load(record.slug) : undefined;
     if (stored === undefined || record.device === undefined) return undefined;
-    const now = context.clock.now() + (options.line?.client.skewMs ?? 0);
+    const skewMs = options.line?.client.skewMs ?? record.device.certificate?.skewMs ?? 0;
+    const now = context.clock.now() + skewMs;
     if (now < renewalSchedule(record.device, stored.leaf).due.getTime()) return undefined;
     return await renewCertificate(context, file, record, options);
   } catch (error) {

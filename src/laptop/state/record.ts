@@ -72,7 +72,14 @@ const schema = z.strictObject({
       confirmed: z.boolean().default(false),
       enrolledAt: z.iso.datetime({ precision: 3 }),
       /** The certificate that the laptop holds. A record of version 0.1.0 does not have it: that one is the enrollment's. */
-      certificate: z.strictObject({ number: z.int().min(1), renewAfter: z.iso.datetime({ precision: 3 }) }).optional(),
+      certificate: z
+        .strictObject({
+          number: z.int().min(1),
+          renewAfter: z.iso.datetime({ precision: 3 }),
+          /** The slice's clock minus ours when it was renewed, milliseconds, if ours was far off. */
+          skewMs: z.int().optional(),
+        })
+        .optional(),
     })
     .optional(),
 });

@@ -31,13 +31,15 @@ export interface GatewayLimits {
   readonly networkRequests: { readonly burst: number; readonly perSecond: number };
   readonly sessions: CrowdLimits;
   readonly connections: CrowdLimits;
+  /** Of connections whose TLS handshake is not over: one takes a millisecond when there are few. */
+  readonly handshakes: CrowdLimits;
   /** Refusals and hellos that get an audit record of their own. */
   readonly records: Record<'ofNetwork' | 'inAll', { readonly burst: number; readonly perSecond: number }>;
 }
 
 /**
  * With the default of 120 requests and 20 per second for an address: 480 unfinished enrollments of an address at a time,
- * 960 of a network; 240 and 480 connections; 120 records of a network and 6 a minute, 480 and 24 a minute in all. An
+ * 960 of a network; 240 and 480 connections, of which 64 and 128 in their TLS handshake; 120 records of a network and 6 a minute, 480 and 24 a minute in all. An
  * enrollment makes about ten requests over one or two connections, so an office behind one address enrolls about a
  * hundred laptops a minute.
  */
@@ -47,6 +49,7 @@ export function gatewayLimits({ burst, perSecond }: { burst: number; perSecond: 
     networkRequests: times(4),
     sessions: { perRemote: 4 * burst, perNetwork: 8 * burst, total: 20_000, few: 16 },
     connections: { perRemote: 2 * burst, perNetwork: 4 * burst, total: 4000, few: 8 },
+    handshakes: { perRemote: 64, perNetwork: 128, total: 256, few: 8 },
     records: { ofNetwork: times(1, 200), inAll: times(4, 200) },
   };
 }

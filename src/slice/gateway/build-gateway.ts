@@ -93,7 +93,7 @@ export async function buildGateway(
   const book = new RefusalBook(limits.records);
   guard(app, slice, limits, book);
   routes(app, slice);
-  limitConnections(app.server, limits.connections, (remote) => book.count(remote, 'connections'));
+  limitConnections(app.server, limits, (remote) => book.count(remote, 'connections'));
   const summing = setInterval(() => void sumUp(slice, book), SUMMARY_MS).unref();
   app.addHook('onClose', async () => {
     clearInterval(summing);

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parseCertificate, parsePemBundle } from '../../../src/pki/certificate.ts';
 import { issueCertificate } from '../../../src/pki/issue.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import type { Customer, Seat } from './customer.ts';
+import type { Customer } from './customer.ts';
 
 const HOUR = 3_600_000;
 
@@ -14,7 +14,11 @@ const HOUR = 3_600_000;
  * switched off since. (The clock of step-ca, a Go program, cannot be moved inside a room.) The certificate is issued anew by the
  * customer's intermediate, with the same content.
  */
-export async function makeOlder(customer: Customer, { laptop, serial }: Seat, hours: number): Promise<void> {
+export async function makeOlder(
+  customer: Customer,
+  { laptop, serial }: { readonly laptop: { path(inside: string): string }; readonly serial: number },
+  hours: number,
+): Promise<void> {
   const paths = slicePaths(customer.world.sliceDir);
   const file = laptop.path('/etc/step/certs/acme.crt');
   const [leaf, ...issuers] = parsePemBundle(await readFile(file, 'utf8'));

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { RecordFile } from '../../../../src/laptop/state/record.ts';
 import { check } from '../../../../src/laptop/upkeep/check.ts';
+import { mend } from '../../../../src/laptop/upkeep/mend.ts';
 import { renew } from '../../../../src/laptop/upkeep/renew.ts';
 import { NOW } from '../../pki/test-authority.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
@@ -69,6 +70,21 @@ describe.each(WRONG)('a laptop whose clock is %s', (_name, wrong) => {
     laptop.gateway.answer(sliceAt(now));
     expect((await renew(laptop.context)).renewed).toMatchObject({ number: 2 });
     expect(laptop.stored.leaf.notAfter).toEqual(new Date(now + 24 * HOUR));
+  });
+});
+
+describe('a clock that jumps ahead', () => {
+  it('costs one renewal before the slice was asked, and not one after the other', async () => {
+    laptop.now = NOW.getTime() + 13 * HOUR;
+    laptop.gateway.answer(sliceAt(NOW.getTime()));
+    const renewals = () => paths().filter((path) => path === 'renewals').length;
+    expect((await mend(laptop.context, 'clock')).renewal).toMatchObject({ number: 2 });
+    expect((await mend(laptop.context, 'network')).renewal).toBeUndefined();
+    // The first one was refused for its time.
+    expect(renewals()).toBe(2);
+    laptop.now += 13 * HOUR;
+    laptop.gateway.answer(sliceAt(NOW.getTime() + 13 * HOUR));
+    expect((await mend(laptop.context, 'wake')).renewal).toMatchObject({ number: 3 });
   });
 });
 
