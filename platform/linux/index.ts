@@ -1,5 +1,4 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
-import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
@@ -15,20 +14,21 @@ import { LinuxTunnel } from './tunnel/linux-tunnel.ts';
 export function linuxPlatform(): Platform {
   const system = linuxSystem;
   const certificates = new StepCertificateStore(system);
+  const tunnel = new LinuxTunnel(system);
   return {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),
     certificates,
     trust: new LinuxTrustStore(system),
-    tunnel: new LinuxTunnel(system),
+    tunnel,
     agent: new DebianFleetAgent(system),
     reports: new SystemdReports(system),
     inspector: new LinuxInspector(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
-    files: (slug) => [
+    files: async (slug) => [
       ...Object.values(certificates.paths(slug)),
-      `${PATHS.wireguard}/${tunnelInterfaceName(slug)}.conf`,
+      await tunnel.profileFile(slug),
       ...AGENT_SETTINGS,
     ],
     isSecret: (file) => /\.(?:key|env|nmconnection)$/u.test(file) || file.startsWith(`${PATHS.wireguard}/`),
@@ -38,6 +38,5 @@ export function linuxPlatform(): Platform {
       checkService: 'kiwistack-enroll-check.service',
       agent: 'orbit.service',
     },
-    tunnelUnit: (slug) => `wg-quick@${tunnelInterfaceName(slug)}.service`,
   };
 }

@@ -9,6 +9,7 @@ export const PATHS = {
   /** smallstep's layout, which its other tools read. */
   certificates: '/etc/step/certs',
   wireguard: '/etc/wireguard',
+  networkManager: '/etc/NetworkManager/system-connections',
   systemdUnits: '/etc/systemd/system',
   fleet: '/etc/fleet',
   orbit: '/opt/orbit',

@@ -29,6 +29,7 @@ export function unsupportedPlatform(name: string): Platform {
     },
     tunnel: {
       up: refuseLater,
+      start: refuseLater,
       down: refuseLater,
       found: refuseLater,
       status: refuseLater,
@@ -77,10 +78,9 @@ export function unsupportedPlatform(name: string): Platform {
     get pinnedRootsFile(): string {
       return refuse();
     },
-    files: refuse,
+    files: refuseLater,
     isSecret: refuse,
     writtenFolders: [],
     units: { checkTimer: '', checkService: '', agent: '' },
-    tunnelUnit: refuse,
   };
 }

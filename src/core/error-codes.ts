@@ -264,6 +264,11 @@ const table = {
     "A network of this laptop overlaps with the customer's network.",
     "Use another network, such as your phone's hotspot, or give the one named above other addresses. Your operator can tell which are free.",
   ),
+  'tunnel-name-taken': entry(
+    'machine',
+    "Another program has a tunnel with the name of the customer's.",
+    'The details name its profile or interface. Rename or remove it, then run the same command again; kiwistack-enroll leaves it as it is.',
+  ),
   'tunnel-tools-failed': entry(
     'fault',
     'The tunnel could not be set up on this laptop.',

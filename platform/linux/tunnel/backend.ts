@@ -12,6 +12,8 @@ export interface Backend {
   readonly title: string;
   /** The profile of an interface. */
   file(name: string): string;
+  /** Commands for a person. */
+  commands(name: string): { readonly start: string; readonly enable: string };
   /** The unit after which the tunnel is up, or comes up. */
   unit(name: string): string;
   /** Looks at the system once, so that the same profile can be made for several endpoints. */

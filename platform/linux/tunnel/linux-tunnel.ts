@@ -1,14 +1,23 @@
 import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
-import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
+import type {
+  LocalNetwork,
+  Tunnel,
+  TunnelConfig,
+  TunnelProfile,
+  TunnelStatus,
+} from '../../../src/laptop/system/tunnel.ts';
 import { endpointCandidates, splitEndpoint, type ResolveHost } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
 import { renderWgSetconf } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
 import type { Backend } from './backend.ts';
+import { networkManagerCan } from './choose-backend.ts';
 import { findTunnels } from './find-tunnels.ts';
 import { localNetworks } from './local-networks.ts';
+import { NetworkManager } from './network-manager.ts';
 import { answersPing, carriesPing } from './ping.ts';
+import { foreignProfiles } from './profile-files.ts';
 import { resolveHost } from './resolve-host.ts';
 import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from './wg.ts';
 import { WgQuick } from './wg-quick.ts';
@@ -35,18 +44,38 @@ interface Rise {
 export class LinuxTunnel implements Tunnel {
   readonly #system: LinuxSystem;
   readonly #resolve: ResolveHost;
-  readonly #backend: Backend;
+  readonly #networkManager: Backend;
+  readonly #wgQuick: Backend;
 
   constructor(system: LinuxSystem, resolve: ResolveHost = resolveHost) {
     this.#system = system;
     this.#resolve = resolve;
-    this.#backend = new WgQuick(system);
+    this.#networkManager = new NetworkManager(system);
+    this.#wgQuick = new WgQuick(system);
   }
 
   async up(config: TunnelConfig, signal?: AbortSignal): Promise<void> {
     const name = tunnelInterfaceName(config.slug);
     const candidates = await this.#candidates(config);
-    const backend = this.#backend;
+    const kept = await this.#keeper(name);
+    await this.#refuseForeign(name, kept);
+    const can = await networkManagerCan(this.#system);
+    // What keeps it already goes on; a profile for a NetworkManager that has been switched off since does not.
+    const backend = kept === this.#wgQuick || !can ? this.#wgQuick : this.#networkManager;
+    if (kept !== undefined && kept !== backend) await this.#discard(name, kept);
+    try {
+      await this.#rise({ name, config, backend, signal }, candidates);
+    } catch (error) {
+      const refused = error instanceof KiwiError && error.code === 'tunnel-tools-failed';
+      if (backend !== this.#networkManager || !refused) throw error;
+      // It does not manage such interfaces here, or has no plugin for them; wg-quick says what else may be wrong.
+      await this.#discard(name, backend);
+      await this.#rise({ name, config, backend: this.#wgQuick, signal }, candidates);
+    }
+  }
+
+  async #rise(wanted: Omit<Rise, 'render' | 'since'>, candidates: readonly [string, ...string[]]): Promise<void> {
+    const { name, config, backend, signal } = wanted;
     const current = await backend.read(name);
     // An MTU that was lowered for this path stays.
     const mtu = current === undefined ? undefined : backend.mtuIn(current);
@@ -56,7 +85,7 @@ export class LinuxTunnel implements Tunnel {
     const started = (await wgDump(this.#system, name)) !== undefined;
     // Before anything starts, because the handshake may come before the backend says so; wg reports it in whole seconds.
     const since = Math.floor(this.#system.clock.now() / 1000) * 1000;
-    const rise: Rise = { name, config, backend, render, since, signal };
+    const rise: Rise = { ...wanted, render, since };
     if (kept !== undefined && started) {
       await backend.enable(name, signal);
       const alive = this.#system.clock.now() - HEALTHY_HANDSHAKE_MS;
@@ -65,7 +94,7 @@ export class LinuxTunnel implements Tunnel {
       return this.#handshake(rise, [kept, ...candidates.filter((endpoint) => endpoint !== kept)]);
     }
     await backend.write(name, render(candidates[0]));
-    if (started) await this.#stop(name);
+    if (started) await this.#stop(name, backend);
     await backend.enable(name, signal);
     await backend.start(name, signal);
     await this.#handshake(rise, candidates);
@@ -75,15 +104,21 @@ export class LinuxTunnel implements Tunnel {
     return findTunnels(this.#system);
   }
 
+  async start(slug: string, signal?: AbortSignal): Promise<void> {
+    const name = tunnelInterfaceName(slug);
+    const backend = await this.#keeper(name);
+    if (backend === undefined) throw new KiwiError('tunnel-tools-failed', { detail: `${name} has no profile of ours` });
+    await backend.enable(name, signal);
+    await backend.start(name, signal);
+  }
+
   async down(slug: string | undefined): Promise<void> {
     const names = (await findTunnels(this.#system)).filter(({ ours }) => ours).map(({ name }) => name);
     if (slug !== undefined) names.push(tunnelInterfaceName(slug));
     for (const name of new Set(names)) {
-      await this.#stop(name);
-      await this.#backend.remove(name);
-      if (await this.#interfaceExists(name)) {
-        throw new KiwiError('tunnel-tools-failed', { detail: `the interface ${name} cannot be removed` });
-      }
+      for (const backend of [this.#networkManager, this.#wgQuick]) await this.#discard(name, backend);
+      const removed = !(await this.#interfaceExists(name)) || (await foreignProfiles(this.#system, name)).length > 0;
+      if (!removed) throw new KiwiError('tunnel-tools-failed', { detail: `the interface ${name} cannot be removed` });
     }
   }
 
@@ -91,17 +126,19 @@ export class LinuxTunnel implements Tunnel {
     const name = tunnelInterfaceName(slug);
     const dump = await wgDump(this.#system, name);
     const peer = dump?.peers[0];
-    const text = await this.#backend.read(name);
+    const backend = await this.#keeper(name);
+    const text = await backend?.read(name);
     return {
       interface: name,
       up: dump !== undefined,
-      startsAtBoot: await this.#backend.startsAtBoot(name),
+      profile: backend === undefined ? undefined : profileOf(backend, name),
+      startsAtBoot: (await backend?.startsAtBoot(name)) === true,
       mtu: await this.#mtu(name),
       endpoint: peer?.endpoint,
       lastHandshake: peer?.lastHandshake,
       rxBytes: peer?.rxBytes ?? 0,
       txBytes: peer?.txBytes ?? 0,
-      splitDns: dump !== undefined && text !== undefined && this.#backend.splitsDns(text),
+      splitDns: dump !== undefined && text !== undefined && backend?.splitsDns(text) === true,
     };
   }
 
@@ -117,8 +154,9 @@ export class LinuxTunnel implements Tunnel {
     const name = tunnelInterfaceName(slug);
     const args = ['link', 'set', 'dev', name, 'mtu', String(mtu)];
     await runToolChecked(this.#system, { name: 'ip', args }, 'tunnel-tools-failed');
-    const text = trial === undefined ? await this.#backend.read(name) : undefined;
-    if (text !== undefined) await this.#backend.write(name, this.#backend.withMtu(text, mtu));
+    const backend = trial === undefined ? await this.#keeper(name) : undefined;
+    const text = await backend?.read(name);
+    if (text !== undefined) await backend?.write(name, backend.withMtu(text, mtu));
   }
 
   resolve(endpoints: readonly string[]): Promise<readonly string[]> {
@@ -145,16 +183,25 @@ export class LinuxTunnel implements Tunnel {
 
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const name = tunnelInterfaceName(slug);
-    const text = await this.#backend.read(name);
+    const backend = await this.#keeper(name);
+    const text = await backend?.read(name);
     const peer = (await wgDump(this.#system, name))?.peers[0];
     if (text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.
     const order = [...candidates].sort((a, b) => Number(a === peer.endpoint) - Number(b === peer.endpoint));
     const found = await wgRace(this.#system, { name, peer: peer.publicKey, endpoints: order }, signal);
-    if (found !== undefined) await this.#backend.write(name, this.#backend.withEndpoint(text, found));
+    if (found !== undefined) await backend?.write(name, backend.withEndpoint(text, found));
     else if (order.length > 0) await wgReadd(this.#system, name, peer.endpoint, signal);
     return found;
+  }
+
+  /** Where the profile is, or where it would be. */
+  async profileFile(slug: string): Promise<string> {
+    const name = tunnelInterfaceName(slug);
+    const backend = await this.#keeper(name);
+    if (backend !== undefined) return backend.file(name);
+    return ((await networkManagerCan(this.#system)) ? this.#networkManager : this.#wgQuick).file(name);
   }
 
   localNetworks(slug: string): Promise<LocalNetwork[]> {
@@ -186,12 +233,34 @@ export class LinuxTunnel implements Tunnel {
     throw new KiwiError('tunnel-no-handshake', { detail: `tried ${candidates.join(', ')}` });
   }
 
-  /** Stops it, and removes the interface even if the backend did not create it. */
-  async #stop(name: string): Promise<void> {
-    await this.#backend.stop(name);
-    if (await this.#interfaceExists(name)) {
-      await runTool(this.#system, { name: 'ip', args: ['link', 'delete', 'dev', name] });
+  /** Whose profile of ours is there. Where there are two, after a run that was interrupted, NetworkManager's. */
+  async #keeper(name: string): Promise<Backend | undefined> {
+    for (const backend of [this.#networkManager, this.#wgQuick]) {
+      if ((await backend.read(name)) !== undefined) return backend;
     }
+    return undefined;
+  }
+
+  /** @throws KiwiError `tunnel-name-taken` when another program has a profile or an interface of this name */
+  async #refuseForeign(name: string, kept: Backend | undefined): Promise<void> {
+    const foreign = await foreignProfiles(this.#system, name);
+    if (foreign.length === 0 && kept === undefined && (await this.#interfaceExists(name))) {
+      const found = (await findTunnels(this.#system)).filter((one) => one.name === name && !one.ours);
+      foreign.push(...found.map(({ what }) => what));
+    }
+    if (foreign.length > 0) throw new KiwiError('tunnel-name-taken', { detail: foreign.join(', ') });
+  }
+
+  async #discard(name: string, backend: Backend): Promise<void> {
+    await this.#stop(name, backend);
+    await backend.remove(name);
+  }
+
+  /** Stops it, and removes the interface even if the backend did not create it; not that of another program. */
+  async #stop(name: string, backend: Backend): Promise<void> {
+    await backend.stop(name);
+    if (!(await this.#interfaceExists(name)) || (await foreignProfiles(this.#system, name)).length > 0) return;
+    await runTool(this.#system, { name: 'ip', args: ['link', 'delete', 'dev', name] });
   }
 
   async #mtu(name: string): Promise<number | undefined> {
@@ -203,4 +272,8 @@ export class LinuxTunnel implements Tunnel {
   async #interfaceExists(name: string): Promise<boolean> {
     return (await runTool(this.#system, { name: 'ip', args: ['link', 'show', 'dev', name] })).code === 0;
   }
+}
+
+function profileOf(backend: Backend, name: string): TunnelProfile {
+  return { keptBy: backend.title, file: backend.file(name), unit: backend.unit(name), ...backend.commands(name) };
 }

@@ -1,7 +1,7 @@
-import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { access, mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { ignoreMissing, removeDurableFile, removeLeftovers, writeDurableFile } from '../../../src/core/durable-file.ts';
+import { removeDurableFile, removeLeftovers, writeDurableFile } from '../../../src/core/durable-file.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
 import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
@@ -10,6 +10,7 @@ import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from '../s
 import { unitLog } from '../unit-log.ts';
 import type { Backend, RenderProfile } from './backend.ts';
 import { TUNNEL_DROP_IN } from './find-tunnels.ts';
+import { foreignProfiles, readProfile } from './profile-files.ts';
 import { kernelHasWireguard, userspaceWireguard } from './wireguard-support.ts';
 
 /** wg-quick(8) and its systemd unit: with the kernel's WireGuard where there is one, else with wireguard-go. */
@@ -32,13 +33,18 @@ export class WgQuick implements Backend {
     return `wg-quick@${name}.service`;
   }
 
+  commands(name: string): { start: string; enable: string } {
+    const unit = this.unit(name);
+    return { start: `sudo systemctl restart ${unit}`, enable: `sudo systemctl enable ${unit}` };
+  }
+
   async renderer(): Promise<RenderProfile> {
     const resolvectl = await this.#resolvectl();
     return (config, options) => renderWgQuick(config, { resolvectl, ...options });
   }
 
   async read(name: string): Promise<string | undefined> {
-    return readFile(at(this.#system, this.file(name)), 'utf8').catch(ignoreMissing);
+    return readProfile(this.#system, this.file(name), name);
   }
 
   async write(name: string, text: string): Promise<void> {
@@ -77,10 +83,12 @@ export class WgQuick implements Backend {
   }
 
   async stop(name: string): Promise<void> {
+    if (await this.#isForeign(name)) return;
     await runTool(this.#system, { name: 'systemctl', args: ['stop', this.unit(name)], timeoutMs: 30_000 });
   }
 
   async remove(name: string): Promise<void> {
+    if (await this.#isForeign(name)) return;
     // Disabling is tried whatever state the unit is in.
     await runTool(this.#system, { name: 'systemctl', args: ['disable', this.unit(name)], timeoutMs: 30_000 });
     await removeDurableFile(at(this.#system, this.file(name)));
@@ -106,6 +114,11 @@ export class WgQuick implements Backend {
     const text = `[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=${program}\n`;
     await writeDurableFile(path.join(folder, TUNNEL_DROP_IN), text, 0o644);
     await this.#systemctl(['daemon-reload']);
+  }
+
+  /** The unit, and all else of its name, belongs to whoever wrote its configuration. */
+  async #isForeign(name: string): Promise<boolean> {
+    return (await foreignProfiles(this.#system, name)).includes(this.file(name));
   }
 
   /** The program, when systemd-resolved answers: `resolvectl` may be installed without the service. */

@@ -15,8 +15,9 @@ export const filesOfOurs: Check = {
     const { certificates, tunnel, agent } = platform;
     const found = (await Promise.all([certificates.found(), tunnel.found(), agent.found()])).flat();
     const ours = new Set(found.filter((file) => file.ours).map(({ what }) => what));
-    const missing = platform.files(record.slug).filter((file) => !ours.has(file));
-    if (missing.length === 0) return well(`${platform.files(record.slug).length} files`);
+    const files = await platform.files(record.slug);
+    const missing = files.filter((file) => !ours.has(file));
+    if (missing.length === 0) return well(`${files.length} files`);
     return notWell(new KiwiError('enrollment-incomplete', { detail: `missing or replaced: ${missing.join(', ')}` }));
   },
 };

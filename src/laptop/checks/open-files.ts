@@ -16,7 +16,7 @@ const STATE = ['enrollment.json', 'journal.jsonl', 'farewell.json', 'seen.json']
 export async function openFiles(platform: Platform, slug: string): Promise<{ open: OpenFile[]; closed: number }> {
   const { stateFolder, inspector } = platform;
   const wanted: readonly (readonly [file: string, mode: number])[] = [
-    ...platform.files(slug).map((file) => [file, platform.isSecret(file) ? 0o600 : 0o644] as const),
+    ...(await platform.files(slug)).map((file) => [file, platform.isSecret(file) ? 0o600 : 0o644] as const),
     [stateFolder, 0o700],
     ...STATE.map((name) => [path.join(stateFolder, name), 0o600] as const),
   ];

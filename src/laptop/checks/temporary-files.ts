@@ -10,7 +10,7 @@ const OLD_MS = 600_000;
 /** What writes that were killed have left of files of ours, for longer than any write takes. */
 export async function temporaryFiles({ platform, clock }: LaptopContext, slug: string): Promise<string[]> {
   const { inspector } = platform;
-  const ours = [...platform.files(slug), path.join(platform.stateFolder, 'any')];
+  const ours = [...(await platform.files(slug)), path.join(platform.stateFolder, 'any')];
   const folders = new Map<string, Set<string>>();
   for (const file of ours) {
     const names = folders.get(path.dirname(file)) ?? new Set();

@@ -9,11 +9,10 @@ export const tunnelUp: Check = {
   what: "The tunnel's interface exists.",
   matters: 'Nothing inside can be reached.',
   dependsOn: [],
-  async run({ context, record, tunnel }) {
-    const { up, interface: name } = await tunnel();
+  async run({ tunnel }) {
+    const { up, interface: name, profile } = await tunnel();
     if (up) return well(`the interface ${name}`);
-    const unit = context.platform.tunnelUnit(record.slug);
-    const hint = unit === undefined ? {} : { hint: `Start it with \`sudo systemctl restart ${unit}\`.` };
+    const hint = profile === undefined ? {} : { hint: `Start it with \`${profile.start}\`.` };
     return notWell(new KiwiError('enrollment-unhealthy', { detail: 'the tunnel is down', ...hint }), 'restart-tunnel');
   },
 };
@@ -24,10 +23,10 @@ export const tunnelAtBoot: Check = {
   what: 'The tunnel starts at boot.',
   matters: 'After a restart nothing inside can be reached.',
   dependsOn: [],
-  async run({ context, record, tunnel }) {
-    const unit = context.platform.tunnelUnit(record.slug);
-    if ((await tunnel()).startsAtBoot) return well(`${unit ?? 'it'} is enabled`);
-    const hint = unit === undefined ? {} : { hint: `Enable it with \`sudo systemctl enable ${unit}\`.` };
+  async run({ tunnel }) {
+    const { startsAtBoot, profile } = await tunnel();
+    if (startsAtBoot) return well(`${profile?.keptBy ?? 'the system'} starts it`);
+    const hint = profile === undefined ? {} : { hint: `Enable it with \`${profile.enable}\`.` };
     const error = new KiwiError('enrollment-unhealthy', { detail: 'the tunnel does not start at boot', ...hint });
     return notWell(error, 'enable-tunnel');
   },

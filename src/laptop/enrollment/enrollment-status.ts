@@ -51,7 +51,7 @@ export interface EnrollmentStatus {
 
 const NO_AGENT: AgentStatus = { version: undefined, configuredByUs: false, running: false, orbitEnrolled: false };
 const NO_TUNNEL: TunnelStatus = {
-  ...{ interface: '', up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
+  ...{ interface: '', profile: undefined, up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
   ...{ mtu: undefined, endpoint: undefined, lastHandshake: undefined },
 };
 

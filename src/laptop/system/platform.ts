@@ -25,7 +25,7 @@ export interface Platform {
   /** PEM: the provider's roots that this laptop trusts; installed by the package. */
   readonly pinnedRootsFile: string;
   /** The files of ours, as `found` names them, that a complete enrollment with this customer has. */
-  files(slug: string): readonly string[];
+  files(slug: string): Promise<readonly string[]>;
   /** True for a file of ours that nobody but root may read. */
   isSecret(file: string): boolean;
   /** Folders that the enrollment and its renewal write to; each may be a file system of its own. */
@@ -37,6 +37,4 @@ export interface Platform {
     /** The Fleet agent's. */
     readonly agent: string;
   };
-  /** Name of the unit that brings up the tunnel of a customer: the agent starts after it. */
-  tunnelUnit(slug: string): string | undefined;
 }

@@ -19,10 +19,24 @@ export interface TunnelConfig {
   readonly keepaliveSeconds: number;
 }
 
+/** What the system keeps of a tunnel while it does not run, and how people deal with that. */
+export interface TunnelProfile {
+  /** The program that brings the tunnel up: `NetworkManager`, `wg-quick`. */
+  readonly keptBy: string;
+  readonly file: string;
+  /** The unit after which the tunnel is up, or comes up: the Fleet agent starts after it. */
+  readonly unit: string | undefined;
+  /** Commands for a person: start it now, and have it start at boot. */
+  readonly start: string;
+  readonly enable: string;
+}
+
 export interface TunnelStatus {
   readonly interface: string;
   /** False when there is no such interface; the other fields are then zero. */
   readonly up: boolean;
+  /** Undefined when there is none of ours. */
+  readonly profile: TunnelProfile | undefined;
   /** True when a restart of the laptop brings it up again. */
   readonly startsAtBoot: boolean;
   /** Of the interface, bytes. */
@@ -55,6 +69,7 @@ export interface LocalNetwork {
  *   stays, for `down` to remove) or `tunnel-tools-failed`.
  * - the tunnel comes up again at boot without a login, and never carries the default route or public DNS.
  * - secrets are in files that only root can read, never in an argument or the environment of a program.
+ * - a profile or interface of another program with the same name is left as it is; `up` throws `tunnel-name-taken`.
  * - `down` leaves nothing of ours, whether of this customer or only `found`, is safe to repeat, and succeeds when there never
  *   was a tunnel.
  * - `found` changes nothing and needs no record.
@@ -62,6 +77,11 @@ export interface LocalNetwork {
  */
 export interface Tunnel {
   up(config: TunnelConfig, signal?: AbortSignal): Promise<void>;
+  /**
+   * Brings a tunnel up again from its profile, also one that runs, and has it start at boot. It does not wait for a handshake.
+   * @throws KiwiError `tunnel-tools-failed`, also when there is no profile of ours
+   */
+  start(slug: string, signal?: AbortSignal): Promise<void>;
   down(slug: string | undefined): Promise<void>;
   found(): Promise<readonly Found[]>;
   status(slug: string): Promise<TunnelStatus>;

@@ -1,7 +1,6 @@
-import { isIPv4, isIPv6 } from 'node:net';
-
 import { MARKER } from '../system/found.ts';
 import type { TunnelConfig } from '../system/tunnel.ts';
+import { addressValue, domainValue, endpointValue, keyValue, routeValue } from './profile-values.ts';
 
 /** 1500 less 80 for the outer IPv6, UDP and WireGuard headers. */
 export const TUNNEL_MTU = 1420;
@@ -29,7 +28,7 @@ export function renderWgQuick(config: TunnelConfig, options: WgQuickOptions): st
     `${MARKER}. Changes are lost; \`kiwistack-enroll uninstall\` removes it.`,
     '[Interface]',
     `PrivateKey = ${config.privateKey.bytes.toString('base64')}`,
-    `Address = ${address(config.address)}/32`,
+    `Address = ${addressValue(config.address)}/32`,
     `MTU = ${options.mtu ?? TUNNEL_MTU}`,
     ...splitDnsLines(config.dns, options.resolvectl),
     '',
@@ -52,10 +51,10 @@ export function renderWgSetconf(config: TunnelConfig, endpoint: string): string 
 function peerLines(config: TunnelConfig, endpoint: string): string[] {
   return [
     '[Peer]',
-    `PublicKey = ${key(config.serverPublicKey)}`,
-    `PresharedKey = ${key(config.presharedKey)}`,
-    `Endpoint = ${literalEndpoint(endpoint)}`,
-    `AllowedIPs = ${config.allowedCidrs.map(route).join(', ')}`,
+    `PublicKey = ${keyValue(config.serverPublicKey)}`,
+    `PresharedKey = ${keyValue(config.presharedKey)}`,
+    `Endpoint = ${endpointValue(endpoint)}`,
+    `AllowedIPs = ${config.allowedCidrs.map(routeValue).join(', ')}`,
     `PersistentKeepalive = ${config.keepaliveSeconds}`,
   ];
 }
@@ -66,41 +65,11 @@ function peerLines(config: TunnelConfig, endpoint: string): string[] {
  */
 function splitDnsLines(dns: TunnelConfig['dns'], resolvectl: string | undefined): string[] {
   if (resolvectl === undefined || dns.servers.length === 0 || dns.domains.length === 0) return [];
-  const servers = dns.servers.map(address).join(' ');
-  const domains = dns.domains.map((name) => `"~${domain(name)}"`).join(' ');
+  const servers = dns.servers.map(addressValue).join(' ');
+  const domains = dns.domains.map((name) => `"~${domainValue(name)}"`).join(' ');
   return [
     `PostUp = ${resolvectl} dns %i ${servers} || true`,
     `PostUp = ${resolvectl} domain %i ${domains} || true`,
     `PostUp = ${resolvectl} default-route %i false || true`,
   ];
-}
-
-function address(text: string): string {
-  if (!isIPv4(text)) throw new TypeError('not an IPv4 address');
-  return text;
-}
-
-function domain(text: string): string {
-  if (!/^[a-z0-9.-]{1,253}$/.test(text)) throw new TypeError('not a domain');
-  return text;
-}
-
-function key(text: string): string {
-  if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) throw new TypeError('not a WireGuard key');
-  return text;
-}
-
-function route(cidr: string): string {
-  const [network, prefix] = cidr.split('/');
-  if (network === undefined || !isIPv4(network) || !/^\d{1,2}$/.test(prefix ?? '')) throw new TypeError('not a CIDR');
-  if (Number(prefix) < 1 || Number(prefix) > 32) throw new TypeError('a default route through the tunnel');
-  return cidr;
-}
-
-function literalEndpoint(text: string): string {
-  const match = /^(?:([0-9.]+)|\[([0-9a-f:]+)\]):(\d{1,5})$/.exec(text);
-  const [, v4, v6, port] = match ?? [];
-  const literal = (v4 !== undefined && isIPv4(v4)) || (v6 !== undefined && isIPv6(v6));
-  if (!literal || Number(port) < 1 || Number(port) > 65_535) throw new TypeError('not a literal endpoint');
-  return text;
 }

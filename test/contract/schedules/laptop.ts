@@ -195,13 +195,12 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
   const status = () =>
     Promise.resolve({
       ...{ interface: 'kiwi-acme', up: false, startsAtBoot: false, splitDns: false, rxBytes: 0, txBytes: 0 },
-      ...{ mtu: undefined, endpoint: undefined, lastHandshake: undefined },
+      ...{ profile: undefined, mtu: undefined, endpoint: undefined, lastHandshake: undefined },
     });
   return {
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
-    files: () => [],
-    tunnelUnit: () => undefined,
+    files: () => Promise.resolve([]),
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector({}),
     isSecret: () => false,
@@ -232,6 +231,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     },
     tunnel: {
       up: ({ privateKey: _, ...config }) => act('tunnel up', () => void (os.tunnel = config)),
+      start: () => Promise.resolve(),
       down: () => act('tunnel down', () => void (os.tunnel = undefined)),
       found: () => found('tunnel', os.tunnel !== undefined),
       probe: () => at('tunnel probe').then(() => true),

@@ -43,7 +43,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
     'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',
     'src/laptop/tunnel/endpoint-candidates.ts',
-    'src/laptop/tunnel/render-wg-quick.ts',
+    'src/laptop/tunnel/profile-values.ts',
   ],
   'node:http': ['src/slice/gateway'],
   'node:https': [],

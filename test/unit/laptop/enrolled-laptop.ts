@@ -27,6 +27,13 @@ import { startLocalGateway, type LocalGateway } from './gateway-client/local-gat
 export const SALT = base64url(Buffer.alloc(32, 7));
 
 const ENDPOINT = '203.0.113.10:51820';
+const PROFILE = {
+  ...{ keptBy: 'wg-quick', file: 'tunnel', unit: 'wg-quick@kiwi-acme.service' },
+  ...{
+    start: 'sudo systemctl restart wg-quick@kiwi-acme.service',
+    enable: 'sudo systemctl enable wg-quick@kiwi-acme.service',
+  },
+};
 
 /** A laptop that was enrolled at a slice on this machine; its operating system is a list of what was taken away. */
 export interface EnrolledLaptop {
@@ -199,12 +206,18 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         return took('key and certificate')();
       },
     },
-    files: () => ['key and certificate', 'tunnel', 'agent'],
+    files: () => Promise.resolve(['key and certificate', 'tunnel', 'agent']),
     tunnel: {
       down: took('tunnel'),
       found: found('tunnel'),
       status: () =>
-        Promise.resolve({ interface: 'kiwi-acme', lastHandshake: NOW.getTime(), splitDns: true, ...laptop.tunnel }),
+        Promise.resolve({
+          interface: 'kiwi-acme',
+          profile: PROFILE,
+          lastHandshake: NOW.getTime(),
+          splitDns: true,
+          ...laptop.tunnel,
+        }),
       probe: () => {
         const { tunnel, online, forgotten, oldSource, sliceEndpoint } = laptop;
         const lost = !online || forgotten || oldSource;
@@ -235,7 +248,6 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     isSecret: (file: string) => file.endsWith('key'),
     writtenFolders: ['/', '/var'],
     units: { checkTimer: 'check.timer', checkService: 'check.service', agent: 'orbit.service' },
-    tunnelUnit: () => 'wg-quick@kiwi-acme.service',
     agent: {
       secretForgotten: () => Promise.resolve(laptop.agent.secretForgotten),
       log: () => Promise.resolve(laptop.agent.log),

@@ -53,7 +53,7 @@ export const agent: EnrollmentStep = {
         enableScripts: true,
         // Its update server is on the internet, which a laptop may not reach; the slice sends new packages.
         disableUpdates: true,
-        startAfter: platform.tunnelUnit(record.slug),
+        startAfter: (await platform.tunnel.status(record.slug)).profile?.unit,
       });
       const installedAt = options.clock.now();
       await platform.agent.install(file, signal, options.waiting);

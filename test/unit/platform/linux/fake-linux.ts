@@ -76,6 +76,12 @@ export class FakeLinux implements LinuxSystem {
     return (await Promise.all(lines)).sort();
   }
 
+  /** A file, or the folder in which it is. */
+  async remove(file: string, what: 'file' | 'folder' = 'file'): Promise<void> {
+    const place = path.join(this.root, file);
+    await rm(what === 'folder' ? path.dirname(place) : place, { recursive: true, force: true });
+  }
+
   async destroy(): Promise<void> {
     await rm(this.root, { recursive: true, force: true });
   }

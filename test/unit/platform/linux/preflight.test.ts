@@ -88,6 +88,6 @@ describe('another operating system', () => {
     const refusal = { code: 'unsupported-system', detail: name };
     await expect(platform.preflight.check()).rejects.toMatchObject(refusal);
     await expect(platform.tunnel.status('acme')).rejects.toMatchObject(refusal);
-    expect(() => platform.tunnelUnit('acme')).toThrow(expect.objectContaining(refusal));
+    await expect(platform.files('acme')).rejects.toMatchObject(refusal);
   });
 });

@@ -120,6 +120,13 @@ describe('bringing the tunnel up', () => {
     expect(await tunnel.status('acme')).toEqual({
       interface: NAME,
       up: true,
+      profile: {
+        keptBy: 'wg-quick',
+        file: CONF,
+        unit: UNIT,
+        start: `sudo systemctl restart ${UNIT}`,
+        enable: `sudo systemctl enable ${UNIT}`,
+      },
       startsAtBoot: true,
       endpoint: '192.0.2.1:51820',
       lastHandshake: Math.floor(machine.time / 1000) * 1000,
