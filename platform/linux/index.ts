@@ -1,5 +1,6 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { StepCertificateStore } from './certificate-store.ts';
+import { LogindDesktop } from './desktop.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { LinuxInspector } from './inspector.ts';
@@ -23,6 +24,7 @@ export function linuxPlatform(): Platform {
     tunnel,
     agent: new DebianFleetAgent(system),
     reports: new SystemdReports(system),
+    desktop: new LogindDesktop(system),
     inspector: new LinuxInspector(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,

@@ -54,6 +54,7 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       log: refuseLater,
     },
+    desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
     inspector: {
       isRoot: refuse,

@@ -21,7 +21,24 @@ const schema = z.strictObject({
   /** Why the last renewal failed; absent after one that did not. */
   renewal: z.strictObject({ at: timestamp, code, requestId: requestId.optional() }).optional(),
   /** What the people at this laptop were told of and is not over. */
-  told: z.array(z.strictObject({ matter: code, at: timestamp })).max(32),
+  told: z
+    .array(
+      z.strictObject({
+        matter: code,
+        at: timestamp,
+        /** To whom: the session, its user, and the number of the notice there. */
+        shown: z
+          .array(
+            z.strictObject({
+              session: z.string().regex(/^[A-Za-z0-9]{1,32}$/),
+              uid: z.int().min(0).max(4_294_967_295),
+              notice: z.int().min(0).max(4_294_967_295),
+            }),
+          )
+          .max(16),
+      }),
+    )
+    .max(32),
 });
 /** What the last check saw: for a status that cannot ask, and for a person who is told of each matter once. */
 export type Seen = Omit<z.infer<typeof schema>, 'version'>;

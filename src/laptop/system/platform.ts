@@ -1,4 +1,5 @@
 import type { CertificateStore } from './certificate-store.ts';
+import type { Desktop } from './desktop.ts';
 import type { FleetAgent } from './fleet-agent.ts';
 import type { HardwareReader } from './hardware-reader.ts';
 import type { Inspector } from './inspector.ts';
@@ -20,6 +21,7 @@ export interface Platform {
   readonly agent: FleetAgent;
   readonly inspector: Inspector;
   readonly reports: ServiceReports;
+  readonly desktop: Desktop;
   /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */
   readonly stateFolder: string;
   /** PEM: the provider's roots that this laptop trusts; installed by the package. */

@@ -1,19 +1,20 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import type { DeviceStatus, EndReason } from '../../protocol/device-messages.ts';
+import type { EndReason } from '../../protocol/device-messages.ts';
 import { findTraces } from '../enrollment/find-traces.ts';
 import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
-import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
+import type { CheckResult } from './check-result.ts';
+import { tellOfCheck } from './tell-of-check.ts';
+import { mendTunnel } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askOn } from '../standing/ask-slice.ts';
 import { noteSeen } from '../standing/note-seen.ts';
-import type { RenewedCertificate } from '../standing/renew-certificate.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
 import { openSliceLine } from '../standing/slice-line.ts';
-import { tellFarewells, type FarewellOutcome } from '../standing/tell-farewells.ts';
+import { tellFarewells } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
-import { inStateFolder } from '../state/in-state-folder.ts';
+import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -25,24 +26,6 @@ import type { LaptopContext } from '../system/laptop-context.ts';
  */
 const LET_GO: ReadonlySet<EndReason | null> = new Set(['offboarded', 'churn']);
 
-export interface CheckResult {
-  /** The deregistrations that were pending. */
-  readonly farewells: readonly FarewellOutcome[];
-  /** Absent when this laptop is not enrolled. */
-  readonly enrollment?: {
-    readonly record: EnrollmentRecord;
-    readonly slice: DeviceStatus | KiwiError;
-    /** What was found and mended at the tunnel; absent when the enrollment is not complete or has ended. */
-    readonly tunnel?: TunnelCare;
-    /** The certificate was due for renewal: the new one, or why there is none. */
-    readonly renewal?: RenewedCertificate | KiwiError;
-    /** The customer has released this laptop and the enrollment was removed; names what could not be removed. */
-    readonly removed?: { readonly leftBehind: readonly string[] };
-  };
-  /** What is on the laptop of an enrollment that has no record, or that was only half removed. */
-  readonly remains?: readonly string[];
-}
-
 /**
  * Periodic work: sends pending deregistrations, asks the slice about this laptop, removes the enrollment when the customer has
  * released it, and otherwise renews the certificate, if that is due, and mends the tunnel. Repeated, it changes nothing more.
@@ -50,48 +33,61 @@ export interface CheckResult {
  * @throws KiwiError `already-running`, `not-root`, `state-damaged`
  */
 export async function check(context: LaptopContext, report: (event: PlanEvent) => void): Promise<CheckResult> {
-  const { platform } = context;
-  return inStateFolder(platform.stateFolder, ENROLLMENT, async ({ file, journal }) => {
-    const record = await file.load();
-    const device = record?.device;
-    const takeAll = async (of: EnrollmentRecord): Promise<{ leftBehind: readonly string[] }> => {
-      const run = new KnownEnrollment(context, file, of);
-      return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
-    };
-    const seen = new SeenFile(platform.stateFolder);
-    const waiting = await new FarewellFile(platform.stateFolder).load();
-    // An interrupted uninstallation is finished before its pending deregistration is sent and removed.
-    const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
-    if (record !== undefined && leaving) {
-      const { leftBehind } = await takeAll(record);
-      // The pending deregistration stays too: it is what makes the next check go on.
-      if (leftBehind.length > 0) return { farewells: [], remains: leftBehind };
-    }
-    const farewells = await tellFarewells(context);
-    if (record === undefined) {
-      await seen.remove();
-      const { ours } = await findTraces(platform);
-      return ours.length === 0 ? { farewells } : { farewells, remains: ours };
-    }
-    if (device === undefined || leaving) return { farewells };
-    const line = await openSliceLine(context, record).catch((error: unknown) => toKiwiError(error));
-    try {
-      const slice = line instanceof KiwiError ? line : await askOn(line, context).catch(toKiwiError);
-      if (!(slice instanceof KiwiError) && slice.state === 'ended' && LET_GO.has(slice.endReason)) {
-        return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
-      }
-      // The peer of an ended device is gone.
-      const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
-      // At once: a slice may put a renewal off for minutes, and the tunnel needs no certificate.
-      const [renewal, tunnel] = await Promise.all([
-        renewIfDue(context, file, record, line instanceof KiwiError ? {} : { line }),
-        ours ? mendTunnel(context, record, { slice }) : undefined,
-      ]);
-      await noteSeen(context, seen, { slice, renewal });
-      const did = { ...(renewal === undefined ? {} : { renewal }), ...(tunnel === undefined ? {} : { tunnel }) };
-      return { farewells, enrollment: { record, slice, ...did } };
-    } finally {
-      if (!(line instanceof KiwiError)) await line.close();
-    }
+  const { stateFolder } = context.platform;
+  return inStateFolder(stateFolder, ENROLLMENT, async (state) => {
+    const seen = new SeenFile(stateFolder);
+    const before = (await seen.load()).told;
+    const result = await checkIn(context, state, seen, report);
+    await tellOfCheck(context, seen, before, result);
+    return result;
   });
+}
+
+async function checkIn(
+  context: LaptopContext,
+  { file, journal }: RunState,
+  seen: SeenFile,
+  report: (event: PlanEvent) => void,
+): Promise<CheckResult> {
+  const { platform } = context;
+  const record = await file.load();
+  const device = record?.device;
+  const takeAll = async (of: EnrollmentRecord): Promise<{ leftBehind: readonly string[] }> => {
+    const run = new KnownEnrollment(context, file, of);
+    return takeAway({ run, file, journal, report, damaged: false }).finally(() => run.close());
+  };
+  const waiting = await new FarewellFile(platform.stateFolder).load();
+  // An interrupted uninstallation is finished before its pending deregistration is sent and removed.
+  const leaving = waiting.some(({ deviceId }) => deviceId === device?.deviceId);
+  if (record !== undefined && leaving) {
+    const { leftBehind } = await takeAll(record);
+    // The pending deregistration stays too: it is what makes the next check go on.
+    if (leftBehind.length > 0) return { farewells: [], remains: leftBehind };
+  }
+  const farewells = await tellFarewells(context);
+  if (record === undefined) {
+    const { ours } = await findTraces(platform);
+    if (ours.length === 0) await seen.remove();
+    return ours.length === 0 ? { farewells } : { farewells, remains: ours };
+  }
+  if (device === undefined || leaving) return { farewells };
+  const line = await openSliceLine(context, record).catch((error: unknown) => toKiwiError(error));
+  try {
+    const slice = line instanceof KiwiError ? line : await askOn(line, context).catch(toKiwiError);
+    if (!(slice instanceof KiwiError) && slice.state === 'ended' && LET_GO.has(slice.endReason)) {
+      return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
+    }
+    // The peer of an ended device is gone.
+    const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
+    // At once: a slice may put a renewal off for minutes, and the tunnel needs no certificate.
+    const [renewal, tunnel] = await Promise.all([
+      renewIfDue(context, file, record, line instanceof KiwiError ? {} : { line }),
+      ours ? mendTunnel(context, record, { slice }) : undefined,
+    ]);
+    await noteSeen(context, seen, { slice, renewal });
+    const did = { ...(renewal === undefined ? {} : { renewal }), ...(tunnel === undefined ? {} : { tunnel }) };
+    return { farewells, enrollment: { record, slice, ...did } };
+  } finally {
+    if (!(line instanceof KiwiError)) await line.close();
+  }
 }

@@ -201,6 +201,11 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
     files: () => Promise.resolve([]),
+    desktop: {
+      sessions: () => Promise.resolve([]),
+      show: () => Promise.resolve(undefined),
+      close: () => Promise.resolve(),
+    },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector({}),
     isSecret: () => false,

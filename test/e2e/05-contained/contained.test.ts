@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
+import { startDesktop, type FakeDesktop } from '../../fakes/desktop/start-desktop.ts';
 import { CLI, INTRANET_URL, PIN } from '../../world/world.ts';
 import { runEnroll } from '../01-enrollment/cli-run.ts';
 import { Customer, expectNothingLeft, type Seat } from '../01-enrollment/customer.ts';
@@ -170,6 +171,34 @@ test('the journal of a check names its requests as the gateway’s log does', as
   // The gateway's log is written after the answer.
   const named = `"requestId":"${requests[0]?.[1] ?? ''}"`;
   await expect.poll(() => customer.world.sliceLog(), wait).toContain(named);
+});
+
+describe('whoever sits at the laptop', () => {
+  const told = (desktop: FakeDesktop): string[] =>
+    desktop.heard.flatMap(({ type, title }) =>
+      type === 'notify' ? [String(title)] : type === 'close' ? ['gone'] : [],
+    );
+
+  test('is told once of what only a person can mend, and no longer when it is mended', async () => {
+    const desktop = await startDesktop(ivy.laptop, 1000);
+    try {
+      const check = () => cli('check', '--json');
+      await check();
+      await customer.world.stopFleet();
+      await check();
+      expect(told(desktop)).toEqual([]);
+      await customer.world.startFleet();
+      await sh(ivy.laptop, 'mv /etc/step/certs/acme.key /run/acme.key');
+      await check();
+      await check();
+      expect(told(desktop)).toEqual(['The key of this laptop is gone']);
+      await sh(ivy.laptop, 'mv /run/acme.key /etc/step/certs/acme.key');
+      expect(await check()).toMatchObject({ code: 0 });
+      expect(told(desktop)).toEqual(['The key of this laptop is gone', 'gone']);
+    } finally {
+      await desktop.stop();
+    }
+  });
 });
 
 describe('a support bundle of a real laptop', () => {

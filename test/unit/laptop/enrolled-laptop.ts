@@ -255,6 +255,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       found: found('agent'),
       status: () => Promise.resolve(laptop.agent),
     },
+    desktop: { sessions: () => Promise.resolve([]) },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector(different),
     hardware: {

@@ -18,7 +18,7 @@ const SEEN: Seen = {
   answeredAt: '2026-03-01T12:00:00.000Z',
   parts: { ca: true, endpoint: true, offlineDays: 7 },
   renewal: { at: '2026-03-01T12:00:00.000Z', code: 'ca-unavailable', requestId: 'r-1' },
-  told: [{ matter: 'lost', at: '2026-03-01T12:00:00.000Z' }],
+  told: [{ matter: 'ended', at: '2026-03-01T12:00:00.000Z', shown: [{ session: 'c2', uid: 1000, notice: 7 }] }],
 };
 
 it('is kept whole and private, and goes', async () => {
