@@ -103,6 +103,9 @@ test_packages=(
   'netbase|the names of protocols, for the rules that bar a laptop from the network'
   'man-db|reads the man page of the package'
   'strace|shows that no secret is in an argument list or an open file'
+  'swtpm-tools|makes a software TPM with the certificate of a maker of our own'
+  'tpm2-tools|asks the software TPM'
+  'tpm2-openssl|signs and agrees with a key in the software TPM'
 )
 machine_packages=(
   'qemu-system-x86|runs the virtual laptop'
