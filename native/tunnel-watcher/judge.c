@@ -7,6 +7,9 @@ const char *const REASON_WORDS[] = {"none", "stale", "silent", "clock", "network
 
 /* A keepalive, which is not answered: an empty data packet of WireGuard (its paper, section 5.4.6). */
 #define KEEPALIVE_BYTES 32
+/* A peer that wants a handshake sends this, and nothing else, as long as none of our packets arrives there (section 5.4.2). Data
+ * packets have other lengths. */
+#define INITIATION_BYTES 148
 /* A tunnel with a keepalive repeats its handshake every two minutes; after three its keys are useless. */
 #define STALE_MS (160 * 1000)
 /* How long packets may stay without an answer. WireGuard answers one-way traffic after ten seconds only, so this grows with false
@@ -67,7 +70,7 @@ void judge_traffic(struct judge *judge, size_t tunnel, const struct traffic *tra
   } else {
     uint64_t sent = traffic->sent - last->sent;
     if (traffic->handshake != last->handshake) state->handshake_at = now;
-    if (traffic->received != last->received) {
+    if ((traffic->received - last->received) % INITIATION_BYTES != 0) {
       state->unanswered = 0;
       if (judge->running == REASON_NONE) {
         judge->retry_at = 0;

@@ -12,11 +12,13 @@ import { buildProgram, measureEnrollment, type EnrollmentFigures } from './enrol
 import { FAR_MS, measureFar, type FarFigures } from './far.ts';
 import { CONCURRENCY, measureGateway, measureSign, type GatewayFigures } from './gateway.ts';
 import { median } from './parts.ts';
+import { measureReconnect, type ReconnectFigures, type RestFigures } from './reconnect.ts';
 
-const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|gateway] [--laptops N]
+const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|reconnect|gateway] [--laptops N] [--rest SECONDS]
 
-Compares a whole enrollment with its bare parts, and the gateway with step-ca's bare /sign; see docs/performance.md. Takes about two
-minutes and needs a quiet machine.
+Compares a whole enrollment with its bare parts, the gateway with step-ca's bare /sign, and a watched tunnel with plain wg-quick; see
+docs/performance.md. Takes about five minutes and needs a quiet machine. What runs at rest is measured for SECONDS: half a minute, and
+ten minutes with --json.
 `;
 const SERIAL = 12345678;
 /** A tunnel network for more laptops than a /24 has. */
@@ -33,14 +35,18 @@ const INIT = [
 const CIDRS = ['--inside-cidrs', '10.76.0.0/16', '10.77.1.0/24'];
 const PROBE = '10.76.0.1';
 
+/** Rounds of each event; a tunnel without a watcher takes 15 seconds for one. */
+const RECONNECTS = 5;
+
 const ms = (value: number): string => `${value.toFixed(0).padStart(6)} ms`;
 
 /** What the options ask for. */
 interface Flags {
   readonly laptops: number;
+  readonly rest: number;
   readonly only?: Part;
 }
-const PARTS = ['enrollment', 'far', 'gateway'] as const;
+const PARTS = ['enrollment', 'far', 'reconnect', 'gateway'] as const;
 type Part = (typeof PARTS)[number];
 const isPart = (text: string | undefined): text is Part => PARTS.some((part) => part === text);
 
@@ -54,14 +60,16 @@ await runScript({
     json: { type: 'boolean', default: false },
     laptops: { type: 'string', default: '3' },
     only: { type: 'string' },
+    rest: { type: 'string' },
   },
-  async run({ json, laptops, only }) {
+  async run({ json, laptops, only, rest = json ? '600' : '30' }) {
     if (only !== undefined && !isPart(only)) {
       throw new KiwiError('usage', { detail: `--only must be one of ${PARTS.join(', ')}` });
     }
     if (!/^[1-9]\d?$/.test(laptops)) throw new KiwiError('usage', { detail: '--laptops must be 1 to 99' });
+    if (!/^[1-9]\d{0,4}$/.test(rest)) throw new KiwiError('usage', { detail: '--rest must be 1 to 99999 seconds' });
     if (json) say = () => undefined;
-    await bench({ laptops: Number(laptops), ...(only === undefined ? {} : { only }) });
+    await bench({ laptops: Number(laptops), rest: Number(rest), ...(only === undefined ? {} : { only }) });
     if (json) printResult('measured', figures);
     return 0;
   },
@@ -69,6 +77,8 @@ await runScript({
 
 async function bench(flags: Flags): Promise<void> {
   const wanted = (part: Part): boolean => flags.only === undefined || flags.only === part;
+  if (wanted('reconnect')) sayReconnect(await measureReconnect(RECONNECTS, flags.rest));
+  if (flags.only === 'reconnect') return;
   const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-bench-'));
   const world = await World.create({ dir, initArgs: [...INIT, ...CIDRS] });
   try {
@@ -110,6 +120,19 @@ function sayFar({ wholeMs: farMs, steps, connections, requests, exchanges: farEx
   say(`  whole                           ${ms(farMs)}   (at most 6000)`);
   say(`  exchanges before the tunnel     ${farExchanges.toFixed(0).padStart(6)}      (at most 4): `);
   say(`    ${connections} connection(s) of TCP and TLS, which take two each, and ${requests} requests`);
+}
+
+function sayReconnect({ reconnect, rest }: { reconnect: ReconnectFigures; rest: RestFigures }): void {
+  const { restartMs, restartAloneMs, addressMs, addressAloneMs } = reconnect;
+  Object.assign(figures, reconnect, rest);
+  say('A tunnel in use, to the first answered ping (at most 3000), beside plain wg-quick:');
+  say(`  after a restart of the server   ${ms(restartMs)}   beside ${ms(restartAloneMs)}`);
+  say(`  after a change of address       ${ms(addressMs)}   beside ${ms(addressAloneMs)}`);
+  say(`What runs at rest, over ${rest.seconds} s:`);
+  say(
+    `  resident                        ${rest.rssKib.toFixed(0).padStart(6)} KiB  (at most 2048); proportionally ${rest.pssKib.toFixed(0)} KiB`,
+  );
+  say(`  of one core                     ${rest.cpuPercent.toFixed(3).padStart(6)} %    (at most 0.05)\n`);
 }
 
 function sayGateway({ gatewayRatio, signsPerSecond, enrollmentsPerSecond }: GatewayFigures): void {

@@ -19,13 +19,13 @@ import { NetworkManager } from './network-manager.ts';
 import { answersPing, carriesPing } from './ping.ts';
 import { foreignProfiles } from './profile-files.ts';
 import { resolveHost } from './resolve-host.ts';
-import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from './wg.ts';
+import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from './wg.ts';
 import { WgQuick } from './wg-quick.ts';
 
 /** Time limit for a handshake, over all candidates. */
 const HANDSHAKE_MS = 20_000;
-/** Each candidate's first chance: one round trip with time to spare. Afterwards the rest of the time is shared evenly. */
-const FIRST_CHANCE_MS = 2_500;
+/** The same for a tunnel that was up: WireGuard repeats a handshake that got no answer after 5 seconds. */
+const FOLLOW_MS = 12_000;
 /** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
 const HEALTHY_HANDSHAKE_MS = 150_000;
 
@@ -190,7 +190,8 @@ export class LinuxTunnel implements Tunnel {
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.
     const order = [...candidates].sort((a, b) => Number(a === peer.endpoint) - Number(b === peer.endpoint));
-    const found = await wgRace(this.#system, { name, peer: peer.publicKey, endpoints: order }, signal);
+    const race = { name, peer: peer.publicKey, endpoints: order, ms: FOLLOW_MS };
+    const found = await wgRace(this.#system, race, signal);
     if (found !== undefined) await backend?.write(name, backend.withEndpoint(text, found));
     else if (order.length > 0) await wgReadd(this.#system, name, peer.endpoint, signal);
     return found;
@@ -208,29 +209,28 @@ export class LinuxTunnel implements Tunnel {
     return localNetworks(this.#system, tunnelInterfaceName(slug));
   }
 
+  /** Without those to which there is no route: where there is no IPv6, an AAAA record costs nothing. */
   async #candidates(config: TunnelConfig): Promise<readonly [string, ...string[]]> {
-    const [first, ...others] = await endpointCandidates(config.endpoints, this.#resolve);
+    const all = await endpointCandidates(config.endpoints, this.#resolve);
+    const usable = await this.routable(all);
+    const [first, ...others] = usable.length > 0 ? usable : all;
     if (first !== undefined) return [first, ...others];
     throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
   }
 
-  /** Waits for a handshake with each candidate in turn and keeps the first that answers, in the profile as well. */
-  async #handshake(rise: Rise, candidates: readonly string[]): Promise<void> {
+  /** Waits for a handshake with the first candidate, which the interface has, lets all race, and keeps the winner in the profile. */
+  async #handshake(rise: Rise, candidates: readonly [string, ...string[]]): Promise<void> {
     const { name, config, backend, render, since, signal } = rise;
-    const shared = Math.max(0, HANDSHAKE_MS - FIRST_CHANCE_MS * candidates.length) / candidates.length;
-    for (const chance of candidates.length === 1 ? [HANDSHAKE_MS] : [FIRST_CHANCE_MS, shared]) {
-      for (const endpoint of candidates) {
-        const alone = candidates.length === 1;
-        if (!(alone || (chance === FIRST_CHANCE_MS && endpoint === candidates[0]))) {
-          await wgSetconf(this.#system, name, renderWgSetconf(config, endpoint), signal);
-        }
-        const wanted = { name, peer: config.serverPublicKey, since, ms: chance };
-        if (!(await wgHandshake(this.#system, wanted, signal))) continue;
-        await backend.write(name, render(endpoint));
-        return;
-      }
+    const peer = config.serverPublicKey;
+    const [first, ...others] = candidates;
+    const begun = { name, peer, since, ms: others.length === 0 ? HANDSHAKE_MS : TURNS_MS[0] };
+    let found = (await wgHandshake(this.#system, begun, signal)) ? first : undefined;
+    if (others.length > 0) {
+      const race = { name, peer, endpoints: [...others, first], ms: HANDSHAKE_MS };
+      found ??= await wgRace(this.#system, race, signal);
     }
-    throw new KiwiError('tunnel-no-handshake', { detail: `tried ${candidates.join(', ')}` });
+    if (found === undefined) throw new KiwiError('tunnel-no-handshake', { detail: `tried ${candidates.join(', ')}` });
+    await backend.write(name, render(found));
   }
 
   /** Whose profile of ours is there. Where there are two, after a run that was interrupted, NetworkManager's. */

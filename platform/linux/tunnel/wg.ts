@@ -4,10 +4,8 @@ import { withRuntimeFile } from '../runtime-file.ts';
 import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
 
 const POLL_MS = 50;
-/** How long each endpoint of a race has, in each round. */
-const TURNS_MS = [250, 1_000, 4_000];
-/** WireGuard repeats a handshake that got no answer after 5 seconds. */
-const ONE_MS = 6_000;
+/** How long each endpoint of a race has in the first rounds; RFC 8305 recommends the same delay between connection attempts. */
+export const TURNS_MS = [250, 1_000] as const;
 
 /** @returns undefined when there is no such interface */
 export async function wgDump(system: LinuxSystem, name: string): Promise<WgDump | undefined> {
@@ -50,21 +48,22 @@ export async function wgReadd(
 /**
  * Lets these literal endpoints race for a handshake with the peer of a running interface. An interface has one peer and a peer one
  * endpoint, so they take turns: short ones first, so that an address that leads nowhere costs a quarter of a second, then longer
- * ones for slow networks and lost packets. RFC 8305 recommends the same delay between connection attempts.
+ * ones for slow networks and lost packets, `ms` in all.
  *
  * @returns the endpoint that answered, with which the interface is left; undefined: it is left with the last
  */
 export async function wgRace(
   system: LinuxSystem,
-  wanted: { readonly name: string; readonly peer: string; readonly endpoints: readonly string[] },
+  wanted: { readonly name: string; readonly peer: string; readonly endpoints: readonly string[]; readonly ms: number },
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const { name, peer, endpoints } = wanted;
-  for (const ms of endpoints.length === 1 ? [ONE_MS] : TURNS_MS) {
+  const { name, peer, endpoints, ms } = wanted;
+  const rest = Math.max(0, ms / endpoints.length - TURNS_MS[0] - TURNS_MS[1]);
+  for (const turn of endpoints.length === 1 ? [ms] : [...TURNS_MS, rest]) {
     for (const endpoint of endpoints) {
       await wgReadd(system, name, endpoint, signal);
       // A peer that was just added has no handshake yet, so any is a new one.
-      if (await wgHandshake(system, { name, peer, since: 0, ms }, signal)) return endpoint;
+      if (await wgHandshake(system, { name, peer, since: 0, ms: turn }, signal)) return endpoint;
     }
   }
   return undefined;

@@ -96,6 +96,12 @@ describe('the watcher asks for the program', () => {
     expect(await new Life().pass(60_000, 10_000, 1).runs()).toEqual([]);
   });
 
+  it('when only the server’s wishes for a handshake come in: the network lets nothing out', async () => {
+    const life = new Life().pass(1_000, 100, 100);
+    for (let time = 0; time < 3; time++) life.pass(4_750, 100, 0).pass(250, 240, 148);
+    expect((await life.runs())[0]?.[0]).toBeLessThan(4_000);
+  });
+
   it('when the handshake is not repeated', async () => {
     const [first] = await new Life().pass(200_000, 0, 0).runs();
     expect(first?.[1]).toBe('stale');

@@ -6,6 +6,7 @@ import { answerCall } from './read-call.ts';
 export type TunnelCall =
   | { verb: 'up'; config: Omit<TunnelConfig, 'privateKey'>; privateKey: string }
   | { verb: 'down' | 'status'; slug: string }
+  | { verb: 'follow'; slug: string; endpoints: readonly string[] }
   | { verb: 'probe'; address: string; timeoutMs: number };
 
 const { tunnel } = linuxPlatform();
@@ -17,6 +18,8 @@ await answerCall(async (call: TunnelCall) => {
     case 'down':
     case 'status':
       return tunnel[call.verb](call.slug);
+    case 'follow':
+      return tunnel.follow(call.slug, call.endpoints);
     case 'probe':
       return tunnel.probe(call.address, call.timeoutMs);
   }

@@ -41,6 +41,8 @@ export class FakeNetworkManager {
     await machine.install('/usr/bin/wg', async ([verb, , file]) => {
       if (this.upBy === undefined) return { code: 1, stderr: 'No such device' };
       if (verb === 'setconf') this.#talk(await machine.read((file ?? '').slice(machine.root.length)));
+      if (verb === 'showconf')
+        return `[Interface]\n\n[Peer]\nPublicKey = ${this.#peer}\nEndpoint = ${this.endpoint ?? '(none)'}\n`;
       if (verb !== 'show') return;
       const seconds = Math.floor(this.handshake / 1000);
       return `PRIVATE\tPUBLIC\t1\toff\n${this.#peer}\tPSK\t${this.endpoint ?? '(none)'}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;

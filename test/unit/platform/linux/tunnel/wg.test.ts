@@ -68,7 +68,7 @@ describe('a running interface', () => {
 });
 
 describe('a race of endpoints', () => {
-  const race = (...endpoints: string[]) => wgRace(machine, { name: NAME, peer: PEER, endpoints });
+  const race = (...endpoints: string[]) => wgRace(machine, { name: NAME, peer: PEER, endpoints, ms: 12_000 });
 
   it('gives one that leads nowhere a quarter of a second', async () => {
     wg.answering.add('192.0.2.3:51820');
