@@ -11,7 +11,7 @@ export interface ConnectOptions {
   readonly ca: string;
   /** Milliseconds for a connection. */
   readonly timeout: number;
-  /** False: anybody may answer. */
+  /** False: anybody may answer for the gateway. */
   readonly rejectUnauthorized?: boolean;
 }
 
@@ -28,7 +28,9 @@ export interface ProxyConnector {
  * is reported as such: undici's own ProxyAgent would hide it in a message text.
  */
 export function connectThroughProxy(proxy: Proxy, options: ConnectOptions): ProxyConnector {
-  const client = new Client(proxy.url.origin, { connect: { ...options }, headersTimeout: ANSWER_MS });
+  // A proxy that is reached over TLS is always verified: it is sent a password.
+  const { ca, timeout } = options;
+  const client = new Client(proxy.url.origin, { connect: { ca, timeout }, headersTimeout: ANSWER_MS });
   const secure = buildConnector({ ...options });
   return {
     connect: (target, callback) => {

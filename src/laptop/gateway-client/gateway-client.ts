@@ -253,6 +253,8 @@ export class GatewayClient {
     const { what } = exchange;
     let patienceMs = exchange.patienceMs ?? this.#patienceMs;
     const retries = exchange.retries ?? this.#retries;
+    // What is not both signed and public is for the gateway alone, which nothing proves any more.
+    if (this.#unproven && exchange.public !== true) throw new KiwiError('gateway-tls-dates');
     for (let attempt = 0; ; attempt++) {
       const began = this.#clock.monotonic();
       const ms = (): number => Math.round(this.#clock.monotonic() - began);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { KiwiError } from '../../../../src/core/errors.ts';
+import { connectThroughProxy } from '../../../../src/laptop/gateway-client/connect-through-proxy.ts';
 import { GatewayClient } from '../../../../src/laptop/gateway-client/gateway-client.ts';
 import { parseProxy } from '../../../../src/laptop/gateway-client/proxy.ts';
 import { say, startLocalGateway, type LocalGateway } from './local-gateway.ts';
@@ -86,5 +87,24 @@ describe('the gateway client behind a proxy', () => {
     });
     await expect(hello(client)).rejects.toMatchObject({ code: 'gateway-tls', detail: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     await Promise.all([client.close(), other.close()]);
+  });
+});
+
+describe('a proxy that is reached over TLS', () => {
+  it('gets no password before it has proved itself, also where the gateway need not', async () => {
+    const [proxy, trusted] = [await startLocalGateway(), await startLocalGateway()];
+    const url = new URL(proxy.url);
+    url.username = 'user';
+    url.password = 'secret';
+    const options = { ca: trusted.ca, timeout: 5000, rejectUnauthorized: false };
+    const connector = connectThroughProxy({ url, name: 'the proxy' }, options);
+    const target = { hostname: 'gateway.example', port: '443', protocol: 'https:', host: 'gateway.example' };
+    const error = await new Promise((resolve) => {
+      connector.connect(target, (...[failure]) => {
+        resolve(failure);
+      });
+    });
+    expect(error).toMatchObject({ code: 'proxy-unreachable', detail: 'the proxy: UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+    await Promise.all([connector.close(), proxy.close(), trusted.close()]);
   });
 });
