@@ -53,12 +53,17 @@ export interface TunnelStatus {
 
 /** A network that this laptop uses apart from the tunnel. */
 export interface LocalNetwork {
-  /** Of an interface, of a route, or the address of a router. */
-  readonly kind: 'address' | 'route' | 'next hop';
+  /**
+   * Of an interface, of a route, or the address of a router; a route that policy routing asks before all those of the main table; or a
+   * network that a program keeps for its own interface with a packet filter.
+   */
+  readonly kind: 'address' | 'route' | 'next hop' | 'policy route' | 'claim';
   /** For a route without an interface, its type: `unreachable`, `blackhole`. */
   readonly interface: string;
   /** IPv4, with a prefix length unless it is a single address. */
   readonly network: string;
+  /** Networks in it to which it does not apply. */
+  readonly except?: readonly string[];
 }
 
 /**

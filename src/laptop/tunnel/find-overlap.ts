@@ -15,23 +15,35 @@ export async function findOverlap(
   networks: readonly string[],
 ): Promise<KiwiError | undefined> {
   for (const local of await tunnel.localNetworks(slug)) {
-    const taken = networks.find((network) => isWithin(local, network));
+    const taken = networks.find((network) => takes(local, network));
     if (taken !== undefined) return new KiwiError('network-overlap', { detail: describe(local, taken) });
   }
   return undefined;
 }
 
 function describe({ kind, interface: name, network }: LocalNetwork, taken: string): string {
+  if (kind === 'claim') return `${name} lets nothing else use ${network}, where the customer's network ${taken} is`;
+  if (kind === 'policy route') {
+    return `a routing rule of another program sends ${network} to ${name} before all other routes, and so the customer's network ${taken}`;
+  }
   const what = { address: 'the address', route: 'a route to', 'next hop': 'the router' }[kind];
   return `${name} has ${what} ${network}, which is in the customer's network ${taken}`;
 }
 
+function takes(local: LocalNetwork, network: string): boolean {
+  if (local.kind !== 'policy route' && local.kind !== 'claim') return isWithin(local, network);
+  if (local.except?.some((other) => contains(other, network)) === true) return false;
+  return contains(local.network, network) || contains(network, local.network);
+}
+
 /** An address counts as itself, with whatever prefix length it is configured. */
 function isWithin({ kind, network }: LocalNetwork, outer: string): boolean {
-  const a = parse(network);
-  const b = parse(outer);
-  const length = kind === 'route' ? a.length : 32;
-  if (length < b.length) return false;
+  return contains(outer, kind === 'route' ? network : (network.split('/')[0] ?? ''));
+}
+
+function contains(outer: string, inner: string): boolean {
+  const [a, b] = [parse(inner), parse(outer)];
+  if (a.length < b.length) return false;
   // Not with shifts: those of 32 bits shift by nothing.
   const size = 2 ** (32 - b.length);
   return Math.floor(a.base / size) === Math.floor(b.base / size);

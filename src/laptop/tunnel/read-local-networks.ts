@@ -6,7 +6,20 @@ import type { LocalNetwork } from '../system/tunnel.ts';
  * @param tunnel the interface of our own tunnel, which is left out
  */
 export function readLocalNetworks(addresses: string, routes: string, tunnel: string): LocalNetwork[] {
-  return [...readAddresses(addresses), ...readRoutes(routes)].filter((found) => found.interface !== tunnel);
+  const own = readAddresses(addresses);
+  return [...own, ...claims(own), ...readRoutes(routes)].filter((found) => found.interface !== tunnel);
+}
+
+/**
+ * Tailscale (and so a client of Headscale) routes only the addresses of its own machines, but its packet filter drops everything from
+ * 100.64.0.0/10 that does not come in at its interface: a customer's network in there would be sent to, and never heard.
+ */
+function claims(addresses: readonly LocalNetwork[]): LocalNetwork[] {
+  return addresses
+    .filter(
+      (one) => /^tailscale\d*$/u.test(one.interface) && /^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./u.test(one.network),
+    )
+    .map((one) => ({ kind: 'claim', interface: one.interface, network: '100.64.0.0/10' }));
 }
 
 /** `2: eth0    inet 192.0.2.7/24 brd 192.0.2.255 scope global dynamic eth0` */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
-import type { TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
+import type { LocalNetwork, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
 import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import type { Lab, Laptop } from '../../lab/lab.ts';
 import type { TunnelCall } from './drivers/tunnel.ts';
@@ -152,6 +152,34 @@ describe('the tunnel', () => {
     await must(laptop, ['/usr/sbin/ip', 'route', 'del', '10.77.1.0/24', 'dev', 'eth0']);
     await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
     expect(await leftovers(laptop)).toEqual([]);
+  });
+
+  it('sees what the rules of other VPNs take', async () => {
+    // Tailscale's rules and its table with a subnet router, then those of wg-quick for a tunnel that takes everything.
+    const script = `ip tuntap add dev tailscale0 mode tun; ip address add 100.99.1.2/32 dev tailscale0; ip link set tailscale0 up
+      ip rule add pref 5210 fwmark 0x80000/0xff0000 lookup main; ip rule add pref 5250 fwmark 0x80000/0xff0000 unreachable
+      ip rule add pref 5270 lookup 52; ip route add 10.0.0.0/8 dev tailscale0 table 52
+      ip -6 rule add pref 5270 lookup 52
+      ip rule add pref 32764 lookup main suppress_prefixlength 0; ip rule add pref 32765 not fwmark 0xca6c lookup 51820
+      ip route add default dev tailscale0 table 51820`;
+    await must(laptop, ['/bin/sh', '-ec', script]);
+    const found = (await drive(laptop, 'tunnel', { verb: 'localNetworks', slug: 'acme' })).ok as LocalNetwork[];
+    expect(found.filter(({ kind }) => kind === 'policy route' || kind === 'claim')).toEqual([
+      { kind: 'claim', interface: 'tailscale0', network: '100.64.0.0/10' },
+      { kind: 'policy route', interface: 'tailscale0', network: '10.0.0.0/8', except: [] },
+    ]);
+    const undo = `for p in 5210 5250 5270 32764 32765; do ip rule del pref $p; done
+      ip -6 rule del pref 5270; ip link delete tailscale0`;
+    await must(laptop, ['/bin/sh', '-ec', undo]);
+  });
+
+  it('leaves a configuration of another program as it is', async () => {
+    await must(laptop, ['/bin/sh', '-c', 'umask 077; echo "[Interface]" >/etc/wireguard/kiwi-acme.conf']);
+    const done = await drive(laptop, 'tunnel', up([`203.0.113.10:${PORT}`]));
+    expect(done.error).toEqual({ code: 'tunnel-name-taken', detail: '/etc/wireguard/kiwi-acme.conf' });
+    await drive(laptop, 'tunnel', { verb: 'down', slug: 'acme' });
+    expect(await must(laptop, ['/bin/cat', '/etc/wireguard/kiwi-acme.conf'])).toBe('[Interface]\n');
+    await must(laptop, ['/bin/rm', '/etc/wireguard/kiwi-acme.conf']);
   });
 
   it('finds the address that answers behind ones that do not', async () => {

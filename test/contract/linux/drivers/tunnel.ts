@@ -5,7 +5,7 @@ import { answerCall } from './read-call.ts';
 
 export type TunnelCall =
   | { verb: 'up'; config: Omit<TunnelConfig, 'privateKey'>; privateKey: string }
-  | { verb: 'down' | 'status'; slug: string }
+  | { verb: 'down' | 'status' | 'localNetworks'; slug: string }
   | { verb: 'follow'; slug: string; endpoints: readonly string[] }
   | { verb: 'probe'; address: string; timeoutMs: number };
 
@@ -17,6 +17,7 @@ await answerCall(async (call: TunnelCall) => {
       return tunnel.up({ ...call.config, privateKey: new SecretBytes(Buffer.from(call.privateKey, 'base64')) });
     case 'down':
     case 'status':
+    case 'localNetworks':
       return tunnel[call.verb](call.slug);
     case 'follow':
       return tunnel.follow(call.slug, call.endpoints);
