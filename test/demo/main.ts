@@ -10,6 +10,7 @@ import { CLI, INTRANET_URL, PIN, World } from '../world/world.ts';
 import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
+import { playUpkeep } from './play-upkeep.ts';
 
 const HELP = `usage: npm run demo [-- --json|--keep]
 
@@ -106,6 +107,7 @@ async function demo(flags: Flags): Promise<void> {
     say('\n$ kiwistack-enroll status');
     const status = await laptop.run([...CLI, 'status']);
     say(status.stdout.trimEnd());
+    emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, say)) });
 
     if (flags.keep) {
       await world.lab.keep();
