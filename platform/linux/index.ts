@@ -1,4 +1,5 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
+import { sssd, wifi } from './certificate-consumers.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { LogindDesktop } from './desktop.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
@@ -20,6 +21,7 @@ export function linuxPlatform(): Platform {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),
     certificates,
+    consumers: [sssd(system), wifi(system)],
     trust: new LinuxTrustStore(system),
     tunnel,
     agent: new DebianFleetAgent(system),

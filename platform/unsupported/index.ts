@@ -9,6 +9,7 @@ export function unsupportedPlatform(name: string): Platform {
   const refuseLater = (): Promise<never> => Promise.reject(new KiwiError('unsupported-system', { detail: name }));
   return {
     preflight: { check: refuseLater },
+    consumers: [],
     hardware: { readHardware: refuseLater, readSystem: refuseLater },
     certificates: {
       createDeviceKey: refuseLater,

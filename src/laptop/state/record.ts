@@ -78,6 +78,8 @@ const schema = z.strictObject({
           renewAfter: z.iso.datetime({ precision: 3 }),
           /** The slice's clock minus ours when it was renewed, milliseconds, if ours was far off. */
           skewMs: z.int().optional(),
+          /** The programs that use it: they were told. */
+          told: z.array(z.string().max(32)).max(16).optional(),
         })
         .optional(),
     })

@@ -1,3 +1,4 @@
+import type { CertificateConsumer } from './certificate-consumer.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { Desktop } from './desktop.ts';
 import type { FleetAgent } from './fleet-agent.ts';
@@ -16,6 +17,7 @@ export interface Platform {
   readonly preflight: Preflight;
   readonly hardware: HardwareReader;
   readonly certificates: CertificateStore;
+  readonly consumers: readonly CertificateConsumer[];
   readonly trust: TrustStore;
   readonly tunnel: Tunnel;
   readonly agent: FleetAgent;

@@ -12,6 +12,7 @@ import { askOn } from '../standing/ask-slice.ts';
 import { noteSeen } from '../standing/note-seen.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
 import { openSliceLine } from '../standing/slice-line.ts';
+import { tellConsumers } from '../standing/tell-consumers.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';

@@ -5,6 +5,7 @@ import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { RenewedCertificate } from '../standing/renew-certificate.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
+import { tellConsumers } from '../standing/tell-consumers.ts';
 import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
 
 /** What made the watcher call (native/tunnel-watcher), or a person. */
@@ -34,6 +35,7 @@ export async function mend(context: LaptopContext, reason: MendReason): Promise<
       mendTunnel(context, record, { silent: reason !== 'asked' }),
       renewIfDue(context, file, record, { patience: SHORT }),
     ]);
+    if (renewal !== undefined) await tellConsumers(context, file);
     return { record, tunnel, ...(renewal === undefined ? {} : { renewal }) };
   });
 }

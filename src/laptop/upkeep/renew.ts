@@ -2,6 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
 import { noteSeen } from '../standing/note-seen.ts';
 import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
+import { tellConsumers } from '../standing/tell-consumers.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import { SeenFile } from '../state/seen.ts';
@@ -18,6 +19,7 @@ export async function renew(
     const record = await file.load();
     if (record === undefined) throw new KiwiError('not-enrolled');
     const renewed = await renewCertificate(context, file, record);
+    await tellConsumers(context, file);
     await noteSeen(context, new SeenFile(context.platform.stateFolder), { renewal: renewed });
     return { record: (await file.load()) ?? record, renewed };
   });

@@ -200,6 +200,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
   return {
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
+    consumers: [],
     files: () => Promise.resolve([]),
     desktop: {
       sessions: () => Promise.resolve([]),
