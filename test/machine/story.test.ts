@@ -127,8 +127,7 @@ describe('a laptop after its enrollment', () => {
   test.for([13, 30])('renews with a clock that has jumped ahead by %d hours, and once only', async (hours) => {
     const before = await numberNow();
     await inside(`date -s '+${hours} hours' >&2`);
-    const said = await cli('check');
-    expect(said.code, said.output).toBe(0);
+    // The watcher notices the jump; a run that meets its run has nothing to do.
     await expect.poll(numberNow, { timeout: 300_000, interval: 3000 }).toBeGreaterThan(before);
     const after = await numberNow();
     expect((await cli('renew')).result).toMatchObject({ result: 'renewed' });
@@ -147,8 +146,8 @@ describe('a laptop after its enrollment', () => {
   });
 
   test('is back after its link was down', async () => {
-    await inside('ip link set eth0 down || nmcli device disconnect eth0; sleep 15');
-    await inside('ip link set eth0 up; nmcli device connect eth0 || true');
+    const device = await inside("ip -o route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1");
+    await inside(`nmcli device disconnect ${device} >&2; sleep 15; nmcli device connect ${device} >&2`);
     console.log(`after the link was down: ${(await untilPing()).toFixed(1)} s to the first ping`);
   });
 

@@ -85,6 +85,7 @@ async function checkIn(
       renewIfDue(context, file, record, line instanceof KiwiError ? {} : { line }),
       ours ? mendTunnel(context, record, { slice }) : undefined,
     ]);
+    await tellConsumers(context, file);
     await noteSeen(context, seen, { slice, renewal });
     const did = { ...(renewal === undefined ? {} : { renewal }), ...(tunnel === undefined ? {} : { tunnel }) };
     return { farewells, enrollment: { record, slice, ...did } };

@@ -206,6 +206,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         return took('key and certificate')();
       },
     },
+    consumers: [],
     files: () => Promise.resolve(['key and certificate', 'tunnel', 'agent']),
     tunnel: {
       down: took('tunnel'),
