@@ -1,7 +1,7 @@
 // `npm run build`: builds the program as people install it, in `dist/app`. The result needs Node, and nothing of this
 // checkout.
 import { execFileSync } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import path from 'node:path';
@@ -17,6 +17,7 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 /** Name in the output folder, entry file, and a command line that loads everything and exits at once. */
 const PROGRAMS = [
   { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
+  { name: 'kiwistack-agent', entry: 'src/apps/agent/main.ts', dryRun: ['--version'] },
   // Exits as soon as its channel closes, which is at once.
   { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
 ];
@@ -24,6 +25,7 @@ const PROGRAMS = [
 const ADDONS = [
   'node_modules/pkcs11js/build/Release/pkcs11.node',
   'native/locked-memory/build/Release/locked_memory.node',
+  'native/peer-credentials/build/Release/peer_credentials.node',
 ];
 
 const HELP = `usage: npm run build [-- --kind production|test] [--out DIR]
@@ -64,6 +66,10 @@ async function bundle(kind: 'production' | 'test', out: string): Promise<void> {
     logLevel: 'warning',
   } as const satisfies BuildOptions;
 
+  // A checkout that has grown an addon since `npm install`.
+  if (!ADDONS.every((addon) => existsSync(path.join(PROJECT, addon)))) {
+    execFileSync('npm', ['run', '--silent', 'postinstall'], { cwd: PROJECT, stdio: ['ignore', 'ignore', 'inherit'] });
+  }
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, 'build/Release'), { recursive: true });
   const inputs: string[] = ['node_modules/pkcs11js/package.json'];

@@ -13,8 +13,9 @@ const PROJECT = path.join(HERE, '../..');
 const APP = 'usr/lib/kiwistack-enroll';
 const DOC = 'usr/share/doc/kiwistack-enroll';
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
-
 const UNITS = [
+  'kiwistack-agent.service',
+  'kiwistack-agent.socket',
   'kiwistack-enroll-check.service',
   'kiwistack-enroll-check.timer',
   'kiwistack-mend@.service',

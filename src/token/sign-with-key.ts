@@ -19,6 +19,15 @@ export interface SignOptions {
   /** The key was touched. */
   onTouched?(): void;
   readonly signal?: AbortSignal;
+  /** Of which exchange this is the signature: for a key in the hands of another process, which has to see what it signs. */
+  readonly occasion?: {
+    /** As it was sent. */
+    readonly hello: string;
+    /** The answer to it: a compact JWS. */
+    readonly challenge: string;
+    /** How long the other side waits for the signature. */
+    readonly expiresInMs: number;
+  };
 }
 
 /** See `Token.sign`. */
@@ -76,10 +85,16 @@ async function signOnce(
   }
   if (touch) options.onTouched?.();
   // The module may have signed with another key than the one it showed (libykcs11 2.2.0 does after the YubiKey was replaced).
+  requireSignature(key, data, signature);
+  return signature;
+}
+
+/** @throws KiwiError `key-signature-invalid` unless the attested key has made it, in the form that JWS uses */
+export function requireSignature(key: SlotKey, data: Uint8Array, signature: Uint8Array): void {
   const hash = key.algorithm === 'ES384' ? 'sha384' : 'sha256';
+  const { spki } = parseCertificate(key.attestation);
   const publicKey = { key: spki, format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
   if (!verify(hash, data, publicKey, signature)) throw new KiwiError('key-signature-invalid');
-  return signature;
 }
 
 const sha256Hex = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');

@@ -1,23 +1,19 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { LogFields } from '../../core/log.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
-import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
-import { check } from '../../laptop/upkeep/check.ts';
-import type { CheckResult } from '../../laptop/upkeep/check-result.ts';
+import type { CheckReply } from '../../local-api/replies.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
+import { askLaptop } from './ask-laptop.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
-import { laptopContext } from './laptop-context.ts';
+import { logged } from './laptop-context.ts';
 import { tunnelFields, tunnelLines } from './tunnel-output.ts';
 
 /** `kiwistack-enroll check`: run every hour by a timer. Exit code 0 when nothing is left to do. */
 export async function checkCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
-  const context = await laptopContext(signal, output);
-  const result = await check(context, (event) => {
-    output.event(event);
-  });
+  const result = await askLaptop({ verb: 'check' }, { signal, output });
   const fault = faultOf(result);
-  context.log?.write(fault === undefined ? 'info' : 'warning', 'checked', logged(result, fault));
+  logged().log?.write(fault === undefined ? 'info' : 'warning', 'checked', logFields(result, fault));
   if (flags.json === true) printJson({ type: 'result', ...resultOf(result, fault) });
   else {
     for (const line of linesOf(result)) process.stdout.write(`${line}\n`);
@@ -27,7 +23,7 @@ export async function checkCommand(flags: { readonly json?: boolean }, signal: A
 }
 
 /** What the user or the operator should know or do; the most serious comes first. */
-function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | undefined {
+function faultOf({ farewells, enrollment, remains }: CheckReply): KiwiError | undefined {
   if (remains !== undefined) return new KiwiError('enrollment-incomplete', { detail: `found: ${listed(remains)}` });
   if (enrollment !== undefined) {
     const { slice, renewal, removed, tunnel } = enrollment;
@@ -48,7 +44,7 @@ function faultOf({ farewells, enrollment, remains }: CheckResult): KiwiError | u
 }
 
 /** What the journal says of a check: codes, ids and times, from which a bundle for support may be made. */
-function logged({ enrollment, remains }: CheckResult, fault: KiwiError | undefined): LogFields {
+function logFields({ enrollment, remains }: CheckReply, fault: KiwiError | undefined): LogFields {
   const renewal = enrollment?.renewal;
   return {
     result: remains === undefined ? nameOf(enrollment) : 'incomplete',
@@ -64,7 +60,7 @@ function logged({ enrollment, remains }: CheckResult, fault: KiwiError | undefin
   };
 }
 
-function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiError | undefined): object {
+function resultOf({ farewells, enrollment, remains }: CheckReply, fault: KiwiError | undefined): object {
   const told = farewells.map(({ error, ...farewell }) => ({
     ...farewell,
     told: error === undefined,
@@ -83,20 +79,20 @@ function resultOf({ farewells, enrollment, remains }: CheckResult, fault: KiwiEr
   };
 }
 
-function renewalOf(renewal: NonNullable<NonNullable<CheckResult['enrollment']>['renewal']>): object {
+function renewalOf(renewal: NonNullable<NonNullable<CheckReply['enrollment']>['renewal']>): object {
   if (renewal instanceof KiwiError) return { error: errorFields(renewal) };
   return { number: renewal.number, notAfter: renewal.notAfter.toISOString() };
 }
 
 /** The result in one word, for programs. */
-function nameOf(enrollment: CheckResult['enrollment']): string {
+function nameOf(enrollment: CheckReply['enrollment']): string {
   if (enrollment === undefined) return 'not-enrolled';
   if (enrollment.removed !== undefined) return 'removed';
   return enrollment.slice instanceof KiwiError ? 'not-answered' : enrollment.slice.state;
 }
 
-function linesOf({ farewells, enrollment, remains }: CheckResult): string[] {
-  const lines = farewells.map((farewell: FarewellOutcome) => farewellLine(farewell));
+function linesOf({ farewells, enrollment, remains }: CheckReply): string[] {
+  const lines = farewells.map((farewell) => farewellLine(farewell));
   if (remains !== undefined) return lines;
   if (enrollment === undefined) return farewells.length > 0 ? lines : ['This laptop is not enrolled; nothing to do.'];
   const { record, slice, renewal, removed, tunnel } = enrollment;

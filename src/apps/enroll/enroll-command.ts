@@ -6,12 +6,18 @@ import { KiwiError } from '../../core/errors.ts';
 import { enroll } from '../../laptop/enrollment/enroll.ts';
 import type { EnrollmentOptions } from '../../laptop/enrollment/enrollment-run.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
+import type { AgentClient } from '../../local-api/agent-client.ts';
+import type { Event } from '../../local-api/messages.ts';
+import type { ShownRecord } from '../../local-api/replies.ts';
 import { openToken } from '../../token/token.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
 import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
+import { agentForUs, tell } from './ask-laptop.ts';
 import { humanOutput, jsonOutput, pinQuestion, type EnrollOutput } from './enroll-output.ts';
-import { readPinnedRoots } from './pinned-roots.ts';
+import { readPinnedRoots } from '../../laptop/state/pinned-roots.ts';
+import { shownRecord } from '../../laptop/service/shown-record.ts';
+import { lendKey } from './lend-key.ts';
 import { refuseUnderPkexec } from './refuse-under-pkexec.ts';
 
 export interface EnrollFlags {
@@ -28,6 +34,12 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
   if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
+  const agent = await agentForUs();
+  if (agent !== undefined) {
+    const enrolled = await enrollThroughAgent(agent, flags, output, signal);
+    output.done(enrolled, systemClock.monotonic() - start);
+    return;
+  }
   const platform = selectPlatform();
   const options: EnrollmentOptions = {
     platform,
@@ -39,13 +51,48 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
     },
     person: personOn(flags, output, signal),
     openToken: () => openToken({ clock: systemClock, signal }),
-    ...(flags.serial === undefined ? {} : { yubikeySerial: flags.serial }),
-    ...(flags.wait === undefined ? {} : { waitForKeyMs: flags.wait * 1000 }),
+    ...keyWanted(flags),
   };
   const record = await enroll(options, (event) => {
     output.event(event);
   });
-  output.done(record, systemClock.monotonic() - start);
+  output.done(shownRecord(record), systemClock.monotonic() - start);
+}
+
+/** With the YubiKey in this session, while the agent, which is root, does the rest. */
+async function enrollThroughAgent(
+  agent: AgentClient,
+  flags: EnrollFlags,
+  output: EnrollOutput,
+  signal: AbortSignal,
+): Promise<ShownRecord> {
+  if (flags.mspRoots !== undefined) {
+    const hint = 'Run the command with sudo, or install the package that brings the root.';
+    throw new KiwiError('usage', { detail: '--msp-roots is only accepted from root', hint });
+  }
+  const roots = await readPinnedRoots(selectPlatform().pinnedRootsFile);
+  const token = await openToken({ clock: systemClock, signal });
+  let shown: Extract<Event, { type: 'slice-proven' }> | undefined;
+  try {
+    const answer = lendKey({
+      ...{ token, clock: systemClock, signal, roots, shown: () => shown },
+      ...{ person: personOn(flags, output, signal), ...keyWanted(flags) },
+    });
+    const onEvent = (event: Event): void => {
+      if (event.type === 'slice-proven') shown = event;
+      tell(output, event);
+    };
+    return (await agent.call<'enroll'>({ verb: 'enroll' }, { signal, answer, onEvent })).record;
+  } finally {
+    await token.close();
+  }
+}
+
+function keyWanted({ serial, wait }: EnrollFlags): { yubikeySerial?: number; waitForKeyMs?: number } {
+  return {
+    ...(serial === undefined ? {} : { yubikeySerial: serial }),
+    ...(wait === undefined ? {} : { waitForKeyMs: wait * 1000 }),
+  };
 }
 
 function personOn(flags: EnrollFlags, output: EnrollOutput, signal: AbortSignal): Person {

@@ -1,6 +1,6 @@
 import type { KiwiError } from '../../core/errors.ts';
 import type { EnrollEvent } from '../../laptop/enrollment/enroll.ts';
-import type { EnrollmentRecord } from '../../laptop/state/record.ts';
+import type { ShownRecord } from '../../local-api/replies.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
 import type { PlanEvent } from '../../laptop/pipeline/run-plan.ts';
@@ -16,7 +16,7 @@ export interface EnrollOutput {
   waiting(what: string): void;
   /** The PIN is about to be read from a descriptor; a program that prompts for it itself does so now. */
   pinExpected(key: Parameters<Person['askPin']>[0]): void;
-  done(record: EnrollmentRecord, ms: number): void;
+  done(record: ShownRecord, ms: number): void;
 }
 
 /**

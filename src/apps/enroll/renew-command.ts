@@ -1,10 +1,9 @@
-import { renew } from '../../laptop/upkeep/renew.ts';
 import { printJson } from '../../terminal/report.ts';
-import { laptopContext } from './laptop-context.ts';
+import { askLaptop } from './ask-laptop.ts';
 
 /** `kiwistack-enroll renew`. */
 export async function renewCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
-  const { record, renewed } = await renew(await laptopContext(signal));
+  const { record, renewed } = await askLaptop({ verb: 'renew' }, { signal });
   const { number } = renewed;
   const notAfter = renewed.notAfter.toISOString();
   if (flags.json === true) {

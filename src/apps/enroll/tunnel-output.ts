@@ -1,8 +1,8 @@
-import type { TunnelCare } from '../../laptop/upkeep/mend-tunnel.ts';
+import type { ShownTunnelCare } from '../../local-api/replies.ts';
 import { errorFields } from '../../terminal/report.ts';
 
 /** What was done to the tunnel, for people. */
-export function tunnelLines({ mendedBy, followedTo, mtuLoweredTo, mtuRaisedTo }: TunnelCare): string[] {
+export function tunnelLines({ mendedBy, followedTo, mtuLoweredTo, mtuRaisedTo }: ShownTunnelCare): string[] {
   const lines: string[] = [];
   if (mtuLoweredTo !== undefined) {
     lines.push(`This network carries only small packets; the tunnel now sends at most ${mtuLoweredTo} bytes.`);
@@ -16,6 +16,6 @@ export function tunnelLines({ mendedBy, followedTo, mtuLoweredTo, mtuRaisedTo }:
 }
 
 /** The same for programs. */
-export function tunnelFields({ error, ...mended }: TunnelCare): object {
+export function tunnelFields({ error, ...mended }: ShownTunnelCare): object {
   return { ...mended, ...(error === undefined ? {} : { error: errorFields(error) }) };
 }

@@ -1,9 +1,9 @@
 import { KiwiError } from '../../core/errors.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
-import { uninstall } from '../../laptop/enrollment/uninstall.ts';
+import type { Event } from '../../local-api/messages.ts';
 import { printJson } from '../../terminal/report.ts';
 import { humanOutput, jsonOutput } from './enroll-output.ts';
-import { laptopContext } from './laptop-context.ts';
+import { askLaptop } from './ask-laptop.ts';
 
 const FAREWELL = {
   told: '',
@@ -18,11 +18,10 @@ The deregistration could not be reported to the slice. Ask your operator to end 
 export async function uninstallCommand(flags: { readonly json?: boolean }, signal: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const reasons: string[] = [];
-  const context = await laptopContext(signal, output);
-  const result = await uninstall(context, (event) => {
+  const onEvent = (event: Event): void => {
     if (event.type === 'undo-failed') reasons.push(event.error.detail ?? event.error.message);
-    output.event(event);
-  }).catch((error: unknown) => {
+  };
+  const result = await askLaptop({ verb: 'uninstall' }, { signal, output, onEvent }).catch((error: unknown) => {
     if (error instanceof KiwiError && error.code === 'not-enrolled') return undefined;
     throw error;
   });

@@ -3,7 +3,10 @@ import type { EnrollmentKey, Token } from '../../token/token.ts';
 import type { EnrollmentOptions } from './enrollment-run.ts';
 
 /** Waits for the person's YubiKey, and says what is in the way. @throws KiwiError as `Token.find` */
-export function findKey(options: EnrollmentOptions, token: Token): Promise<EnrollmentKey> {
+export function findKey(
+  options: Pick<EnrollmentOptions, 'person' | 'yubikeySerial' | 'waitForKeyMs' | 'signal'>,
+  token: Token,
+): Promise<EnrollmentKey> {
   const { person, yubikeySerial, waitForKeyMs, signal } = options;
   return token.find({
     ...(yubikeySerial === undefined ? {} : { serial: yubikeySerial }),

@@ -30,7 +30,16 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/slice/ca',
     'src/slice/fleet',
   ],
-  zod: ['src/protocol', 'src/pki', 'src/laptop/pipeline', 'src/laptop/state', 'src/slice', 'src/token/wire'],
+  zod: [
+    'src/local-api',
+    'src/laptop/service',
+    'src/protocol',
+    'src/pki',
+    'src/laptop/pipeline',
+    'src/laptop/state',
+    'src/slice',
+    'src/token/wire',
+  ],
 };
 
 /** Parts of Node that give power over the machine, and who may import them. Empty: nobody. */
@@ -42,6 +51,8 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
     'src/slice',
     'src/terminal/read-pin-from-descriptor.ts',
     'src/token/pcscd-readers.ts',
+    'src/apps/agent',
+    'src/local-api',
     'src/laptop/tunnel/endpoint-candidates.ts',
     'src/laptop/tunnel/profile-values.ts',
   ],
@@ -66,6 +77,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   'process.env': [
     'installers/linux/build-deb.ts',
     'src/core/fault-point.ts',
+    'src/apps/agent/main.ts',
     'src/apps/enroll/enroll-command.ts',
     'src/apps/enroll/main.ts',
     'src/apps/enroll/support-bundle-command.ts',

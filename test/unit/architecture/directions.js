@@ -32,6 +32,9 @@ export const DIRECTIONS = {
   'src/programs': ['src/core'],
   'src/terminal': ['src/core'],
   'native/locked-memory': [],
+  'native/peer-credentials': [],
+  // All that a window imports.
+  'src/local-api': ['src/core'],
   // The token host is a child process, and the memory that holds a PIN comes from an addon.
   'src/token': [...MESSAGES, 'src/programs', 'native/locked-memory'],
 
@@ -58,6 +61,10 @@ export const DIRECTIONS = {
   'src/laptop/support': [
     ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/doctor'],
     'src/laptop/enrollment',
+  ],
+  'src/laptop/service': [
+    ...[...MESSAGES, 'src/local-api', 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks'],
+    ...['src/laptop/enrollment', 'src/laptop/upkeep', 'src/laptop/doctor'],
   ],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
@@ -115,6 +122,11 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
     ...['src/laptop/doctor', 'src/laptop/support'],
+    ...['src/local-api', 'src/laptop/exchange', 'src/laptop/service'],
+  ],
+  'src/apps/agent': [
+    ...['src/core', 'src/terminal', 'native/peer-credentials', 'platform/select.ts'],
+    ...['src/laptop/system', 'src/laptop/state', 'src/laptop/service'],
   ],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],

@@ -126,6 +126,11 @@ async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Si
     alg: key.algorithm,
     sign: (data) =>
       token.sign(key, data, {
+        occasion: {
+          hello: run.exchange.hello,
+          challenge: run.exchange.challenge,
+          expiresInMs: new Date(run.opened().challenge.expiresAt).getTime() - run.sliceTime(),
+        },
         askPin: async (state, refused) => {
           const pin = await person.askPin({ serial: key.serial, state, ...(refused === undefined ? {} : { refused }) });
           if (new Date(run.opened().challenge.expiresAt).getTime() <= run.sliceTime()) {

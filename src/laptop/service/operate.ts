@@ -1,0 +1,67 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { Reply } from '../../local-api/replies.ts';
+import type { Request } from '../../local-api/messages.ts';
+import { examine } from '../doctor/examine.ts';
+import type { EnrollEvent } from '../enrollment/enroll.ts';
+import { enrollmentStatus } from '../enrollment/enrollment-status.ts';
+import { findTraces } from '../enrollment/find-traces.ts';
+import { uninstall } from '../enrollment/uninstall.ts';
+import { FarewellFile } from '../state/farewell.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import { check } from '../upkeep/check.ts';
+import { renew } from '../upkeep/renew.ts';
+import { shownRecord } from './shown-record.ts';
+
+/** What needs no key of a person: the agent does it for its callers, and a command that root runs does it directly. */
+export type PlainVerb = Exclude<Request['verb'], 'enroll'>;
+export type PlainRequest = { [V in PlainVerb]: Omit<Extract<Request, { verb: V }>, 'api'> }[PlainVerb];
+
+type Report = (event: EnrollEvent) => void;
+type Operations = {
+  readonly [V in PlainVerb]: (
+    context: LaptopContext,
+    request: Extract<PlainRequest, { verb: V }>,
+    report: Report,
+  ) => Promise<Reply<V>>;
+};
+
+const OPERATIONS: Operations = {
+  async status(context) {
+    const { stateFolder } = context.platform;
+    const status = await enrollmentStatus(context);
+    const farewells = (await new FarewellFile(stateFolder).load()).map(({ customer, deviceId, signedAt, toldAt }) => ({
+      ...{ customer, deviceId, signedAt },
+      ...(toldAt === undefined ? {} : { toldAt }),
+    }));
+    if (status === undefined) return { farewells, found: (await findTraces(context.platform)).ours };
+    return { enrollment: { ...status, record: shownRecord(status.record) }, farewells, found: [] };
+  },
+
+  async doctor(context, { checks }) {
+    const { record, ...seen } = await examine(context, checks);
+    return { ...seen, record: record instanceof KiwiError ? record : shownRecord(record) };
+  },
+
+  async check(context, _, report) {
+    const { enrollment, ...rest } = await check(context, report);
+    if (enrollment === undefined) return rest;
+    return { ...rest, enrollment: { ...enrollment, record: shownRecord(enrollment.record) } };
+  },
+
+  async renew(context) {
+    const { record, renewed } = await renew(context);
+    return { record: shownRecord(record), renewed };
+  },
+
+  uninstall: (context, _, report) => uninstall(context, report),
+};
+
+/** Does what was asked. @throws KiwiError as the operation does */
+export async function operate<V extends PlainVerb>(
+  context: LaptopContext,
+  request: Extract<PlainRequest, { verb: V }>,
+  report: Report,
+): Promise<Reply<V>> {
+  const operation = OPERATIONS[request.verb];
+  return operation(context, request, report);
+}

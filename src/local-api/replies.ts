@@ -1,0 +1,194 @@
+import { z } from 'zod';
+
+import { isErrorCode, type ErrorCode } from '../core/error-codes.ts';
+import { wireError } from './wire-error.ts';
+
+/**
+ * What each request is answered with. The shapes are those of the operations (src/laptop), and the compiler holds them against each
+ * other where the service encodes its answers; what is not named here does not leave the agent, whoever asks.
+ */
+
+const word = z.string().max(300);
+const long = z.string().max(4000);
+const list = <T extends z.ZodType>(item: T) => z.array(item).max(300).readonly();
+const code = z
+  .string()
+  .max(64)
+  .refine((text): text is ErrorCode => isErrorCode(text));
+/** In memory a Date. */
+const time = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+});
+
+const device = z.object({
+  deviceId: word,
+  hostName: word,
+  address: word,
+  probe: word,
+  fleetUrl: word,
+  tunnel: z.object({ networks: list(word), endpoints: list(word) }).optional(),
+  fingerprintSalt: word.optional(),
+  intermediate: z.string().max(8192).optional(),
+  confirmed: z.boolean(),
+  enrolledAt: word,
+  certificate: z.object({ number: z.number(), renewAfter: word }).optional(),
+});
+
+/** The record without the exchange with the slice, and without the password of a proxy. */
+const record = z.object({
+  version: z.literal(1),
+  state: z.enum(['enrolling', 'active']),
+  attemptId: word,
+  startedAt: word,
+  slug: word,
+  role: word,
+  customer: word,
+  gatewayUrl: z.string().max(500),
+  yubikeySerial: z.number(),
+  device: device.optional(),
+  proxy: long.exactOptional(),
+});
+export type ShownRecord = z.output<typeof record>;
+
+const deviceStatus = z.object({
+  protocol: z.literal('kiwi/1'),
+  deviceId: word,
+  requestHash: word,
+  state: z.enum(['pending', 'active', 'ended']),
+  endReason: z
+    .enum([
+      ...['uninstalled', 'enrollment-failed', 'unconfirmed', 'superseded', 'yubikey-burned'],
+      ...['lost', 'offboarded', 'churn'],
+    ] as const)
+    .nullable(),
+  hardware: z.enum(['same', 'changed', 'seen-elsewhere']).nullable(),
+  serverTime: word,
+  fleet: z
+    .object({
+      ...{ reachable: z.boolean(), known: z.boolean(), online: z.boolean(), green: z.boolean() },
+      ...{ orbitVersion: word.nullable(), osqueryVersion: word.nullable() },
+    })
+    .nullable(),
+  extensions: z.record(word, z.object({ critical: z.boolean(), value: z.json() })).optional(),
+});
+
+const checkOutcome = z.object({
+  code: word,
+  severity: z.enum(['failure', 'warning']),
+  what: long,
+  matters: long,
+  state: z.enum(['well', 'not-well', 'not-known', 'not-looked-at']),
+  saw: long,
+  error: wireError.exactOptional(),
+  fix: word.exactOptional(),
+  because: list(word).exactOptional(),
+});
+
+const part = z.enum([
+  ...(['network', 'names', 'gateway', 'ca', 'tunnel', 'endpoint', 'inside-names', 'fleet', 'device'] as const),
+]);
+const ability = z.enum(['inside', 'inside-names', 'certificate', 'management', 'renewal', 'news']);
+const works = z.object({
+  failing: list(z.object({ part, code, text: long })),
+  works: list(ability),
+  fails: list(ability),
+  unknown: list(ability),
+  until: z.object({ certificate: word.exactOptional(), renewal: word.exactOptional() }).exactOptional(),
+});
+
+const enrollment = z.object({
+  record,
+  halfRemoved: z.boolean(),
+  certificate: z.object({
+    present: z.boolean(),
+    notAfter: word.exactOptional(),
+    valid: z.boolean(),
+    number: z.number().exactOptional(),
+    renewal: word.exactOptional(),
+  }),
+  tunnel: z.object({ up: z.boolean(), alive: z.boolean(), startsAtBoot: z.boolean(), inside: z.boolean() }),
+  agent: z.object({ running: z.boolean(), orbitEnrolled: z.boolean(), version: word.exactOptional() }),
+  slice: z.union([deviceStatus, z.object({ error: code })]),
+  works,
+  checks: list(checkOutcome),
+  healthy: z.boolean(),
+  reason: wireError.exactOptional(),
+});
+export type ShownEnrollment = z.output<typeof enrollment>;
+
+const farewells = list(
+  z.object({
+    customer: word,
+    deviceId: word,
+    signedAt: word,
+    toldAt: word.exactOptional(),
+    error: wireError.exactOptional(),
+  }),
+);
+
+const statusReply = z.object({
+  /** Absent when this laptop is not enrolled. */
+  enrollment: enrollment.exactOptional(),
+  farewells,
+  /** What is on it of an enrollment without a record. */
+  found: list(word),
+});
+export type StatusReply = z.output<typeof statusReply>;
+
+const tunnelCare = z.object({
+  mendedBy: z.enum(['nudge', 'readd', 'race']).exactOptional(),
+  followedTo: word.exactOptional(),
+  mtuLoweredTo: z.number().exactOptional(),
+  mtuRaisedTo: z.number().exactOptional(),
+  error: wireError.exactOptional(),
+});
+export type ShownTunnelCare = z.output<typeof tunnelCare>;
+
+const renewed = z.object({ number: z.number(), notAfter: time });
+
+const checkReply = z.object({
+  farewells: list(z.object({ customer: word, deviceId: word, error: wireError.exactOptional() })),
+  enrollment: z
+    .object({
+      record,
+      slice: z.union([wireError, deviceStatus]),
+      tunnel: tunnelCare.exactOptional(),
+      renewal: z.union([wireError, renewed]).exactOptional(),
+      removed: z.object({ leftBehind: list(word) }).exactOptional(),
+    })
+    .exactOptional(),
+  remains: list(word).exactOptional(),
+});
+export type CheckReply = z.output<typeof checkReply>;
+
+const renewReply = z.object({ record, renewed });
+export type RenewReply = z.output<typeof renewReply>;
+
+const uninstallReply = z.object({
+  customer: word.optional(),
+  farewell: z.enum(['told', 'kept', 'untold']),
+  leftBehind: list(word),
+  unsure: list(word),
+});
+export type UninstallReply = z.output<typeof uninstallReply>;
+
+const doctorReply = z.object({
+  record: z.union([wireError, record]),
+  outcomes: list(checkOutcome),
+  reason: wireError.exactOptional(),
+});
+export type DoctorReply = z.output<typeof doctorReply>;
+export type ShownOutcome = z.output<typeof checkOutcome>;
+
+export const REPLIES = {
+  status: statusReply,
+  doctor: doctorReply,
+  check: checkReply,
+  renew: renewReply,
+  enroll: z.object({ record }),
+  uninstall: uninstallReply,
+} as const;
+
+export type Verb = keyof typeof REPLIES;
+export type Reply<V extends Verb> = z.output<(typeof REPLIES)[V]>;
