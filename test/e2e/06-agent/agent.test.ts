@@ -1,0 +1,141 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { Laptop } from '../../lab/lab.ts';
+import { CLI, PIN, World } from '../../world/world.ts';
+import { CliRun } from '../01-enrollment/cli-run.ts';
+import { AgentRoom, as } from './agent-room.ts';
+
+// The agent as root, people who are not, the real polkitd between them, and the YubiKey in the session of the one who calls.
+const SERIAL = 31_000_001;
+const ENROLL = ['enroll', '--json', '--pin-fd', '0', '--wait', '10'];
+
+let dir: string;
+let world: World;
+let laptop: Laptop;
+let room: AgentRoom;
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kiwi-agent-'));
+  world = await World.create({ dir });
+  [laptop] = await Promise.all([world.addLaptop({ name: 'ada', resolved: true }), world.provisionKey(SERIAL)]);
+  await world.plugIn(laptop, SERIAL);
+  room = await AgentRoom.set(world, laptop);
+});
+afterAll(async () => {
+  await world.destroy();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const liveDevices = async (): Promise<number> => {
+  const { stdout } = await world.operator(['device', 'list', '--dir', world.sliceDir, '--json']);
+  return stdout.match(/"state": ?"(?:reserved|pending|active)"/gu)?.length ?? 0;
+};
+/** What differs from one run to the next. */
+const timeless = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/gu, 'T').replace(/"requestHash":"[^"]*"/gu, '');
+
+test('who may see it is told, in the same words as root; who may not is refused', async () => {
+  const [bob, root, eve] = [
+    await room.cli('bob', ['status']),
+    await room.cli('root', ['status']),
+    await room.cli('eve', ['status', '--json']),
+  ];
+  expect(bob, room.log()).toEqual({ ...root });
+  expect(bob.code).toBe(3);
+  expect(eve).toMatchObject({ code: 3, result: { result: 'error', error: { code: 'not-authorised' } } });
+});
+
+test('who may only see it changes nothing', async () => {
+  for (const args of [['renew'], ['check'], ['uninstall'], ENROLL]) {
+    const { code, stdout, stderr } = await room.cli('bob', args, `${PIN}\n`);
+    expect({ args, code, said: stdout + stderr }).toMatchObject({
+      code: 3,
+      said: expect.stringContaining('not-authorised') as string,
+    });
+  }
+});
+
+test('when nobody calls, no process of it stays, and the next caller starts it again', async () => {
+  const processes = async (): Promise<string> =>
+    (await laptop.run(['/usr/bin/pgrep', '-f', '^[^ ]*node .*agent'])).stdout.trim();
+  await expect.poll(processes).toBe('');
+  const comings = room.log().match(/^started$/gmu)?.length ?? 0;
+  expect(room.log().match(/^ended 0$/gmu)).toHaveLength(comings);
+  expect((await room.cli('bob', ['status', '--json'])).result).toMatchObject({ result: 'not-enrolled' });
+  expect(room.log().match(/^started$/gmu)).toHaveLength(comings + 1);
+});
+
+test('a caller that is killed in the middle of an enrollment leaves nothing of it', async () => {
+  const run = new CliRun(laptop, { prefix: as('ada') });
+  await expect.poll(() => run.output).toContain('"step":"certificate"');
+  run.kill('SIGKILL');
+  await run.ended;
+  await expect.poll(() => room.log()).toMatch(/not done verb=enroll uid=2000 .*code=cancelled/u);
+  expect((await room.cli('root', ['status', '--json'])).result).toMatchObject({ result: 'not-enrolled' });
+  expect(await liveDevices()).toBe(0);
+});
+
+test('Ctrl-C undoes it too, and says so', async () => {
+  const run = new CliRun(laptop, { prefix: as('ada') });
+  await expect.poll(() => run.output).toContain('"step":"certificate"');
+  run.kill('SIGINT');
+  expect(await run.ended, run.output).toBe(130);
+  expect(run.output).toContain('"type":"step-undone"');
+  expect((await room.cli('root', ['status', '--json'])).result).toMatchObject({ result: 'not-enrolled' });
+});
+
+test('a wrong PIN is the caller’s affair, and ends it with nothing left', async () => {
+  const { code, result } = await room.cli('ada', ENROLL, '000000\n');
+  expect({ code, result }).toMatchObject({ code: 3, result: { error: { code: 'pin-wrong' } } });
+  expect(await liveDevices()).toBe(0);
+});
+
+test('the laptop is enrolled with the YubiKey in the caller’s session', async () => {
+  const { code, stdout, stderr, events, result } = await room.cli('ada', ENROLL, `${PIN}\n`);
+  expect(code, stdout + stderr + room.log()).toBe(0);
+  expect(result).toMatchObject({ result: 'green', customer: 'Acme GmbH' });
+  const told = events.map(({ type }) => type);
+  for (const type of ['key-found', 'slice-proven', 'pin-expected', 'touch-expected', 'touched']) {
+    expect(
+      told.filter((name) => name === type),
+      type,
+    ).toHaveLength(1);
+  }
+  expect(room.log()).not.toContain(PIN);
+  expect(await liveDevices()).toBe(1);
+});
+
+test('all of them see the same', async () => {
+  for (const args of [['status'], ['status', '--json'], ['doctor']]) {
+    const [bob, root] = [await room.cli('bob', args), await room.cli('root', args)];
+    expect(timeless(bob.stdout), bob.stderr).toBe(timeless(root.stdout));
+    expect(bob.code).toBe(root.code);
+  }
+});
+
+test('a renewal is carried to its end even if its caller is gone', async () => {
+  const child = laptop.spawn([...as('ada'), ...CLI, 'renew'], { stdio: 'ignore' });
+  await expect.poll(() => room.log()).toMatch(/asked verb=renew uid=2000/u);
+  child.kill('SIGKILL');
+  await expect.poll(() => room.log()).toMatch(/answered verb=renew uid=2000/u);
+  expect((await room.cli('bob', ['status', '--json'])).result).toMatchObject({ certificate: { number: 2 } });
+  expect(await room.cli('ada', ['renew'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('number 3') as string,
+  });
+  expect(await room.cli('ada', ['check'])).toMatchObject({ code: 0 });
+});
+
+test('who may remove it does; the laptop is free again', async () => {
+  expect((await room.cli('bob', ['uninstall', '--json'])).result).toMatchObject({ error: { code: 'not-authorised' } });
+  expect((await room.cli('ada', ['uninstall', '--json'])).result).toMatchObject({
+    result: 'uninstalled',
+    sliceTold: true,
+  });
+  expect((await room.cli('bob', ['status', '--json'])).result).toMatchObject({ result: 'not-enrolled' });
+  expect(await liveDevices()).toBe(0);
+});
