@@ -1,6 +1,9 @@
 import { createServer, type Socket } from 'node:net';
 
 import { readPeer } from '../../../native/peer-credentials/index.ts';
+import { toKiwiError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Caller } from '../../laptop/system/authority.ts';
 import { AgentService, type ServiceOptions } from '../../laptop/service/agent-service.ts';
 
 /** How long nobody has to need it before it ends: a window that is open asks more often. */
@@ -29,7 +32,7 @@ export async function serveSocket(
   const service = new AgentService({ ...options, onIdle: waitForMore });
   server.on('connection', (socket) => {
     clearTimeout(idle);
-    service.accept(socket, readPeer(descriptorOf(socket)));
+    service.accept(socket, callerAt(socket, options.log));
     if (service.isIdle) waitForMore();
   });
   const stop = (): void => {
@@ -44,6 +47,16 @@ export async function serveSocket(
   signal.addEventListener('abort', () => void service.stop(), { once: true });
   await closed;
   await service.stop();
+}
+
+/** A caller that cannot be told is refused, and the others are served. */
+function callerAt(socket: Socket, log: Log): Caller | undefined {
+  try {
+    return readPeer(descriptorOf(socket));
+  } catch (error) {
+    log.write('error', 'callers cannot be told', { why: toKiwiError(error).detail });
+    return undefined;
+  }
 }
 
 /** Node does not name it; libuv's handle does, on every system that has descriptors. */
