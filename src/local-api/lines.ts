@@ -9,7 +9,8 @@ export class LineError extends Error {
 export async function* linesOf(socket: Socket, maxBytes: number): AsyncGenerator<Buffer> {
   let kept: Buffer[] = [];
   let length = 0;
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
+  // Not destroyed by who stops reading: there may be something left to say.
+  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     let rest = chunk;
     for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a)) {
       if (length + end > maxBytes) throw new LineError('a line is too long');

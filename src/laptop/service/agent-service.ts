@@ -76,6 +76,7 @@ export class AgentService {
       await authority.require(caller, rule.permission, AbortSignal.any([stop, left]));
       log.write('info', 'asked', { verb, uid, pid });
       const signal = rule.whenLeft === 'cancel' ? AbortSignal.any([stop, left]) : stop;
+      signal.throwIfAborted();
       await this.#carryOut(conversation, request, signal);
       log.write('info', 'answered', { verb, uid, ms: Math.round(performance.now() - began) });
     } catch (thrown) {
