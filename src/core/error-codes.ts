@@ -1,3 +1,4 @@
+import { AGENT_CODES } from './agent-codes.ts';
 import { CHECK_CODES } from './check-codes.ts';
 import { entry, type ErrorEntry } from './error-entry.ts';
 import { KEY_CODES } from './key-codes.ts';
@@ -104,42 +105,6 @@ const table = {
     'This machine has too few hardware identifiers to be recognised again.',
     'Its firmware has no usable serial numbers. Ask your operator; a virtual machine needs an SMBIOS UUID and serial number.',
   ),
-
-  // --- the agent on the laptop -----------------------------------------------------------------------------------------
-  'not-authorised': entry(
-    'person',
-    'You are not allowed to do this on this laptop.',
-    'Ask an administrator of this laptop, or run the command again with sudo.',
-  ),
-  'agent-unavailable': entry(
-    'fault',
-    'The agent of this laptop does not answer.',
-    'Look at `systemctl status kiwistack-agent.socket`, or run the command again with sudo: then it does without the agent.',
-    { retryable: true },
-  ),
-  'agent-untrusted': entry(
-    'machine',
-    'The socket of the agent does not belong to root.',
-    'Somebody else may listen there. Do not enter a PIN; ask an administrator of this laptop to look at the file that the details name.',
-  ),
-  'agent-busy': entry('fault', 'The agent has too many callers.', 'Try again in a minute.', { retryable: true }),
-  'agent-lost': entry(
-    'fault',
-    'The agent ended before it had answered.',
-    'Run the command again: it resumes, or undoes, what was begun. `journalctl -u kiwistack-agent` says why the agent ended.',
-    { retryable: true },
-  ),
-  'agent-answer-invalid': entry(
-    'fault',
-    'A message of the agent, or to it, is not valid.',
-    'Run the command again. If the package was just upgraded, that is enough; otherwise reinstall it.',
-  ),
-  'lent-key-misused': entry(
-    'refused',
-    'What was to be signed is not an enrollment of this laptop that the YubiKey is for.',
-    'Nothing was signed. Ask an administrator of this laptop to reinstall the package, and enroll again.',
-  ),
-
   'already-running': entry(
     'person',
     'Another kiwistack-enroll is running on this laptop.',
@@ -229,6 +194,9 @@ const table = {
     'The Fleet agent does not keep running.',
     'Run `journalctl -u orbit` to see why it stops.',
   ),
+
+  // --- the agent on the laptop, and those who ask it ---------------------------------------------------------------
+  ...AGENT_CODES,
 
   // --- what doctor finds ---------------------------------------------------------------------------------------------
   ...CHECK_CODES,
