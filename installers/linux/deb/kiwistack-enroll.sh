@@ -8,8 +8,9 @@
 set -eu
 unset IFS
 
-# Language and terminal, proxies, who ran pkexec, and the variables of test builds, which the program refuses with an error.
-passed=' LANG LC_ALL LC_MESSAGES TERM NO_COLOR HTTPS_PROXY https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy PKEXEC_UID KIWISTACK_FAULT KIWISTACK_FAULT_TRACE '
+# Language and terminal, proxies, whether stderr is the journal, who ran pkexec, and the variables of test builds, which the
+# program refuses with an error.
+passed=' LANG LC_ALL LC_MESSAGES TERM NO_COLOR HTTPS_PROXY https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy JOURNAL_STREAM PKEXEC_UID KIWISTACK_FAULT KIWISTACK_FAULT_TRACE '
 
 [ -r "/proc/$$/environ" ] || {
   echo 'error: /proc is not mounted.' >&2

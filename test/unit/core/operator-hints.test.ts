@@ -12,7 +12,13 @@ const PROGRAMS = ['src/apps/slice/main.ts', 'src/apps/operator/main.ts', 'src/to
 /** These answer laptops, whose users see the other hint; and the table names every code. */
 const NOT_SHOWN = [
   ...['src/slice/gateway', 'src/slice/enrollment', 'src/slice/device', 'src/slice/decisions', 'src/protocol'],
-  ...['src/core/error-codes.ts', 'src/core/key-codes.ts', 'src/core/refusal-codes.ts', 'src/core/slice-codes.ts'],
+  ...[
+    'src/core/error-codes.ts',
+    'src/core/check-codes.ts',
+    'src/core/key-codes.ts',
+    'src/core/refusal-codes.ts',
+    'src/core/slice-codes.ts',
+  ],
 ];
 
 /** Every code that a file names which an operator's program loads. */
