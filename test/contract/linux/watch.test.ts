@@ -110,7 +110,7 @@ describe('a network that blocks UDP', () => {
     const { code, stdout } = await laptop.run([...program, 'mend', '--json']);
     expect(code).toBe(5);
     const { error } = JSON.parse(stdout) as { error: { code: string; detail: string } };
-    // Nobody answers by HTTPS here; with a gateway it is `udp-blocked`, which the whole slice shows (test/e2e).
+    // Nobody answers by HTTPS here; with a gateway that answers it is `udp-blocked` (test/unit/laptop/upkeep/mend.test.ts).
     expect(error.code).toBe('slice-silent');
     expect(error.detail).toContain(`${MOVED}:${PORT}`);
   });
