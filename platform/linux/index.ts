@@ -1,5 +1,6 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { sssd, wifi } from './certificate-consumers.ts';
+import { LinuxCaretaker } from './caretaker.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { LogindDesktop } from './desktop.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
@@ -28,6 +29,7 @@ export function linuxPlatform(): Platform {
     reports: new SystemdReports(system),
     desktop: new LogindDesktop(system),
     inspector: new LinuxInspector(system),
+    caretaker: new LinuxCaretaker(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     files: async (slug) => [

@@ -29,12 +29,16 @@ export class LinuxTrustStore implements TrustStore {
     this.#hooks = new DebianHooks(system);
   }
 
-  async install(roots: readonly Certificate[], signal?: AbortSignal): Promise<void> {
-    return refused(() => this.#install(roots, signal));
+  async install(roots: readonly Certificate[], signal?: AbortSignal, again?: 'again'): Promise<void> {
+    return refused(() => this.#install(roots, signal, again));
   }
 
-  async #install(roots: readonly Certificate[], signal: AbortSignal | undefined): Promise<void> {
-    if (await this.verify(roots)) return;
+  async #install(
+    roots: readonly Certificate[],
+    signal: AbortSignal | undefined,
+    again: 'again' | undefined,
+  ): Promise<void> {
+    if (again === undefined && (await this.verify(roots))) return;
     const layout = await findTrustLayout(this.#system);
     for (const root of roots) await writeDurableFile(this.#file(layout, root), root.pem, 0o644);
     if (layout.anchors === DEBIAN_ANCHORS && (await this.#hooks.list()).length > 0) {

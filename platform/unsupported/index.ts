@@ -32,6 +32,8 @@ export function unsupportedPlatform(name: string): Platform {
       up: refuseLater,
       start: refuseLater,
       down: refuseLater,
+      restart: refuseLater,
+      enable: refuseLater,
       found: refuseLater,
       status: refuseLater,
       probe: refuseLater,
@@ -57,6 +59,7 @@ export function unsupportedPlatform(name: string): Platform {
     },
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
+    caretaker: { restrict: refuseLater, remove: refuseLater, enable: refuseLater, restart: refuseLater },
     inspector: {
       isRoot: refuse,
       file: refuseLater,

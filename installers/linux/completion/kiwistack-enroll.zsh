@@ -38,6 +38,7 @@ case $state in
       doctor)
         _arguments \
           '*--check[only this check, and those that it depends on]:check: ' \
+          '--fix[repair what needs no decision]' \
           '--json[print the result as JSON]' \
           '(- *)'{-h,--help}'[display help]'
         ;;

@@ -122,6 +122,19 @@ export class LinuxTunnel implements Tunnel {
     }
   }
 
+  async restart(slug: string, signal?: AbortSignal): Promise<void> {
+    const name = tunnelInterfaceName(slug);
+    if ((await this.#backend.read(name)) === undefined) {
+      throw new KiwiError('tunnel-tools-failed', { detail: `there is no ${this.#backend.file(name)}` });
+    }
+    await this.#stop(name);
+    await this.#backend.start(name, signal);
+  }
+
+  async enable(slug: string, signal?: AbortSignal): Promise<void> {
+    await this.#backend.enable(tunnelInterfaceName(slug), signal);
+  }
+
   async status(slug: string): Promise<TunnelStatus> {
     const name = tunnelInterfaceName(slug);
     const dump = await wgDump(this.#system, name);

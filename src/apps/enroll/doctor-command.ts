@@ -1,26 +1,70 @@
-import { KiwiError } from '../../core/errors.ts';
-import type { DoctorReply, ShownOutcome } from '../../local-api/replies.ts';
+import { KiwiError, never } from '../../core/errors.ts';
+import { examine } from '../../laptop/doctor/examine.ts';
+import { repair, type RepairEvent, type RepairOutcome } from '../../laptop/doctor/repair.ts';
+import type { ShownOutcome } from '../../local-api/replies.ts';
 import { asTyped, hintOf } from '../../terminal/reader.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
 import { askLaptop } from './ask-laptop.ts';
+import { laptopContext } from './laptop-context.ts';
 
 export interface DoctorFlags {
   readonly json?: boolean;
   readonly check?: readonly string[];
+  readonly fix?: boolean;
 }
 
-/** `kiwistack-enroll doctor`: exit code 0 when no check found a failure. */
+/** What is shown of an examination, wherever it was made. */
+interface Found {
+  readonly record: { readonly customer: string } | KiwiError;
+  readonly outcomes: readonly ShownOutcome[];
+  readonly reason?: KiwiError;
+}
+
+/** `kiwistack-enroll doctor`: exit code 0 when no check found a failure, or none is left after the repairs. */
 export async function doctorCommand(flags: DoctorFlags, signal: AbortSignal): Promise<number> {
-  const found = await askLaptop(
-    { verb: 'doctor', ...(flags.check === undefined ? {} : { checks: [...flags.check] }) },
-    { signal },
-  );
-  if (flags.json === true) printJson(resultOf(found));
-  else process.stdout.write(`${linesOf(found).map(asTyped).join('\n')}\n`);
-  return found.reason?.exitCode ?? 0;
+  const json = flags.json === true;
+  if (flags.fix !== true) {
+    const checks = flags.check === undefined ? {} : { checks: [...flags.check] };
+    const found = await askLaptop({ verb: 'doctor', ...checks }, { signal });
+    if (json) printJson(resultOf(found));
+    else print(linesOf(found));
+    return found.reason?.exitCode ?? 0;
+  }
+  // Root does this itself: what has to be repaired may be the agent.
+  const context = await laptopContext(signal);
+  const found = await examine(context, flags.check);
+  if (!json) print(found.outcomes.filter(({ state }) => state === 'not-well').flatMap(checkLines));
+  const { repairs, after } = await repair(context, found, (event) => {
+    if (json) printJson('error' in event ? { ...event, error: errorFields(event.error) } : event);
+    else print([eventLine(event)]);
+  });
+  if (json) printJson({ ...resultOf(after), repairs: repairs.map(repairFields) });
+  else print([...(repairs.length === 0 ? ['There is nothing that could be repaired.'] : ['']), ...linesOf(after)]);
+  return after.reason?.exitCode ?? 0;
 }
 
-function resultOf({ record, outcomes, reason }: DoctorReply): object {
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${asTyped(line)}\n`);
+}
+
+function eventLine(event: RepairEvent): string {
+  switch (event.type) {
+    case 'repair-started':
+      return `→ ${event.name}: ${event.does} (for ${event.for.join(', ')})`;
+    case 'repair-done':
+      return `  ${event.name}: done.`;
+    case 'repair-failed':
+      return `  ${event.name}: FAILED: ${event.error.message}${event.error.detail === undefined ? '' : ` (${event.error.detail})`} [${event.error.code}]`;
+    default:
+      return never(event);
+  }
+}
+
+function repairFields({ error, ...outcome }: RepairOutcome): object {
+  return { ...outcome, ...(error === undefined ? {} : { error: errorFields(error) }) };
+}
+
+function resultOf({ record, outcomes, reason }: Found): object {
   const enrolled = record instanceof KiwiError ? {} : { customer: record.customer };
   return {
     type: 'result',
@@ -43,7 +87,7 @@ function counted(outcomes: readonly ShownOutcome[]): Record<ShownOutcome['state'
   return counts;
 }
 
-function linesOf({ record, outcomes, reason }: DoctorReply): string[] {
+function linesOf({ record, outcomes, reason }: Found): string[] {
   const counts = counted(outcomes);
   const about = record instanceof KiwiError ? [record.message, ''] : [];
   return [...about, ...outcomes.flatMap(checkLines), '', verdict(counts, reason)];

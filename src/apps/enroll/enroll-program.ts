@@ -57,22 +57,23 @@ Examples:
     .command('doctor')
     .description('Examine this laptop and its enrollment: what is well, what is not, and what to do')
     .option('--check <code...>', 'only these checks, and those that they depend on')
-    .option('--json', 'print the result as one line of JSON')
+    .option('--fix', 'repair what needs no decision, saying what is done, and examine again')
+    .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       `
 Every check says what it saw. ✓ is well; ✗ is a failure and ! a warning, each with what it means and what to do; ? could not
 be looked at; - was not looked at, because of the checks that it names. The exit code is 0 if there is no failure; otherwise
-it is that of the failure that explains most. Without root, less can be seen.
+it is that of the failure that explains most. Without root, less can be seen. --json has one line; with --fix, one for each
+event, and the result last.
 
 Examples:
   sudo kiwistack-enroll doctor
+  sudo kiwistack-enroll doctor --fix
   sudo kiwistack-enroll doctor --check tunnel-inside
   sudo kiwistack-enroll doctor --json`,
     )
-    .action((flags: DoctorFlags) =>
-      carryOut(flags.json === true, () => doctorCommand(flags, new AbortController().signal)),
-    );
+    .action((flags: DoctorFlags) => carryOut(flags.json === true, () => doctorCommand(flags, cancelOnSignals())));
 
   cli
     .command('check')

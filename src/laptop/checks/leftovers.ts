@@ -30,7 +30,7 @@ export const farewellsTold: Check = {
     const waiting = (await new FarewellFile(context.platform.stateFolder).load()).filter(({ toldAt }) => !toldAt);
     if (waiting.length === 0) return well('none');
     const detail = waiting.map(({ customer, signedAt }) => `${customer}, since ${signedAt}`).join('; ');
-    return notWell(new KiwiError('deregistration-pending', { detail }), 'check-now');
+    return notWell(new KiwiError('deregistration-pending', { detail }), 'report-deregistration');
   },
 };
 
@@ -48,7 +48,7 @@ export const runEnded: Check = {
     }
     const detail = `${file} is from ${new Date(lock.modifiedAt).toISOString()}`;
     const hint = 'If `pgrep -a kiwistack` shows a run, end it. A lock that a killed run left is taken by the next one.';
-    return notWell(new KiwiError('already-running', { detail, hint }), 'check-now');
+    return notWell(new KiwiError('already-running', { detail, hint }));
   },
 };
 

@@ -29,6 +29,6 @@ export const checkSucceeded: Check = {
     if (unit?.known !== true) return notKnown(`there is no ${checkService}: the package is not installed`);
     if (unit.result === 'success' || unit.result === '') return well('it ended well, or did not run yet');
     const hint = `\`journalctl -u ${checkService}\` shows what it said; \`kiwistack-enroll check\` runs it now.`;
-    return notWell(new KiwiError('renewal-stalled', { detail: `${checkService}: ${unit.result}`, hint }), 'check-now');
+    return notWell(new KiwiError('renewal-stalled', { detail: `${checkService}: ${unit.result}`, hint }));
   },
 };

@@ -1,4 +1,5 @@
 import type { CertificateConsumer } from './certificate-consumer.ts';
+import type { Caretaker } from './caretaker.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { Desktop } from './desktop.ts';
 import type { FleetAgent } from './fleet-agent.ts';
@@ -22,6 +23,7 @@ export interface Platform {
   readonly tunnel: Tunnel;
   readonly agent: FleetAgent;
   readonly inspector: Inspector;
+  readonly caretaker: Caretaker;
   readonly reports: ServiceReports;
   readonly desktop: Desktop;
   /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */

@@ -88,6 +88,10 @@ export interface Tunnel {
    */
   start(slug: string, signal?: AbortSignal): Promise<void>;
   down(slug: string | undefined): Promise<void>;
+  /** Brings the tunnel up again from its profile, whatever runs. @throws KiwiError `tunnel-tools-failed`, also without a profile */
+  restart(slug: string, signal?: AbortSignal): Promise<void>;
+  /** Lets it start at boot. */
+  enable(slug: string, signal?: AbortSignal): Promise<void>;
   found(): Promise<readonly Found[]>;
   status(slug: string): Promise<TunnelStatus>;
   /** True when an address inside the tunnel answers a ping within `timeoutMs`: the tunnel carries data both ways. */

@@ -9,6 +9,7 @@ import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/record.ts';
+import type { Caretaker } from '../../../src/laptop/system/caretaker.ts';
 import type { Inspector } from '../../../src/laptop/system/inspector.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
 import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
@@ -74,6 +75,8 @@ export interface EnrolledLaptop {
   readonly localNetworks: LocalNetwork[];
   /** What its system shows otherwise than a healthy one. */
   readonly different: Partial<Inspector>;
+  /** What repairs do to its system. */
+  readonly caretaker: Caretaker;
   readonly agent: {
     running: boolean;
     orbitEnrolled: boolean;
@@ -107,6 +110,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
   });
   const peer = { publicKey, peers: 1, allowedNetworks: ['10.77.1.0/24'], keepaliveSeconds: 25 };
   const different: Partial<Inspector> = { peer: () => Promise.resolve(peer) };
+  const nothing = (): Promise<void> => Promise.resolve();
+  const caretaker: Caretaker = { restrict: nothing, remove: nothing, enable: nothing, restart: nothing };
   const removed: string[] = [];
   const took = (what: string) => () => Promise.resolve(void removed.push(what));
   const stuck: string[] = [];
@@ -159,6 +164,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       followed: [],
       localNetworks: [],
       different,
+      caretaker,
       rootFiles: true,
       agent: {
         ...{ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true },
@@ -210,6 +216,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     files: () => Promise.resolve(['key and certificate', 'tunnel', 'agent']),
     tunnel: {
       down: took('tunnel'),
+      restart: () => Promise.resolve(void (laptop.tunnel.up = true)),
+      enable: () => Promise.resolve(void (laptop.tunnel.startsAtBoot = true)),
       found: found('tunnel'),
       status: () =>
         Promise.resolve({
@@ -250,6 +258,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     writtenFolders: ['/', '/var'],
     units: { checkTimer: 'check.timer', checkService: 'check.service', agent: 'orbit.service' },
     agent: {
+      forgetSecret: () => Promise.resolve(void (laptop.agent.secretForgotten = true)),
       secretForgotten: () => Promise.resolve(laptop.agent.secretForgotten),
       log: () => Promise.resolve(laptop.agent.log),
       uninstall: took('agent'),
@@ -259,6 +268,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     desktop: { sessions: () => Promise.resolve([]) },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector(different),
+    caretaker,
     hardware: {
       readHardware: () => Promise.resolve({ ...laptop.hardware }),
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),

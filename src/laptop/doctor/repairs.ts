@@ -1,0 +1,114 @@
+import { KiwiError } from '../../core/errors.ts';
+import { openFiles } from '../checks/open-files.ts';
+import { temporaryFiles } from '../checks/temporary-files.ts';
+import { ENROLLMENT } from '../enrollment/plan.ts';
+import { tellFarewells } from '../standing/tell-farewells.ts';
+import { inStateFolder } from '../state/in-state-folder.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
+import type { LaptopContext } from '../system/laptop-context.ts';
+import { mend } from '../upkeep/mend.ts';
+import { renew } from '../upkeep/renew.ts';
+
+/**
+ * A repair that needs no decision of a person: it brings back what the enrollment had left, takes nothing away that is somebody
+ * else's, and may be repeated. A check names it in its finding, and is carried out again afterwards.
+ */
+export interface Repair {
+  readonly name: string;
+  /** What it does: for the person, before it is done. */
+  readonly does: string;
+  readonly run: (context: LaptopContext, record: EnrollmentRecord) => Promise<void>;
+}
+
+/** In the order in which they are carried out. */
+export const REPAIRS: readonly Repair[] = [
+  {
+    name: 'restrict-files',
+    does: 'Give the files of the enrollment back to root, and let nobody else read what is secret.',
+    run: alone(async ({ platform }, { slug }) => {
+      for (const { file, mode } of (await openFiles(platform, slug)).open)
+        await platform.caretaker.restrict(file, mode);
+    }),
+  },
+  {
+    name: 'remove-leftovers',
+    does: 'Remove half written files that interrupted runs have left.',
+    run: alone(async (context, { slug }) => {
+      for (const file of await temporaryFiles(context, slug)) await context.platform.caretaker.remove(file);
+    }),
+  },
+  {
+    name: 'forget-secret',
+    does: "Replace Fleet's enroll secret in the agent's settings.",
+    run: alone(({ platform }) => platform.agent.forgetSecret()),
+  },
+  {
+    name: 'install-roots',
+    does: "Add the provider's root to the roots that the system trusts.",
+    run: alone(async ({ platform, signal }, { slug }) => {
+      const stored = await platform.certificates.load(slug);
+      const issuers = stored?.roots.filter((root) => stored.intermediate.isSignedBy(root)) ?? [];
+      await platform.trust.install(issuers, signal, 'again');
+    }),
+  },
+  {
+    name: 'start-units',
+    does: 'Start the timer of the hourly check, also at boot.',
+    run: async ({ platform: { caretaker, units } }) => {
+      await caretaker.enable(units.checkTimer);
+      await caretaker.restart(units.checkTimer);
+    },
+  },
+  {
+    name: 'enable-tunnel',
+    does: 'Let the tunnel start at boot.',
+    run: alone(({ platform, signal }, { slug }) => platform.tunnel.enable(slug, signal)),
+  },
+  {
+    name: 'restart-tunnel',
+    does: 'Stop the tunnel and bring it up again from its profile.',
+    run: alone(({ platform, signal }, { slug }) => platform.tunnel.restart(slug, signal)),
+  },
+  {
+    name: 'mend-tunnel',
+    does: "Look for the slice's present address, begin a new handshake, and fit the size of packets to this network.",
+    run: async (context) => {
+      const { error } = (await mend(context, 'asked')).tunnel;
+      if (error !== undefined) throw error;
+    },
+  },
+  {
+    name: 'enable-agent',
+    does: 'Let the Fleet agent start at boot.',
+    run: ({ platform: { caretaker, units } }) => caretaker.enable(units.agent),
+  },
+  {
+    name: 'restart-agent',
+    does: 'Restart the Fleet agent.',
+    run: ({ platform: { caretaker, units } }) => caretaker.restart(units.agent),
+  },
+  {
+    name: 'renew-certificate',
+    does: 'Renew the device certificate.',
+    run: async (context) => {
+      await renew(context);
+    },
+  },
+  {
+    name: 'report-deregistration',
+    does: 'Report the deregistration that is waiting to its slice.',
+    run: alone(async (context) => {
+      const failed = (await tellFarewells(context)).find(({ error }) => error !== undefined);
+      if (failed?.error !== undefined) throw failed.error;
+    }),
+  },
+];
+
+/** While no other run works on the enrollment. */
+function alone(run: Repair['run']): Repair['run'] {
+  return (context, record) =>
+    inStateFolder(context.platform.stateFolder, ENROLLMENT, async ({ file }) => {
+      if ((await file.load())?.attemptId !== record.attemptId) throw new KiwiError('not-enrolled');
+      await run(context, record);
+    });
+}
