@@ -3,7 +3,7 @@ import type { Check } from './check.ts';
 import * as clock from './clock.ts';
 import * as disk from './disk.ts';
 import * as dns from './dns.ts';
-import { enrollmentComplete } from './enrollment-complete.ts';
+import { enrollmentComplete, recordReadable } from './enrollment-complete.ts';
 import { filesOfOurs } from './files-of-ours.ts';
 import * as fleet from './fleet.ts';
 import * as key from './key.ts';
@@ -29,7 +29,7 @@ export interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   {
     title: 'enrollment',
-    checks: [enrollmentComplete, leftovers.notHalfRemoved],
+    checks: [recordReadable, enrollmentComplete, leftovers.notHalfRemoved],
   },
   { title: 'clock', checks: [clock.clockPlausible, clock.clockSynchronised] },
   { title: 'disk', checks: [disk.diskWritable, disk.diskSpace, disk.diskInodes] },
@@ -37,7 +37,7 @@ export const SUBJECTS: readonly Subject[] = [
     title: 'programs',
     checks: [package_.programsThere, package_.wireguardThere, package_.packageIntact, package_.versionRuns],
   },
-  { title: 'device key', checks: [key.deviceKeyThere, permissions.keyPrivate] },
+  { title: 'device key', checks: [permissions.keyPrivate, key.deviceKeyThere] },
   {
     title: 'certificate',
     checks: [

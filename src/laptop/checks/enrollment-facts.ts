@@ -17,6 +17,8 @@ export interface EnrollmentFacts {
   readonly context: LaptopContext;
   /** False: much cannot be seen. What is denied is then not known rather than wrong. */
   readonly isRoot: boolean;
+  /** Why there is no record; absent when there is one. */
+  readonly unrecorded?: KiwiError;
   /** Throws the reason where there is none: `not-enrolled`, `not-root`, `state-damaged`. */
   readonly record: EnrollmentRecord;
   readonly certificate: () => Promise<DeviceCertificate | undefined>;
@@ -50,6 +52,7 @@ export function enrollmentFacts(
   return {
     context,
     isRoot: platform.inspector.isRoot(),
+    ...(loaded instanceof KiwiError ? { unrecorded: loaded } : {}),
     get record() {
       return record();
     },

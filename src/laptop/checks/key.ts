@@ -8,7 +8,8 @@ export const deviceKeyThere: Check = {
   severity: 'failure',
   what: 'The device key can be read.',
   matters: 'Without it this laptop cannot prove who it is: nothing is renewed.',
-  dependsOn: [],
+  // Its reader refuses a key that others can read; that is another check's to say.
+  dependsOn: ['device-key-private'],
   async run({ context, record }) {
     const { certificates } = context.platform;
     const file = certificates.paths(record.slug).key;

@@ -7,7 +7,7 @@ import type { EnrollmentFacts } from './enrollment-facts.ts';
 export const CHECK_LIMIT_MS = 8_000;
 
 /** What cannot be looked at without root, or without an enrollment, is not known; it is not wrong. */
-const UNSEEN: ReadonlySet<ErrorCode> = new Set(['not-root', 'not-enrolled', 'unsupported-system']);
+const UNSEEN: ReadonlySet<ErrorCode> = new Set(['not-enrolled', 'unsupported-system']);
 
 /**
  * Carries out the checks in parallel, each as soon as those that it depends on have ended. A check that throws or does not end in
@@ -53,18 +53,19 @@ async function runOne(
   }
   return {
     ...about,
-    ...(await inTime(() => run(facts), limitMs).catch((thrown: unknown) => thrownFinding(thrown, facts))),
+    ...(await inTime(() => run(facts), limitMs).catch((thrown: unknown) => thrownFinding(code, thrown, facts))),
   };
 }
 
-function thrownFinding(thrown: unknown, { isRoot }: EnrollmentFacts): Finding {
+function thrownFinding(code: string, thrown: unknown, { isRoot, unrecorded }: EnrollmentFacts): Finding {
   const error = toKiwiError(thrown);
-  if (UNSEEN.has(error.code) || (error.code === 'access-denied' && !isRoot)) return notKnown(WHY_UNSEEN(error));
+  const denied = error.code === 'not-root' || (error.code === 'access-denied' && !isRoot);
+  if (denied) return notKnown('only root can see it');
+  if (UNSEEN.has(error.code)) return notKnown(error.message);
+  // One check says that the record cannot be read; the others would only repeat it.
+  if (error === unrecorded && code !== 'record') return notKnown('the record of the enrollment cannot be read');
   return notWell(error);
 }
-
-const WHY_UNSEEN = ({ code, message }: KiwiError): string =>
-  code === 'not-root' || code === 'access-denied' ? 'only root can see it' : message;
 
 /** The check goes on after its time, but nobody waits for it: the caller aborts what it started. */
 async function inTime(run: () => Promise<Finding>, limitMs: number): Promise<Finding> {

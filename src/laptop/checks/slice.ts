@@ -6,7 +6,7 @@ export const sliceAnswers: Check = {
   severity: 'failure',
   what: 'The slice answers this laptop.',
   matters: 'The certificate cannot be renewed, and changes of the slice are not noticed.',
-  dependsOn: [],
+  dependsOn: ['device-key'],
   async run({ slice }) {
     const answer = await slice();
     return answer instanceof KiwiError ? notWell(answer) : well(`it answered at ${answer.serverTime}`);

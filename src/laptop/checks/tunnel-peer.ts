@@ -69,7 +69,7 @@ export const tunnelKeptAlive: Check = {
   severity: 'warning',
   what: 'The tunnel sends something every half minute at least.',
   matters: 'After a while of silence, nobody inside reaches this laptop, and Fleet shows it as offline.',
-  dependsOn: ['tunnel-up'],
+  dependsOn: ['tunnel-peer'],
   async run({ context, tunnel }) {
     const { interface: name } = await tunnel();
     const seconds = (await context.platform.inspector.peer(name))?.keepaliveSeconds;

@@ -171,15 +171,12 @@ export function whatDoctorSees(getCustomer: () => Customer): void {
         `with ${what}: doctor names it, ${undo === undefined ? 'mends it,' : 'leaves it to people,'} and is clean again`,
         async () => {
           await shell(script);
-          const named = await notWell();
-          expect(named, JSON.stringify((await doctor()).result)).toEqual(codes);
+          expect(await notWell()).toEqual(codes);
           const fixed = await doctor('--fix');
-          const repairs = fixed.result['repairs'] as { mended: string[]; for: string[] }[];
+          const repairs = fixed.result['repairs'] as { for: string[]; mended: string[] }[];
           if (undo === undefined) {
-            expect(
-              repairs.flatMap(({ mended }) => mended),
-              fixed.stdout,
-            ).toEqual(expect.arrayContaining([...codes]));
+            expect(repairs, fixed.stdout).not.toEqual([]);
+            for (const { for: of, mended } of repairs) expect(mended).toEqual(of);
           } else await shell(undo);
           expect(await notWell()).toEqual([]);
         },
@@ -190,7 +187,7 @@ export function whatDoctorSees(getCustomer: () => Customer): void {
       const user = ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
       const { stdout } = await seat.laptop.run([...user, ...CLI, 'doctor', '--json']);
       const checks = (JSON.parse(stdout) as { checks: Event[] }).checks;
-      expect(checks.find(({ code }) => code === 'device-key')).toMatchObject({ state: 'not-known' });
+      expect(checks.find(({ code }) => code === 'device-key-private')).toMatchObject({ state: 'not-known' });
       expect(checks.find(({ code }) => code === 'disk-space')).toMatchObject({ state: 'well' });
     });
 

@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { CHECKS } from '../../../../src/laptop/checks/checks.ts';
@@ -47,6 +50,7 @@ const store = (browser: 'Firefox' | 'Chromium') =>
 
 /** How each check comes to be not well, and what it says then. */
 const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: string]>> = {
+  record: [() => writeFile(path.join(laptop.stateFolder, 'enrollment.json'), 'rubbish'), 'state-damaged'],
   'enrollment-complete': [
     () => new RecordFile(laptop.stateFolder).save({ ...laptop.record, state: 'enrolling' }),
     'enrollment-unhealthy',
