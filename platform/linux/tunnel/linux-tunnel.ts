@@ -106,8 +106,7 @@ export class LinuxTunnel implements Tunnel {
 
   async start(slug: string, signal?: AbortSignal): Promise<void> {
     const name = tunnelInterfaceName(slug);
-    const backend = await this.#keeper(name);
-    if (backend === undefined) throw new KiwiError('tunnel-tools-failed', { detail: `${name} has no profile of ours` });
+    const backend = await this.#kept(name);
     await backend.enable(name, signal);
     await backend.start(name, signal);
   }
@@ -124,15 +123,14 @@ export class LinuxTunnel implements Tunnel {
 
   async restart(slug: string, signal?: AbortSignal): Promise<void> {
     const name = tunnelInterfaceName(slug);
-    if ((await this.#backend.read(name)) === undefined) {
-      throw new KiwiError('tunnel-tools-failed', { detail: `there is no ${this.#backend.file(name)}` });
-    }
-    await this.#stop(name);
-    await this.#backend.start(name, signal);
+    const backend = await this.#kept(name);
+    await this.#stop(name, backend);
+    await backend.start(name, signal);
   }
 
   async enable(slug: string, signal?: AbortSignal): Promise<void> {
-    await this.#backend.enable(tunnelInterfaceName(slug), signal);
+    const name = tunnelInterfaceName(slug);
+    await (await this.#kept(name)).enable(name, signal);
   }
 
   async status(slug: string): Promise<TunnelStatus> {
@@ -252,6 +250,13 @@ export class LinuxTunnel implements Tunnel {
       if ((await backend.read(name)) !== undefined) return backend;
     }
     return undefined;
+  }
+
+  /** @throws KiwiError `tunnel-tools-failed` when nothing of ours keeps it */
+  async #kept(name: string): Promise<Backend> {
+    const backend = await this.#keeper(name);
+    if (backend !== undefined) return backend;
+    throw new KiwiError('tunnel-tools-failed', { detail: `${name} has no profile of ours` });
   }
 
   /** @throws KiwiError `tunnel-name-taken` when another program has a profile or an interface of this name */
