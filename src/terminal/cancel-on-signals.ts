@@ -13,3 +13,10 @@ export function cancelOnSignals(): AbortSignal {
   }
   return controller.signal;
 }
+
+/** The same for a command that changes nothing: it just ends. */
+export function stopOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}

@@ -63,8 +63,11 @@ export function printResult(result: string, fields: object = {}): void {
 
 /** Prints one event of `--json`: a line on stdout. Fields are added, never removed. Times are whole milliseconds. */
 export function printJson(event: object): void {
-  process.stdout.write(`${JSON.stringify(event, wholeMilliseconds)}\n`);
+  process.stdout.write(jsonLine(event));
 }
+
+/** The line of an event, as `printJson` prints it. */
+export const jsonLine = (event: object): string => `${JSON.stringify(event, wholeMilliseconds)}\n`;
 
 function wholeMilliseconds(name: string, value: unknown): unknown {
   return typeof value === 'number' && /^ms$|Ms$/.test(name) ? Math.round(value) : value;

@@ -26,7 +26,7 @@ _kiwistack_enroll() {
   case $command in
     '') words='enroll status doctor check mend renew support-bundle uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
-    status) words='--json --help' ;;
+    status) words='--watch --json --help' ;;
     doctor) words='--check --fix --json --help' ;;
     check) words='--json --help' ;;
     mend) words='--reason --json --help' ;;

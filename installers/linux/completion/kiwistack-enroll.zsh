@@ -34,7 +34,7 @@ case $state in
           '--json[print one JSON event per line]' \
           '(- *)'{-h,--help}'[display help]'
         ;;
-      status) _arguments '--json[print the status as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      status) _arguments '--watch[stay, and show what changes]' '--json[print the status as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       doctor)
         _arguments \
           '*--check[only this check, and those that it depends on]:check: ' \

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 
-import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
+import { cancelOnSignals, stopOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
 import { doctorCommand, type DoctorFlags } from './doctor-command.ts';
 import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
-import { statusCommand } from './status-command.ts';
+import { statusCommand, type StatusFlags } from './status-command.ts';
 import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
@@ -46,12 +46,13 @@ Examples:
   cli
     .command('status')
     .description('Show the enrollment and whether each part of it works; changes nothing')
-    .option('--json', 'print the status as one line of JSON')
+    .option('--watch', 'stay, and show what changes until Ctrl-C')
+    .option('--json', 'print the status as one line of JSON; with --watch, one at each change')
     .addHelpText(
       'after',
       '\nThe exit code is 0 only if every part works; otherwise it is that of the failure that explains most.\n\nExample:\n  sudo kiwistack-enroll status',
     )
-    .action((flags: { json?: boolean }) => carryOut(flags.json === true, () => statusCommand(flags)));
+    .action((flags: StatusFlags) => carryOut(flags.json === true, () => statusCommand(flags, stopOnSignals())));
 
   cli
     .command('doctor')

@@ -4,44 +4,59 @@ import type { ShownEnrollment, ShownOutcome } from '../../local-api/replies.ts';
 import { outcomeFields } from './doctor-command.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import { tellWhatWorks } from '../../laptop/standing/tell-what-works.ts';
-import { errorFields, printJson } from '../../terminal/report.ts';
+import { localTime } from '../../terminal/local-time.ts';
+import { errorFields, jsonLine } from '../../terminal/report.ts';
 import { askLaptop, NEVER } from './ask-laptop.ts';
+import { watchStatus, type StatusView } from './watch-status.ts';
+
+export interface StatusFlags {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
 
 /** `kiwistack-enroll status`: exit code 0 only when every part works. */
-export async function statusCommand(flags: { readonly json?: boolean }): Promise<number> {
+export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Promise<number> {
+  const json = flags.json === true;
+  if (flags.watch === true) return watchStatus(() => look(flags), !json && process.stdout.isTTY, signal);
+  const { text, exitCode, error } = await look(flags);
+  process.stdout.write(text);
+  if (error !== undefined && !json) throw error;
+  return exitCode;
+}
+
+async function look(flags: StatusFlags): Promise<StatusView> {
   const { enrollment: status, farewells, found } = await askLaptop({ verb: 'status' }, { signal: NEVER });
-  if (flags.json !== true) {
-    for (const { customer, signedAt, toldAt } of farewells) {
-      if (toldAt !== undefined) continue;
-      process.stdout.write(
-        `Pending deregistration from ${customer}, uninstalled at ${signedAt}. \`kiwistack-enroll check\` reports it now.\n`,
-      );
-    }
-  }
+  const pending = farewells
+    .filter(({ toldAt }) => toldAt === undefined)
+    .map(
+      ({ customer, signedAt }) =>
+        `Pending deregistration from ${customer}, uninstalled at ${localTime(signedAt)}. \`kiwistack-enroll check\` reports it now.\n`,
+    )
+    .join('');
   if (status === undefined) {
     const half = found.length > 0;
     const error = half
       ? new KiwiError('enrollment-incomplete', { detail: `found: ${listed(found)}` })
       : new KiwiError('not-enrolled');
-    if (flags.json !== true) throw error;
-    printJson({ type: 'result', result: half ? 'incomplete' : 'not-enrolled', farewells, ...(half ? { found } : {}) });
-    return error.exitCode;
+    const result = half ? 'incomplete' : 'not-enrolled';
+    const key = `${result} ${farewells.length}`;
+    const event = { type: 'result', result, farewells, ...(half ? { found } : {}) };
+    const stays = flags.watch === true ? `${error.message}\n` : '';
+    const text = flags.json === true ? jsonLine(event) : pending + stays;
+    return { text, exitCode: error.exitCode, key, error };
   }
-  if (flags.json === true) {
-    const { record, reason, ...parts } = status;
-    const { device, ...rest } = record;
-    const { intermediate: _, ...known } = device ?? {};
-    const shown = device === undefined ? rest : { ...rest, device: known };
-    const checks = status.checks.map(outcomeFields);
-    const result = status.healthy ? 'healthy' : 'unhealthy';
-    const error = reason === undefined ? {} : { error: errorFields(reason) };
-    printJson({
-      ...{ type: 'result', result },
-      record: shown,
-      ...{ ...parts, checks, farewells, ...error },
-    });
-  } else process.stdout.write(describe(status));
-  return status.reason?.exitCode ?? 0;
+  const { record, reason, ...parts } = status;
+  const exitCode = reason?.exitCode ?? 0;
+  const key = JSON.stringify([farewells.length, reason?.code, status.checks.map(({ code, state }) => [code, state])]);
+  if (flags.json !== true) return { text: pending + describe(status), exitCode, key };
+  const { device, ...rest } = record;
+  const { intermediate: _, ...known } = device ?? {};
+  const shown = device === undefined ? rest : { ...rest, device: known };
+  const checks = status.checks.map(outcomeFields);
+  const result = status.healthy ? 'healthy' : 'unhealthy';
+  const error = reason === undefined ? {} : { error: errorFields(reason) };
+  const text = jsonLine({ ...{ type: 'result', result }, record: shown, ...{ ...parts, checks, farewells, ...error } });
+  return { text, exitCode, key };
 }
 
 function describe({
@@ -54,6 +69,7 @@ function describe({
   checks,
   works,
   healthy,
+  reason,
 }: ShownEnrollment): string {
   const state = halfRemoved
     ? 'HALF REMOVED; run `kiwistack-enroll uninstall` to remove the rest'
@@ -66,17 +82,20 @@ function describe({
       : `${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}; Fleet: ${slice.fleet === null ? 'NOT known' : slice.fleet.green ? 'online' : 'NOT online'}`;
   return [
     `laptop       ${record.device?.hostName ?? '-'}: ${state}`,
+    ...(reason === undefined
+      ? []
+      : [`reason       ${reason.message}${reason.detail === undefined ? '' : ` (${reason.detail})`} [${reason.code}]`]),
     `customer     ${record.customer} (${record.role}), ${record.gatewayUrl}`,
     ...(record.proxy === undefined
       ? []
       : [`proxy        ${record.proxy}, where there is no direct way to the gateway`]),
+    `slice        ${sliceText}`,
+    ...hardwareLines(slice),
     `certificate  ${certificateText(certificate)}`,
     `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
-    `slice        ${sliceText}`,
-    ...hardwareLines(slice),
     ...tellWhatWorks(works, systemClock.now()),
-    ...checks.flatMap((outcome) => checkLines(outcome)),
+    ...reasonFirst(checks, reason?.code).flatMap((outcome) => checkLines(outcome)),
     verdict(checks, healthy),
     '',
   ].join('\n');
@@ -85,8 +104,15 @@ function describe({
 function certificateText({ present, valid, number, notAfter, renewal }: ShownEnrollment['certificate']): string {
   if (!present) return 'MISSING';
   const which = number === undefined ? '' : `number ${number}, `;
-  const next = renewal === undefined ? '' : `; next renewal ${renewal}`;
-  return `${which}${valid ? 'valid until' : 'EXPIRED at'} ${notAfter ?? ''}${next}`;
+  const next = renewal === undefined ? '' : `; next renewal ${localTime(renewal)}`;
+  return `${which}${valid ? 'valid until' : 'EXPIRED at'} ${notAfter === undefined ? '' : localTime(notAfter)}${next}`;
+}
+
+/** What explains most stands before what follows from it. */
+function reasonFirst(checks: readonly ShownOutcome[], reason: string | undefined): ShownOutcome[] {
+  const explains = ({ severity, error }: ShownOutcome): boolean =>
+    severity === 'failure' && error !== undefined && error.code === reason;
+  return [...checks.filter(explains), ...checks.filter((outcome) => !explains(outcome))];
 }
 
 /** Nothing for a check that is well. */
