@@ -41,6 +41,8 @@ export function linuxPlatform(): Platform {
     writtenFolders: ['/', '/etc', '/var', '/opt', '/usr/local'],
     units: {
       checkTimer: 'kiwistack-enroll-check.timer',
+      watcher: 'kiwistack-watch.path',
+      agentSocket: 'kiwistack-agent.socket',
       checkService: 'kiwistack-enroll-check.service',
       agent: 'orbit.service',
     },

@@ -86,6 +86,6 @@ export function unsupportedPlatform(name: string): Platform {
     files: refuseLater,
     isSecret: refuse,
     writtenFolders: [],
-    units: { checkTimer: '', checkService: '', agent: '' },
+    units: { checkTimer: '', checkService: '', watcher: '', agentSocket: '', agent: '' },
   };
 }

@@ -51,6 +51,7 @@ export const SUBJECTS: readonly Subject[] = [
       renewal.renewalCounted,
       service.timerActive,
       service.checkSucceeded,
+      service.agentSocketActive,
     ],
   },
   {
@@ -60,6 +61,7 @@ export const SUBJECTS: readonly Subject[] = [
       tunnel.tunnelAtBoot,
       peer.tunnelAsGranted,
       peer.tunnelKeptAlive,
+      service.watcherActive,
       key.tunnelKeyDerived,
       routes.networksApart,
       routes.routesInside,

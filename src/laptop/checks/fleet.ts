@@ -12,7 +12,8 @@ export const agentRunning: Check = {
   what: 'The Fleet agent is installed and running.',
   matters: 'The organisation cannot manage this laptop.',
   dependsOn: [],
-  async run({ agent }) {
+  // Without an enrollment there is no agent of ours.
+  async run({ record: _, agent }) {
     const { running, version } = await agent();
     if (running) return well(`version ${version ?? 'unknown'}`);
     if (version === undefined) return notWell(new KiwiError('agent-not-running', { detail: 'it is not installed' }));
@@ -26,7 +27,7 @@ export const agentOurs: Check = {
   what: 'The settings of the Fleet agent are those of the enrollment.',
   matters: 'The agent belongs to somebody else, or to nobody after its next restart.',
   dependsOn: [],
-  async run({ agent }) {
+  async run({ record: _, agent }) {
     if ((await agent()).configuredByUs) return well('ours');
     const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
     return notWell(new KiwiError('enrollment-incomplete', { detail: 'they are missing or replaced', hint }));

@@ -6,6 +6,7 @@ import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
+import type { Platform } from '../system/platform.ts';
 import { mend } from '../upkeep/mend.ts';
 import { renew } from '../upkeep/renew.ts';
 
@@ -51,14 +52,9 @@ export const REPAIRS: readonly Repair[] = [
       await platform.trust.install(issuers, signal, 'again');
     }),
   },
-  {
-    name: 'start-units',
-    does: 'Start the timer of the hourly check, also at boot.',
-    run: async ({ platform: { caretaker, units } }) => {
-      await caretaker.enable(units.checkTimer);
-      await caretaker.restart(units.checkTimer);
-    },
-  },
+  starting('start-timer', 'the timer of the hourly check', ({ checkTimer }) => checkTimer),
+  starting('start-watcher', 'what watches the tunnel', ({ watcher }) => watcher),
+  starting('start-agent-socket', 'the socket of the agent', ({ agentSocket }) => agentSocket),
   {
     name: 'enable-tunnel',
     does: 'Let the tunnel start at boot.',
@@ -111,4 +107,16 @@ function alone(run: Repair['run']): Repair['run'] {
       if ((await file.load())?.attemptId !== record.attemptId) throw new KiwiError('not-enrolled');
       await run(context, record);
     });
+}
+
+/** A unit that is not running, or would not after a restart of the laptop. */
+function starting(name: string, what: string, unitOf: (units: Platform['units']) => string): Repair {
+  return {
+    name,
+    does: `Start ${what}, also at boot.`,
+    run: async ({ platform: { caretaker, units } }) => {
+      await caretaker.enable(unitOf(units));
+      await caretaker.restart(unitOf(units));
+    },
+  };
 }

@@ -40,6 +40,9 @@ export interface Platform {
     /** Runs the hourly check, and the check itself. */
     readonly checkTimer: string;
     readonly checkService: string;
+    /** Starts the watcher of the tunnel while this laptop is enrolled. */
+    readonly watcher: string;
+    readonly agentSocket: string;
     /** The Fleet agent's. */
     readonly agent: string;
   };

@@ -217,7 +217,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     },
     isSecret: () => false,
     writtenFolders: [],
-    units: { checkTimer: '', checkService: '', agent: '' },
+    units: { checkTimer: '', checkService: '', watcher: '', agentSocket: '', agent: '' },
     preflight: { check: () => at('preflight') },
     hardware: {
       readHardware: () => Promise.resolve(laptop.hardware),

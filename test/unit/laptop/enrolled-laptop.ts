@@ -256,7 +256,10 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     pinnedRootsFile: '/etc/kiwistack/msp-roots.pem',
     isSecret: (file: string) => file.endsWith('key'),
     writtenFolders: ['/', '/var'],
-    units: { checkTimer: 'check.timer', checkService: 'check.service', agent: 'orbit.service' },
+    units: {
+      ...{ checkTimer: 'check.timer', checkService: 'check.service' },
+      ...{ watcher: 'watch.path', agentSocket: 'agent.socket', agent: 'orbit.service' },
+    },
     agent: {
       forgetSecret: () => Promise.resolve(void (laptop.agent.secretForgotten = true)),
       secretForgotten: () => Promise.resolve(laptop.agent.secretForgotten),

@@ -95,6 +95,8 @@ const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: strin
     'renewal-stalled',
   ],
   'check-timer': [unit('check.timer', { active: 'inactive' }), 'unit-not-running'],
+  watcher: [unit('watch.path', { active: 'inactive' }), 'unit-not-running'],
+  'agent-socket': [unit('agent.socket', { enabled: 'disabled' }), 'unit-not-running'],
   'check-service': [unit('check.service', { result: 'timeout' }), 'renewal-stalled'],
   'tunnel-up': [() => (laptop.tunnel.up = false), 'enrollment-unhealthy'],
   'tunnel-at-boot': [() => (laptop.tunnel.startsAtBoot = false), 'enrollment-unhealthy'],

@@ -70,8 +70,9 @@ describe('the repairs', () => {
       restarts++;
       return Promise.resolve();
     };
-    expect(await fix()).toMatchObject([{ name: 'start-units', mended: [] }]);
-    expect(restarts).toBe(1);
+    const names = ['start-timer', 'start-watcher', 'start-agent-socket'];
+    expect(await fix()).toMatchObject(names.map((name) => ({ name, mended: [] })));
+    expect(restarts).toBe(names.length);
   });
 
   it('that fail say why, and do not keep the others from their work', async () => {
@@ -80,7 +81,9 @@ describe('the repairs', () => {
     laptop.caretaker.enable = () => Promise.reject(new KiwiError('program-failed', { detail: 'systemctl' }));
     const repairs = await fix();
     expect(repairs.map(({ name, error }) => [name, error?.code])).toEqual([
-      ['start-units', 'program-failed'],
+      ['start-timer', 'program-failed'],
+      ['start-watcher', 'program-failed'],
+      ['start-agent-socket', 'program-failed'],
       ['enable-tunnel', undefined],
       ['enable-agent', 'program-failed'],
     ]);
