@@ -22,6 +22,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           environment: 'node',
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -58,7 +59,13 @@ export default defineConfig({
         },
       },
       {
-        test: { ...patient, name: 'fresh', include: ['test/fresh/**/*.test.ts'], testTimeout: 900_000 },
+        test: {
+          ...patient,
+          name: 'fresh',
+          include: ['test/fresh/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
       },
     ],
   },
