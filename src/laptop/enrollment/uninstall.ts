@@ -35,7 +35,12 @@ export interface UninstallResult {
  * @throws KiwiError `not-enrolled`, `not-root`, `already-running`
  */
 export async function uninstall(context: LaptopContext, report: (event: PlanEvent) => void): Promise<UninstallResult> {
-  return inStateFolder(context.platform.stateFolder, ENROLLMENT, (state) => uninstallIn(state, context, report));
+  return inStateFolder(
+    context.platform.stateFolder,
+    ENROLLMENT,
+    (state) => uninstallIn(state, context, report),
+    context,
+  );
 }
 
 async function uninstallIn(

@@ -35,13 +35,18 @@ const LET_GO: ReadonlySet<EndReason | null> = new Set(['offboarded', 'churn']);
  */
 export async function check(context: LaptopContext, report: (event: PlanEvent) => void): Promise<CheckResult> {
   const { stateFolder } = context.platform;
-  return inStateFolder(stateFolder, ENROLLMENT, async (state) => {
-    const seen = new SeenFile(stateFolder);
-    const before = (await seen.load()).told;
-    const result = await checkIn(context, state, seen, report);
-    await tellOfCheck(context, seen, before, result);
-    return result;
-  });
+  return inStateFolder(
+    stateFolder,
+    ENROLLMENT,
+    async (state) => {
+      const seen = new SeenFile(stateFolder);
+      const before = (await seen.load()).told;
+      const result = await checkIn(context, state, seen, report);
+      await tellOfCheck(context, seen, before, result);
+      return result;
+    },
+    context,
+  );
 }
 
 async function checkIn(

@@ -28,14 +28,19 @@ const SHORT = { retries: 3, patienceMs: 20_000 };
  * @throws KiwiError `not-enrolled`, `already-running`, `not-root`, `state-damaged`
  */
 export async function mend(context: LaptopContext, reason: MendReason): Promise<Mended> {
-  return inStateFolder(context.platform.stateFolder, ENROLLMENT, async ({ file }) => {
-    const record = await file.load();
-    if (record?.state !== 'active') throw new KiwiError('not-enrolled');
-    const [tunnel, renewal] = await Promise.all([
-      mendTunnel(context, record, { silent: reason !== 'asked' }),
-      renewIfDue(context, file, record, { patience: SHORT }),
-    ]);
-    if (renewal !== undefined) await tellConsumers(context, file);
-    return { record, tunnel, ...(renewal === undefined ? {} : { renewal }) };
-  });
+  return inStateFolder(
+    context.platform.stateFolder,
+    ENROLLMENT,
+    async ({ file }) => {
+      const record = await file.load();
+      if (record?.state !== 'active') throw new KiwiError('not-enrolled');
+      const [tunnel, renewal] = await Promise.all([
+        mendTunnel(context, record, { silent: reason !== 'asked' }),
+        renewIfDue(context, file, record, { patience: SHORT }),
+      ]);
+      if (renewal !== undefined) await tellConsumers(context, file);
+      return { record, tunnel, ...(renewal === undefined ? {} : { renewal }) };
+    },
+    context,
+  );
 }

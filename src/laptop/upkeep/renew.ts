@@ -15,12 +15,17 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 export async function renew(
   context: LaptopContext,
 ): Promise<{ readonly record: EnrollmentRecord; readonly renewed: RenewedCertificate }> {
-  return inStateFolder(context.platform.stateFolder, ENROLLMENT, async ({ file }) => {
-    const record = await file.load();
-    if (record === undefined) throw new KiwiError('not-enrolled');
-    const renewed = await renewCertificate(context, file, record);
-    await tellConsumers(context, file);
-    await noteSeen(context, new SeenFile(context.platform.stateFolder), { renewal: renewed });
-    return { record: (await file.load()) ?? record, renewed };
-  });
+  return inStateFolder(
+    context.platform.stateFolder,
+    ENROLLMENT,
+    async ({ file }) => {
+      const record = await file.load();
+      if (record === undefined) throw new KiwiError('not-enrolled');
+      const renewed = await renewCertificate(context, file, record);
+      await tellConsumers(context, file);
+      await noteSeen(context, new SeenFile(context.platform.stateFolder), { renewal: renewed });
+      return { record: (await file.load()) ?? record, renewed };
+    },
+    context,
+  );
 }
