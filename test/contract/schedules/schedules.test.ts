@@ -24,6 +24,8 @@ let judge: Judge;
 
 beforeAll(async () => {
   vi.stubEnv('TMPDIR', folder);
+  // A seed plays the same schedule each time: laptops wait as long as the last time.
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
   const slice = await startFaultySlice();
   stage = { slice, network: await startFaultyNetwork(slice), operator: await openOperator(slice), folder };
   judge = openJudge(slice);
@@ -34,6 +36,7 @@ afterAll(async () => {
   await stage.network.close();
   await stage.slice.close();
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
   rmSync(folder, { recursive: true, force: true });
   console.log(summary());
 });
