@@ -8,14 +8,14 @@ export interface Upkeep {
 
 /** What happens on all the days after the enrollment: the certificate is renewed, and something examines the laptop. */
 export async function playUpkeep(laptop: Laptop, say: (line: string) => void): Promise<Upkeep> {
-  say('\nTwice a day the certificate is renewed, by a timer; by hand:');
+  say('\nAn hourly timer renews the certificate when half of its life is over; by hand:');
   say('$ kiwistack-enroll renew');
   const renewing = performance.now();
   const renewed = await laptop.run([...CLI, 'renew']);
   const renewMs = performance.now() - renewing;
   if (renewed.code !== 0) throw new Error(`the renewal ended with ${renewed.code}: ${renewed.stderr}`);
   say(renewed.stdout.trimEnd());
-  say('\n$ kiwistack-enroll doctor');
+  say('\n$ kiwistack-enroll doctor    # its line for each check is left out here');
   const examining = performance.now();
   const doctor = await laptop.run([...CLI, 'doctor']);
   const doctorMs = performance.now() - examining;

@@ -20,7 +20,7 @@ export async function renderChecks(): Promise<string> {
 # Checks
 
 What \`kiwistack-enroll doctor\` looks at: ${CHECKS.length} checks. Codes are stable: they are used in \`--json\` and with \`--check\`. A check is _well_, _not well_ (a
-**failure**: the enrollment does not work; or a **warning**: it works, but somebody should know), _not known_ (only root can see it, or this system has no
+**failure**: the enrollment does not work; or a **warning**: it works, but somebody should know), _not known_ (only root can see it, there is no enrollment or no package, or this system has no
 such thing), or _not looked at_, because a check that it depends on is not well.
 
 ${SUBJECTS.map(({ title, checks }) => `## ${title}\n\n${checks.map(item).join('\n')}`).join('\n\n')}

@@ -2,6 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import type { LogFields } from '../../core/log.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import type { CheckReply } from '../../local-api/replies.ts';
+import { localTime } from '../../terminal/local-time.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
 import { askLaptop } from './ask-laptop.ts';
 import { farewellLine, humanOutput, jsonOutput } from './enroll-output.ts';
@@ -102,7 +103,9 @@ function linesOf({ farewells, enrollment, remains }: CheckReply): string[] {
     return [...lines, `${record.customer} has offboarded this laptop.${left}`];
   }
   if (renewal !== undefined && !(renewal instanceof KiwiError)) {
-    lines.push(`The certificate was renewed: number ${renewal.number}, valid until ${renewal.notAfter.toISOString()}.`);
+    lines.push(
+      `The certificate was renewed: number ${renewal.number}, valid until ${localTime(renewal.notAfter.toISOString())}.`,
+    );
   }
   if (slice instanceof KiwiError) return lines;
   lines.push(`Status at ${record.customer}: ${slice.state}${slice.endReason === null ? '' : ` (${slice.endReason})`}.`);

@@ -1,3 +1,4 @@
+import { localTime } from '../../terminal/local-time.ts';
 import { printJson } from '../../terminal/report.ts';
 import { askLaptop } from './ask-laptop.ts';
 
@@ -8,5 +9,7 @@ export async function renewCommand(flags: { readonly json?: boolean }, signal: A
   const notAfter = renewed.notAfter.toISOString();
   if (flags.json === true) {
     printJson({ type: 'result', result: 'renewed', customer: record.customer, certificate: { number, notAfter } });
-  } else process.stdout.write(`The certificate was renewed: number ${number}, valid until ${notAfter}.\n`);
+  } else {
+    process.stdout.write(`The certificate was renewed: number ${number}, valid until ${localTime(notAfter)}.\n`);
+  }
 }

@@ -1,7 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 
-/** kiwi/1 itself allows five minutes; one that is off by a minute is getting there. */
+/** kiwi/1 itself allows ten minutes; one that is off by a minute is getting there. */
 const MUCH_MS = 60_000;
 /** Earlier than anything of ours, and later than it will last: such a clock has lost its battery. */
 const [EARLIEST, LATEST] = [Date.UTC(2026, 0, 1), Date.UTC(2060, 0, 1)];
@@ -37,7 +37,7 @@ export const clockLikeSlice: Check = {
   code: 'clock-slice',
   severity: 'warning',
   what: "The clock shows the slice's time, within a minute.",
-  matters: 'Beyond five minutes, the slice and this laptop refuse each other.',
+  matters: 'Beyond ten minutes, the slice and this laptop refuse each other.',
   dependsOn: ['slice-answers'],
   async run({ context, slice }) {
     const answer = await slice();
