@@ -185,7 +185,7 @@ await rm(reports, { recursive: true, force: true });
 await mkdir(reports, { recursive: true });
 const started = performance.now();
 console.log(
-  `sample ${sample} of the exhaustive tests; SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
+  `sample ${sample} of the exhaustive tests, without the long stories of the virtual laptop; SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
 );
 const results = await inTurn(quick.filter(isWanted));
 const stopped = results.some(({ passed }) => !passed);
