@@ -16,7 +16,7 @@ import { browserStores } from './browser-stores.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 import { kernelHasWireguard, userspaceWireguard } from './tunnel/wireguard-support.ts';
 
-const LIMIT_MS = 4_000;
+const LIMIT_MS = 20_000;
 const MAX_OUTPUT = 256 * 1024;
 
 /** What the enrollment runs while it lives, each with the Debian package that provides it. */

@@ -178,7 +178,7 @@ export class LinuxTunnel implements Tunnel {
     const codes = await Promise.all(
       endpoints.map((endpoint) => {
         const args = ['route', 'get', splitEndpoint(endpoint).host];
-        return runTool(this.#system, { name: 'ip', args, timeoutMs: 5_000 }).then(({ code }) => code);
+        return runTool(this.#system, { name: 'ip', args, timeoutMs: 20_000 }).then(({ code }) => code);
       }),
     );
     return endpoints.filter((_, index) => codes[index] === 0);

@@ -9,7 +9,7 @@ import { runToolChecked, type LinuxSystem } from '../system.ts';
  */
 export async function localNetworks(system: LinuxSystem, tunnel: string): Promise<LocalNetwork[]> {
   const ask = async (...args: string[]): Promise<string> => {
-    const { stdout } = await runToolChecked(system, { name: 'ip', args, timeoutMs: 5_000 }, 'program-failed');
+    const { stdout } = await runToolChecked(system, { name: 'ip', args, timeoutMs: 20_000 }, 'program-failed');
     return stdout.toString();
   };
   const [addresses, routes, rules, all] = await Promise.all([

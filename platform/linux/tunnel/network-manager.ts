@@ -130,7 +130,7 @@ export class NetworkManager implements Backend {
   async #splitsNames(): Promise<boolean> {
     const args = ['get-property', ...DNS_MODE, 'org.freedesktop.NetworkManager.DnsManager', 'Mode'];
     if ((await findProgram(this.#system, 'busctl')) === undefined) return false;
-    const { code, stdout } = await runTool(this.#system, { name: 'busctl', args, timeoutMs: 5_000 });
+    const { code, stdout } = await runTool(this.#system, { name: 'busctl', args, timeoutMs: 20_000 });
     return code === 0 && SPLITTING.has(stdout.toString().trim());
   }
 

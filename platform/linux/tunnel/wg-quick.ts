@@ -125,7 +125,7 @@ export class WgQuick implements Backend {
   async #resolvectl(): Promise<string | undefined> {
     const program = await findProgram(this.#system, 'resolvectl');
     if (program === undefined) return undefined;
-    const status = await this.#system.run({ program, args: ['status', '--no-pager'], timeoutMs: 5_000 });
+    const status = await this.#system.run({ program, args: ['status', '--no-pager'], timeoutMs: 20_000 });
     return status.code === 0 ? program : undefined;
   }
 

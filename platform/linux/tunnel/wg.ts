@@ -9,7 +9,7 @@ export const TURNS_MS = [250, 1_000] as const;
 
 /** @returns undefined when there is no such interface */
 export async function wgDump(system: LinuxSystem, name: string): Promise<WgDump | undefined> {
-  const result = await runTool(system, { name: 'wg', args: ['show', name, 'dump'], timeoutMs: 5_000 });
+  const result = await runTool(system, { name: 'wg', args: ['show', name, 'dump'], timeoutMs: 20_000 });
   return result.code === 0 ? readWgDump(result.stdout.toString()) : undefined;
 }
 
