@@ -74,7 +74,7 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'a rule of another VPN that takes everything',
     script: 'ip rule add from all lookup 52 priority 5270; ip route add 10.77.1.0/24 dev eth0 table 52',
-    codes: ['routes'],
+    codes: ['networks'],
     undo: 'ip rule del priority 5270; ip route flush table 52',
   },
   {

@@ -174,6 +174,7 @@ export const RENEWAL_EDGES: readonly Edge[] = [
     leaves: 'the renewed certificate',
     next: 'renews when it is due',
   },
+  ...renewedFile('seen.json', 'what this laptop has seen of the slice', 'renews when it is due'),
 ];
 
 interface UndoEdges {
