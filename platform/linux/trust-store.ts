@@ -44,7 +44,10 @@ export class LinuxTrustStore implements TrustStore {
     if (layout.anchors === DEBIAN_ANCHORS && (await this.#hooks.list()).length > 0) {
       // Aborted only here: the script itself would leave temporary files.
       await this.#hooks.tellAdded(await this.#updateDebian([]), signal);
-    } else if (!(await this.#addQuickly(layout, roots))) await this.#update(layout);
+    } else if (again !== undefined || !(await this.#addQuickly(layout, roots))) {
+      // Not the shortcut for a repair: it takes a root that is in the bundle for one whose links are there too.
+      await this.#update(layout);
+    }
     if (await this.verify(roots)) return;
     throw new KiwiError('trust-store-failed', {
       detail: `${layout.update.name} did not add the root to the bundle`,

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { CLI } from '../../world/world.ts';
 import type { Event } from './cli-run.ts';
 import { runEnroll } from './cli-run.ts';
-import type { Customer, Seat } from './customer.ts';
+import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
 import { story } from './step.ts';
 
 const CERTS = '/etc/step/certs';
@@ -106,9 +106,9 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'a profile of Firefox without the root',
     script:
-      'useradd -m -u 1234 fox; d=~fox/.mozilla/firefox/abc.default; mkdir -p $d; head -c 9000 /dev/urandom >$d/cert9.db',
+      'echo fox:x:1234:1234::/home/fox:/bin/sh >>/etc/passwd; d=/home/fox/.mozilla/firefox/abc.default; mkdir -p $d; head -c 9000 /dev/urandom >$d/cert9.db',
     codes: ['trust-firefox'],
-    undo: 'userdel -r fox',
+    undo: "sed -i '/^fox:/d' /etc/passwd; rm -r /home/fox",
   },
   {
     what: 'an agent that was stopped',
@@ -193,8 +193,7 @@ export function whatDoctorSees(getCustomer: () => Customer): void {
 
     step('is let go', async () => {
       expect(await customer.world.cli(seat.laptop, ['uninstall', '--json'])).toMatchObject({ code: 0 });
-      // What was broken on purpose leaves traces of its own on the disk.
-      expect(await customer.liveDevicesOf(seat.serial)).toEqual([]);
+      await expectNothingLeft(customer, seat);
     });
   });
 }

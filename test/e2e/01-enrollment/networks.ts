@@ -6,6 +6,9 @@ import { CliRun, type Event } from './cli-run.ts';
 import { expectNothingLeft, type Customer, type Seat } from './customer.ts';
 import { story } from './step.ts';
 
+/** A room has no package and no time service, so that some checks cannot look. */
+const SEEN: ReadonlySet<string> = new Set(['well', 'not-known']);
+
 /** Networks that people are in: with a proxy, with addresses of their own, with small packets; and a slice that moves. */
 export function networksAsTheyAre(getCustomer: () => Customer): void {
   story('behind a proxy with a password', getCustomer, (step, seat) => {
@@ -48,9 +51,9 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
       const detail = `http://${address} (from HTTPS_PROXY) answered HTTP 407`;
       const wants = await cli(nina, ['check'], { HTTPS_PROXY: `anna:falsch@${address}` });
       expect(wants).toMatchObject({ code: 5, result: { error: { code: 'proxy-authentication', detail } } });
-      const gone = await cli(nina, ['check'], { https_proxy: '198.51.100.1:9' });
-      const refused = /^http:\/\/198\.51\.100\.1:9 \(from https_proxy\): (?:ECONNREFUSED|ENETUNREACH)$/u;
-      const error = { code: 'proxy-unreachable', detail: expect.stringMatching(refused) as string };
+      const nobody = `${new URL(proxy.url).hostname}:9`;
+      const gone = await cli(nina, ['check'], { https_proxy: nobody });
+      const error = { code: 'proxy-unreachable', detail: `http://${nobody} (from https_proxy): ECONNREFUSED` };
       expect(gone).toMatchObject({ code: 5, result: { error } });
     });
 
@@ -205,7 +208,7 @@ export function networksAsTheyAre(getCustomer: () => Customer): void {
         expect(await post()).not.toBe(0);
         const status = await cli(pia, ['status']);
         expect(status.code).toBe(5);
-        expect((status.result['checks'] as Event[]).filter(({ state }) => state === 'not-well')).toMatchObject([
+        expect((status.result['checks'] as Event[]).filter(({ state }) => !SEEN.has(String(state)))).toMatchObject([
           { code: 'packet-size', error: { code: 'tunnel-packet-size' } },
         ]);
         const check = await cli(pia, ['check']);
