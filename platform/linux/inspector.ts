@@ -13,21 +13,16 @@ import type {
   UnitFacts,
 } from '../../src/laptop/system/inspector.ts';
 import { browserStores } from './browser-stores.ts';
+import { TOOLS } from './preflight.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
+import { systemctlProperties } from './systemctl-properties.ts';
 import { kernelHasWireguard, userspaceWireguard } from './tunnel/wireguard-support.ts';
 
 const LIMIT_MS = 20_000;
 const MAX_OUTPUT = 256 * 1024;
 
-/** What the enrollment runs while it lives, each with the Debian package that provides it. */
-const PROGRAMS: readonly (readonly [program: string, package_: string])[] = [
-  ['systemctl', 'systemd'],
-  ['ip', 'iproute2'],
-  ['wg', 'wireguard-tools'],
-  ['wg-quick', 'wireguard-tools'],
-  ['ping', 'iputils-ping'],
-  ['dpkg', 'dpkg'],
-];
+/** The Fleet agent's package is looked at with dpkg. */
+const PROGRAMS = [...TOOLS, ['dpkg', 'dpkg'] as const];
 
 /** ip-rule(8): the three that the kernel makes. */
 const KERNEL_RULE =
@@ -173,13 +168,13 @@ export class LinuxInspector implements Inspector {
 }
 
 function readUnit(block: string): UnitFacts {
-  const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'mu').exec(block)?.[1] ?? '';
+  const { LoadState = '', ActiveState = '', UnitFileState = '', Result = '', NRestarts } = systemctlProperties(block);
   return {
-    known: !['', 'not-found'].includes(value('LoadState')),
-    active: value('ActiveState'),
-    enabled: value('UnitFileState'),
-    result: value('Result'),
-    restarts: Number(value('NRestarts')) || 0,
+    known: !['', 'not-found'].includes(LoadState),
+    active: ActiveState,
+    enabled: UnitFileState,
+    result: Result,
+    restarts: Number(NRestarts) || 0,
   };
 }
 

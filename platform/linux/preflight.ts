@@ -16,8 +16,8 @@ const MINIMUM_FREE_BYTES = 500 * 1024 * 1024;
 const EARLIEST = Date.UTC(2026, 0, 1);
 const LATEST = Date.UTC(2060, 0, 1);
 
-/** Programs, each with the Debian package that provides it. */
-const TOOLS: readonly (readonly [program: string, package_: string])[] = [
+/** The programs that an enrollment needs, and runs while it lives, each with the Debian package that provides it. */
+export const TOOLS: readonly (readonly [program: string, package_: string])[] = [
   ['systemctl', 'systemd'],
   ['ip', 'iproute2'],
   ['wg', 'wireguard-tools'],

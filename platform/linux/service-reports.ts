@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import type { ServiceReports } from '../../src/laptop/system/service-reports.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { findProgram, runTool, type LinuxSystem } from './system.ts';
+import { systemctlProperties } from './systemctl-properties.ts';
 import { unitLog } from './unit-log.ts';
 
 const PROPERTIES = 'LoadState,ActiveState,SubState,Result,UnitFileState,ExecMainStatus,NRestarts,NeedDaemonReload';
@@ -39,13 +40,6 @@ export class SystemdReports implements ServiceReports {
   async #properties(unit: string): Promise<Record<string, string>> {
     const args = ['show', '--no-pager', `--property=${PROPERTIES}`, '--', unit];
     const result = await runTool(this.#system, { name: 'systemctl', args, timeoutMs: 10_000 }).catch(() => undefined);
-    if (result?.code !== 0) return {};
-    const lines = result.stdout.toString().split('\n');
-    return Object.fromEntries(
-      lines.flatMap((line) => {
-        const at = line.indexOf('=');
-        return at > 0 ? [[line.slice(0, at), line.slice(at + 1)] as const] : [];
-      }),
-    );
+    return result?.code === 0 ? systemctlProperties(result.stdout.toString()) : {};
   }
 }
