@@ -3,6 +3,7 @@ import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import { askSlice } from '../standing/ask-slice.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { DeviceCertificate } from '../system/certificate-store.ts';
+import type { DeviceKey } from '../system/device-key.ts';
 import type { AgentStatus } from '../system/fleet-agent.ts';
 import type { Inspector } from '../system/inspector.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -22,6 +23,7 @@ export interface EnrollmentFacts {
   /** Throws the reason where there is none: `not-enrolled`, `not-root`, `state-damaged`. */
   readonly record: EnrollmentRecord;
   readonly certificate: () => Promise<DeviceCertificate | undefined>;
+  readonly deviceKey: () => Promise<DeviceKey | undefined>;
   readonly tunnel: () => Promise<TunnelStatus>;
   /** True when the slice answers inside the tunnel. */
   readonly inside: () => Promise<boolean>;
@@ -57,6 +59,7 @@ export function enrollmentFacts(
       return record();
     },
     certificate: once(async () => platform.certificates.load(record().slug)),
+    deviceKey: once(async () => platform.certificates.loadDeviceKey(record().slug)),
     tunnel: once(async () => platform.tunnel.status(record().slug)),
     inside: once(lookInside),
     agent: once(() => platform.agent.status()),

@@ -10,10 +10,9 @@ export const deviceKeyThere: Check = {
   matters: 'Without it this laptop cannot prove who it is: nothing is renewed.',
   // Its reader refuses a key that others can read; that is another check's to say.
   dependsOn: ['device-key-private'],
-  async run({ context, record }) {
-    const { certificates } = context.platform;
-    const file = certificates.paths(record.slug).key;
-    if ((await certificates.loadDeviceKey(record.slug)) !== undefined) return well(file);
+  async run({ context, record, deviceKey }) {
+    const file = context.platform.certificates.paths(record.slug).key;
+    if ((await deviceKey()) !== undefined) return well(file);
     const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
     return notWell(new KiwiError('state-damaged', { detail: `there is no ${file}`, hint }));
   },
@@ -25,8 +24,8 @@ export const keyMatchesCertificate: Check = {
   what: 'The device certificate is for the device key.',
   matters: 'Services inside refuse this laptop.',
   dependsOn: ['device-key', 'certificate-present'],
-  async run({ context, record, certificate }) {
-    const [key, stored] = [await context.platform.certificates.loadDeviceKey(record.slug), await certificate()];
+  async run({ certificate, deviceKey }) {
+    const [key, stored] = [await deviceKey(), await certificate()];
     if (key === undefined || stored === undefined) return notKnown('one of them is missing');
     if (spkiDer(key.publicKey).equals(stored.leaf.spki))
       return well(`both are of ${stored.leaf.subject.cn ?? 'this laptop'}`);
@@ -41,14 +40,10 @@ export const tunnelKeyDerived: Check = {
   what: "The tunnel's key is the one that is derived from the device key.",
   matters: 'The slice does not know the tunnel: nothing inside can be reached.',
   dependsOn: ['device-key', 'tunnel-up'],
-  async run({ context, record, tunnel }) {
-    const { certificates, inspector } = context.platform;
-    const [deviceKey, peer] = [
-      await certificates.loadDeviceKey(record.slug),
-      await inspector.peer((await tunnel()).interface),
-    ];
-    if (deviceKey === undefined || peer === undefined) return notKnown('one of them cannot be read');
-    const { publicKey, privateKey } = await deriveWireguardKey({ deviceKey, slug: record.slug, generation: 0 });
+  async run({ context, record, deviceKey, tunnel }) {
+    const [key, peer] = [await deviceKey(), await context.platform.inspector.peer((await tunnel()).interface)];
+    if (key === undefined || peer === undefined) return notKnown('one of them cannot be read');
+    const { publicKey, privateKey } = await deriveWireguardKey({ deviceKey: key, slug: record.slug, generation: 0 });
     privateKey.clear();
     if (publicKey === peer.publicKey) return well(publicKey);
     const detail = `the tunnel has the public key ${peer.publicKey}, and not ${publicKey}`;
