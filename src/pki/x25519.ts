@@ -1,5 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
+import { spkiToKey } from './keys.ts';
+
 /** PKCS #8 and SubjectPublicKeyInfo of an X25519 key, up to the 32 bytes of the key itself (RFC 8410, sections 4 and 7). */
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const SPKI = Buffer.from('302a300506032b656e032100', 'hex');
@@ -16,9 +18,7 @@ export function x25519PrivateKey(key: Uint8Array): KeyObject {
 
 /** @param text base64, as WireGuard writes keys */
 export function x25519PublicKey(text: string): KeyObject {
-  // As PEM, see spkiToKey.
-  const spki = Buffer.concat([SPKI, Buffer.from(text, 'base64')]).toString('base64');
-  return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`);
+  return spkiToKey(Buffer.concat([SPKI, Buffer.from(text, 'base64')]));
 }
 
 /** The public key of a private one: base64, as WireGuard writes keys. */
