@@ -106,9 +106,9 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'a profile of Firefox without the root',
     script:
-      'echo fox:x:1234:1234::/home/fox:/bin/sh >>/etc/passwd; d=/home/fox/.mozilla/firefox/abc.default; mkdir -p $d; head -c 9000 /dev/urandom >$d/cert9.db',
+      'echo fox:x:1234:1234::/srv/fox:/bin/sh >>/etc/passwd; d=/srv/fox/.mozilla/firefox/abc.default; mkdir -p $d; head -c 9000 /dev/urandom >$d/cert9.db',
     codes: ['trust-firefox'],
-    undo: "sed -i '/^fox:/d' /etc/passwd; rm -r /home/fox",
+    undo: "sed -i '/^fox:/d' /etc/passwd; rm -r /srv/fox",
   },
   {
     what: 'an agent that was stopped',
