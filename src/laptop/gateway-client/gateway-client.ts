@@ -281,7 +281,7 @@ export class GatewayClient {
         if (!failure.retryable) throw failure;
         if (failure.retryAfterMs !== undefined) {
           // Whole seconds, in which others were told to come as well.
-          const wait = Math.max(1000, failure.retryAfterMs) + Math.round(this.#random() * 1000);
+          const wait = Math.max(1000, failure.retryAfterMs) + this.#random() * 1000;
           patienceMs -= wait;
           if (patienceMs < 0) throw failure;
           attempt--; // the gateway is there, and has said when
@@ -291,7 +291,7 @@ export class GatewayClient {
         // A gateway that has too much to do drops connections, and is there: it is worth a renewal's patience.
         const dropped = exchange.patienceMs !== undefined && firstCodeOf(error) === 'ECONNRESET';
         const backoff = attempt < retries ? BACKOFF_MS[attempt] : undefined;
-        const wait = Math.round((backoff ?? DROPPED_MS) * (0.5 + this.#random()));
+        const wait = (backoff ?? DROPPED_MS) * (0.5 + this.#random());
         if (backoff === undefined && (!dropped || (patienceMs -= wait) < 0)) throw failure;
         await this.#clock.sleep(wait, signal);
       }

@@ -18,7 +18,8 @@ export function virtualClock(): VirtualClock {
       passed = 0;
     },
     pass: (ms) => void (passed += ms),
-    now: () => start + passed,
+    // Whole milliseconds, as every wall clock; waits may have parts of one.
+    now: () => Math.floor(start + passed),
     monotonic: () => before + passed,
     async sleep(ms, signal) {
       signal?.throwIfAborted();
