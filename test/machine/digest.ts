@@ -68,8 +68,12 @@ const commands: Readonly<Record<string, string>> = {
   user: 'getent passwd; getent group',
 };
 
+/** Waits until the machine uses its addresses: a new IPv6 address is tentative for a second (RFC 4862, section 5.4). */
+const SETTLE = 'for i in $(seq 300); do ip -o addr show tentative | grep -q . || exit 0; sleep 0.2; done';
+
 /** Examines the whole machine: every file on its disk, packages, units, addresses, routes, resolver, users. */
 export async function digest(machine: DigestedMachine): Promise<Digest> {
+  await machine.run(['/bin/sh', '-c', SETTLE]);
   const facts = new Map<string, string>();
   const [files] = await Promise.all([
     listFiles(machine),
