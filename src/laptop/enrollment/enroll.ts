@@ -40,7 +40,7 @@ export async function enroll(
   options: EnrollmentOptions,
   report: (event: EnrollEvent) => void,
 ): Promise<EnrollmentRecord> {
-  return inStateFolder(options.platform.stateFolder, ENROLLMENT, (state) => enrollIn(state, options, report));
+  return inStateFolder(options.platform.stateFolder, ENROLLMENT, (state) => enrollIn(state, options, report), options);
 }
 
 async function enrollIn(
