@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 import { digest } from '../core/bytes.ts';
 import type { P256Jwk } from '../protocol/common.ts';
@@ -51,19 +51,6 @@ export function spkiToKey(spki: Buffer): KeyObject {
   const [oldest] = imported.keys();
   if (imported.size > MAX_IMPORTED && oldest !== undefined) imported.delete(oldest);
   return key;
-}
-
-/**
- * A P-256 private key as the text of a JWK (RFC 7518, section 6.2): OpenSSL takes five times as long to decode PKCS #8, and an
- * enrollment waits for it.
- */
-export function privateKeyText(key: KeyObject): string {
-  return JSON.stringify(key.export({ format: 'jwk' }));
-}
-
-/** @throws when the text is not one of `privateKeyText` */
-export function privateKeyOfText(text: string): KeyObject {
-  return createPrivateKey({ key: JSON.parse(text) as JsonWebKey, format: 'jwk' });
 }
 
 /** RFC 7638 thumbprint with SHA-256, base64url. */

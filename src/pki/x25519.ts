@@ -21,7 +21,7 @@ export function x25519PrivateKey(key: Uint8Array): KeyObject {
  * @throws when it is not 32 bytes long
  */
 export function x25519PublicKey(text: string): KeyObject {
-  // As a JWK (RFC 8037, section 2): OpenSSL takes ten times as long to decode DER or PEM.
+  // As a JWK (RFC 8037, section 2): OpenSSL takes longer to decode DER or PEM.
   const key = { kty: 'OKP', crv: 'X25519', x: base64url(Buffer.from(text, 'base64')) };
   return createPublicKey({ key, format: 'jwk' });
 }

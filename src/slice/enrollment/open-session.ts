@@ -4,7 +4,7 @@ import { base64url, sha256 } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
-import { generateP256Pair, privateKeyText, publicJwk } from '../../pki/keys.ts';
+import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
@@ -64,7 +64,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
       challengeHash: base64url(challengeDigest),
       code: sessionCode(helloDigest, challengeDigest),
       // In the registry and not in memory, so that any replica can accept the statement; deleted with its session.
-      privateKey: privateKeyText(key.privateKey),
+      privateKey: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       remote: request.remote,
       createdAt: now,
       usedAt: null,

@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 
 import { base64url, constantTimeEqual } from '../../core/bytes.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
@@ -8,7 +8,7 @@ import { CertificateError, parseCertificate, type Certificate } from '../../pki/
 import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
-import { jwkThumbprint, jwkToKey, privateKeyOfText } from '../../pki/keys.ts';
+import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
 import { wireguardProof } from '../../pki/wireguard-proof.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
@@ -46,7 +46,7 @@ export async function validateStatement(
   claims: { yubikeySerial?: number },
 ): Promise<ValidStatement> {
   if (session.privateKey === null) throw new KiwiError('session-expired');
-  const sessionKey = privateKeyOfText(session.privateKey);
+  const sessionKey = createPrivateKey(session.privateKey);
   const { payload, byYubikey, byDevice } = twoSignatures(await open(sessionKey, body));
   const statement = parseMessage(statementSchema, payload, LIMITS.statement, 'request-malformed');
   // Only a claim until the attestation is verified, but the audit of a refusal should name it.

@@ -49,7 +49,7 @@ export interface Session {
   readonly challengeHash: string;
   /** Six digits; the laptop shows the same. */
   readonly code: string;
-  /** The session's key, as `privateKeyText` writes it; null once it is used up. */
+  /** PKCS#8 PEM of the session's key; null once it is used up. */
   readonly privateKey: string | null;
   readonly remote: string;
   readonly createdAt: Millis;

@@ -3,16 +3,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
 
-import {
-  generateP256,
-  jwkThumbprint,
-  jwkToKey,
-  privateKeyOfText,
-  privateKeyText,
-  publicJwk,
-  samePublicKey,
-  spkiDer,
-} from '../../../src/pki/keys.ts';
+import { generateP256, jwkThumbprint, jwkToKey, publicJwk, samePublicKey, spkiDer } from '../../../src/pki/keys.ts';
 
 describe('a P-256 key', () => {
   it('as a JWK has its public half alone, and comes back from it', () => {
@@ -21,12 +12,6 @@ describe('a P-256 key', () => {
     expect(Object.keys(jwk).sort()).toEqual(['crv', 'kty', 'x', 'y']);
     expect(spkiDer(jwkToKey(jwk)).equals(spkiDer(key))).toBe(true);
     expect(publicJwk(jwkToKey(jwk))).toEqual(jwk);
-  });
-
-  it('is kept as text and comes back from it', () => {
-    const key = generateP256();
-    expect(privateKeyOfText(privateKeyText(key)).equals(key)).toBe(true);
-    expect(() => privateKeyOfText('{"kty":"EC"}')).toThrow();
   });
 
   it('has the thumbprint that another library finds', async () => {

@@ -9,7 +9,7 @@ import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-statu
 import { openRenewed } from '../../../src/laptop/exchange/open-renewed.ts';
 import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
-import { jwkThumbprint, privateKeyText, publicJwk } from '../../../src/pki/keys.ts';
+import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { keySigner } from '../../../src/pki/signer.ts';
 import { x25519PublicText } from '../../../src/pki/x25519.ts';
 import type { Challenge } from '../../../src/protocol/challenge.ts';
@@ -120,7 +120,7 @@ const session = {
   id: claimed.sessionId,
   challengeHash: challenge.challengeHash,
   deviceKeyThumbprint: jwkThumbprint(publicJwk(key('device'))),
-  privateKey: privateKeyText(key('session')),
+  privateKey: keys['session']?.pkcs8 ?? '',
 } as unknown as KnownSession;
 
 const READERS: readonly [file: string, good: string, read: (body: string) => unknown][] = [
