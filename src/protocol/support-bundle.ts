@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
 import { digest } from '../core/bytes.ts';
+import type { ErrorCode } from '../core/error-codes.ts';
 import { KiwiError } from '../core/errors.ts';
 import { base64urlOf, digestText, LIMITS, protocol, text, timestamp, uuid, version } from './common.ts';
 import { message } from './extensions.ts';
 import { parseMessage } from './parse.ts';
 
 /**
- * What a laptop signs of a support bundle: compact JWS, `typ` kiwi-bundle+jws, by the device key. It is a device message, so that it can be
- * sent as well as handed over.
+ * What a laptop signs of a support bundle: compact JWS, `typ` kiwi-bundle+jws, by the device key. It is a device message, so that a bundle
+ * can be sent (`POST /v1/devices/{deviceId}/bundles`) as well as handed over: the body is the file as it is.
  */
 export const bundleMessage = message({
   protocol,
@@ -60,13 +61,21 @@ export interface OpenedBundle {
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** The file, or the body of a request: a manifest, its signature and the files that it describes. */
+export function writeBundle(parts: z.infer<typeof container>): string {
+  return `${JSON.stringify(parts, undefined, 1)}\n`;
+}
+
 /**
  * Reads a bundle and compares every file with the manifest. Whose it is says the signature, which the caller verifies.
- * @throws KiwiError `bundle-invalid`
+ * @throws KiwiError with `code`
  */
-export function openBundle(bytes: Uint8Array): OpenedBundle {
-  const { manifest: said, signature, files } = parseMessage(container, bytes, LIMITS.bundle, 'bundle-invalid');
-  const listed = parseMessage(manifest, said, LIMITS.bundle, 'bundle-invalid');
+export function openBundle(bytes: Uint8Array, code: ErrorCode = 'bundle-invalid'): OpenedBundle {
+  const { manifest: said, signature, files } = parseMessage(container, bytes, LIMITS.bundle, code);
+  const listed = parseMessage(manifest, said, LIMITS.bundle, code);
+  const refuse = (what: string): never => {
+    throw new KiwiError(code, { detail: `the manifest does not fit ${what}` });
+  };
   const names = new Set(listed.files.map(({ name }) => name));
   if (names.size !== listed.files.length || Object.keys(files).some((name) => !names.has(name)))
     refuse('its list of files');
@@ -75,8 +84,4 @@ export function openBundle(bytes: Uint8Array): OpenedBundle {
     if (content === undefined || Buffer.byteLength(content) !== size || digest(content) !== sha256) refuse(name);
   }
   return { manifest: listed, manifestHash: digest(said), signature, files };
-}
-
-function refuse(what: string): never {
-  throw new KiwiError('bundle-invalid', { detail: `the manifest does not fit ${what}` });
 }

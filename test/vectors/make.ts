@@ -11,6 +11,7 @@ import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 import { isMissing } from '../../src/core/durable-file.ts';
+import { makeBundle, makeRefusedBundles } from './make-bundle.ts';
 import { makeCertificates } from './make-certificates.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
@@ -33,6 +34,7 @@ const FILES = [
   'device-status',
   'renewal',
   'renewed',
+  'bundle',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
@@ -45,6 +47,7 @@ const FILES = [
   'refused-device-statuses',
   'refused-renewals',
   'refused-renewal-answers',
+  'refused-bundles',
 ] as const;
 
 const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
@@ -69,6 +72,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
   const { certificates, file } = await makeCertificates(previous('certificates'));
   const exchange = await makeExchange(certificates, previous);
   const renewal = await makeRenewal(certificates, previous);
+  const bundle = await makeBundle(previous);
   const refused = {
     'refused-hellos': makeRefusedHellos(exchange.hello, previous('refused-hellos')),
     'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
@@ -86,12 +90,14 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
       renewal.renewed,
       previous('refused-renewal-answers'),
     ),
+    'refused-bundles': makeRefusedBundles(bundle, previous('refused-bundles')),
   };
   const vectors: Record<string, object> = {
     keys: makeKeys(),
     certificates: file,
     ...exchange,
     ...renewal,
+    bundle,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),

@@ -51,6 +51,7 @@ export const GRANT = compact.extend({ recipient: z.string(), jwe: z.string(), gr
 export const CONFIRM = compact;
 export const DEVICE_STATUS = compact.extend({ request: z.string() });
 export const RENEWAL = compact;
+export const BUNDLE = compact.extend({ body: z.string(), manifest: z.string() });
 export const RENEWED = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),

@@ -31,7 +31,7 @@ _kiwistack_enroll() {
     check) words='--json --help' ;;
     mend) words='--reason --json --help' ;;
     renew) words='--json --help' ;;
-    support-bundle) words='--output --show --json --help' ;;
+    support-bundle) words='--output --show --send --yes --json --help' ;;
     uninstall) words='--json --help' ;;
     help) words='enroll status doctor check mend renew support-bundle uninstall' ;;
   esac

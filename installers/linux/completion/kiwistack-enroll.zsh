@@ -52,6 +52,8 @@ case $state in
         _arguments \
           '--output[the file to write, which must not be there yet]:file:_files' \
           '--show[print all that is in it]' \
+          "--send[send it to the organisation's slice, after a question]" \
+          '--yes[do not ask before it is sent]' \
           '--json[print the result as JSON]' \
           '(- *)'{-h,--help}'[display help]'
         ;;

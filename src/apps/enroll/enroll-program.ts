@@ -123,19 +123,25 @@ Example:
 
   cli
     .command('support-bundle')
-    .description('Write what helps to find out what is wrong into a file, without secrets and signed by this laptop')
+    .description(
+      'Write what helps to find out what is wrong into a file, or send it, without secrets and signed by this laptop',
+    )
     .option('--output <file>', 'the file; it must not be there yet')
     .option('--show', 'print all that is in it')
+    .option('--send', "send it to your organisation's slice, after you have said yes")
+    .option('--yes', 'do not ask before it is sent')
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
       `
 Only what is on a list leaves the laptop: versions, the outcome of each check, the certificate, the steps of the enrollment,
 the states of our services, our own log, the tunnel. No key, PIN or password, no address of another network, and no text of
-another program. Nothing is sent: give the file to your operator.
+another program. Without --send nothing is sent: give the file to your operator. With it, a file is written only if --output
+names one, or if the bundle could not be sent. The tunnel need not work for it.
 
-Example:
-  sudo kiwistack-enroll support-bundle --show`,
+Examples:
+  sudo kiwistack-enroll support-bundle --show
+  sudo kiwistack-enroll support-bundle --send`,
     )
     .action((flags: BundleFlags) =>
       carryOut(flags.json === true, () => supportBundleCommand(flags, cancelOnSignals()).then(() => 0)),

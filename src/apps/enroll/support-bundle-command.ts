@@ -1,19 +1,24 @@
 import path from 'node:path';
 
 import { systemClock } from '../../core/clock.ts';
-import { KiwiError } from '../../core/errors.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { printable } from '../../core/log.ts';
 import { writeNewFile } from '../../core/write-new-file.ts';
-import { collectBundle, type Bundle } from '../../laptop/support/collect-bundle.ts';
+import { supportBundle, type Parcel } from '../../laptop/support/support-bundle.ts';
+import { openBundle, type OpenedBundle } from '../../protocol/support-bundle.ts';
+import { askYes } from '../../terminal/ask-yes.ts';
 import { printJson } from '../../terminal/report.ts';
 import { laptopContext } from './laptop-context.ts';
 
 export interface BundleFlags {
   readonly output?: string;
   readonly show?: boolean;
+  readonly send?: boolean;
+  readonly yes?: boolean;
   readonly json?: boolean;
 }
 
-/** `kiwistack-enroll support-bundle`: writes the bundle to a file, and says what is in it. */
+/** `kiwistack-enroll support-bundle`: writes the bundle to a file or sends it to the slice, and says what is in it. */
 export async function supportBundleCommand(flags: BundleFlags, signal: AbortSignal): Promise<void> {
   // Whoever asks for the password of an administrator chooses the arguments: no file in a place of their choice.
   if (process.env['PKEXEC_UID'] !== undefined) {
@@ -22,33 +27,80 @@ export async function supportBundleCommand(flags: BundleFlags, signal: AbortSign
       hint: 'Run the command with sudo.',
     });
   }
-  const bundle = await collectBundle(await laptopContext(signal));
-  const file = path.resolve(flags.output ?? nameOf(systemClock.now()));
-  await writeNewFile(file, bundle.text);
-  if (flags.json === true) {
-    const { manifest, signed } = bundle;
-    printJson({ type: 'result', result: 'written', file, signed, manifest });
-    return;
+  if (flags.send === true) return send(flags, signal);
+  const text = await supportBundle(await laptopContext(signal));
+  const file = await write(text, flags);
+  const bundle = openBundle(Buffer.from(text));
+  if (flags.json === true) printJson({ type: 'result', result: 'written', file, ...fieldsOf(bundle) });
+  else say([`Written to ${file}; nothing was sent. It contains:`, ...linesOf(bundle, flags)]);
+}
+
+/** The file is written if it is wanted, and if sending fails: what is wrong now may look different later. */
+async function send(flags: BundleFlags, signal: AbortSignal): Promise<void> {
+  const json = flags.json === true;
+  if (flags.yes !== true && (json || !process.stdin.isTTY)) {
+    throw new KiwiError('usage', { detail: 'there is no terminal to ask whether it may be sent: use --yes' });
   }
-  process.stdout.write(`${linesOf(bundle, file, flags.show === true).join('\n')}\n`);
+  let file: string | undefined;
+  let agreed: Parcel | undefined;
+  const agree = async (parcel: Parcel): Promise<void> => {
+    if (flags.output !== undefined) file = await write(parcel.bundle, flags);
+    if (!json) say(['The bundle contains:', ...linesOf(openBundle(Buffer.from(parcel.bundle)), flags)]);
+    const question = printable(`Send it to ${parcel.customer} (${parcel.gatewayUrl})? [y/N] `);
+    if (flags.yes !== true && !(await askYes(question, signal))) {
+      throw new KiwiError('cancelled', { hint: 'Nothing was sent.' });
+    }
+    agreed = parcel;
+  };
+  try {
+    await supportBundle(await laptopContext(signal), agree);
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    if (agreed === undefined) throw error;
+    file ??= await write(agreed.bundle, flags);
+    const { code, detail, retryable, requestId } = error;
+    const hint = `The bundle is kept in ${file}: give it to your operator, or send a new one later. ${error.hint}`;
+    const known = { hint, retryable, cause: error, ...(requestId === undefined ? {} : { requestId }) };
+    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
+  }
+  if (agreed === undefined) throw new TypeError('sent without being shown');
+  const { bundle, customer, gatewayUrl } = agreed;
+  const opened = openBundle(Buffer.from(bundle));
+  const kept = file === undefined ? {} : { file };
+  if (json) printJson({ type: 'result', result: 'sent', customer, gatewayUrl, ...kept, ...fieldsOf(opened) });
+  else {
+    const where = file === undefined ? '' : ` The same is in ${file}.`;
+    say([`Sent to ${customer}; your operator finds it with \`kiwistack-operator bundle list\`.${where}`]);
+  }
+}
+
+async function write(text: string, { output }: BundleFlags): Promise<string> {
+  const file = path.resolve(output ?? nameOf(systemClock.now()));
+  await writeNewFile(file, text);
+  return file;
 }
 
 const nameOf = (now: number): string =>
   `kiwistack-support-${new Date(now).toISOString().replace(/[:.]/g, '').slice(0, 15)}Z.json`;
 
-function linesOf({ manifest, signed, files }: Bundle, file: string, show: boolean): string[] {
+const say = (lines: readonly string[]): void => void process.stdout.write(`${lines.map(printable).join('\n')}\n`);
+
+function fieldsOf({ manifest, signature }: OpenedBundle): object {
+  return { signed: signature !== null, manifest };
+}
+
+function linesOf({ manifest, signature, files }: OpenedBundle, { show }: BundleFlags): string[] {
   const width = Math.max(...manifest.files.map(({ name }) => name.length));
   return [
-    `Written to ${file}; nothing was sent. It contains:`,
     ...manifest.files.map(
       ({ name, size, why }) => `  ${name.padEnd(width)}  ${String(size).padStart(6)} bytes  ${why}`,
     ),
     `Left out because nothing says that it may leave: ${manifest.leftOut} fields and lines.`,
-    signed
-      ? 'It is signed by this laptop. Your operator checks it with `kiwistack-operator bundle verify`.'
-      : 'It is NOT signed: this laptop has no device key.',
-    ...(show
-      ? Object.entries(files).flatMap(([name, text]) => ['', `--- ${name}`, text.trimEnd()])
+    signature === null
+      ? 'It is NOT signed: this laptop has no device key.'
+      : 'It is signed by this laptop. Your operator checks it with `kiwistack-operator bundle verify`.',
+    ...(show === true
+      ? Object.entries(files).flatMap(([name, text]) => ['', `--- ${name}`, ...text.trimEnd().split('\n')])
       : ['`--show` prints all of it.']),
   ];
 }

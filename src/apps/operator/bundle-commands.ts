@@ -1,37 +1,98 @@
 import type { Command } from 'commander';
+import path from 'node:path';
 
+import { KiwiError } from '../../core/errors.ts';
 import { printable } from '../../core/log.ts';
 import { readGivenFile } from '../../core/read-given-file.ts';
+import { writeNewFile } from '../../core/write-new-file.ts';
 import { LIMITS } from '../../protocol/common.ts';
+import type { VerifiedBundle } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
-import { onSlice, withSlice, type Flags } from './on-slice.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 
-/** `bundle`: what laptops hand over for support. */
+type ShowFlags = Flags & { show?: boolean };
+
+/** `bundle`: what laptops send or hand over for support. */
 export function addBundleCommands(program: Command): void {
   const bundle = program.command('bundle').description('Read support bundles of laptops');
-  onSlice(bundle.command('verify <file>'))
-    .description('Check that a support bundle is whole and signed by a laptop of this slice')
+  onSlice(bundle.command('list'))
+    .description(
+      'List the bundles that laptops have sent, newest first; the last three of a laptop are kept for 30 days',
+    )
+    .action((flags: Flags) =>
+      listing(flags, async (slice) =>
+        (await slice.listBundles()).map(({ id, hostName, receivedAt, bytes, deviceId }) => ({
+          ...{ id, device: hostName, received: time(receivedAt), bytes, deviceId },
+        })),
+      ),
+    );
+  onSlice(bundle.command('save <bundle>'))
+    .description(
+      'Write one of them into a file, by its number, after it was verified; the audit says who was read about',
+    )
+    .option('--output <file>', 'the file; it must not be there yet (default: bundle-NUMBER.json)')
     .option('--show', 'print all of it')
-    .action((file: string, flags: Flags & { show?: boolean }) =>
+    .action((given: string, flags: ShowFlags & { output?: string }) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
-          const { manifest, device, signedAt, files } = await slice.verifyBundle(
-            await readGivenFile(file, { maxBytes: LIMITS.bundle }),
-          );
-          printAnswer(flags, 'verified', { device, signedAt, manifest, ...(flags.show === true ? { files } : {}) }, [
-            `Signed by ${device.hostName} (${device.id}, ${device.state}) at ${signedAt}, by its own clock.`,
-            ...manifest.files.map(({ name, size, why }) => `  ${name}  ${size} bytes  ${why}`),
-            ...(flags.show === true
-              ? Object.entries(files).flatMap(([name, text]) => [
-                  '',
-                  `--- ${name}`,
-                  ...text.trimEnd().split('\n').map(printable),
-                ])
-              : []),
+          const id = numberOf(given);
+          const { text, ...bundle } = await slice.readBundle(id);
+          const file = path.resolve(flags.output ?? `bundle-${id}.json`);
+          await writeNewFile(file, text);
+          printAnswer(flags, 'saved', { file, ...fieldsOf(bundle, flags) }, [
+            `Saved to ${file}.`,
+            ...linesOf(bundle, flags),
           ]);
           return 0;
         }),
       ),
     );
+  onSlice(bundle.command('remove <bundle>'))
+    .description('Delete one of them from the slice, by its number')
+    .action((given: string, flags: Flags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const id = numberOf(given);
+          await slice.removeBundle(id);
+          printAnswer(flags, 'removed', { id }, [`Bundle ${id} was removed.`]);
+          return 0;
+        }),
+      ),
+    );
+  onSlice(bundle.command('verify <file>'))
+    .description('Check that a support bundle is whole and signed by a laptop of this slice')
+    .option('--show', 'print all of it')
+    .action((file: string, flags: ShowFlags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const bundle = await slice.verifyBundle(await readGivenFile(file, { maxBytes: LIMITS.bundle }));
+          printAnswer(flags, 'verified', fieldsOf(bundle, flags), linesOf(bundle, flags));
+          return 0;
+        }),
+      ),
+    );
+}
+
+function numberOf(given: string): number {
+  if (/^\d{1,15}$/u.test(given)) return Number(given);
+  throw new KiwiError('usage', { detail: `no bundle ${given}`, hint: 'See `kiwistack-operator bundle list`.' });
+}
+
+function fieldsOf({ device, signedAt, manifest, files }: VerifiedBundle, { show }: ShowFlags): object {
+  return { device, signedAt, manifest, ...(show === true ? { files } : {}) };
+}
+
+function linesOf({ device, signedAt, manifest, files }: VerifiedBundle, { show }: ShowFlags): string[] {
+  return [
+    `Signed by ${device.hostName} (${device.id}, ${device.state}) at ${signedAt}, by its own clock.`,
+    ...manifest.files.map(({ name, size, why }) => `  ${name}  ${size} bytes  ${why}`),
+    ...(show === true
+      ? Object.entries(files).flatMap(([name, text]) => [
+          '',
+          `--- ${name}`,
+          ...text.trimEnd().split('\n').map(printable),
+        ])
+      : []),
+  ];
 }

@@ -38,6 +38,9 @@ const EXAMPLES = [
   'sudo kiwistack-operator customer offboard --dir acme',
   'sudo kiwistack-operator alarm list --dir acme',
   'sudo kiwistack-operator alarm acknowledge 4711 --dir acme --why "new mainboard"',
+  'sudo kiwistack-operator bundle list --dir acme',
+  'sudo kiwistack-operator bundle save 12 --dir acme --output anna-laptop.json',
+  'sudo kiwistack-operator bundle remove 12 --dir acme',
   'sudo kiwistack-operator bundle verify kiwistack-support-2026-11-27T0100Z.json --dir acme --show',
   'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
 ];

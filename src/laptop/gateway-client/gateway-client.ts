@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { request, type Dispatcher } from 'undici';
 
-import { base64url } from '../../core/bytes.ts';
+import { base64url, digest } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { NO_LOG, type Log } from '../../core/log.ts';
@@ -10,15 +10,16 @@ import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
+import { writeBundle } from '../../protocol/support-bundle.ts';
 import { openDeviceStatus } from '../exchange/open-device-status.ts';
 import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../exchange/open-renewed.ts';
 import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
 import type { DeviceKey } from '../system/device-key.ts';
 import type { Proxy } from './proxy.ts';
-import { mediaType, readCapped, refusal, requestIdOf } from './read-answer.ts';
+import { mediaType, naming, readCapped, refusal, requestIdOf } from './read-answer.ts';
 import { firstCodeOf, transportError } from './transport-error.ts';
-import { openWay, type Way } from './way.ts';
+import { waysOf, type Way } from './way.ts';
 
 export interface GatewayClientOptions {
   /** https://host[:port], from the certificate on the key. */
@@ -54,9 +55,6 @@ const RETRIES = 3;
 const DROPPED_MS = 30_000;
 /** As long as a person waits. */
 const PATIENCE_MS = 60_000;
-const CONNECT_MS = 10_000;
-/** The same where there is another way: a firewall that drops packets must not use up the time. */
-const DIRECT_MS = 3_000;
 const TIMEOUT_MS = 30_000;
 /** Limits an answer that trickles in and so never hits the idle time-out; enough for the largest answer over a slow modem. */
 const DEADLINE_MS = 90_000;
@@ -176,8 +174,31 @@ export class GatewayClient {
     request: string,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {
-    const answer = await this.#say(device, verb, request, LIMITS.deviceStatus, signal);
-    const { deviceId, slice } = device;
+    return this.#statusIn(await this.#say(device, verb, request, LIMITS.deviceStatus, signal), device, request);
+  }
+
+  /**
+   * Sends a support bundle, signed anew, so that it may be older than the signature.
+   * @returns the verified answer: the slice has it
+   */
+  async sendBundle(
+    device: DeviceIdentity,
+    { manifest, files }: { readonly manifest: string; readonly files: Readonly<Record<string, string>> },
+    signal?: AbortSignal,
+  ): Promise<DeviceStatus> {
+    return this.#inTime(async () => {
+      const said = { manifestHash: digest(manifest) };
+      const signature = await signDeviceMessage(device, 'bundle', said, this.#sliceTime());
+      const body = writeBundle({ manifest, signature, files });
+      const path = `/v1/devices/${device.deviceId}/bundles`;
+      const asked = { what: 'bundles', method: 'POST', path, body, type: MEDIA.json, accept: MEDIA.jose } as const;
+      // Not `public`: it says much about a laptop.
+      const answer = await this.#exchange({ ...asked, maxBytes: LIMITS.deviceStatus, retries: 2 }, signal);
+      return this.#statusIn(answer, device, body);
+    });
+  }
+
+  #statusIn(answer: Answer, { deviceId, slice }: KnownDevice, request: string): DeviceStatus {
     const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
     const { status, skewMs } = naming(answer, () => openDeviceStatus(answer.text, asked));
     this.skewMs = skewMs;
@@ -343,18 +364,6 @@ export class GatewayClient {
   }
 }
 
-/** What is wrong with an answer names the request, as a refusal does. */
-function naming<Opened>({ requestId }: Answer, open: () => Opened): Opened {
-  try {
-    return open();
-  } catch (thrown) {
-    if (!(thrown instanceof KiwiError) || requestId === undefined) throw thrown;
-    const { code, hint, retryable, detail, cause } = thrown;
-    const known = { hint, retryable, requestId, cause };
-    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
-  }
-}
-
 /** One request and the form that its answer must have. */
 interface Exchange {
   /** For the log. */
@@ -385,11 +394,4 @@ export interface KnownDevice {
 }
 export interface DeviceIdentity extends KnownDevice {
   readonly key: DeviceKey;
-}
-
-function waysOf({ systemCa: ca, proxy, fallbackProxy }: GatewayClientOptions, verify = true): readonly [Way, ...Way[]] {
-  const options = { ca, timeout: CONNECT_MS, ...(verify ? {} : { rejectUnauthorized: false }) };
-  return proxy !== undefined || fallbackProxy === undefined
-    ? [openWay(options, proxy)]
-    : [openWay({ ...options, timeout: DIRECT_MS }), openWay(options, fallbackProxy)];
 }

@@ -52,3 +52,18 @@ export async function readCapped(body: AsyncIterable<Uint8Array>, maxBytes: numb
   if (!isUtf8(bytes)) throw new KiwiError('gateway-answer-invalid', { detail: 'not UTF-8' });
   return bytes.toString('utf8');
 }
+
+/** What is wrong with an answer names the request, as a refusal does. */
+export function naming<Opened>(
+  { requestId: id }: { readonly requestId: string | undefined },
+  open: () => Opened,
+): Opened {
+  try {
+    return open();
+  } catch (thrown) {
+    if (!(thrown instanceof KiwiError) || id === undefined) throw thrown;
+    const { code, hint, retryable, detail, cause } = thrown;
+    const known = { hint, retryable, requestId: id, cause };
+    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
+  }
+}

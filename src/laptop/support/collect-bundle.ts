@@ -5,7 +5,7 @@ import { base64url, digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
 import { LIMITS } from '../../protocol/common.ts';
-import type { BundleManifest } from '../../protocol/support-bundle.ts';
+import { writeBundle, type BundleManifest } from '../../protocol/support-bundle.ts';
 import { lookWhatWorks } from '../checks/look-what-works.ts';
 import { enrollmentFacts, type EnrollmentFacts } from '../checks/enrollment-facts.ts';
 import { examine } from '../doctor/examine.ts';
@@ -25,9 +25,11 @@ const LOG_DAYS = 14;
 
 export interface Bundle {
   readonly manifest: BundleManifest;
+  /** The manifest's text, which is what is signed. */
+  readonly said: string;
   readonly signed: boolean;
   readonly files: Readonly<Record<string, string>>;
-  /** The file, as it is written and sent. */
+  /** The file. */
   readonly text: string;
 }
 
@@ -68,8 +70,7 @@ export async function collectBundle(context: LaptopContext): Promise<Bundle> {
   };
   const said = JSON.stringify(manifest, undefined, 1);
   const signature = await sign(context, record, said);
-  const text = `${JSON.stringify({ manifest: said, signature, files }, undefined, 1)}\n`;
-  return { manifest, signed: signature !== null, files, text };
+  return { manifest, said, signed: signature !== null, files, text: writeBundle({ manifest: said, signature, files }) };
 
   /** `units.json` has a list for each unit. */
   async function json(

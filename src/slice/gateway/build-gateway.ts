@@ -11,6 +11,7 @@ import { RateLimit } from '../decisions/rate-limit.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
 import { leaveDevice } from '../device/leave-device.ts';
+import { receiveBundle } from '../device/receive-bundle.ts';
 import { renewDevice } from '../device/renew-device.ts';
 import { grantDevice } from '../enrollment/grant-device.ts';
 import { openSession } from '../enrollment/open-session.ts';
@@ -208,18 +209,22 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
     leave: leaveDevice,
     renewals: renewDevice,
   } as const;
-  for (const [name, operation] of Object.entries(operations)) {
+  const deviceRoute = (name: string, operation: typeof confirmDevice, type: string, bodyLimit: number): void => {
     app.post<{ Params: { deviceId: string } }>(
       `/v1/devices/:deviceId/${name}`,
-      { bodyLimit: LIMITS.confirm, config: { action: `device.${name}` } },
+      { bodyLimit, config: { action: `device.${name}` } },
       async (request, reply) => {
-        const body = bodyOf(request, MEDIA.jose);
+        const body = bodyOf(request, type);
         const context = contextOf(request);
         const deviceId = idOf(request.params.deviceId, 'device-unknown');
         return reply.type(MEDIA.jose).send(await operation(slice, deviceId, body, context));
       },
     );
+  };
+  for (const [name, operation] of Object.entries(operations)) {
+    deviceRoute(name, operation, MEDIA.jose, LIMITS.confirm);
   }
+  deviceRoute('bundles', receiveBundle, MEDIA.json, LIMITS.bundle);
 }
 
 function contextOf(request: FastifyRequest): RequestContext {

@@ -17,7 +17,7 @@ import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, readPart, type SliceIdentity } from '../config/slice-identity.ts';
 import { slicePaths } from '../config/slice-paths.ts';
 import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
-import type { AuditEntry, AuditRecord, Device, Session, Yubikey } from '../registry/registry.ts';
+import type { AuditEntry, AuditRecord, Device, SentBundle, Session, Yubikey } from '../registry/registry.ts';
 import { openRegistry } from '../open-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { findDevice } from './find-device.ts';
@@ -28,7 +28,9 @@ export type SessionListing = Pick<Session, 'id' | 'code' | 'remote' | 'createdAt
 /** A device as an operator sees it: without its secrets. */
 export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
 
-export type { ConsentListing, ConsentWish, Yubikey };
+export type BundleListing = SentBundle & { readonly hostName: string };
+
+export type { ConsentListing, ConsentWish, VerifiedBundle, Yubikey };
 
 /** Why an operator ends a device; see docs/operators.md. */
 export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
@@ -105,6 +107,12 @@ export interface OperatorSlice {
   acknowledgeAlarm(id: number, why: string): Promise<boolean>;
   /** Proves whose a support bundle is. @throws KiwiError `bundle-invalid`, `device-unknown` */
   verifyBundle(bytes: Uint8Array): Promise<VerifiedBundle>;
+  /** The bundles that laptops have sent, newest first, with the names of their laptops. */
+  listBundles(): Promise<BundleListing[]>;
+  /** One of them, verified anew, for an operator who reads it: this is audited. @throws KiwiError `usage`, `bundle-invalid` */
+  readBundle(id: number): Promise<VerifiedBundle & { readonly text: string }>;
+  /** @throws KiwiError `usage` when there is none */
+  removeBundle(id: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -243,6 +251,23 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       throw new KiwiError('consent-refused', { detail: `no unused consent ${consentId}` });
     },
     verifyBundle: (bytes) => verifyBundle(registry, bytes),
+    async listBundles() {
+      const [bundles, devices] = await Promise.all([registry.listBundles(), registry.listDevices()]);
+      const names = new Map(devices.map(({ id, hostName }) => [id, hostName]));
+      return bundles.map((bundle) => ({ ...bundle, hostName: names.get(bundle.deviceId) ?? '' }));
+    },
+    async readBundle(id) {
+      const bundle = (await registry.findBundle(id)) ?? noBundle(id);
+      const verified = await verifyBundle(registry, Buffer.from(bundle.text));
+      const why = `${verified.device.hostName}: bundle ${id}`;
+      await registry.audit(audited('bundle.read', { deviceId: bundle.deviceId, why }), clock.now());
+      return { ...verified, text: bundle.text };
+    },
+    async removeBundle(id) {
+      const { deviceId } = (await registry.findBundle(id)) ?? noBundle(id);
+      const entry = audited('bundle.remove', { deviceId, why: `bundle ${id}` });
+      if (!(await registry.removeBundle(id, clock.now(), entry))) noBundle(id);
+    },
     audit: (limit) => registry.listAudit(limit),
     alarms: () => registry.listAlarms(),
     acknowledgeAlarm: (id, why) =>
@@ -257,4 +282,8 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
 function toListing(device: Device): DeviceListing {
   const { presharedKey: _psk, csr: _csr, deviceKey: _key, ...listing } = device;
   return listing;
+}
+
+function noBundle(id: number): never {
+  throw new KiwiError('usage', { detail: `no bundle ${id}`, hint: 'See `kiwistack-operator bundle list`.' });
 }

@@ -117,6 +117,15 @@ export interface Consent {
   readonly jws: string;
 }
 
+/** A support bundle that a laptop has sent, without its text. */
+export interface SentBundle {
+  /** Given by the registry, and never twice: an operator may remove by it. */
+  readonly id: number;
+  readonly deviceId: string;
+  readonly receivedAt: Millis;
+  readonly bytes: number;
+}
+
 /** There are too many open sessions. */
 export interface SessionRefusal {
   readonly refused: 'too-many-requests';
@@ -288,6 +297,25 @@ export interface Registry {
    * @returns false when there is no such unused consent
    */
   withdrawConsent(id: string, now: Millis, audit: AuditEntry): Promise<boolean>;
+
+  /**
+   * Keeps a support bundle of a device, and of its bundles the newest ones only. One that is kept already (by the hash of its manifest,
+   * which describes all of it) is not stored or audited again.
+   */
+  storeBundle(
+    bundle: { readonly deviceId: string; readonly manifestHash: string; readonly text: string },
+    keep: number,
+    now: Millis,
+    audit: AuditEntry,
+  ): Promise<'stored' | 'known'>;
+  /** Newest first. */
+  listBundles(): Promise<SentBundle[]>;
+  /** @returns undefined when there is none (any more) */
+  findBundle(id: number): Promise<(SentBundle & { readonly text: string }) | undefined>;
+  /** @returns false when there is none */
+  removeBundle(id: number, now: Millis, audit: AuditEntry): Promise<boolean>;
+  /** Deletes those that were received before this time. */
+  forgetBundles(before: Millis): Promise<number>;
 
   audit(entry: AuditEntry, now: Millis): Promise<void>;
   /** As `audit`, but a power failure may undo it: nothing followed from what was refused. */

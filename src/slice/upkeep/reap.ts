@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { toKiwiError } from '../../core/errors.ts';
+import { BUNDLES } from '../decisions/bundle-limits.ts';
 import type { AuditEntry } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { forgetFleetHosts } from './forget-fleet-hosts.ts';
@@ -15,7 +16,7 @@ const FLEET_EVERY = 3;
 
 /**
  * One round of maintenance that no request triggers: ends devices that were never confirmed, rolls back reservations
- * that a crash left, deletes the keys of expired sessions, and revokes certificates that are due. Every task
+ * that a crash left, deletes the keys of expired sessions and old support bundles, and revokes certificates that are due. Every task
  * runs, even when one before it failed; failures are logged and retried in the next round.
  */
 export async function reap(slice: SliceContext): Promise<void> {
@@ -39,6 +40,7 @@ export async function reap(slice: SliceContext): Promise<void> {
     for (const device of await registry.listDuties('peer', 100)) await removePeer(slice, device);
   });
   await attempt(slice, 'sessions', () => registry.forgetSessions(now));
+  await attempt(slice, 'support bundles', () => registry.forgetBundles(now - BUNDLES.days * 86_400_000));
   await attempt(slice, 'revocations', () => revokeWanted(slice));
 }
 

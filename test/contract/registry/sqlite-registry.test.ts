@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { createSqliteRegistry } from '../../../src/slice/registry/sqlite/sqlite-registry.ts';
+import { describeBundles } from './bundle-contract.ts';
 import { describeRegistry, type RegistryUnderTest } from './registry-contract.ts';
 import { describeRenewals } from './renewal-contract.ts';
 
@@ -22,3 +23,4 @@ const makeRegistry = async (): Promise<RegistryUnderTest> => {
 
 describeRegistry('SQLite', makeRegistry);
 describeRenewals('SQLite', makeRegistry);
+describeBundles('SQLite', makeRegistry);

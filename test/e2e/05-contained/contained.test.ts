@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { openBundle } from '../../../src/protocol/support-bundle.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
 import { startDesktop, type FakeDesktop } from '../../fakes/desktop/start-desktop.ts';
 import { CLI, INTRANET_URL, PIN } from '../../world/world.ts';
@@ -253,6 +254,96 @@ describe('a support bundle of a real laptop', () => {
     await writeFile(given, text.replace('\\"slug\\": \\"acme\\"', '\\"slug\\": \\"acne\\"'));
     expect(await verify()).toMatchObject({ code: 4, stdout: expect.stringContaining('bundle-invalid') as string });
     await sh(ivy.laptop, `rm ${FILE} /var/tmp/link.json`);
+  });
+});
+
+describe('a support bundle that is sent', () => {
+  interface Listed {
+    readonly id: number;
+    readonly device: string;
+    readonly bytes: number;
+  }
+  const bundle = async (verb: string, ...args: string[]) => {
+    const { code, stdout } = await customer.world.operator([
+      ...['bundle', verb, ...args, '--dir', customer.world.sliceDir, '--json'],
+    ]);
+    return { code, said: JSON.parse(stdout) as Record<string, unknown> };
+  };
+  const listed = async (): Promise<Listed[]> => (await bundle('list')).said['list'] as Listed[];
+  const sendNow = () => cli('support-bundle', '--send', '--yes', '--json');
+
+  test('is asked about first, where there is nobody to ask it is not sent', async () => {
+    expect(await cli('support-bundle', '--send', '--json')).toMatchObject({
+      code: 2,
+      result: { error: { code: 'usage' } },
+    });
+    const asked = await ivy.laptop.run(
+      ['/usr/bin/script', '-qec', `${CLI.join(' ')} support-bundle --send`, '/dev/null'],
+      { input: 'n\n', timeoutMs: 120_000 },
+    );
+    expect(asked.stdout).toMatch(/doctor\.json +\d+ bytes[^]*Send it to Acme GmbH \(https:[^)]*\)\? \[y\/N\]/u);
+    expect([asked.code, await listed()]).toEqual([130, []]);
+  });
+
+  test('reaches the operator through the tunnel’s network and without a tunnel, and is the laptop’s beyond doubt', async () => {
+    expect(await sendNow()).toMatchObject({ code: 0, result: { result: 'sent', customer: 'Acme GmbH', signed: true } });
+    await sh(ivy.laptop, 'wg-quick down kiwi-acme');
+    const down = await sendNow();
+    await sh(ivy.laptop, 'wg-quick up kiwi-acme');
+    expect(down, down.stdout).toMatchObject({ code: 0, result: { result: 'sent' } });
+    const [newest, oldest, ...more] = await listed();
+    expect([newest?.device, oldest?.device, more]).toEqual(['ivy', 'ivy', []]);
+    const file = path.join(customer.world.dir, 'sent.json');
+    expect(await bundle('save', `${newest?.id}`, '--output', file)).toMatchObject({
+      ...{ code: 0, said: { result: 'saved', file, device: { hostName: 'ivy', state: 'active' } } },
+    });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await bundle('verify', file)).toMatchObject({ code: 0, said: { device: { hostName: 'ivy' } } });
+    // Taken while the tunnel was down, and says so.
+    const { files } = openBundle(await readFile(file));
+    expect(JSON.parse(files['network.json'] ?? '')).toMatchObject({ tunnel: { up: false, inside: false } });
+    expect(await bundle('save', `${newest?.id}`, '--output', file)).toMatchObject({ code: 2 });
+    for (const { id } of [newest, oldest].filter((one) => one !== undefined)) {
+      expect(await bundle('remove', `${id}`)).toMatchObject({ code: 0, said: { result: 'removed', id } });
+      expect(await bundle('remove', `${id}`)).toMatchObject({ code: 2, said: { error: { code: 'usage' } } });
+    }
+    expect(await listed()).toEqual([]);
+    await wellAgain();
+  });
+
+  test('that another key signed is refused by the slice', async () => {
+    await sh(
+      ivy.laptop,
+      `mv /etc/step/certs/acme.key /run/acme.key
+       openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out /etc/step/certs/acme.key
+       chmod 600 /etc/step/certs/acme.key`,
+    );
+    const { code, result } = await sendNow();
+    await sh(ivy.laptop, 'mv /run/acme.key /etc/step/certs/acme.key');
+    expect({ code, result }).toMatchObject({
+      code: 4,
+      result: { error: { code: 'device-signature-refused', requestId: expect.any(String) as string } },
+    });
+    const file = /kept in (\S+):/u.exec((result['error'] as { hint: string }).hint)?.[1] ?? '';
+    await sh(ivy.laptop, `rm ${file}`);
+    expect(await listed()).toEqual([]);
+    await wellAgain();
+  });
+
+  test('is kept on a laptop that is offline, which says so', async () => {
+    const route = await sh(ivy.laptop, 'ip route show default');
+    await sh(ivy.laptop, 'ip link set dev eth0 down');
+    const { code, result } = await sendNow();
+    await sh(ivy.laptop, `ip link set dev eth0 up; ip route replace ${route}`);
+    const { error } = result as { error: { code: string; hint: string } };
+    expect([code, error.code]).toEqual([5, 'gateway-unreachable']);
+    const file = /kept in (\S+):/u.exec(error.hint)?.[1] ?? '';
+    expect(await sh(ivy.laptop, `stat -c %a:%U ${file}`)).toBe('600:root');
+    const given = path.join(customer.world.dir, 'kept.json');
+    await writeFile(given, await readFile(ivy.laptop.path(file)));
+    expect(await bundle('verify', given)).toMatchObject({ code: 0, said: { device: { hostName: 'ivy' } } });
+    await sh(ivy.laptop, `rm ${file}`);
+    await wellAgain();
   });
 });
 

@@ -199,7 +199,8 @@ export function signDeviceMessage(laptop: Pick<Laptop, 'deviceKey'>, typ: string
 export const PATHS = {
   hello: '/v1/enrollments',
   statement: (sessionId: string) => `/v1/enrollments/${sessionId}/statement`,
-  device: (deviceId: string, what: 'confirm' | 'status' | 'leave' | 'renewals') => `/v1/devices/${deviceId}/${what}`,
+  device: (deviceId: string, what: 'confirm' | 'status' | 'leave' | 'renewals' | 'bundles') =>
+    `/v1/devices/${deviceId}/${what}`,
 } as const;
 
 export const sendHello = (gateway: GatewayHand, hello: Hello): Promise<Answer> =>

@@ -85,7 +85,7 @@ export const DIRECTIONS = {
   'src/slice/slice-context.ts': [
     ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
   ],
-  'src/slice/upkeep': [...MESSAGES, 'src/slice/registry', 'src/slice/slice-context.ts'],
+  'src/slice/upkeep': [...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
   'src/slice/enrollment': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts'],

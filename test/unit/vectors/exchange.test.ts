@@ -42,6 +42,7 @@ const files = {
   confirm: V.vector('confirm', V.CONFIRM),
   deviceStatus: V.vector('device-status', V.DEVICE_STATUS),
   renewal: V.vector('renewal', V.RENEWAL),
+  bundle: V.vector('bundle', V.BUNDLE),
   renewed: V.vector('renewed', V.RENEWED),
 };
 
@@ -121,6 +122,7 @@ describe('the test vectors', () => {
     ['device status', files.deviceStatus, TYP.deviceStatus],
     ['renewal', files.renewal, TYP.renewal],
     ['answer to it', files.renewed, TYP.renewed],
+    ['support bundle', files.bundle, TYP.bundle],
   ] as const)(
     'have a %s whose parts are those of its JWS, and whose signature another library takes',
     async (_name, file, typ) => {

@@ -17,6 +17,7 @@ import type { Confirm } from '../../../src/protocol/device-messages.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
 import { proofKey } from '../../../src/slice/config/proof-key.ts';
 import { renewDevice } from '../../../src/slice/device/renew-device.ts';
+import { receiveBundle } from '../../../src/slice/device/receive-bundle.ts';
 import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
 import { openSession } from '../../../src/slice/enrollment/open-session.ts';
 import { validateStatement } from '../../../src/slice/enrollment/validate-statement.ts';
@@ -44,6 +45,7 @@ const grant = V.vector('grant', V.GRANT);
 const confirm = V.vector('confirm', V.CONFIRM);
 const deviceStatus = V.vector('device-status', V.DEVICE_STATUS);
 const renewal = V.vector('renewal', V.RENEWAL);
+const bundle = V.vector('bundle', V.BUNDLE);
 const renewed = V.vector('renewed', V.RENEWED);
 const confirmed = JSON.parse(confirm.payload) as Confirm;
 const claimed = JSON.parse(statement.payload) as Statement;
@@ -109,6 +111,7 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       addSession: (kept: object) => Promise.resolve(kept),
       findRenewal: () => Promise.resolve({ ...FIRST_COUNTER, notAfter: AT_RENEWAL, last: null }),
       storeRenewal: () => Promise.resolve({ number: 2 }),
+      storeBundle: () => Promise.resolve('stored'),
     },
     ca: { sign: () => Promise.resolve(certificate('renewedDevice').pem) },
     fleet: undefined,
@@ -191,6 +194,14 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
           ...{ customer: 'Acme GmbH', role: 'engineer' },
         },
       ),
+  ],
+  [
+    'refused-bundles',
+    bundle.body,
+    (body) =>
+      receiveBundle(slice(AT_RENEWAL, 'active'), confirmed.deviceId, Buffer.from(body), {
+        ...{ requestId: 'r', remote: 'a', action: 'device.bundles' },
+      }),
   ],
 ];
 

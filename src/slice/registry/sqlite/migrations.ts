@@ -136,6 +136,14 @@ const MIGRATIONS: readonly string[] = [
     request_hash TEXT, certificate TEXT
   ) STRICT;
   `,
+  // Support bundles that laptops have sent. AUTOINCREMENT: a number is never given again, so that an old list removes nothing new.
+  `
+  CREATE TABLE bundle (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, device_id TEXT NOT NULL, manifest_hash TEXT NOT NULL, received_at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, content TEXT NOT NULL, UNIQUE (device_id, manifest_hash)
+  ) STRICT;
+  CREATE INDEX bundle_received ON bundle (received_at);
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

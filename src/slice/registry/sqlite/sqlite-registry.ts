@@ -1,5 +1,6 @@
 import type { Registry } from '../registry.ts';
 import { auditQueries } from './audit-queries.ts';
+import { bundleQueries } from './bundle-queries.ts';
 import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
@@ -31,6 +32,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...deviceQueries(db),
     ...renewalQueries(db),
     ...consentQueries(db),
+    ...bundleQueries(db),
     ...auditQueries(db),
     tidy: () =>
       Promise.resolve().then(() => {

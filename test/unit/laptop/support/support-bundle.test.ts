@@ -4,7 +4,9 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { digest } from '../../../../src/core/bytes.ts';
+import { KiwiError } from '../../../../src/core/errors.ts';
 import { collectBundle, type Bundle } from '../../../../src/laptop/support/collect-bundle.ts';
+import { supportBundle, type Parcel } from '../../../../src/laptop/support/support-bundle.ts';
 import { RecordFile, type EnrollmentRecord } from '../../../../src/laptop/state/record.ts';
 import { SeenFile } from '../../../../src/laptop/state/seen.ts';
 import { generateP256, jwkThumbprint, publicJwk } from '../../../../src/pki/keys.ts';
@@ -12,7 +14,8 @@ import { openBundle } from '../../../../src/protocol/support-bundle.ts';
 import { verifyBundle } from '../../../../src/slice/operator/verify-bundle.ts';
 import type { Device } from '../../../../src/slice/registry/registry.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
-import { answerSigned } from '../gateway-client/signed-answers.ts';
+import { say } from '../gateway-client/local-gateway.ts';
+import { answerSigned, makeSlice } from '../gateway-client/signed-answers.ts';
 
 let laptop: EnrolledLaptop;
 let log: string;
@@ -122,6 +125,66 @@ describe('a support bundle', () => {
       expect.arrayContaining(['versions.json', 'doctor.json']),
     );
     expect(openBundle(Buffer.from(bare.text)).signature).toBeNull();
+  });
+});
+
+describe('a support bundle that is sent', () => {
+  const parcels: Parcel[] = [];
+  const agree = (parcel: Parcel): Promise<void> => Promise.resolve(void parcels.push(parcel));
+  const said = () => laptop.gateway.seen.filter((one) => one.path.endsWith('/bundles'));
+  beforeEach(() => {
+    parcels.length = 0;
+  });
+
+  it('is shown first, goes to the gateway as it was shown, and its receipt is verified', async () => {
+    const text = await supportBundle(laptop.context, agree);
+    expect(parcels).toEqual([{ bundle: text, customer: 'Acme GmbH', gatewayUrl: laptop.gateway.url }]);
+    const [request, ...more] = said();
+    expect(more).toEqual([]);
+    expect(request).toMatchObject({ method: 'POST', path: `/v1/devices/${laptop.record.device?.deviceId}/bundles` });
+    expect(request?.headers['content-type']).toBe('application/json');
+    const [shown, sent] = [openBundle(Buffer.from(text)), openBundle(request?.body ?? Buffer.alloc(0))];
+    expect({ ...sent, signature: '' }).toEqual({ ...shown, signature: '' });
+    await expect(verifyBundle(registry(), request?.body ?? Buffer.alloc(0))).resolves.toMatchObject({
+      device: { hostName: 'anna-laptop' },
+    });
+  });
+
+  it('is not, when the person does not want it, or there is no enrollment', async () => {
+    const no = (): Promise<never> => Promise.reject(new KiwiError('cancelled'));
+    await expect(supportBundle(laptop.context, no)).rejects.toMatchObject({ code: 'cancelled' });
+    await new RecordFile(laptop.stateFolder).remove();
+    await expect(supportBundle(laptop.context, agree)).rejects.toMatchObject({ code: 'not-enrolled' });
+    expect([said(), parcels]).toEqual([[], []]);
+  });
+
+  it('is not taken as sent, when somebody else says so, nobody does, or the slice refuses it', async () => {
+    laptop.gateway.answer(answerSigned(await makeSlice()));
+    await expect(supportBundle(laptop.context, agree)).rejects.toMatchObject({ code: 'slice-not-proven' });
+    const refusal = { ...{ code: 'device-ended', message: 'm', hint: 'h', retryable: false }, requestId: ID };
+    laptop.gateway.answer(say(409, 'application/json', JSON.stringify(refusal)));
+    await expect(supportBundle(laptop.context, agree)).rejects.toMatchObject({ code: 'device-ended', requestId: ID });
+    await laptop.gateway.close();
+    await expect(supportBundle(laptop.context, agree)).rejects.toMatchObject({ code: 'gateway-unreachable' });
+    expect(parcels).toHaveLength(3);
+  });
+
+  it('is signed anew with the time of the slice, where the clock of the laptop is wrong', async () => {
+    const refusal = { ...{ code: 'clock-skew', message: 'm', hint: 'h', retryable: false }, requestId: ID };
+    const date = new Date(laptop.now + 3_600_000).toUTCString();
+    const serverTime = new Date(laptop.now + 3_600_000).toISOString();
+    const signed = answerSigned(laptop.slice, { content: { serverTime } });
+    let refused = 0;
+    laptop.gateway.answer((response, request, socket) => {
+      if (!request.path.endsWith('/bundles') || refused++ > 0) signed(response, request, socket);
+      else say(401, 'application/json', JSON.stringify(refusal), { date })(response, request, socket);
+    });
+    await supportBundle(laptop.context, agree);
+    const times = said().map(({ body }) => {
+      const payload = openBundle(body).signature?.split('.')[1] ?? '';
+      return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { timestamp: string }).timestamp;
+    });
+    expect(times.map((time) => Math.round((Date.parse(time) - laptop.now) / 3_600_000))).toEqual([0, 1]);
   });
 });
 
