@@ -22,9 +22,11 @@ import { MARKER } from '../../src/laptop/system/found.ts';
 import { CertificateError, parsePemBundle, type Certificate } from '../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../src/pki/keys.ts';
 import { deviceNames } from '../../src/pki/roles.ts';
+import { readTpmKeyPem, tpmKeyPem, type TpmKeyParts } from '../../src/pki/tpm-key-file.ts';
 import { gatewayUrl as gateway, hostName } from '../../src/protocol/common.ts';
 import { PATHS } from './paths.ts';
 import { at, type LinuxSystem } from './system.ts';
+import { LinuxTpm } from './tpm/tpm.ts';
 
 const MAX_FILE = 64 * 1024;
 /** A root_ca.crt that is not ours is kept with this suffix until ours is removed. */
@@ -36,13 +38,15 @@ const NOTE = `${MARKER}; \`kiwistack-enroll uninstall\` removes it.\n`;
 
 /**
  * smallstep's layout: NAME.crt (leaf, intermediate), NAME.key, root_ca.crt; folders 0700, keys 0600. smallstep's own tools use
- * the same folder, so each of our files says that it is ours.
+ * the same folder, so each of our files says that it is ours. A key of the TPM has the same place: its file holds what only that TPM can use.
  */
 export class StepCertificateStore implements CertificateStore {
   readonly #system: LinuxSystem;
+  readonly #tpm: LinuxTpm;
 
-  constructor(system: LinuxSystem) {
+  constructor(system: LinuxSystem, tpm = new LinuxTpm(system)) {
     this.#system = system;
+    this.#tpm = tpm;
   }
 
   async createDeviceKey(name: string): Promise<DeviceKey> {
@@ -59,11 +63,19 @@ export class StepCertificateStore implements CertificateStore {
     return fileDeviceKey(key, filesOf(name).key);
   }
 
+  async keepTpmKey(name: string, key: TpmKeyParts): Promise<DeviceKey> {
+    await this.#makeFolder();
+    await writeDurableFile(this.#files(name).key, NOTE + tpmKeyPem(key), 0o600);
+    return this.#tpm.open(key, filesOf(name).key);
+  }
+
   async loadDeviceKey(name: string): Promise<DeviceKey | undefined> {
     const file = this.#files(name).key;
     const pem = await read(file, true);
     if (pem === undefined) return undefined;
     try {
+      const inTpm = readTpmKeyPem(pem);
+      if (inTpm !== undefined) return this.#tpm.open(inTpm, filesOf(name).key);
       return fileDeviceKey(createPrivateKey(pem), filesOf(name).key);
     } catch (error) {
       // OpenSSL's message probably quotes nothing of the key, but we do not rely on that: the detail names only the file.

@@ -10,18 +10,21 @@ import { PATHS } from './paths.ts';
 import { LinuxPreflight } from './preflight.ts';
 import { SystemdReports } from './service-reports.ts';
 import { linuxSystem } from './system.ts';
+import { LinuxTpm } from './tpm/tpm.ts';
 import { LinuxTrustStore } from './trust-store.ts';
 import { LinuxTunnel } from './tunnel/linux-tunnel.ts';
 
 /** Linux with systemd. */
 export function linuxPlatform(): Platform {
   const system = linuxSystem;
-  const certificates = new StepCertificateStore(system);
+  const tpm = new LinuxTpm(system);
+  const certificates = new StepCertificateStore(system, tpm);
   const tunnel = new LinuxTunnel(system);
   return {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),
     certificates,
+    tpm,
     consumers: [sssd(system), wifi(system)],
     trust: new LinuxTrustStore(system),
     tunnel,

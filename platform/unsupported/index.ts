@@ -13,6 +13,7 @@ export function unsupportedPlatform(name: string): Platform {
     hardware: { readHardware: refuseLater, readSystem: refuseLater },
     certificates: {
       createDeviceKey: refuseLater,
+      keepTpmKey: refuseLater,
       loadDeviceKey: refuseLater,
       install: refuseLater,
       load: refuseLater,
@@ -21,6 +22,7 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       paths: refuse,
     },
+    tpm: { createKey: refuseLater, endorsementCertificate: refuseLater, activate: refuseLater },
     trust: {
       install: refuseLater,
       verify: refuseLater,

@@ -4,6 +4,7 @@ import { entry, type ErrorEntry } from './error-entry.ts';
 import { KEY_CODES } from './key-codes.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
 import { SLICE_CODES } from './slice-codes.ts';
+import { TPM_CODES } from './tpm-codes.ts';
 
 export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
 
@@ -53,27 +54,7 @@ const table = {
     'The details name it. Run the command with sudo. If it is denied to root too, the file or its disk is write-protected.',
     { operatorHint: 'The details name it. Run the command with sudo, or choose a folder that can be written to.' },
   ),
-  'tpm-failed': entry(
-    'machine',
-    'The TPM of this laptop did not do what was asked.',
-    'The details say what it answered. Restart the laptop and run the command again.',
-  ),
-  'tpm-owned': entry(
-    'machine',
-    'Somebody has set a password on the TPM of this laptop, so no key can be made in it.',
-    'Remove the owner password of the TPM with the program that set it, then run the command again.',
-  ),
-  'tpm-locked': entry(
-    'machine',
-    'The TPM of this laptop is locked after wrong passwords.',
-    'It unlocks itself after some time, without a restart. Then run the command again.',
-    { retryable: true },
-  ),
-  'tpm-key-gone': entry(
-    'machine',
-    'The device key is not in the TPM of this laptop: it was cleared, or it is the TPM of another machine.',
-    'The key cannot be restored. Run `kiwistack-enroll uninstall`, ask for consent to enroll this laptop again, then enroll it.',
-  ),
+  ...TPM_CODES,
   'output-failed': entry(
     'machine',
     'The output could not be written.',

@@ -126,6 +126,37 @@ export const REFUSAL_CODES = {
     'Ask your operator to provision it again, or to give you another one.',
     { http: 403, operatorHint: 'The details say what differs: provision the key again, or use another YubiKey.' },
   ),
+  'tpm-key-refused': entry(
+    'refused',
+    'What the laptop says of the device key in its TPM does not fit.',
+    'Update kiwistack-enroll.',
+    { http: 403, operatorHint: 'The details say what does not fit. No laptop that runs our program says that.' },
+  ),
+  'tpm-maker-unknown': entry(
+    'refused',
+    'The customer does not trust the maker of the TPM in this laptop.',
+    'Ask your operator, who decides which makers are trusted.',
+    {
+      http: 403,
+      operatorHint:
+        "To trust the maker, add its certificates to tpm-makers.pem in the slice's folder and restart the slice.",
+    },
+  ),
+  'tpm-proof-refused': entry(
+    'refused',
+    'The laptop did not prove that its device key is in its TPM.',
+    'Run the command again. If it happens again, tell your operator.',
+    { http: 403 },
+  ),
+  'tpm-key-required': entry(
+    'refused',
+    'The customer requires device keys in a TPM, and this one is not.',
+    'Update kiwistack-enroll. If this laptop has no TPM 2.0, ask your operator.',
+    {
+      http: 403,
+      operatorHint: 'slice.json requires it: deviceKey.tpm. Laptops without a TPM enroll where it says `prefer`.',
+    },
+  ),
   'wireguard-key-refused': entry(
     'refused',
     'The laptop did not prove that it holds its WireGuard key.',

@@ -1,4 +1,5 @@
 import type { Certificate } from '../../pki/certificate.ts';
+import type { TpmKeyParts } from '../../pki/tpm-key-file.ts';
 import type { DeviceKey } from './device-key.ts';
 import type { Found } from './found.ts';
 
@@ -22,6 +23,7 @@ export interface FoundCertificate extends Found {
  * slug). Obligations of an implementation:
  * - `createDeviceKey` returns the existing key, or creates one and returns it only after it is stored durably: a key that was
  *   returned must still be there after a crash.
+ * - `keepTpmKey` puts a key of the TPM in the place of the one that is there, in one step, and as durably.
  * - only root can read the key. Each file is replaced atomically.
  * - `install` refuses a certificate for another key, and may be repeated with a newer certificate.
  * - `remove` removes everything of that name and everything that `found` calls ours, with what `install` put beside it; what
@@ -31,6 +33,8 @@ export interface FoundCertificate extends Found {
  */
 export interface CertificateStore {
   createDeviceKey(name: string): Promise<DeviceKey>;
+  keepTpmKey(name: string, key: TpmKeyParts): Promise<DeviceKey>;
+  /** Does not ask the TPM: whether it still holds such a key shows when the key is used (`tpm-key-gone`). */
   loadDeviceKey(name: string): Promise<DeviceKey | undefined>;
   install(name: string, certificate: DeviceCertificate): Promise<void>;
   load(name: string): Promise<DeviceCertificate | undefined>;

@@ -7,6 +7,7 @@ import type { HardwareReader } from './hardware-reader.ts';
 import type { Inspector } from './inspector.ts';
 import type { Preflight } from './preflight.ts';
 import type { ServiceReports } from './service-reports.ts';
+import type { Tpm } from './tpm.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -18,6 +19,7 @@ export interface Platform {
   readonly preflight: Preflight;
   readonly hardware: HardwareReader;
   readonly certificates: CertificateStore;
+  readonly tpm: Tpm;
   readonly consumers: readonly CertificateConsumer[];
   readonly trust: TrustStore;
   readonly tunnel: Tunnel;

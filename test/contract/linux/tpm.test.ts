@@ -1,9 +1,11 @@
-import { diffieHellman, randomBytes } from 'node:crypto';
+import { diffieHellman, randomBytes, verify } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import type { TpmPlace } from '../../../platform/linux/tpm/tpm.ts';
+import { LinuxTpm } from '../../../platform/linux/tpm/tpm.ts';
+import { linuxSystem } from '../../../platform/linux/system.ts';
+import type { DeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { deriveWireguardKey } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { makeCsrWith, readCsr } from '../../../src/pki/csr.ts';
@@ -11,18 +13,21 @@ import { decryptWith, encryptTo } from '../../../src/pki/jwe.ts';
 import { openCompact, signCompact } from '../../../src/pki/jws.ts';
 import { generateP256, generateP256Pair, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
 import { makeCredential } from '../../../src/pki/tpm-credential.ts';
+import { tpmKeyPem, type TpmKeyParts } from '../../../src/pki/tpm-key-file.ts';
 import { verifyTpmMaker } from '../../../src/pki/tpm-maker.ts';
 import { readTpmPublic } from '../../../src/pki/tpm-public.ts';
+import { MINIMAL_ENVIRONMENT } from '../../../src/programs/minimal-environment.ts';
+import { runProgram } from '../../../src/programs/run-program.ts';
 import { SoftwareTpm } from './software-tpm.ts';
 
 let software: SoftwareTpm;
 let other: SoftwareTpm;
-let place: TpmPlace;
+let parts: TpmKeyParts;
 
 beforeAll(async () => {
   software = await SoftwareTpm.start();
   other = await SoftwareTpm.start();
-  place = await software.tpm.create(await software.tpm.freeHandle());
+  parts = await software.tpm.createKey();
 }, 120_000);
 
 afterAll(async () => {
@@ -30,12 +35,17 @@ afterAll(async () => {
   await other.stop();
 });
 
-const persistent = async (): Promise<string> => (await software.tool('tpm2_getcap', 'handles-persistent')).out;
-const ekOf = async ({ tpm }: SoftwareTpm) => parseCertificate((await tpm.endorsementCertificate()) ?? Buffer.alloc(0));
+const ekOf = async ({ tpm }: SoftwareTpm) => parseCertificate(await tpm.endorsementCertificate());
+/** The key in a TPM, from a file as the certificate store keeps it. */
+async function keyIn(at: SoftwareTpm, key = parts): Promise<DeviceKey> {
+  const file = at.file('device.key');
+  await writeFile(file, `# A note.\n${tpmKeyPem(key)}`);
+  return at.tpm.open(key, file);
+}
 
 it('one key in the TPM signs, requests a certificate, decrypts and derives', { timeout: 60_000 }, async () => {
-  const key = await software.tpm.open(place);
-  expect(key).toMatchObject({ kind: 'tpm', alg: 'ES256', where: `handle:0x${place.handle.toString(16)}` });
+  const key = await keyIn(software);
+  expect(key).toMatchObject({ kind: 'tpm', alg: 'ES256', parts });
   for (let round = 0; round < 4; round++) {
     const jws = await signCompact({ typ: 'test+jws', payload: `message ${round}`, signer: key });
     expect(openCompact(jws, 'test+jws').verify(key.publicKey)).toBe(true);
@@ -54,17 +64,17 @@ it('one key in the TPM signs, requests a certificate, decrypts and derives', { t
 it('only the TPM that holds the key reads the secret of a credential for it', { timeout: 60_000 }, async () => {
   const certificate = await ekOf(software);
   verifyTpmMaker(certificate, software.makers);
-  const { name } = readTpmPublic(place.publicArea);
+  const { name } = readTpmPublic(parts.publicArea);
   const secret = randomBytes(32);
   const credential = makeCredential(certificate.publicKey, name, secret);
-  expect((await software.tpm.activate(place, credential)).equals(secret)).toBe(true);
+  expect((await software.tpm.activate(parts, credential)).equals(secret)).toBe(true);
 
-  // Another TPM with the same handle, and another key of the same TPM.
-  const elsewhere = await other.tpm.create(place.handle);
+  // Another TPM with a key of its own, another TPM with this key, and another key of the same TPM.
+  const elsewhere = await other.tpm.createKey();
   await expect(other.tpm.activate(elsewhere, credential)).rejects.toMatchObject({ code: 'tpm-failed' });
-  const second = await software.tpm.create(await software.tpm.freeHandle());
+  await expect(other.tpm.activate(parts, credential)).rejects.toMatchObject({ code: 'tpm-key-gone' });
+  const second = await software.tpm.createKey();
   await expect(software.tpm.activate(second, credential)).rejects.toMatchObject({ code: 'tpm-failed' });
-  await software.tpm.remove(second);
 });
 
 it('a maker whom the customer does not trust proves nothing', async () => {
@@ -79,7 +89,7 @@ it('a maker whom the customer does not trust proves nothing', async () => {
 it('a key that was made outside cannot pretend to be one of the TPM', { timeout: 60_000 }, async () => {
   // Its public area says what a TPM key's says; loaded as a public key only, with the attributes of one.
   const { publicKey } = generateP256Pair();
-  const forged = Buffer.from(place.publicArea);
+  const forged = Buffer.from(parts.publicArea);
   const { x, y } = publicJwk(publicKey);
   Buffer.from(x, 'base64url').copy(forged, forged.length - 66);
   Buffer.from(y, 'base64url').copy(forged, forged.length - 32);
@@ -117,34 +127,58 @@ it('an imported key says so, and is refused', { timeout: 60_000 }, async () => {
   expect(() => readTpmPublic(publicArea)).toThrow(/attributes/u);
 });
 
-it('what somebody else keeps in the TPM stays as it is', { timeout: 60_000 }, async () => {
-  const before = await persistent();
-  const foreign = await software.tpm.freeHandle();
-  expect(before).not.toContain(foreign.toString(16));
-  const theirs = await software.tpm.create(foreign);
-  const ours = await software.tpm.create(await software.tpm.freeHandle());
-  expect(ours.handle).not.toBe(theirs.handle);
-  // A record that names their handle neither opens nor removes their key.
-  const mistaken = { ...ours, handle: theirs.handle };
-  await expect(software.tpm.open(mistaken)).rejects.toMatchObject({ code: 'tpm-key-gone' });
-  await software.tpm.remove(mistaken);
-  expect(await software.tpm.find(theirs.handle)).toEqual(theirs);
-  await expect(software.tpm.create(theirs.handle)).rejects.toMatchObject({ code: 'tpm-failed' });
-  await software.tpm.remove(ours);
-  await software.tpm.remove(ours);
-  await software.tpm.remove(theirs);
-  expect(await persistent()).toBe(before);
+it(
+  'nothing of a key stays in the TPM, and what somebody else keeps there stays as it is',
+  { timeout: 60_000 },
+  async () => {
+    const inside = async (): Promise<string[]> => {
+      const kinds = ['handles-persistent', 'handles-transient', 'handles-nv-index', 'handles-loaded-session'];
+      return Promise.all(kinds.map(async (kind) => (await software.tool('tpm2_getcap', kind)).out));
+    };
+    const before = await inside();
+    const key = await keyIn(software, await software.tpm.createKey());
+    await key.sign(Buffer.from('message'));
+    expect(await inside()).toEqual(before);
+  },
+);
+
+it('in another TPM the key is worth nothing', { timeout: 60_000 }, async () => {
+  const key = await keyIn(other);
+  await expect(key.sign(Buffer.from('message'))).rejects.toMatchObject({ code: 'tpm-key-gone' });
+  await expect(key.agree(generateP256())).rejects.toMatchObject({ code: 'tpm-key-gone' });
 });
 
+it(
+  'other programs use the file with OpenSSL, which needs the provider and nothing else',
+  { timeout: 60_000 },
+  async () => {
+    const key = await keyIn(software);
+    const provider = ['-provider', 'tpm2', '-provider', 'default', '-propquery', '?provider=tpm2'];
+    const { code, stdout, stderr } = await runProgram({
+      ...{ program: '/usr/bin/openssl', args: ['dgst', '-sha256', ...provider, '-sign', key.where] },
+      ...{ env: { ...MINIMAL_ENVIRONMENT, TPM2OPENSSL_TCTI: software.tcti }, input: Buffer.from('a handshake') },
+    });
+    expect(code, stderr.toString()).toBe(0);
+    expect(verify('sha256', Buffer.from('a handshake'), key.publicKey, stdout)).toBe(true);
+  },
+);
+
 it('a TPM whose owner has a password is said to have one', { timeout: 60_000 }, async () => {
+  const key = await keyIn(other, await other.tpm.createKey());
   expect((await other.tool('tpm2_changeauth', '-c', 'owner', 'theirs')).code).toBe(0);
-  await expect(other.tpm.create(await other.tpm.freeHandle())).rejects.toMatchObject({ code: 'tpm-owned' });
+  await expect(other.tpm.createKey()).rejects.toMatchObject({ code: 'tpm-owned' });
+  await expect(key.sign(Buffer.from('message'))).rejects.toMatchObject({ code: 'tpm-owned' });
   expect((await other.tool('tpm2_changeauth', '-c', 'owner', '-p', 'theirs')).code).toBe(0);
+  await key.sign(Buffer.from('message'));
 });
 
 it('a cleared TPM has lost the key', { timeout: 60_000 }, async () => {
+  const key = await keyIn(software);
   expect((await software.tool('tpm2_clear', '-c', 'p')).code).toBe(0);
-  await expect(software.tpm.open(place)).rejects.toMatchObject({ code: 'tpm-key-gone' });
-  expect(await software.tpm.find(place.handle)).toBeUndefined();
-  await software.tpm.remove(place);
+  await expect(key.sign(Buffer.from('message'))).rejects.toMatchObject({ code: 'tpm-key-gone' });
+});
+
+it('a laptop without a TPM is said to have none', async () => {
+  const none = new LinuxTpm({ ...linuxSystem, root: '/nowhere' });
+  await expect(none.createKey()).rejects.toMatchObject({ code: 'tpm-missing' });
 });

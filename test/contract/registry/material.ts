@@ -67,6 +67,7 @@ export function newRequest(sessionId: string, more: Partial<ReservationRequest> 
     wireguardPublicKey: randomUUID(),
     presharedKey: 'pre-shared',
     deviceKey: key,
+    keyKind: 'unproven',
     deviceKeyThumbprint: jwkThumbprint(key),
     csr: 'csr',
     role: 'engineer',

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { StepCertificateStore } from '../../../platform/linux/certificate-store.ts';
 import type { Clock } from '../../../src/core/clock.ts';
+import { KiwiError } from '../../../src/core/errors.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import type { EnrollmentOptions } from '../../../src/laptop/enrollment/enrollment-run.ts';
 import type { AgentSettings } from '../../../src/laptop/system/fleet-agent.ts';
@@ -168,6 +169,8 @@ function tokenOf(life: Life, { key }: FaultySlice, at: (name: string) => Promise
   };
 }
 
+const noTpm = (): Promise<never> => Promise.reject(new KiwiError('tpm-missing'));
+
 function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: string) => Promise<void>): Platform {
   const { laptop, folder } = life;
   const { os } = laptop;
@@ -226,6 +229,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     },
     certificates: {
       createDeviceKey: (name) => act('device key', () => certificates.createDeviceKey(name)),
+      keepTpmKey: (name, key) => act('key of the TPM', () => certificates.keepTpmKey(name, key)),
       loadDeviceKey: (name) => (life.dead ? life.grave : certificates.loadDeviceKey(name)),
       install: (name, certificate) => act('certificate', () => certificates.install(name, certificate)),
       load: (name) => (life.dead ? life.grave : certificates.load(name)),
@@ -234,6 +238,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       found: () => (life.dead ? life.grave : certificates.found()),
       paths: (name) => certificates.paths(name),
     },
+    tpm: { createKey: noTpm, endorsementCertificate: noTpm, activate: noTpm },
     trust: {
       install: (roots) => act('roots', () => roots.forEach(({ pem }) => os.roots.add(pem))),
       verify: (roots) => (life.dead ? life.grave : Promise.resolve(roots.every(({ pem }) => os.roots.has(pem)))),
