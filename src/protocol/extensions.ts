@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const MAX_EXTENSIONS = 16;
 
-/** The extensions that this version understands: none yet. */
+/** The extensions that a sender may call critical: none yet. */
 const UNDERSTOOD: ReadonlySet<string> = new Set();
 
 /**
@@ -23,6 +23,8 @@ const extensions = z
     (given) => Object.entries(given).every(([name, { critical }]) => !critical || UNDERSTOOD.has(name)),
     'no critical extension that is unknown',
   );
+
+export type Extensions = z.infer<typeof extensions>;
 
 /** A message of kiwi/1: these members and no others, and perhaps `extensions`. */
 export const message = <M extends z.ZodRawShape>(members: M) =>

@@ -159,6 +159,8 @@ const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
   address: entry.address,
   role: entry.role,
   yubikey: entry.yubikeySerial,
+  // `unproven`: in a file, for all that the slice knows.
+  key: entry.keyKind,
   created: time(entry.createdAt),
   ...(entry.endedAt === null ? {} : { ended: time(entry.endedAt), why: entry.endReason ?? '' }),
   // When the laptop of an ended device learned that it has ended.

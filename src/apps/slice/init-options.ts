@@ -15,6 +15,8 @@ export interface InitFlags {
   readonly tlsKey?: string;
   readonly rootCertificate?: string;
   readonly yubicoRoot?: string;
+  readonly tpm?: InitOptions['tpm'];
+  readonly tpmMakers?: string;
   readonly fleetConfig?: string;
   readonly roleDomains?: string[];
   readonly dnsServers?: string[];
@@ -53,6 +55,8 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
         : { certificateFile: flags.tlsCert, keyFile: flags.tlsKey },
     rootCertificateFile: flags.rootCertificate,
     yubicoRootFile: flags.yubicoRoot,
+    tpm: flags.tpm,
+    tpmMakersFile: flags.tpmMakers,
     fleet: flags.fleetConfig === undefined ? undefined : await importFleetConfig(flags.fleetConfig, '--fleet-config'),
     domains: flags.roleDomains,
     dnsServers: flags.dnsServers,

@@ -42,6 +42,13 @@ export function sliceProgram(context: CommandContext): Command {
       "the provider's root, PEM, if there is one already; the intermediate is then made with `intermediate request`, `sign` and `install`",
     )
     .option('--yubico-root <file>', "PEM file with attestation roots to trust instead of Yubico's, for testing")
+    .addOption(
+      new Option(
+        '--tpm <policy>',
+        'device keys in a TPM: not asked for, made there where possible, or demanded (default: off)',
+      ).choices(['off', 'prefer', 'require']),
+    )
+    .option('--tpm-makers <file>', 'PEM file with the CA certificates of the makers whose TPMs are trusted')
     .option('--fleet-config <file>', 'Fleet server, as for `kiwistack-slice fleet --config`')
     .option('--role-domains <domain...>', 'DNS domains that laptops resolve through the tunnel')
     .option('--dns-servers <address...>', 'DNS servers in the internal network for these domains')

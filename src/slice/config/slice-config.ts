@@ -63,6 +63,11 @@ export const sliceConfig = z.strictObject({
   firmware: z
     .strictObject({ minimum: version, older: z.enum(['warn', 'refuse']) })
     .default({ minimum: '5.7.0', older: 'warn' }),
+  /**
+   * Device keys in a TPM: not asked for; made there where a laptop can prove it; or no other laptop is enrolled. Whose TPMs are
+   * trusted stands in tpm-makers.pem.
+   */
+  deviceKey: z.strictObject({ tpm: z.enum(['off', 'prefer', 'require']) }).default({ tpm: 'off' }),
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),
     /** A device that does not confirm within this time is ended. */

@@ -8,6 +8,7 @@ import { x25519PublicText } from '../../pki/x25519.ts';
 import { proofKey } from './proof-key.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import type { SlicePaths } from './slice-paths.ts';
+import { readTpmMakers } from './tpm-makers.ts';
 
 /** What a slice is and whom it trusts; none of it changes while the slice runs. */
 export interface SliceIdentity {
@@ -19,6 +20,8 @@ export interface SliceIdentity {
   /** Laptops prove against it that they hold their WireGuard key; `publicText` as WireGuard writes keys. */
   readonly proof: { readonly privateKey: KeyObject; readonly publicText: string };
   readonly yubicoRoots: readonly Certificate[];
+  /** CA certificates of the makers whose TPMs the customer trusts; none where there is no such file. */
+  readonly tpmMakers: readonly Certificate[];
 }
 
 /**
@@ -40,6 +43,7 @@ export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
     signer: keySigner(key),
     proof: { privateKey: proof, publicText: x25519PublicText(proof) },
     yubicoRoots: parsePemBundle((await readPart(paths.yubicoRoots)).toString('utf8')),
+    tpmMakers: existsSync(paths.tpmMakers) ? readTpmMakers(await readPart(paths.tpmMakers), paths.tpmMakers) : [],
   };
 }
 

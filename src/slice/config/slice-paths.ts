@@ -37,6 +37,7 @@ export interface SlicePaths {
   readonly wireguard: { readonly dir: string; readonly privateKey: string };
   readonly fleet: string;
   readonly yubicoRoots: string;
+  readonly tpmMakers: string;
   /** State of a running slice; removed when it stops. */
   readonly run: {
     readonly dir: string;
@@ -79,6 +80,7 @@ export function slicePaths(dir: string): SlicePaths {
     wireguard: { dir: at('wireguard'), privateKey: at('wireguard', 'private.key') },
     fleet: at('fleet.json'),
     yubicoRoots: at('yubico-roots.pem'),
+    tpmMakers: at('tpm-makers.pem'),
     run: {
       dir: at('run'),
       lock: at('run', 'slice.pid'),

@@ -104,7 +104,7 @@ async function reserve(
   statementHash: string,
   request: RequestContext,
 ): Promise<Device> {
-  const { statement, deviceKey, role } = valid;
+  const { statement, deviceKey, keyKind, role } = valid;
   const deviceId = randomUUID();
   const result = await slice.registry.reserve({
     sessionId: session.id,
@@ -114,6 +114,7 @@ async function reserve(
     wireguardPublicKey: statement.wireguardPublicKey,
     presharedKey: randomBytes(32).toString('base64'),
     deviceKey,
+    keyKind,
     deviceKeyThumbprint: session.deviceKeyThumbprint,
     csr: statement.csr,
     role,

@@ -1,17 +1,20 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
 
 import { base64url, sha256 } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
+import { tpmSecret } from '../../pki/tpm-proof.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { hello, type Hello } from '../../protocol/hello.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
+import { tpmClaimIn, tpmExtension } from '../../protocol/tpm-key.ts';
 import { AuditBudget } from '../decisions/audit-budget.ts';
 import { gatewayLimits } from '../decisions/crowd-limits.ts';
+import { credentialFor } from '../decisions/tpm-claim.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 
 /** Which hellos are recorded in the audit; the log has all of them. */
@@ -22,7 +25,7 @@ const budgets = new WeakMap<SliceContext, AuditBudget>();
  *
  * @returns the challenge, a compact JWS
  * @throws KiwiError `request-malformed`, `protocol-unsupported`, `agent-too-old`, `attempt-conflict`,
- *   `session-expired`, `too-many-requests`
+ *   `session-expired`, `too-many-requests`, `tpm-maker-unknown`, `tpm-key-refused`
  */
 export async function openSession(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
   const message = parseHello(body);
@@ -46,6 +49,7 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
     policy,
     encryptionKey: publicJwk(key.publicKey),
     proofKey: slice.identity.proof.publicText,
+    ...tpmPart(slice, message, { id: session.id, key: key.privateKey }),
   };
   const challenge = await signCompact({
     typ: TYP.challenge,
@@ -74,6 +78,30 @@ export async function openSession(slice: SliceContext, body: Buffer, request: Re
   );
   if ('refused' in kept) throw new KiwiError(kept.refused, { detail: kept.why });
   return sameChallenge(kept, helloHash, now, request);
+}
+
+/**
+ * That this slice wants the device key in a TPM, and to a laptop that says its key is in one the credential that proves it. Nothing
+ * where the slice does not want that: then it does not look at what a laptop says of its TPM.
+ *
+ * @throws KiwiError `request-malformed`, `tpm-maker-unknown`, `tpm-key-refused`
+ */
+function tpmPart(
+  slice: SliceContext,
+  message: Hello,
+  session: { id: string; key: KeyObject },
+): Pick<Challenge, 'extensions'> {
+  const { tpm: want } = slice.config.deviceKey;
+  if (want === 'off') return {};
+  const claim = tpmClaimIn(message);
+  if (claim === undefined) return { extensions: tpmExtension({ want }) };
+  if (claim === 'malformed') throw new KiwiError('request-malformed', { detail: 'what it says of a TPM' });
+  const { idObject, encryptedSecret } = credentialFor(claim, message.deviceKeyThumbprint, {
+    makers: slice.identity.tpmMakers,
+    secret: tpmSecret(session.key, session.id),
+  });
+  const credential = { idObject: base64url(idObject), encryptedSecret: base64url(encryptedSecret) };
+  return { extensions: tpmExtension({ want, credential }) };
 }
 
 function isAudited(slice: SliceContext, request: RequestContext): boolean {

@@ -10,21 +10,24 @@ import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
 import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
+import { tpmProof, tpmSecret } from '../../pki/tpm-proof.ts';
 import { wireguardProof } from '../../pki/wireguard-proof.ts';
 import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
+import { tpmProofIn } from '../../protocol/tpm-key.ts';
 import { checkCsr } from '../ca/check-csr.ts';
 import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import { hostFlaw } from '../decisions/host-flaw.ts';
 import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
-import type { IssuedCertificate, KnownSession } from '../registry/registry.ts';
+import type { Device, IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 
 /** A statement whose claims are all proven. */
 export interface ValidStatement {
   readonly statement: Statement;
   readonly deviceKey: P256Jwk;
+  readonly keyKind: Device['keyKind'];
   readonly role: string;
   /** What is noted about the YubiKey; the policy of the slice lets it pass. */
   readonly warning: string | undefined;
@@ -33,7 +36,7 @@ export interface ValidStatement {
 /**
  * Every check of a statement that needs no other device, in the order of protocol.md: chain of the key's certificate →
  * both signatures → session → revocation → attestation for the same key → slot → serial → registry → policy and
- * firmware → CSR → WireGuard key → form of the fingerprint. What
+ * firmware → CSR → TPM → WireGuard key → form of the fingerprint. What
  * depends on other devices is decided in the registry's transaction.
  *
  * @param claims receives the YubiKey's serial as soon as the statement names one
@@ -70,12 +73,13 @@ export async function validateStatement(
   const warning = firmwareFlaw(attestation.firmware, minimum);
   if (warning !== undefined && older === 'refuse') refuse('policy-refused', warning);
   await checkCsr(statement.csr, devicePublicKey);
+  const keyKind = checkKeyKind(slice, session, sessionKey, statement);
   checkWireguardKey(slice, statement);
   const flaw =
     fingerprintFlaw(statement.fingerprint) ??
     hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
   if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, role, warning };
+  return { statement, deviceKey, keyKind, role, warning };
 }
 
 function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
@@ -191,6 +195,30 @@ async function checkRegistered(
   // provisioner key.
   if (issued === undefined) refuse('yubikey-unregistered', 'a certificate that was never registered');
   return registered.role;
+}
+
+/**
+ * A proof is one only for the credential of this very session, and a session has one only if its hello named a key of a TPM whose
+ * maker the customer trusts: `credentialFor`. So the proof alone says that the device key is in that TPM.
+ */
+function checkKeyKind(
+  slice: SliceContext,
+  session: KnownSession,
+  sessionKey: KeyObject,
+  statement: Statement,
+): Device['keyKind'] {
+  const { tpm: want } = slice.config.deviceKey;
+  const said = want === 'off' ? undefined : tpmProofIn(statement);
+  if (said === 'malformed') return refuse('request-malformed', 'its proof of a TPM');
+  if (said === undefined) {
+    if (want === 'require') refuse('tpm-key-required', 'no proof of a key in a TPM');
+    return 'unproven';
+  }
+  const expected = tpmProof(tpmSecret(sessionKey, session.id), session.challengeHash);
+  if (!constantTimeEqual(Buffer.from(expected), Buffer.from(said.proof))) {
+    refuse('tpm-proof-refused', 'not made with the secret of the credential');
+  }
+  return 'tpm';
 }
 
 /** Without this, a laptop could have somebody else's key made a peer. */

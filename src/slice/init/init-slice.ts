@@ -15,6 +15,7 @@ import { renderCaConfig } from '../ca/render-ca-config.ts';
 import { writeFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { sliceConfig, writeSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { slicePaths } from '../config/slice-paths.ts';
+import { readTpmMakers } from '../config/tpm-makers.ts';
 import { readRoot } from '../intermediate/sign-request.ts';
 import { createRegistry } from '../open-registry.ts';
 import { describeOptions } from './describe-options.ts';
@@ -43,6 +44,9 @@ export interface InitOptions {
   readonly rootCertificateFile?: string;
   /** PEM bundle of roots that replace Yubico's; absent: Yubico's own. */
   readonly yubicoRootFile?: string;
+  /** Whether device keys are to be in TPMs, and the makers whose TPMs are trusted, a PEM bundle. */
+  readonly tpm?: SliceConfig['deviceKey']['tpm'];
+  readonly tpmMakersFile?: string;
   readonly fleet?: FleetConfig;
   readonly domains?: readonly string[];
   readonly dnsServers?: readonly string[];
@@ -142,6 +146,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
     rootCertificateFile === undefined ? undefined : await readRoot('--root-certificate', rootCertificateFile, now);
   const web = tls === undefined ? undefined : await readWebCertificate(tls, config.gateway.url, now);
   const yubico = await yubicoRoots(options.yubicoRootFile);
+  const tpmMakers = await givenTpmMakers(options);
 
   await makeFolder(draft, path.resolve(options.dir));
   for (const { dir } of [paths.msp, paths.ca, paths.gateway, paths.operator, paths.wireguard, paths.run]) {
@@ -165,6 +170,7 @@ async function build(draft: string, options: InitOptions, clock: Clock): Promise
   await writeKey(paths.operator.consentKey, operatorKey);
   await writeDurableFile(paths.wireguard.privateKey, `${wireguard.privateKey}\n`, 0o600);
   await writeDurableFile(paths.yubicoRoots, yubico, 0o600);
+  if (tpmMakers !== undefined) await writeDurableFile(paths.tpmMakers, tpmMakers, 0o600);
   if (options.fleet !== undefined) await writeFleetConfig(draft, options.fleet);
   createRegistry(paths).close();
   await writeSliceConfig(draft, config);
@@ -205,6 +211,7 @@ function configOf(
     },
     operators: [{ name: options.operator ?? 'operator', key: made.operatorKey }],
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
+    deviceKey: { tpm: options.tpm ?? 'off' },
     windows: {
       sessionSeconds: options.sessionSeconds ?? 300,
       confirmSeconds: options.confirmSeconds ?? 900,
@@ -235,6 +242,17 @@ async function yubicoRoots(file: string | undefined): Promise<string> {
     throw unusable(file, 'holds no PEM certificate', { option, cause: error });
   }
   return text;
+}
+
+async function givenTpmMakers({ tpm, tpmMakersFile: file }: InitOptions): Promise<Buffer | undefined> {
+  const option = '--tpm-makers';
+  if (file === undefined) {
+    if (tpm === undefined || tpm === 'off') return undefined;
+    throw new KiwiError('usage', { detail: `--tpm ${tpm} needs ${option}` });
+  }
+  const pem = await readGivenFile(file, { option, maxBytes: MAX_BYTES });
+  readTpmMakers(pem, file, 'file-unusable');
+  return pem;
 }
 
 /** X25519 keys in WireGuard's format; the raw 32 bytes are at the end of the PKCS#8 and SPKI encodings (RFC 8410). */

@@ -70,6 +70,8 @@ export interface Device {
   /** A secret: never in a log or a listing. Empty once the device has no peer any more. */
   readonly presharedKey: string;
   readonly deviceKey: P256Jwk;
+  /** `tpm`: the enrollment has proven that the device key is in a TPM. Otherwise it may be anywhere. */
+  readonly keyKind: 'tpm' | 'unproven';
   readonly deviceKeyThumbprint: string;
   /** DER, base64url. */
   readonly csr: string;
@@ -157,6 +159,7 @@ export interface ReservationRequest extends Arrival {
   readonly wireguardPublicKey: string;
   readonly presharedKey: string;
   readonly deviceKey: P256Jwk;
+  readonly keyKind: Device['keyKind'];
   readonly deviceKeyThumbprint: string;
   readonly csr: string;
   readonly role: string;

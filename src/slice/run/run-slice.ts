@@ -31,6 +31,9 @@ import { takePlace } from './end-leftover.ts';
 import { explainConflict } from './explain-conflict.ts';
 import { removeRunRecord, updateRunRecord } from './run-record.ts';
 
+const TPM_MAKERS_HINT =
+  'Put the CA certificates of the TPM makers that you trust into that file, PEM, or set deviceKey.tpm to off.';
+
 export interface RunOptions {
   readonly dir: string;
   readonly clock: Clock;
@@ -62,6 +65,10 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   const paths = slicePaths(dir);
   const config = await readSliceConfig(dir);
   const identity = await loadIdentity(paths);
+  if (config.deviceKey.tpm !== 'off' && identity.tpmMakers.length === 0) {
+    const detail = `slice.json wants device keys in a TPM, and ${paths.tpmMakers} is missing`;
+    throw new KiwiError('slice-damaged', { detail, hint: TPM_MAKERS_HINT });
+  }
   checkCaConfig((await readPart(paths.ca.config, true)).toString('utf8'), config, identity.grantCertificate);
   const fleetConfig = await checkedFleetConfig(dir);
   const program = await findStepCa(options.env);

@@ -86,6 +86,7 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       policy,
       fingerprintSalt,
       firmware: { minimum: '5.7.0', older: 'warn' },
+      deviceKey: { tpm: 'off' },
     },
     identity: {
       mspRoot: certificate('mspRoot'),

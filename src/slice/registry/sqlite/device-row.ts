@@ -39,6 +39,7 @@ const COLUMNS: { readonly [K in keyof StoredDevice]: Column<StoredDevice[K]> } =
   wireguardPublicKey: plain('wireguard_key', text),
   presharedKey: plain('preshared_key', text),
   deviceKey: json('device_key'),
+  keyKind: plain('key_kind', text),
   deviceKeyThumbprint: plain('thumbprint', text),
   csr: plain('csr', text),
   role: plain('role', text),

@@ -144,6 +144,10 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX bundle_received ON bundle (received_at);
   `,
+  // Whether a device key is proven to be in a TPM. Before, nobody asked.
+  `
+  ALTER TABLE device ADD COLUMN key_kind TEXT NOT NULL DEFAULT 'unproven' CHECK (key_kind IN ('tpm', 'unproven'));
+  `,
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */

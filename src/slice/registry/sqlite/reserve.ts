@@ -38,6 +38,7 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
     wireguardPublicKey: request.wireguardPublicKey,
     presharedKey: request.presharedKey,
     deviceKey: request.deviceKey,
+    keyKind: request.keyKind,
     deviceKeyThumbprint: request.deviceKeyThumbprint,
     csr: request.csr,
     role: request.role,
