@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { wireError } from './wire-error.ts';
+import { errorCode, wireError } from './wire-error.ts';
 
 /** Other versions are refused: agent and programs come in one package, and differ only while it is being upgraded. */
 export const API = 1;
@@ -86,6 +86,7 @@ export const event = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('slice-proven'),
     ...{ customer: word, gatewayUrl: z.string().max(500), code: z.string().regex(/^\d{6}$/u), skewMs: z.number() },
+    keyInFile: errorCode.exactOptional(),
   }),
 ]);
 export type Event = z.output<typeof event>;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-import { isErrorCode, type ErrorCode } from '../core/error-codes.ts';
-import { wireError } from './wire-error.ts';
+import { errorCode as code, wireError } from './wire-error.ts';
 
 /**
  * What each request is answered with. The shapes are those of the operations (src/laptop), and the compiler holds them against each
@@ -11,10 +10,6 @@ import { wireError } from './wire-error.ts';
 const word = z.string().max(300);
 const long = z.string().max(4000);
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(300).readonly();
-const code = z
-  .string()
-  .max(64)
-  .refine((text): text is ErrorCode => isErrorCode(text));
 /** In memory a Date. */
 const time = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
@@ -27,6 +22,7 @@ const device = z.object({
   address: word,
   probe: word,
   fleetUrl: word,
+  keyKind: z.enum(['file', 'tpm']).optional(),
   tunnel: z.object({ networks: list(word), endpoints: list(word) }).optional(),
   fingerprintSalt: word.optional(),
   intermediate: z.string().max(8192).optional(),

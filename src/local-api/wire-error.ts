@@ -5,13 +5,15 @@ import { KiwiError } from '../core/errors.ts';
 
 const text = z.string().max(4000);
 
+export const errorCode = z
+  .string()
+  .max(64)
+  .refine((code): code is ErrorCode => isErrorCode(code));
+
 /** Errors travel as their code; the reader's own table has the sentences. Never a cause or a stack. */
 export const wireError = z.codec(
   z.strictObject({
-    code: z
-      .string()
-      .max(64)
-      .refine((code): code is ErrorCode => isErrorCode(code)),
+    code: errorCode,
     detail: text.optional(),
     /** Only if it is another one than the table's. */
     hint: text.optional(),

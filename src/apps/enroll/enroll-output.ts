@@ -1,4 +1,4 @@
-import type { KiwiError } from '../../core/errors.ts';
+import { KiwiError } from '../../core/errors.ts';
 import type { EnrollEvent } from '../../laptop/enrollment/enroll.ts';
 import type { ShownRecord } from '../../local-api/replies.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
@@ -80,11 +80,14 @@ export function humanOutput(): EnrollOutput {
       keyFound: ({ serial, role, customer }) => {
         say(`  YubiKey ${serial}: ${role} at ${customer}`);
       },
-      sliceProven: ({ customer, gatewayUrl, code, skewMs }) => {
+      sliceProven: ({ customer, gatewayUrl, code, skewMs, keyInFile }) => {
         say(`  Verified: ${customer}, ${gatewayUrl}. Session code: ${code.slice(0, 3)} ${code.slice(3)}`);
         if (Math.abs(skewMs) > 60_000) {
           const minutes = Math.round(Math.abs(skewMs) / 60_000);
           say(`  Note: this laptop's clock is ${minutes} min ${skewMs > 0 ? 'behind' : 'ahead'}.`);
+        }
+        if (keyInFile !== undefined) {
+          say(`  Note: the device key stays in a file. ${new KiwiError(keyInFile).message}`);
         }
       },
       touchExpected: () => {

@@ -1,4 +1,5 @@
 import type { EnrollmentKey, Token } from '../../token/token.ts';
+import type { OpenedChallenge } from '../exchange/open-challenge.ts';
 import type { PackageAnswer } from '../fleet-agent/download-package.ts';
 import type { Plan } from '../pipeline/run-plan.ts';
 import type { Step } from '../pipeline/step.ts';
@@ -22,6 +23,13 @@ export interface EnrollmentOptions extends LaptopContext {
 export type EnrollmentStep = Step<EnrollmentRun, KnownEnrollment>;
 export type EnrollmentPlan = Plan<EnrollmentRun, KnownEnrollment>;
 
+/** Hello and challenge, verified and not recorded yet. */
+export interface Meeting {
+  readonly attemptId: string;
+  readonly exchange: NonNullable<EnrollmentRecord['exchange']>;
+  readonly opened: OpenedChallenge;
+}
+
 /** What the steps of one enrollment share: the enrollment as recorded on disk, the person, and the YubiKey in use. */
 export class EnrollmentRun extends KnownEnrollment {
   readonly options: EnrollmentOptions;
@@ -30,6 +38,8 @@ export class EnrollmentRun extends KnownEnrollment {
   #token: Promise<Token> | undefined;
   /** The key in use; absent when an earlier run already got its signature. */
   key: EnrollmentKey | undefined;
+  /** For the statement: that the device key is in the TPM, as this run has proven it in the exchange on record. */
+  tpmProof: string | undefined;
   /** The agent's package, if it is already on its way. */
   package: Promise<PackageAnswer> | undefined;
 
@@ -41,6 +51,14 @@ export class EnrollmentRun extends KnownEnrollment {
 
   async begin(record: EnrollmentRecord): Promise<void> {
     await this.replace(record);
+  }
+
+  /** From now on this is the exchange with the slice. */
+  async meet({ attemptId, exchange }: Meeting, tpmProof?: string): Promise<void> {
+    this.forgetExchange();
+    await this.save({ attemptId, exchange, proxy: (await this.client()).proxy });
+    this.opened();
+    this.tpmProof = tpmProof;
   }
 
   /** The last save: the exchange with the slice is no longer needed and is dropped. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../core/error-codes.ts';
 import type { KiwiError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { PinState } from '../../token/token.ts';
@@ -9,8 +10,17 @@ export interface Person {
   /** Several keys match. Without this method that is an error. @returns the serial of the chosen key */
   chooseKey?(keys: readonly { serial: number; role?: string; customer?: string }[]): Promise<number>;
   keyFound(key: { serial: number; role: string; customer: string }): void;
-  /** The other side has proved that it is this customer's slice. Called before the PIN is asked for. */
-  sliceProven(slice: { customer: string; gatewayUrl: string; code: string; skewMs: number }): void;
+  /**
+   * The other side has proved that it is this customer's slice. Called before the PIN is asked for. `keyInFile`: it would like the device
+   * key in the TPM, and this is why the key stays in a file.
+   */
+  sliceProven(slice: {
+    customer: string;
+    gatewayUrl: string;
+    code: string;
+    skewMs: number;
+    keyInFile?: ErrorCode;
+  }): void;
   /**
    * Called again with the reason when a PIN was wrong, or could not be one; who cannot be asked again throws the reason. The
    * caller clears the PIN.

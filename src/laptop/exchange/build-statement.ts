@@ -8,6 +8,7 @@ import type { Signer } from '../../pki/signer.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import { statement as schema, type Statement } from '../../protocol/statement.ts';
+import { tpmExtension } from '../../protocol/tpm-key.ts';
 import type { DeviceKey } from '../system/device-key.ts';
 import type { OpenedChallenge } from './open-challenge.ts';
 
@@ -27,6 +28,8 @@ export interface StatementInput {
   readonly deviceKey: DeviceKey;
   readonly wireguardPublicKey: string;
   readonly wireguardProof: string;
+  /** That the device key is in the TPM, where that was proven to the slice. */
+  readonly tpmProof?: string | undefined;
   readonly fingerprint: Fingerprint;
   readonly host: Statement['host'];
   /** Wall clock, milliseconds. */
@@ -58,6 +61,7 @@ export async function buildStatement(input: StatementInput): Promise<string> {
       attestationIssuer: base64url(key.attestationIssuer),
     },
     timestamp: new Date(input.now).toISOString(),
+    ...(input.tpmProof === undefined ? {} : { extensions: tpmExtension({ proof: input.tpmProof }) }),
   } satisfies Statement);
   const signed = await signGeneral({
     payload: JSON.stringify(message),

@@ -55,6 +55,8 @@ const schema = z.strictObject({
       address: z.string(),
       probe: z.string(),
       fleetUrl: z.string(),
+      /** Where the device key is; absent in records of earlier versions, which only had keys in files. */
+      keyKind: z.enum(['file', 'tpm']).optional(),
       /** What the grant says about the tunnel, for later: networks may come to overlap, and a slice may move. */
       tunnel: z
         .strictObject({

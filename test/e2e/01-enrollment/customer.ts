@@ -26,6 +26,8 @@ export interface SeatOptions extends Partial<LaptopSettings> {
   readonly touch?: { readonly mode?: TouchMode; readonly delayMs?: number };
   /** False: as an administrator would have it, with all the usual roots. */
   readonly slim?: boolean;
+  /** Builds something into the laptop before it is used. */
+  readonly prepare?: (laptop: Laptop) => Promise<void>;
 }
 
 /** Acme GmbH, with what the tests ask of its side. */
@@ -44,18 +46,22 @@ export class Customer {
     this.operator = operator;
   }
 
-  static async create(): Promise<Customer> {
+  /** @param initArgs of `kiwistack-slice init`, made when there is a folder for what they name */
+  static async create(
+    initArgs: (dir: string) => Promise<readonly string[]> = () => Promise.resolve([]),
+  ): Promise<Customer> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-e2e-'));
     const dns = ['--role-domains', 'corp.example', '--dns-servers', '10.77.1.30'];
-    const world = await World.create({ dir, initArgs: [...dns, '--rate-limit', '1000'] });
+    const world = await World.create({ dir, initArgs: [...dns, '--rate-limit', '1000', ...(await initArgs(dir))] });
     startNameServer(world);
     return new Customer(dir, world, await openSlice(world.sliceDir, systemClock));
   }
 
   /** A person with a laptop and an own key, plugged in. */
   async seat(name: string, options: SeatOptions = {}): Promise<Seat> {
-    const { touch = {}, slim = true, ...settings } = options;
+    const { touch = {}, slim = true, prepare, ...settings } = options;
     const [serial, laptop] = await Promise.all([this.key(), this.#laptop({ name, slim, ...settings })]);
+    await prepare?.(laptop);
     // Room for a second key: some scenes plug one in beside the first.
     const reader = await this.world.plugIn(laptop, serial, { places: 2, ...touch });
     return { laptop, serial, reader, before: withoutTraces(await laptop.changes()) };

@@ -19,6 +19,7 @@ export const grant: EnrollmentStep = {
         hostName: granted.hostName,
         address: granted.wireguard.address,
         probe: granted.wireguard.probe,
+        keyKind: (await run.deviceKey()).kind,
         fleetUrl: granted.fleet.url,
         tunnel: {
           networks: [...granted.wireguard.allowedCidrs, `${granted.wireguard.address}/32`],

@@ -1,13 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-
-import { base64url } from '../../../core/bytes.ts';
-import { VERSION } from '../../../core/version.ts';
-import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
-import { PROTOCOL } from '../../../protocol/common.ts';
-import type { Hello } from '../../../protocol/hello.ts';
-import { describeHost } from '../../fingerprint/describe-host.ts';
-import { requireConfined } from '../../exchange/require-confined.ts';
+import { tpmWishIn } from '../../../protocol/tpm-key.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
+import { moveKeyIntoTpm } from '../move-key-into-tpm.ts';
+import { sayHello } from '../say-hello.ts';
 
 /**
  * Hello and challenge: before any PIN, the slice proves its identity and the person sees which customer it belongs to. A
@@ -19,31 +13,15 @@ export const slice: EnrollmentStep = {
   inspect: ({ record }) => Promise.resolve(record.exchange?.statement === undefined ? 'absent' : 'done'),
 
   async apply(run) {
-    const { key, options, platform } = run;
-    if (key === undefined) throw new TypeError('no key in hand');
-    const attemptId = randomUUID();
-    const hello = JSON.stringify({
-      protocol: PROTOCOL,
-      attemptId,
-      clientNonce: base64url(randomBytes(32)),
-      deviceKeyThumbprint: jwkThumbprint(publicJwk((await run.deviceKey()).publicKey)),
-      agentVersion: VERSION,
-    } satisfies Hello);
-    const { name: hostName } = await describeHost(platform.hardware);
-    const client = await run.client();
-    const challenge = await client.hello(Buffer.from(hello), run.signal);
-    const challengeAt = new Date(options.clock.now()).toISOString();
-    run.forgetExchange();
-    const keyCertificate = key.certificate.pem;
-    const exchange = { keyCertificate, hello, challenge, challengeAt, hostName };
-    await run.save({ attemptId, exchange, proxy: client.proxy });
-    const opened = run.opened();
-    requireConfined(opened.intermediate);
-    options.person.sliceProven({
-      customer: opened.challenge.customer.name,
-      gatewayUrl: run.record.gatewayUrl,
-      code: opened.code,
-      skewMs: opened.skewMs,
+    await run.meet(await sayHello(run, (await run.deviceKey()).publicKey));
+    const wish = tpmWishIn(run.opened().challenge);
+    // What a later version may mean by it is not ours to guess: the slice says what it refuses.
+    const asked = wish !== undefined && wish !== 'malformed';
+    const inFile = asked ? await moveKeyIntoTpm(run, wish) : undefined;
+    const { challenge, code, skewMs } = run.opened();
+    run.options.person.sliceProven({
+      ...{ customer: challenge.customer.name, gatewayUrl: run.record.gatewayUrl, code, skewMs },
+      ...(inFile === undefined ? {} : { keyInFile: inFile.code }),
     });
   },
 

@@ -113,6 +113,7 @@ async function signStatement(run: EnrollmentRun): Promise<string> {
     deviceKey,
     wireguardPublicKey: wireguard.publicKey,
     wireguardProof: proof,
+    tpmProof: run.tpmProof,
     fingerprint,
     host: { ...host, name: run.exchange.hostName },
     now: options.clock.now(),
