@@ -19,6 +19,8 @@ const DEBIAN_LIST = '/etc/ca-certificates.conf';
 const LINKS = '/etc/ssl/certs';
 /** There is no such folder, so the script runs none. */
 const NO_HOOKS = '/run/kiwistack/no-hooks';
+/** It starts a program for each of a hundred and forty roots: seconds, on a slow machine that has just booted two minutes and more. */
+const UPDATE_MS = 600_000;
 
 export class LinuxTrustStore implements TrustStore {
   readonly #system: LinuxSystem;
@@ -133,7 +135,7 @@ export class LinuxTrustStore implements TrustStore {
   /** Runs the script without its hooks. @returns what they have to be told */
   async #updateDebian(args: readonly string[]): Promise<string[]> {
     const before = new Set(await this.#links());
-    const update = { name: 'update-ca-certificates', args: [...args, '--hooksdir', NO_HOOKS], timeoutMs: 120_000 };
+    const update = { name: 'update-ca-certificates', args: [...args, '--hooksdir', NO_HOOKS], timeoutMs: UPDATE_MS };
     await runToolChecked(this.#system, update, 'trust-store-failed');
     const after = new Set(await this.#links());
     const added = [...after].filter((name) => !before.has(name)).map((name) => `+${LINKS}/${name}`);
@@ -147,7 +149,7 @@ export class LinuxTrustStore implements TrustStore {
   }
 
   async #update(layout: TrustLayout): Promise<void> {
-    await runToolChecked(this.#system, { ...layout.update, timeoutMs: 120_000 }, 'trust-store-failed');
+    await runToolChecked(this.#system, { ...layout.update, timeoutMs: UPDATE_MS }, 'trust-store-failed');
   }
 
   #file(layout: TrustLayout, root: Certificate): string {
