@@ -100,13 +100,18 @@ export const REPAIRS: readonly Repair[] = [
   },
 ];
 
-/** While no other run works on the enrollment. */
+/** While no other run works on the enrollment: what is broken may just have called the watcher's. */
 function alone(run: Repair['run']): Repair['run'] {
   return (context, record) =>
-    inStateFolder(context.platform.stateFolder, ENROLLMENT, async ({ file }) => {
-      if ((await file.load())?.attemptId !== record.attemptId) throw new KiwiError('not-enrolled');
-      await run(context, record);
-    });
+    inStateFolder(
+      context.platform.stateFolder,
+      ENROLLMENT,
+      async ({ file }) => {
+        if ((await file.load())?.attemptId !== record.attemptId) throw new KiwiError('not-enrolled');
+        await run(context, record);
+      },
+      context,
+    );
 }
 
 /** A unit that is not running, or would not after a restart of the laptop. */

@@ -89,12 +89,27 @@ describe('the repairs', () => {
     ]);
   });
 
-  it('wait for nobody: while another run works on the enrollment, they say so', async () => {
+  it('wait for another run that works on the enrollment, and say so when it does not end', async () => {
     laptop.tunnel.startsAtBoot = false;
+    const { context } = laptop;
+    let now = 0;
+    const fixWhile = async (during: (now: number) => unknown): Promise<readonly RepairOutcome[]> => {
+      const sleep = async (ms: number): Promise<void> => {
+        await during((now += ms));
+      };
+      const clock = { ...context.clock, monotonic: () => now, sleep };
+      return (await repair({ ...context, clock }, await examine(context), () => undefined)).repairs;
+    };
     const lock = await takeRunLock(laptop.stateFolder);
-    expect((await fix()).map(({ error }) => error?.code)).toEqual(['already-running']);
-    await lock.release();
-    expect((await fix()).map(({ mended }) => mended)).toEqual([['tunnel-at-boot']]);
+    expect((await fixWhile(() => undefined)).map(({ error }) => error?.code)).toEqual(['already-running']);
+    const ends = now + 1_000;
+    let release: (() => Promise<void>) | undefined = () => lock.release();
+    const ended = await fixWhile(async (at) => {
+      if (at < ends) return;
+      await release?.();
+      release = undefined;
+    });
+    expect(ended.map(({ mended }) => mended)).toEqual([['tunnel-at-boot']]);
   });
 
   it('need root', async () => {
