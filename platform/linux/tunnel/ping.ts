@@ -1,5 +1,8 @@
 import { runTool, type LinuxSystem } from '../system.ts';
 
+/** ping ends by itself; on a laptop that has just booted it begins seconds after it was started. */
+const GRACE_MS = 20_000;
+
 /** True when the address answers a ping within this time; asked again until then. */
 export async function answersPing(
   system: LinuxSystem,
@@ -12,7 +15,7 @@ export async function answersPing(
     const result = await runTool(system, {
       name: 'ping',
       args: ['-n', '-q', '-c', '1', '-W', String(Math.min(1, timeoutMs / 1000)), '--', address],
-      timeoutMs: timeoutMs + 2_000,
+      timeoutMs: timeoutMs + GRACE_MS,
       signal,
     });
     if (result.code === 0) return true;
@@ -30,5 +33,5 @@ export async function carriesPing(
   // 28 bytes of headers; `-M do`: nobody may fragment it. With a deadline, ping goes on until one reply has come.
   const size = ['-M', 'do', '-s', String(bytes - 28)];
   const args = ['-n', '-q', '-c', '1', '-i', '0.3', '-w', '2', ...size, '--', address];
-  return (await runTool(system, { name: 'ping', args, timeoutMs: 10_000, signal })).code === 0;
+  return (await runTool(system, { name: 'ping', args, timeoutMs: 2_000 + GRACE_MS, signal })).code === 0;
 }

@@ -7,7 +7,7 @@ import type { EnrollmentFacts } from './enrollment-facts.ts';
  * A check that needs longer hangs. What waits for a network has shorter limits of its own; this one is for programs of this laptop, all
  * of which run at the same time, on a machine that may just have booted.
  */
-export const CHECK_LIMIT_MS = 30_000;
+export const CHECK_LIMIT_MS = 60_000;
 
 /** What cannot be looked at without root, or without an enrollment, is not known; it is not wrong. */
 const UNSEEN: ReadonlySet<ErrorCode> = new Set(['not-enrolled', 'unsupported-system']);
