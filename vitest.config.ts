@@ -65,6 +65,16 @@ export default defineConfig({
       {
         test: {
           ...patient,
+          name: 'window',
+          include: ['test/window/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...patient,
           name: 'fresh',
           include: ['test/fresh/**/*.test.ts'],
           testTimeout: 900_000,

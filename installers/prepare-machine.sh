@@ -5,7 +5,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window]
 
 Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
 Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
@@ -17,6 +17,7 @@ changes nothing.
   --for demo      only what the demo needs
   --for machine   what the virtual laptop of `npm run test:machine` needs
   --for fresh     what `npm run test:fresh` needs
+  --for window    what `npm run test:window` needs: it alone, nothing of it is needed by the others
   --for test      everything that `npm test` needs, including the two above
   --for bench     what `npm run bench` needs
 Without --for, it prepares for everything.
@@ -65,7 +66,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | all) ;; *) misused '--for must be demo, test, bench, machine or fresh' ;; esac
+case $purpose in demo | test | bench | machine | fresh | window | all) ;; *) misused '--for must be demo, test, bench, machine, fresh or window' ;; esac
 
 # Each package, and why it is needed
 packages=(
@@ -121,6 +122,7 @@ case $purpose in
   test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
+  window) packages+=('chromium|shows the pages of the window' 'fonts-dejavu-core|the letters on them') ;;
 esac
 
 missing_packages() {

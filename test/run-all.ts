@@ -59,6 +59,7 @@ const quick: readonly Stage[] = [
   { name: 'format', argv: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'lint', argv: ['eslint', '.'] },
   { name: 'typecheck', argv: ['tsc', '-p', 'tsconfig.json'] },
+  { name: 'types of the page', argv: ['tsc', '-p', 'src/apps/desktop/renderer/tsconfig.json'] },
 ];
 /** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [

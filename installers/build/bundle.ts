@@ -18,6 +18,7 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 const PROGRAMS = [
   { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts', dryRun: ['--version'] },
   { name: 'kiwistack-agent', entry: 'src/apps/agent/main.ts', dryRun: ['--version'] },
+  { name: 'kiwistack-key', entry: 'src/apps/key-lender/main.ts', dryRun: ['--version'] },
   // Exits as soon as its channel closes, which is at once.
   { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] },
 ];

@@ -17,7 +17,7 @@ import { agentForUs, tell } from './ask-laptop.ts';
 import { humanOutput, jsonOutput, pinQuestion, type EnrollOutput } from './enroll-output.ts';
 import { readPinnedRoots } from '../../laptop/state/pinned-roots.ts';
 import { shownRecord } from '../../laptop/service/shown-record.ts';
-import { lendKey } from './lend-key.ts';
+import { lendKey } from '../../laptop/lending/lend-key.ts';
 import { refuseUnderPkexec } from './refuse-under-pkexec.ts';
 
 export interface EnrollFlags {

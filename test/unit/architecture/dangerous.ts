@@ -12,7 +12,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@noble/curves': ['src/laptop/tunnel/wireguard-key.ts'],
   '@peculiar/x509': ['src/pki'],
   commander: ['src/apps/enroll', 'src/apps/operator', 'src/apps/slice', 'src/terminal'],
-  electron: ['src/apps/desktop'],
+  electron: ['src/apps/desktop/main', 'src/apps/desktop/preload'],
   esbuild: ['installers/build'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
@@ -21,6 +21,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['src/pki'],
   pino: ['src/slice', 'src/apps/slice'],
   pkcs11js: ['src/token/host'],
+  preact: ['src/apps/desktop/renderer'],
   'reflect-metadata': ['src/pki'],
   systeminformation: ['platform/linux/hardware-reader.ts'],
   undici: [
@@ -32,6 +33,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   zod: [
     'src/local-api',
+    'src/apps/desktop/main',
+    'src/apps/key-lender',
     'src/laptop/service',
     'src/protocol',
     'src/pki',

@@ -67,6 +67,11 @@ export const DIRECTIONS = {
     ...['src/laptop/enrollment', 'src/laptop/upkeep', 'src/laptop/doctor'],
   ],
 
+  'src/laptop/lending': [
+    ...[...MESSAGES, 'src/local-api', 'src/token', 'src/laptop/system', 'src/laptop/exchange'],
+    'src/laptop/enrollment',
+  ],
+
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
   'platform/unsupported': ['src/core', 'src/laptop/system'],
@@ -122,7 +127,7 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
     ...['src/laptop/doctor', 'src/laptop/support'],
-    ...['src/local-api', 'src/laptop/exchange', 'src/laptop/service'],
+    ...['src/local-api', 'src/laptop/exchange', 'src/laptop/lending', 'src/laptop/service'],
   ],
   'src/apps/agent': [
     ...['src/core', 'src/terminal', 'native/peer-credentials', 'platform/select.ts'],
@@ -135,6 +140,16 @@ export const DIRECTIONS = {
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run'],
     'src/slice/open-registry.ts',
   ],
+
+  // The window has no rights: it asks the agent, and runs the key lender. Its page imports nothing but the view.
+  'src/apps/key-lender': [
+    ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts', 'src/local-api'],
+    ...['src/laptop/enrollment', 'src/laptop/state', 'src/laptop/lending'],
+  ],
+  'src/apps/desktop/view': [],
+  'src/apps/desktop/main': ['src/core', 'src/local-api', 'src/programs', 'src/apps/desktop/view'],
+  'src/apps/desktop/preload': ['src/apps/desktop/view'],
+  'src/apps/desktop/renderer': ['src/apps/desktop/view'],
 
   // What ships, and how it is made.
   'installers/build': ['src/core', 'src/terminal'],

@@ -2,9 +2,9 @@ import type { Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { CallOptions } from '../../local-api/agent-client.ts';
 import type { LentKey, Question } from '../../local-api/messages.ts';
-import type { Person } from '../../laptop/enrollment/person.ts';
-import { findKey } from '../../laptop/enrollment/find-key.ts';
-import { readStatement, type StatementReading } from '../../laptop/exchange/read-statement.ts';
+import type { Person } from '../enrollment/person.ts';
+import { findKey } from '../enrollment/find-key.ts';
+import { readStatement, type StatementReading } from '../exchange/read-statement.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import type { EnrollmentKey, Token } from '../../token/token.ts';
 

@@ -1,0 +1,90 @@
+// `npm run build:desktop`: builds the window in `dist/window`: main and preload as one file each, the page beside them.
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { build, type BuildOptions } from 'esbuild';
+
+import { KiwiError } from '../../src/core/errors.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
+import { trimPackages } from './trim-packages.ts';
+
+const PROJECT = path.join(import.meta.dirname, '../..');
+const WINDOW = path.join(PROJECT, 'src/apps/desktop');
+/** Where the package has the key lender; a test build is told where its own is. */
+const LENDER = ['/usr/lib/kiwistack-enroll/bin/node', '/usr/lib/kiwistack-enroll/kiwistack-key.js'];
+
+const HELP = `usage: npm run build:desktop [-- --kind production|test] [--lender PROGRAM,ARGUMENT] [--out DIR]
+
+Builds the window in a folder (default: dist/window), which is emptied first.
+`;
+
+await runScript({
+  name: 'npm run build:desktop',
+  help: HELP,
+  options: {
+    kind: { type: 'string', default: 'production' },
+    lender: { type: 'string', default: LENDER.join() },
+    out: { type: 'string', default: path.join(PROJECT, 'dist/window') },
+  },
+  async run({ kind, lender, out }) {
+    if (kind !== 'production' && kind !== 'test') {
+      throw new KiwiError('usage', { detail: '--kind must be production or test' });
+    }
+    if (kind === 'production' && lender !== LENDER.join()) {
+      throw new KiwiError('usage', { detail: '--lender is for test builds' });
+    }
+    await buildDesktop(kind, lender.split(','), path.resolve(out));
+    return 0;
+  },
+});
+
+async function buildDesktop(kind: 'production' | 'test', lender: readonly string[], out: string): Promise<void> {
+  const common = {
+    bundle: true,
+    legalComments: 'none',
+    absWorkingDir: PROJECT,
+    logLevel: 'warning',
+  } as const satisfies BuildOptions;
+  await rm(out, { recursive: true, force: true });
+  await mkdir(path.join(out, 'page'), { recursive: true });
+  await build({
+    ...common,
+    entryPoints: [path.join(WINDOW, 'main/main.ts')],
+    outfile: path.join(out, 'main.js'),
+    platform: 'node',
+    // The oldest runtime that the tests drive it with.
+    target: 'node18',
+    format: 'cjs',
+    keepNames: true,
+    plugins: [trimPackages],
+    external: ['electron'],
+    define: {
+      KIWISTACK_BUILD_KIND: JSON.stringify(kind),
+      KIWISTACK_KEY_LENDER: JSON.stringify(lender),
+    },
+  });
+  await build({
+    ...common,
+    entryPoints: [path.join(WINDOW, 'preload/preload.ts')],
+    outfile: path.join(out, 'preload.js'),
+    platform: 'browser',
+    target: 'chrome114',
+    format: 'cjs',
+    external: ['electron'],
+  });
+  await build({
+    ...common,
+    entryPoints: [path.join(WINDOW, 'renderer/main.tsx')],
+    outfile: path.join(out, 'page/renderer.js'),
+    platform: 'browser',
+    target: 'chrome114',
+    format: 'iife',
+    minify: true,
+    tsconfig: path.join(WINDOW, 'renderer/tsconfig.json'),
+  });
+  for (const name of ['index.html', 'style.css']) {
+    await cp(path.join(WINDOW, 'renderer', name), path.join(out, 'page', name));
+  }
+  const manifest = { name: 'kiwistack-window', version: '0.1.0', main: 'main.js' };
+  await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}

@@ -1,0 +1,28 @@
+/** The files of the page. Anything else there is not. */
+export const FILES: Readonly<Record<string, string>> = {
+  '/index.html': 'text/html; charset=utf-8',
+  '/renderer.js': 'text/javascript; charset=utf-8',
+  '/style.css': 'text/css; charset=utf-8',
+};
+
+/** No network, no inline script or style, no frames; pictures are in the page itself. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+/** What each of them is served with. */
+export const HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=(), usb=(), hid=(), serial=()',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+};

@@ -1,0 +1,25 @@
+import type { StatusReply } from '../../../local-api/replies.ts';
+import type { ShownStatus, View } from '../view/view.ts';
+
+/** The page for what the agent says about this laptop. */
+export function statusView({ enrollment, found }: StatusReply): View {
+  if (enrollment?.record.state !== 'active') {
+    return { page: 'welcome', resumable: enrollment !== undefined || found.length > 0 };
+  }
+  const { record, certificate, tunnel, slice, checks, healthy } = enrollment;
+  const status: ShownStatus = {
+    customer: record.customer,
+    hostName: record.device?.hostName ?? '',
+    healthy,
+    ...(record.device === undefined ? {} : { enrolledAt: record.device.enrolledAt }),
+    ...(certificate.notAfter === undefined ? {} : { certificateUntil: certificate.notAfter }),
+    ...(certificate.renewal === undefined ? {} : { renewal: certificate.renewal }),
+    tunnel: !tunnel.up ? 'down' : tunnel.alive ? 'up' : 'silent',
+    fleet: 'error' in slice || slice.fleet === null ? 'unknown' : slice.fleet.online ? 'online' : 'offline',
+    checks: checks.map(({ code, severity, state, what, saw, fix }) => ({
+      ...{ code, severity, state, what, saw },
+      fixable: fix !== undefined,
+    })),
+  };
+  return { page: 'status', status };
+}

@@ -1,0 +1,45 @@
+import { contextBridge, ipcRenderer } from 'electron';
+
+import type { Kiwi, View } from '../view/view.ts';
+
+const call = (name: string, ...args: readonly unknown[]): void => {
+  void ipcRenderer.invoke('call', name, args);
+};
+
+const kiwi: Kiwi = {
+  onView: (show) => {
+    ipcRenderer.on('view', (_event, view: View) => {
+      show(view);
+    });
+    void ipcRenderer.invoke('call', 'view', []).then((view: View) => {
+      show(view);
+    });
+  },
+  enroll: () => {
+    call('enroll');
+  },
+  cancel: () => {
+    call('cancel');
+  },
+  enterPin: (pin) => {
+    call('enterPin', pin);
+  },
+  chooseKey: (serial) => {
+    call('chooseKey', serial);
+  },
+  refresh: () => {
+    call('refresh');
+  },
+  renew: () => {
+    call('renew');
+  },
+  leave: () => {
+    call('leave');
+  },
+  copy: (text) => {
+    call('copy', text);
+  },
+  languages: [...navigator.languages],
+};
+
+contextBridge.exposeInMainWorld('kiwi', kiwi);

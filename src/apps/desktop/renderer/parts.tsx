@@ -1,0 +1,121 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+import type { ShownError, ShownStep } from '../view/view.ts';
+import type { TextKey } from './texts/catalogue.ts';
+import type { Words } from './texts/texts.ts';
+
+/** Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there. */
+export function Page({
+  title,
+  picture,
+  children,
+}: {
+  readonly title: string;
+  readonly picture?: JSX.Element;
+  readonly children: ComponentChildren;
+}): JSX.Element {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus();
+    document.title = title;
+  }, [title]);
+  return (
+    <main class="page">
+      {picture}
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {children}
+    </main>
+  );
+}
+
+export function Button({
+  children,
+  onClick,
+  kind = 'plain',
+  describedBy,
+}: {
+  readonly children: ComponentChildren;
+  readonly onClick: () => void;
+  readonly kind?: 'main' | 'plain' | 'grave';
+  readonly describedBy?: string;
+}): JSX.Element {
+  return (
+    <button type="button" class={`button ${kind}`} onClick={onClick} aria-describedby={describedBy}>
+      {children}
+    </button>
+  );
+}
+
+export function CancelButton({ words, onClick }: { readonly words: Words; readonly onClick: () => void }): JSX.Element {
+  return (
+    <p class="cancel">
+      <Button onClick={onClick} describedBy="cancel-hint">
+        {words.say('cancel')}
+      </Button>{' '}
+      <span id="cancel-hint" class="quiet">
+        {words.say('cancel.hint')}
+      </span>
+    </p>
+  );
+}
+
+const MARK = { running: '◌', done: '✓', failed: '✗', undone: '↶', stuck: '!' } as const;
+
+/** Its state is said in words too: neither colour nor sign alone conveys it. */
+export function Steps({ words, steps }: { readonly words: Words; readonly steps: readonly ShownStep[] }): JSX.Element {
+  return (
+    <ol class="steps">
+      {steps.map(({ step, title, state }) => (
+        <li key={step} class={state}>
+          <span class="mark" aria-hidden="true">
+            {MARK[state]}
+          </span>
+          <span>{words.find(`step.${step}`) ?? title}</span>
+          <span class="state">{words.say(`state.${state}`)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** Read out when it changes. */
+export function Announced({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <p role="status" aria-live="polite" class="announced">
+      {children}
+    </p>
+  );
+}
+
+export function Bullets({
+  words,
+  title,
+  keys,
+}: {
+  readonly words: Words;
+  readonly title: TextKey;
+  readonly keys: readonly TextKey[];
+}): JSX.Element {
+  return (
+    <section>
+      <h2>{words.say(title)}</h2>
+      <ul>
+        {keys.map((key) => (
+          <li key={key}>{words.say(key)}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What an operator needs to be told, as text. */
+export function detailsOf({ code, message, detail, requestId }: ShownError): string {
+  return [
+    `[${code}] ${message}`,
+    ...(detail === undefined ? [] : [detail]),
+    ...(requestId === undefined ? [] : [`request ${requestId}`]),
+  ].join('\n');
+}

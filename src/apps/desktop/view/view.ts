@@ -1,0 +1,105 @@
+/** An error as the page shows it; its words are in the page's catalogue, by its code. */
+export interface ShownError {
+  readonly code: string;
+  /** The English sentence and advice of the program, for a code that the catalogue does not know, and for the operator. */
+  readonly message: string;
+  readonly hint: string;
+  readonly detail?: string;
+  readonly requestId?: string;
+}
+
+export interface ShownStep {
+  readonly step: string;
+  /** English; the catalogue has it by `step`. */
+  readonly title: string;
+  readonly state: 'running' | 'done' | 'failed' | 'undone' | 'stuck';
+}
+
+/** What is left of the PIN: three or more tries, two, one, none. */
+export type Tries = 'ok' | 'low' | 'final' | 'locked';
+
+/** The customer as its slice has proven to be, and the six digits that the operator sees too. */
+export interface ShownSlice {
+  readonly customer: string;
+  readonly code: string;
+}
+
+export interface ShownKey {
+  readonly serial: number;
+  readonly role?: string;
+  readonly customer?: string;
+}
+
+export interface ShownCheck {
+  readonly code: string;
+  readonly severity: 'failure' | 'warning';
+  readonly state: 'well' | 'not-well' | 'not-known' | 'not-looked-at';
+  /** English, as `kiwistack-enroll doctor` says them. */
+  readonly what: string;
+  readonly saw: string;
+  readonly fixable: boolean;
+}
+
+export interface ShownStatus {
+  readonly customer: string;
+  readonly hostName: string;
+  readonly healthy: boolean;
+  readonly enrolledAt?: string;
+  /** ISO 8601 */
+  readonly certificateUntil?: string;
+  readonly renewal?: string;
+  readonly tunnel: 'up' | 'silent' | 'down';
+  readonly fleet: 'online' | 'offline' | 'unknown';
+  readonly checks: readonly ShownCheck[];
+}
+
+/** One page of the window. */
+export type View =
+  /** The agent is asked how this laptop stands. */
+  | { readonly page: 'looking' }
+  /** Not enrolled. `resumable`: an enrollment was cut off. */
+  | { readonly page: 'welcome'; readonly resumable: boolean }
+  /** Steps before a person is needed, and after. */
+  | { readonly page: 'progress'; readonly steps: readonly ShownStep[]; readonly waitsFor?: string }
+  /** The key is waited for. */
+  | { readonly page: 'key'; readonly why: ShownError }
+  | { readonly page: 'choose-key'; readonly keys: readonly ShownKey[] }
+  | {
+      readonly page: 'pin';
+      readonly slice: ShownSlice;
+      readonly serial: number;
+      readonly tries: Tries;
+      readonly refused?: ShownError;
+    }
+  /** `endsAt`: milliseconds since 1970. */
+  | { readonly page: 'touch'; readonly slice: ShownSlice; readonly endsAt: number }
+  | { readonly page: 'undoing'; readonly steps: readonly ShownStep[] }
+  | { readonly page: 'done'; readonly customer: string; readonly hostName: string; readonly seconds: number }
+  | {
+      readonly page: 'failed';
+      readonly error: ShownError;
+      readonly steps: readonly ShownStep[];
+      /** Whether this laptop is as it was; `unknown` when the agent was lost. */
+      readonly undone: 'yes' | 'no' | 'unknown';
+    }
+  | { readonly page: 'status'; readonly status: ShownStatus; readonly working?: 'leaving' | 'renewing' }
+  | { readonly page: 'left'; readonly customer?: string; readonly told: boolean }
+  /** The agent cannot be asked. */
+  | { readonly page: 'unavailable'; readonly error: ShownError };
+
+/** What the person may do; `window.kiwi` of the page. */
+export interface Kiwi {
+  /** Calls back with the view now, and with each that follows. */
+  readonly onView: (show: (view: View) => void) => void;
+  readonly enroll: () => void;
+  /** Ends what goes on; what it has changed is undone. */
+  readonly cancel: () => void;
+  readonly enterPin: (pin: string) => void;
+  readonly chooseKey: (serial: number) => void;
+  readonly refresh: () => void;
+  readonly renew: () => void;
+  readonly leave: () => void;
+  readonly copy: (text: string) => void;
+  /** The language of the system: BCP 47. */
+  readonly languages: readonly string[];
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import type { Desk } from '../../../../src/apps/desktop/main/desk.ts';
+import { callFunction, FUNCTIONS } from '../../../../src/apps/desktop/main/functions.ts';
+
+const done = (): Promise<void> => Promise.resolve();
+const parts = () => {
+  const desk = {
+    ...{ enroll: vi.fn(done), cancel: vi.fn(), enterPin: vi.fn(), chooseKey: vi.fn() },
+    ...{ refresh: vi.fn(done), renew: vi.fn(done), leave: vi.fn(done) },
+  };
+  return { desk: desk as unknown as Desk, copy: vi.fn(), spies: desk };
+};
+
+describe('what the page may call', () => {
+  it('is called with its arguments', () => {
+    const { spies, ...given } = parts();
+    expect(callFunction(given, 'enterPin', ['123456'])).toBe(true);
+    expect(spies.enterPin).toHaveBeenCalledWith('123456');
+    expect(callFunction(given, 'chooseKey', [31_000_001])).toBe(true);
+    expect(spies.chooseKey).toHaveBeenCalledWith(31_000_001);
+    for (const name of ['enroll', 'cancel', 'refresh', 'renew', 'leave'] as const) {
+      expect(callFunction(given, name, [])).toBe(true);
+      expect(spies[name]).toHaveBeenCalledTimes(1);
+    }
+    expect(Object.keys(FUNCTIONS).length).toBe(8);
+  });
+
+  it.each([
+    ['a function that there is not', 'spawn', ['/bin/sh']],
+    ['a name of every object', 'constructor', []],
+    ['its prototype', '__proto__', []],
+    ['no name', undefined, []],
+    ['a name that is an object', { toString: () => 'enroll' }, []],
+    ['arguments that are none', 'enroll', undefined],
+    ['an argument too many', 'enroll', [1]],
+    ['no PIN', 'enterPin', []],
+    ['an empty PIN', 'enterPin', ['']],
+    ['a PIN that is a number', 'enterPin', [123456]],
+    ['a PIN without end', 'enterPin', ['1'.repeat(65)]],
+    ['a PIN that is an object', 'enterPin', [{ length: 6 }]],
+    ['a serial number that is none', 'chooseKey', [1.5]],
+    ['a serial number as text', 'chooseKey', ['31000001']],
+    ['a serial number that is too large', 'chooseKey', [2 ** 32]],
+    ['a text without end', 'copy', ['x'.repeat(10_001)]],
+  ])('is not %s', (_what, name, args) => {
+    const { spies, ...given } = parts();
+    expect(callFunction(given, name, args)).toBe(false);
+    for (const spy of Object.values(spies)) expect(spy).not.toHaveBeenCalled();
+    expect(given.copy).not.toHaveBeenCalled();
+  });
+});

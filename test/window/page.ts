@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import axe from 'axe-core';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+
+import { FILES, HEADERS } from '../../src/apps/desktop/main/page-files.ts';
+import type { View } from '../../src/apps/desktop/view/view.ts';
+
+const ORIGIN = 'https://window.example';
+
+/** Debian's. As root it has no sandbox: these pages are ours, and nothing else is loaded. */
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+/** A page of the window outside of it: the built files with their headers, and functions that note what was called. */
+export class WindowPage {
+  readonly page: Page;
+  /** What the page could not do under its policy, and what it wrote to the console. */
+  readonly complaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  static async open(
+    browser: Browser,
+    folder: string,
+    language: string,
+    options: BrowserContextOptions = {},
+  ): Promise<WindowPage> {
+    const context = await browser.newContext({ viewport: { width: 760, height: 680 }, ...options });
+    const page = await context.newPage();
+    const self = new WindowPage(page);
+    page.on('console', (message) => self.complaints.push(message.text()));
+    page.on('pageerror', (error) => self.complaints.push(error.message));
+    await page.route('**/*', async (route) => {
+      const { pathname } = new URL(route.request().url());
+      const type = FILES[pathname];
+      if (type === undefined) return route.fulfill({ status: 404, body: '' });
+      const body = await readFile(path.join(folder, 'page', pathname));
+      return route.fulfill({ body, headers: { ...HEADERS, 'content-type': type } });
+    });
+    await page.addInitScript(
+      (languages) => {
+        const calls: unknown[] = [];
+        const names = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy'];
+        const noted = names.map((name) => [name, (...args: unknown[]) => void calls.push([name, ...args])]);
+        const listeners: ((view: unknown) => void)[] = [];
+        Object.assign(globalThis, {
+          calls,
+          show: (view: unknown) => {
+            for (const listener of listeners) listener(view);
+          },
+          kiwi: {
+            ...(Object.fromEntries(noted) as object),
+            languages,
+            onView: (listener: (view: unknown) => void) => listeners.push(listener),
+          },
+        });
+      },
+      [language],
+    );
+    await page.goto(`${ORIGIN}/index.html`);
+    await page.waitForSelector('h1');
+    return self;
+  }
+
+  async show(view: View): Promise<void> {
+    await this.page.evaluate((next) => {
+      (globalThis as unknown as { show: (view: unknown) => void }).show(next);
+    }, view);
+    await this.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 30)));
+  }
+
+  /** What the page has called, with its arguments. */
+  calls(): Promise<unknown[]> {
+    return this.page.evaluate(() => (globalThis as unknown as { calls: unknown[] }).calls);
+  }
+
+  /** What axe finds wrong by WCAG 2.2 A and AA, one line each. */
+  async faults(): Promise<string[]> {
+    await this.page.evaluate(axe.source);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await (
+        globalThis as unknown as { axe: { run: (options: unknown) => Promise<axe.AxeResults> } }
+      ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+}

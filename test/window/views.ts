@@ -1,0 +1,88 @@
+import type { ShownStep, View } from '../../src/apps/desktop/view/view.ts';
+
+const slice = { customer: 'Acme & Söhne GmbH', code: '428913' };
+const error = {
+  code: 'no-network',
+  message: 'The slice cannot be reached.',
+  hint: 'Check the network connection, then try again.',
+  detail: 'enroll.acme.example: connection refused',
+  requestId: '01JABCDEF',
+};
+const steps: ShownStep[] = [
+  { step: 'preflight', title: 'Check this laptop', state: 'done' },
+  { step: 'key', title: 'Find the YubiKey', state: 'done' },
+  { step: 'device-key', title: 'Create the device key', state: 'done' },
+  { step: 'slice', title: "Verify the customer's slice", state: 'done' },
+  { step: 'statement', title: 'Sign with the YubiKey', state: 'done' },
+  { step: 'tunnel', title: 'Bring up the tunnel', state: 'running' },
+];
+
+/** Each page once, and again where it looks otherwise. */
+export const VIEWS: Readonly<Record<string, View>> = {
+  looking: { page: 'looking' },
+  welcome: { page: 'welcome', resumable: false },
+  'welcome-resume': { page: 'welcome', resumable: true },
+  key: { page: 'key', why: { code: 'key-absent', message: 'No YubiKey is plugged in.', hint: '' } },
+  'key-other': { page: 'key', why: { code: 'key-not-enrolled', message: 'It has no certificate.', hint: '' } },
+  'choose-key': {
+    page: 'choose-key',
+    keys: [
+      { serial: 31_000_001, role: 'staff', customer: 'Acme' },
+      { serial: 31_000_002, role: 'staff', customer: 'Beta' },
+    ],
+  },
+  pin: { page: 'pin', slice, serial: 31_000_001, tries: 'ok' },
+  'pin-wrong': {
+    ...{ page: 'pin', slice, serial: 31_000_001, tries: 'low' },
+    refused: { code: 'pin-wrong', message: 'The PIN is wrong.', hint: '' },
+  },
+  'pin-final': { page: 'pin', slice, serial: 31_000_001, tries: 'final' },
+  touch: { page: 'touch', slice, endsAt: Date.now() + 3_600_000 },
+  progress: { page: 'progress', steps },
+  undoing: { page: 'undoing', steps: steps.map((step) => ({ ...step, state: 'undone' as const })) },
+  done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop', seconds: 42 },
+  failed: { page: 'failed', error, steps, undone: 'yes' },
+  'failed-unknown': { page: 'failed', error, steps, undone: 'unknown' },
+  cancelled: {
+    page: 'failed',
+    error: { code: 'cancelled', message: 'Cancelled.', hint: '' },
+    steps: [],
+    undone: 'yes',
+  },
+  status: {
+    page: 'status',
+    status: {
+      ...{ customer: slice.customer, hostName: 'ada-laptop', healthy: false, tunnel: 'silent', fleet: 'online' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
+      checks: [
+        { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is', fixable: false },
+        {
+          code: 'b',
+          severity: 'failure',
+          state: 'not-well',
+          what: 'The tunnel answers',
+          saw: 'no answer for 3 min',
+          fixable: true,
+        },
+        {
+          code: 'c',
+          severity: 'warning',
+          state: 'not-looked-at',
+          what: 'Names inside',
+          saw: 'the tunnel is silent',
+          fixable: false,
+        },
+      ],
+    },
+  },
+  'status-well': {
+    page: 'status',
+    status: {
+      ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', checks: [] },
+    },
+  },
+  left: { page: 'left', customer: 'Acme', told: false },
+  unavailable: { page: 'unavailable', error: { code: 'agent-unavailable', message: 'It is not there.', hint: '' } },
+  untrusted: { page: 'unavailable', error: { code: 'agent-untrusted', message: 'Not the system’s.', hint: '' } },
+};
