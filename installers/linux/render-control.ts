@@ -20,8 +20,11 @@ const DEPENDS = [
   'wireguard-tools',
   'ykcs11',
 ];
-/** openssl makes adding the root certificate twenty times faster; pkexec is for `pkexec kiwistack-enroll enroll`. */
-const RECOMMENDS = ['openssl', 'pkexec'];
+/**
+ * openssl makes adding the root certificate twenty times faster; pkexec is for `pkexec kiwistack-enroll enroll`; the others are for a
+ * device key in the TPM.
+ */
+const RECOMMENDS = ['openssl', 'pkexec', 'tpm2-openssl', 'tpm2-tools'];
 /**
  * systemd-resolved is only suggested, although resolving names through the tunnel needs it: installing it would take over the
  * laptop's resolver, which nobody asked for.
