@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -64,18 +65,18 @@ export class LaptopTpm {
 
   /** @param folder one that the rooms see */
   static async solder(laptop: Laptop, maker: TpmMaker, folder: string): Promise<LaptopTpm> {
-    const state = path.join(folder, laptop.name);
+    const state = path.join(folder, randomUUID());
     await maker.make(state);
     const tpm = new LaptopTpm(laptop, state);
     await tpm.on();
     return tpm;
   }
 
-  /** Also after the laptop was started again, or gets another disk. */
-  async on(laptop: Laptop = this.#laptop): Promise<void> {
-    const { code, stderr } = await laptop.run(['/bin/sh', '-c', SET_UP]);
+  /** Also after the laptop was started again. Another one in its place is what the disk finds in another laptop. */
+  async on(): Promise<void> {
+    const { code, stderr } = await this.#laptop.run(['/bin/sh', '-c', SET_UP]);
     if (code !== 0) throw new Error(`the TPM could not be connected: ${stderr}`);
-    this.#process = laptop.spawn(['/usr/bin/swtpm', ...swtpmArguments(this.#state, PORT)], { stdio: 'ignore' });
+    this.#process = this.#laptop.spawn(['/usr/bin/swtpm', ...swtpmArguments(this.#state, PORT)], { stdio: 'ignore' });
     for (let attempt = 0; attempt < 100; attempt++) {
       if ((await this.tool('getcap', 'handles-persistent')).code === 0) return;
       await sleep(100);
@@ -83,8 +84,15 @@ export class LaptopTpm {
     throw new Error('the software TPM does not answer');
   }
 
-  off(): void {
-    this.#process?.kill('SIGTERM');
+  /** As if it were switched off in the firmware. */
+  async off(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    await this.#laptop.run(['/bin/rm', '-f', '/dev/tpmrm0']);
+    if (process === undefined || process.exitCode !== null) return;
+    const ended = new Promise((resolve) => process.once('close', resolve));
+    process.kill('SIGTERM');
+    await ended;
   }
 
   /** What is inside it: nothing of ours, ever. */

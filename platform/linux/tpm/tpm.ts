@@ -9,11 +9,11 @@ import type { Tpm } from '../../../src/laptop/system/tpm.ts';
 import { ecdsaFromDer } from '../../../src/pki/ecdsa-signature.ts';
 import { spkiDer } from '../../../src/pki/keys.ts';
 import type { TpmCredential } from '../../../src/pki/tpm-credential.ts';
-import type { TpmKeyParts } from '../../../src/pki/tpm-key-file.ts';
+import { tpmKeyPem, type TpmKeyParts } from '../../../src/pki/tpm-key-file.ts';
 import { readTpmPublic } from '../../../src/pki/tpm-public.ts';
 import { MINIMAL_ENVIRONMENT } from '../../../src/programs/minimal-environment.ts';
 import { PATHS } from '../paths.ts';
-import { at, runTool, type LinuxSystem } from '../system.ts';
+import { at, findProgram, runTool, type LinuxSystem } from '../system.ts';
 
 /** The kernel's resource manager: it swaps objects in and out, and flushes what a program leaves behind. */
 const DEVICE = '/dev/tpmrm0';
@@ -55,7 +55,11 @@ export class LinuxTpm implements Tpm {
       await this.#makeParent(file('parent'));
       const made = ['-u', file('public'), '-r', file('private')];
       await this.#tool('tpm2_create', ['-C', file('parent'), '-G', 'ecc256:null', '-a', ATTRIBUTES, ...made, '-Q']);
-      return { publicArea: await readFile(file('public')), privateArea: await readFile(file('private')) };
+      const key = { publicArea: await readFile(file('public')), privateArea: await readFile(file('private')) };
+      // Whether OpenSSL can use it is better known before it takes the place of another one.
+      await writeFile(file('key'), tpmKeyPem(key), { mode: 0o600 });
+      await this.#sign(file('key'), Buffer.alloc(32));
+      return key;
     });
   }
 
@@ -96,23 +100,27 @@ export class LinuxTpm implements Tpm {
    */
   open(key: TpmKeyParts, where: string): DeviceKey {
     const { publicKey } = readTpmPublic(key.publicArea);
-    const given = [...PROVIDER, '-inkey', at(this.#system, where)];
+    const keyFile = at(this.#system, where);
     return {
       ...{ alg: 'ES256', kind: 'tpm', publicKey, where, parts: key },
-      sign: async (data) => {
-        const args = ['pkeyutl', '-sign', ...given, '-pkeyopt', 'digest:sha256'];
-        return ecdsaFromDer(await this.#openssl(args, sha256(Buffer.from(data))), 32);
-      },
+      sign: async (data) => ecdsaFromDer(await this.#sign(keyFile, sha256(Buffer.from(data))), 32),
       agree: (other) =>
         this.#inFolder(async (file) => {
           const spki = spkiDer(other.type === 'private' ? createPublicKey(other) : other).toString('base64');
           const pem = `-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`;
           await writeFile(file('peer'), pem, { mode: 0o600 });
-          const secret = await this.#openssl(['pkeyutl', '-derive', ...given, '-peerkey', file('peer')]);
+          const args = ['pkeyutl', '-derive', ...PROVIDER, '-inkey', keyFile, '-peerkey', file('peer')];
+          const secret = await this.#openssl(args);
           if (secret.length !== 32) throw new KiwiError('tpm-failed', { detail: `${secret.length} bytes of a secret` });
           return secret;
         }),
     };
+  }
+
+  /** @returns DER */
+  #sign(keyFile: string, hash: Buffer): Promise<Buffer> {
+    const args = ['pkeyutl', '-sign', ...PROVIDER, '-inkey', keyFile, '-pkeyopt', 'digest:sha256'];
+    return this.#openssl(args, hash);
   }
 
   async #makeParent(context: string): Promise<void> {
@@ -121,6 +129,7 @@ export class LinuxTpm implements Tpm {
 
   async #tool(name: string, args: readonly string[]): Promise<string> {
     await this.#requireDevice();
+    if ((await findProgram(this.#system, name)) === undefined) throw missing('tpm2-tools');
     const { code, stdout, stderr } = await runTool(this.#system, { name, args: ['-T', this.#tcti, ...args] });
     if (code === 0) return stdout.toString();
     throw failure(name, stderr.toString(), name === 'tpm2_load');
@@ -131,8 +140,9 @@ export class LinuxTpm implements Tpm {
     const env = { ...MINIMAL_ENVIRONMENT, TPM2OPENSSL_TCTI: this.#tcti };
     const request = { name: 'openssl', args, env, ...(input === undefined ? {} : { input }) };
     const { code, stdout, stderr } = await runTool(this.#system, request);
-    if (code !== 0) throw failure(`openssl ${args[1] ?? ''}`, stderr.toString(), true);
-    return stdout;
+    if (code === 0) return stdout;
+    if (/unable to load provider tpm2/iu.test(stderr.toString())) throw missing('tpm2-openssl');
+    throw failure(`openssl ${args[1] ?? ''}`, stderr.toString(), true);
   }
 
   async #requireDevice(): Promise<void> {
@@ -160,6 +170,9 @@ export class LinuxTpm implements Tpm {
 function trimmed(der: Buffer): Buffer {
   return der.length > 4 && der[0] === 0x30 && der[1] === 0x82 ? der.subarray(0, der.readUInt16BE(2) + 4) : der;
 }
+
+/** @param what a package of Debian */
+const missing = (what: string): KiwiError => new KiwiError('tool-missing', { detail: what });
 
 /** @param loads a key was to be loaded */
 function failure(what: string, said: string, loads: boolean): KiwiError {

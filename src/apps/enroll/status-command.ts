@@ -91,6 +91,7 @@ function describe({
       : [`proxy        ${record.proxy}, where there is no direct way to the gateway`]),
     `slice        ${sliceText}`,
     ...hardwareLines(slice),
+    ...(record.device?.keyKind === 'tpm' ? ['device key   in the TPM of this laptop'] : []),
     `certificate  ${certificateText(certificate)}`,
     `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,

@@ -1,22 +1,28 @@
-import { KiwiError } from '../../core/errors.ts';
+import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { spkiDer } from '../../pki/keys.ts';
 import { deriveWireguardKey } from '../tunnel/wireguard-key.ts';
-import { notKnown, notWell, well, type Check } from './check.ts';
+import { notKnown, notWell, well, type Check, type Finding } from './check.ts';
 
 export const deviceKeyThere: Check = {
   code: 'device-key',
   severity: 'failure',
-  what: 'The device key can be read.',
+  what: 'The device key can be read and, if the TPM of this laptop holds it, used.',
   matters: 'Without it this laptop cannot prove who it is: nothing is renewed.',
   // Its reader refuses a key that others can read; that is another check's to say.
   dependsOn: ['device-key-private'],
   async run({ context, record, deviceKey }) {
     const file = context.platform.certificates.paths(record.slug).key;
-    if ((await deviceKey()) !== undefined) return well(file);
+    const key = await deviceKey();
+    // Whether the TPM is still the one that made it shows when it is used, and not before.
+    if (key?.kind === 'tpm')
+      return key.sign(Buffer.from('kiwistack')).then(() => well(`${file}, in the TPM`), refusedByTpm);
+    if (key !== undefined) return well(file);
     const hint = 'Run `kiwistack-enroll uninstall`, then `kiwistack-enroll enroll`.';
     return notWell(new KiwiError('state-damaged', { detail: `there is no ${file}`, hint }));
   },
 };
+
+const refusedByTpm = (error: unknown): Finding => notWell(toKiwiError(error));
 
 export const keyMatchesCertificate: Check = {
   code: 'device-key-certificate',

@@ -127,11 +127,14 @@ function withHint({ code, detail, requestId, retryable, cause }: KiwiError): Kiw
 
 /**
  * Checks that the slice, if it can be reached, still accepts this enrollment for this laptop: reporting "already enrolled"
- * would hide a copied disk or a device that has ended.
- * @throws KiwiError `hardware-changed`, `device-ended`
+ * would hide a copied disk, a cleared TPM or a device that has ended.
+ * @throws KiwiError `hardware-changed`, `tpm-key-gone`, `device-ended`
  */
 async function refuseElsewhere(context: LaptopContext, record: EnrollmentRecord): Promise<void> {
-  const slice = await askSlice(context, record).catch(() => undefined);
+  const slice = await askSlice(context, record).catch((error: unknown) => {
+    if (error instanceof KiwiError && error.code === 'tpm-key-gone') throw error;
+    return undefined;
+  });
   if (slice?.hardware === 'changed') throw new KiwiError('hardware-changed', { detail: record.device?.hostName ?? '' });
   if (slice?.state !== 'ended') return;
   const hint = 'Run `kiwistack-enroll uninstall`, then enroll again.';

@@ -13,7 +13,8 @@ export type Matter =
   | 'clock'
   | 'update'
   | 'half-removed'
-  | 'key-gone';
+  | 'key-gone'
+  | 'tpm';
 
 const DAY_MS = 86_400_000;
 /** A laptop that is offline is nobody's matter, until so little is left of the time in which its certificate can be renewed late. */
@@ -26,6 +27,9 @@ const OF_CODE: Partial<Record<ErrorCode, Matter>> = {
   'gateway-tls-dates': 'clock',
   'agent-too-old': 'update',
   'protocol-unsupported': 'update',
+  'tpm-key-gone': 'key-gone',
+  'tpm-missing': 'tpm',
+  'tpm-owned': 'tpm',
 };
 
 /** Who may need to hear of a check, and when nothing is known of a matter. */
@@ -59,7 +63,8 @@ export function mattersOf(
     // The record says that the laptop is enrolled, and there is no key to ask with.
     if (slice.code === 'not-enrolled' && enrollment.record.state === 'active') matters.add('key-gone');
     if (slice.retryable && mustConnect(at)) matters.add('connect');
-    const heard = matters.has('key-gone') ? [] : (['ended', 'hardware-changed', 'copied'] as const);
+    const heard =
+      matters.has('key-gone') || matters.has('tpm') ? [] : (['ended', 'hardware-changed', 'copied'] as const);
     return { now: matters, unknown: new Set(heard.filter((matter) => !matters.has(matter))) };
   }
   if (slice.hardware === 'changed') matters.add('hardware-changed');
@@ -113,5 +118,9 @@ export const NOTICES: Readonly<Record<Matter, Notice>> = {
   'key-gone': {
     title: 'The key of this laptop is gone',
     body: 'Ask your operator. What is missing is shown by: sudo kiwistack-enroll status',
+  },
+  tpm: {
+    title: 'The TPM of this laptop does not let its key be used',
+    body: 'It may be switched off in the firmware, or have a password. More is shown by: sudo kiwistack-enroll status',
   },
 };
