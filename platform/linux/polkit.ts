@@ -10,6 +10,8 @@ const PATIENCE_MS = 120_000;
 const ACTIONS: Readonly<Record<Permission, string>> = {
   read: 'io.kiwistack.enroll.read',
   upkeep: 'io.kiwistack.enroll.upkeep',
+  repair: 'io.kiwistack.enroll.repair',
+  support: 'io.kiwistack.enroll.support',
   enroll: 'io.kiwistack.enroll.agent',
   uninstall: 'io.kiwistack.enroll.uninstall',
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { checkOutcome } from './replies.ts';
 import { errorCode, wireError } from './wire-error.ts';
 
 /** Other versions are refused: agent and programs come in one package, and differ only while it is being upgraded. */
@@ -10,6 +11,9 @@ export const AGENT_SOCKET = '/run/kiwistack-enroll/agent.socket';
 
 /** The longest line that each side reads. A caller says little; an answer has every check in it. */
 export const MAX_LINE = { toAgent: 64 * 1024, fromAgent: 1024 * 1024 } as const;
+
+/** A support bundle, as a file has it: src/protocol/common.ts has the limit. */
+export const bundleText = z.string().max(256 * 1024);
 
 const base64 = (max: number) => z.base64().max(max);
 const word = z.string().max(300);
@@ -23,6 +27,12 @@ export const request = z.discriminatedUnion('verb', [
   z.strictObject({ api: z.literal(API), verb: z.literal('renew') }),
   z.strictObject({ api: z.literal(API), verb: z.literal('enroll') }),
   z.strictObject({ api: z.literal(API), verb: z.literal('uninstall') }),
+  z.strictObject({
+    ...{ api: z.literal(API), verb: z.literal('mend') },
+    reason: z.enum(['network', 'wake', 'clock', 'silent', 'stale', 'asked']),
+  }),
+  z.strictObject({ api: z.literal(API), verb: z.literal('repair'), checks: z.array(word).max(100).exactOptional() }),
+  z.strictObject({ api: z.literal(API), verb: z.literal('support-bundle'), send: z.boolean() }),
 ]);
 export type Request = z.infer<typeof request>;
 
@@ -43,6 +53,8 @@ export const callerMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel') }),
   z.strictObject({ type: z.literal('key'), key: lentKey }),
   z.strictObject({ type: z.literal('signature'), signature: base64(1024) }),
+  /** What was shown may be sent. */
+  z.strictObject({ type: z.literal('agreed') }),
   /** The question cannot be answered. */
   z.strictObject({ type: z.literal('failed'), error: wireError }),
 ]);
@@ -62,9 +74,15 @@ export const question = z.discriminatedUnion('ask', [
     /** How long the slice waits for it. */
     expiresInMs: z.int(),
   }),
+  /** Show the person this bundle, and ask whether it may be sent. */
+  z.strictObject({
+    ask: z.literal('agreement'),
+    ...{ bundle: bundleText, customer: word, gatewayUrl: z.string().max(500) },
+  }),
 ]);
 export type Question = z.infer<typeof question>;
 
+const repair = { name: word, does: word, for: z.array(word).max(300).readonly() };
 const step = { step: word, title: word };
 /** What happens meanwhile, in the words of `--json`. */
 export const event = z.discriminatedUnion('type', [
@@ -82,6 +100,11 @@ export const event = z.discriminatedUnion('type', [
   z.object({ type: z.literal('certificate-renewed'), number: z.number(), notAfter: word }),
   z.object({ type: z.literal('undo-resumed') }),
   z.object({ type: z.literal('waiting'), for: word }),
+  /** What was examined before it is repaired. */
+  z.object({ type: z.literal('examined'), outcomes: z.array(checkOutcome).max(300).readonly() }),
+  z.object({ type: z.literal('repair-started'), ...repair }),
+  z.object({ type: z.literal('repair-done'), name: word }),
+  z.object({ type: z.literal('repair-failed'), name: word, error: wireError }),
   z.object({ type: z.literal('key-found'), serial: wholeNumber.max(0xffffffff), role: word, customer: word }),
   z.object({
     type: z.literal('slice-proven'),

@@ -69,7 +69,7 @@ const deviceStatus = z.object({
   extensions: z.record(word, z.object({ critical: z.boolean(), value: z.json() })).optional(),
 });
 
-const checkOutcome = z.object({
+export const checkOutcome = z.object({
   code: word,
   severity: z.enum(['failure', 'warning']),
   what: long,
@@ -177,6 +177,18 @@ const doctorReply = z.object({
 export type DoctorReply = z.output<typeof doctorReply>;
 export type ShownOutcome = z.output<typeof checkOutcome>;
 
+const mendReply = z.object({ record, tunnel: tunnelCare });
+
+/** As `doctor`, after the repairs. */
+const repairReply = doctorReply.extend({
+  repairs: list(
+    z.object({
+      ...{ name: word, does: word, for: list(word), mended: list(word) },
+      error: wireError.exactOptional(),
+    }),
+  ),
+});
+
 export const REPLIES = {
   status: statusReply,
   doctor: doctorReply,
@@ -184,6 +196,10 @@ export const REPLIES = {
   renew: renewReply,
   enroll: z.object({ record }),
   uninstall: uninstallReply,
+  mend: mendReply,
+  repair: repairReply,
+  /** The bytes go to the caller, who writes them with the caller's own rights. */
+  'support-bundle': z.object({ bundle: z.string().max(256 * 1024) }),
 } as const;
 
 export type Verb = keyof typeof REPLIES;

@@ -37,6 +37,12 @@ export function tell(output: EnrollOutput, event: Event): void {
     case 'slice-proven':
       output.person.sliceProven(event);
       break;
+    case 'examined':
+    case 'repair-started':
+    case 'repair-done':
+    case 'repair-failed':
+      // The doctor's, who shows them by itself.
+      break;
     default:
       output.event(event);
   }

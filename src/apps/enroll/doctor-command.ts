@@ -1,11 +1,10 @@
 import { KiwiError, never } from '../../core/errors.ts';
-import { examine } from '../../laptop/doctor/examine.ts';
-import { repair, type RepairEvent, type RepairOutcome } from '../../laptop/doctor/repair.ts';
+import type { RepairEvent, RepairOutcome } from '../../laptop/doctor/repair.ts';
+import type { Event } from '../../local-api/messages.ts';
 import type { ShownOutcome } from '../../local-api/replies.ts';
 import { asTyped, hintOf } from '../../terminal/reader.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
 import { askLaptop } from './ask-laptop.ts';
-import { laptopContext } from './laptop-context.ts';
 
 export interface DoctorFlags {
   readonly json?: boolean;
@@ -23,24 +22,29 @@ interface Found {
 /** `kiwistack-enroll doctor`: exit code 0 when no check found a failure, or none is left after the repairs. */
 export async function doctorCommand(flags: DoctorFlags, signal: AbortSignal): Promise<number> {
   const json = flags.json === true;
+  const checks = flags.check === undefined ? {} : { checks: [...flags.check] };
   if (flags.fix !== true) {
-    const checks = flags.check === undefined ? {} : { checks: [...flags.check] };
     const found = await askLaptop({ verb: 'doctor', ...checks }, { signal });
     if (json) printJson(resultOf(found));
     else print(linesOf(found));
     return found.reason?.exitCode ?? 0;
   }
-  // Root does this itself: what has to be repaired may be the agent.
-  const context = await laptopContext(signal);
-  const found = await examine(context, flags.check);
-  if (!json) print(found.outcomes.filter(({ state }) => state === 'not-well').flatMap(checkLines));
-  const { repairs, after } = await repair(context, found, (event) => {
-    if (json) printJson('error' in event ? { ...event, error: errorFields(event.error) } : event);
-    else print([eventLine(event)]);
-  });
+  const onEvent = (event: Event): void => {
+    if (event.type === 'examined') {
+      if (!json) print(event.outcomes.filter(({ state }) => state === 'not-well').flatMap(checkLines));
+    } else if (isRepair(event)) {
+      if (json) printJson('error' in event ? { ...event, error: errorFields(event.error) } : event);
+      else print([eventLine(event)]);
+    }
+  };
+  const { repairs, ...after } = await askLaptop({ verb: 'repair', ...checks }, { signal, onEvent });
   if (json) printJson({ ...resultOf(after), repairs: repairs.map(repairFields) });
   else print([...(repairs.length === 0 ? ['There is nothing that could be repaired.'] : ['']), ...linesOf(after)]);
   return after.reason?.exitCode ?? 0;
+}
+
+function isRepair(event: Event): event is Extract<Event, RepairEvent> {
+  return event.type === 'repair-started' || event.type === 'repair-done' || event.type === 'repair-failed';
 }
 
 function print(lines: readonly string[]): void {

@@ -1,8 +1,10 @@
+import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { mend, REASONS, type MendReason } from '../../laptop/upkeep/mend.ts';
-import type { TunnelCare } from '../../laptop/upkeep/mend-tunnel.ts';
+import type { ShownTunnelCare } from '../../local-api/replies.ts';
+import { REASONS, type MendReason } from '../../laptop/upkeep/mend.ts';
 import { printError, printJson } from '../../terminal/report.ts';
-import { laptopContext } from './laptop-context.ts';
+import { askLaptop } from './ask-laptop.ts';
+import { logged } from './laptop-context.ts';
 import { tunnelFields, tunnelLines } from './tunnel-output.ts';
 
 export interface MendFlags {
@@ -14,12 +16,11 @@ export interface MendFlags {
 export async function mendCommand(flags: MendFlags, signal: AbortSignal): Promise<number> {
   const reason = flags.reason ?? 'asked';
   if (!isReason(reason)) throw new KiwiError('usage', { detail: `--reason must be one of ${REASONS.join(', ')}` });
-  const context = await laptopContext(signal);
-  const began = context.clock.monotonic();
-  const { record, tunnel } = await mend(context, reason);
-  const ms = Math.round(context.clock.monotonic() - began);
+  const began = systemClock.monotonic();
+  const { record, tunnel } = await askLaptop({ verb: 'mend', reason }, { signal });
+  const ms = Math.round(systemClock.monotonic() - began);
   const { error, mendedBy, mtuLoweredTo, mtuRaisedTo } = tunnel;
-  context.log?.write(error === undefined ? 'info' : 'warning', 'mended', {
+  logged().log?.write(error === undefined ? 'info' : 'warning', 'mended', {
     result: resultOf(tunnel),
     reason,
     ms,
@@ -41,7 +42,7 @@ function isReason(text: string): text is MendReason {
   return (REASONS as readonly string[]).includes(text);
 }
 
-function resultOf({ error, ...mended }: TunnelCare): string {
+function resultOf({ error, ...mended }: ShownTunnelCare): string {
   if (error !== undefined) return 'silent';
   return Object.keys(mended).length > 0 ? 'mended' : 'well';
 }

@@ -5,9 +5,11 @@ import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { printable } from '../../core/log.ts';
 import { writeNewFile } from '../../core/write-new-file.ts';
 import { supportBundle, type Parcel } from '../../laptop/support/support-bundle.ts';
+import type { Question } from '../../local-api/messages.ts';
 import { openBundle, type OpenedBundle } from '../../protocol/support-bundle.ts';
 import { askYes } from '../../terminal/ask-yes.ts';
 import { printJson } from '../../terminal/report.ts';
+import { agentForUs } from './ask-laptop.ts';
 import { laptopContext } from './laptop-context.ts';
 
 export interface BundleFlags {
@@ -28,7 +30,7 @@ export async function supportBundleCommand(flags: BundleFlags, signal: AbortSign
     });
   }
   if (flags.send === true) return send(flags, signal);
-  const text = await supportBundle(await laptopContext(signal));
+  const text = await make(signal);
   const file = await write(text, flags);
   const bundle = openBundle(Buffer.from(text));
   if (flags.json === true) printJson({ type: 'result', result: 'written', file, ...fieldsOf(bundle) });
@@ -53,7 +55,7 @@ async function send(flags: BundleFlags, signal: AbortSignal): Promise<void> {
     agreed = parcel;
   };
   try {
-    await supportBundle(await laptopContext(signal), agree);
+    await make(signal, agree);
   } catch (thrown) {
     const error = toKiwiError(thrown);
     if (agreed === undefined) throw error;
@@ -72,6 +74,20 @@ async function send(flags: BundleFlags, signal: AbortSignal): Promise<void> {
     const where = file === undefined ? '' : ` The same is in ${file}.`;
     say([`Sent to ${customer}; your operator finds it with \`kiwistack-operator bundle list\`.${where}`]);
   }
+}
+
+/** By the agent for who is not root: it reads, and hands over the bytes. */
+async function make(signal: AbortSignal, agree?: (parcel: Parcel) => Promise<void>): Promise<string> {
+  const agent = await agentForUs();
+  if (agent === undefined) return supportBundle(await laptopContext(signal), agree);
+  const answer = async (question: Question): Promise<{ type: 'agreed' }> => {
+    if (question.ask !== 'agreement' || agree === undefined) throw new KiwiError('agent-answer-invalid');
+    const { bundle, customer, gatewayUrl } = question;
+    await agree({ bundle, customer, gatewayUrl });
+    return { type: 'agreed' };
+  };
+  const asked = { verb: 'support-bundle', send: agree !== undefined } as const;
+  return (await agent.call<'support-bundle'>(asked, { signal, answer })).bundle;
 }
 
 async function write(text: string, { output }: BundleFlags): Promise<string> {

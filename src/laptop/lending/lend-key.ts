@@ -33,6 +33,7 @@ export function lendKey(lending: Lending): NonNullable<CallOptions['answer']> {
       key = await findKey(lending, lending.token);
       return { type: 'key', key: readingOf(key, (await lending.token.pinTries(key)).state) };
     }
+    if (question.ask !== 'signature') throw new KiwiError('lent-key-misused', { detail: 'it asks for something else' });
     if (key === undefined) throw new KiwiError('lent-key-misused', { detail: 'no key has been lent yet' });
     const signature = await sign(lending, key, question);
     return { type: 'signature', signature: Buffer.from(signature).toString('base64') };

@@ -4,6 +4,7 @@ import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Request } from '../../local-api/messages.ts';
 import type { Authority, Caller } from '../system/authority.ts';
+import { supportBundle, type Parcel } from '../support/support-bundle.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { Conversation } from './conversation.ts';
 import { enrollForCaller } from './enroll-for-caller.ts';
@@ -96,6 +97,13 @@ export class AgentService {
       },
     };
     const report = conversation.event.bind(conversation);
+    if (request.verb === 'support-bundle') {
+      const agree = (parcel: Parcel): Promise<unknown> =>
+        conversation.ask({ ask: 'agreement', ...parcel }, 'agreed', signal);
+      const bundle = await supportBundle(context, request.send ? agree : undefined);
+      conversation.reply(request.verb, { bundle });
+      return;
+    }
     if (request.verb !== 'enroll') {
       conversation.reply(request.verb, await operate(context, request as PlainRequest, report));
       return;

@@ -1,7 +1,9 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { Reply } from '../../local-api/replies.ts';
 import type { Request } from '../../local-api/messages.ts';
+import type { CheckOutcome } from '../checks/check.ts';
 import { examine } from '../doctor/examine.ts';
+import { repair, type RepairEvent } from '../doctor/repair.ts';
 import type { EnrollEvent } from '../enrollment/enroll.ts';
 import { enrollmentStatus } from '../enrollment/enrollment-status.ts';
 import { findTraces } from '../enrollment/find-traces.ts';
@@ -9,14 +11,17 @@ import { uninstall } from '../enrollment/uninstall.ts';
 import { FarewellFile } from '../state/farewell.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { check } from '../upkeep/check.ts';
+import { mend } from '../upkeep/mend.ts';
 import { renew } from '../upkeep/renew.ts';
 import { shownRecord } from './shown-record.ts';
 
-/** What needs no key of a person: the agent does it for its callers, and a command that root runs does it directly. */
-export type PlainVerb = Exclude<Request['verb'], 'enroll'>;
+/** What asks a person nothing: the agent does it for its callers, and a command that root runs does it directly. */
+export type PlainVerb = Exclude<Request['verb'], 'enroll' | 'support-bundle'>;
 export type PlainRequest = { [V in PlainVerb]: Omit<Extract<Request, { verb: V }>, 'api'> }[PlainVerb];
 
-type Report = (event: EnrollEvent) => void;
+/** What a repair is about to look at, and what it does. */
+export type DoctorEvent = { readonly type: 'examined'; readonly outcomes: readonly CheckOutcome[] } | RepairEvent;
+type Report = (event: EnrollEvent | DoctorEvent) => void;
 type Operations = {
   readonly [V in PlainVerb]: (
     context: LaptopContext,
@@ -54,6 +59,19 @@ const OPERATIONS: Operations = {
   },
 
   uninstall: (context, _, report) => uninstall(context, report),
+
+  async mend(context, { reason }) {
+    const { record, tunnel } = await mend(context, reason);
+    return { record: shownRecord(record), tunnel };
+  },
+
+  async repair(context, { checks }, report) {
+    const before = await examine(context, checks);
+    report({ type: 'examined', outcomes: before.outcomes });
+    const { repairs, after } = await repair(context, before, report);
+    const { record, ...seen } = after;
+    return { ...seen, repairs, record: record instanceof KiwiError ? record : shownRecord(record) };
+  },
 };
 
 /** Does what was asked. @throws KiwiError as the operation does */

@@ -15,4 +15,7 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   renew: { permission: 'upkeep', whenLeft: 'finish' },
   enroll: { permission: 'enroll', whenLeft: 'cancel' },
   uninstall: { permission: 'uninstall', whenLeft: 'finish' },
+  mend: { permission: 'upkeep', whenLeft: 'finish' },
+  repair: { permission: 'repair', whenLeft: 'finish' },
+  'support-bundle': { permission: 'support', whenLeft: 'cancel' },
 };

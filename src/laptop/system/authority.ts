@@ -7,7 +7,7 @@ export interface Caller {
 }
 
 /** What a caller may be allowed. `upkeep` is what the laptop does by itself too, only earlier. */
-export type Permission = 'read' | 'upkeep' | 'enroll' | 'uninstall';
+export type Permission = 'read' | 'upkeep' | 'repair' | 'support' | 'enroll' | 'uninstall';
 
 /** Decides who may do what on this laptop; it may ask the person, or an administrator. */
 export interface Authority {

@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { openBundle } from '../../../src/protocol/support-bundle.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { CLI, PIN, World, type EnrollResult } from '../../world/world.ts';
 import { CliRun } from '../01-enrollment/cli-run.ts';
-import { AgentRoom, as } from './agent-room.ts';
+import { AgentRoom, as, PEOPLE } from './agent-room.ts';
 
 // The agent as root, people who are not, the real polkitd between them, and the YubiKey in the session of the one who calls.
 const SERIAL = 31_000_001;
@@ -53,7 +54,8 @@ test('who may see it is told, in the same words as root; who may not is refused'
 });
 
 test('who may only see it changes nothing', async () => {
-  for (const args of [['renew'], ['check'], ['uninstall'], ENROLL]) {
+  const bundle = ['support-bundle', '--send', '--yes'];
+  for (const args of [['renew'], ['check'], ['mend'], ['doctor', '--fix'], bundle, ['uninstall'], ENROLL]) {
     const { code, stdout, stderr } = await room.cli('bob', args, `${PIN}\n`);
     expect({ args, code, said: stdout + stderr }).toMatchObject({
       code: 3,
@@ -136,6 +138,58 @@ test('a renewal is carried to its end even if its caller is gone', async () => {
     stdout: expect.stringContaining('number 3') as string,
   });
   expect(await room.cli('ada', ['check'])).toMatchObject({ code: 0 });
+});
+
+test('who may mend and repair it does, and sees what root would see', async () => {
+  expect(await room.cli('ada', ['mend', '--json'])).toMatchObject({ code: 0, result: { result: 'well' } });
+  const key = '/etc/step/certs/acme.key';
+  await laptop.run(['/bin/chmod', '644', key]);
+  const fixed = await room.cli('ada', ['doctor', '--fix']);
+  expect(fixed.stdout, fixed.stderr).toMatch(
+    /^✗ device-key-private: [^]*^→ restrict-files: [^]*^ {2}restrict-files: done\.$/mu,
+  );
+  expect((await laptop.run(['/usr/bin/stat', '-c', '%a', key])).stdout.trim()).toBe('600');
+  const again = await room.cli('ada', ['doctor', '--fix', '--json', '--check', 'device-key-private']);
+  expect(again).toMatchObject({ code: 0, result: { result: 'well', repairs: [] } });
+  // One check and those that it needs, as root gets it.
+  const one = ['doctor', '--json', '--check', 'packet-size'];
+  expect((await room.cli('bob', one)).result['checks']).toHaveLength(3);
+});
+
+test('a support bundle is written by the caller, with the caller’s rights, and signed by the laptop', async () => {
+  const file = '/tmp/ada.json';
+  const written = await room.cli('ada', ['support-bundle', '--output', file, '--json']);
+  expect(written, written.stderr).toMatchObject({ code: 0, result: { result: 'written', file, signed: true } });
+  expect((await laptop.run(['/usr/bin/stat', '-c', '%a %u', file])).stdout.trim()).toBe(`600 ${PEOPLE.ada}`);
+  const { files } = openBundle(await readFile(laptop.path(file)));
+  expect(Object.keys(files)).toEqual(expect.arrayContaining(['certificate.pem', 'enrollment.json', 'journal.json']));
+  // Where ada may not write, nobody writes for her.
+  const there = await room.cli('ada', ['support-bundle', '--output', '/etc/ada.json', '--json']);
+  expect(there.code).not.toBe(0);
+  expect((await laptop.run(['/bin/ls', '/etc/ada.json'])).code).not.toBe(0);
+});
+
+test('a support bundle is sent by who may, after it was shown, and not without a yes', async () => {
+  const listed = async (): Promise<string> =>
+    (await world.operator(['bundle', 'list', '--dir', world.sliceDir, '--json'])).stdout;
+  const command = `${CLI.join(' ')} support-bundle --send`;
+  const ask = (input: string) =>
+    laptop.run([...as('ada'), '/usr/bin/script', '-qec', command, '/dev/null'], { input, timeoutMs: 120_000 });
+  const no = await ask('n\n');
+  expect(no.stdout).toContain('Send it to Acme GmbH');
+  expect([no.code, JSON.parse(await listed())]).toEqual([130, expect.objectContaining({ list: [] })]);
+  const yes = await ask('y\n');
+  expect(yes.stdout, yes.stderr + room.log()).toContain('Sent to Acme GmbH');
+  expect(JSON.parse(await listed())).toMatchObject({ list: [{ device: 'ada' }] });
+  const route = (await laptop.run(['/bin/sh', '-c', 'ip route show default'])).stdout.trim();
+  await laptop.run(['/sbin/ip', 'link', 'set', 'dev', 'eth0', 'down']);
+  const offline = await room.cli('ada', ['support-bundle', '--send', '--yes', '--output', '/tmp/kept.json', '--json']);
+  await laptop.run(['/bin/sh', '-c', `ip link set dev eth0 up; ip route replace ${route}`]);
+  expect(offline).toMatchObject({ code: 5, result: { error: { code: 'gateway-unreachable' } } });
+  expect((await laptop.run(['/usr/bin/stat', '-c', '%a %u', '/tmp/kept.json'])).stdout.trim()).toBe(
+    `600 ${PEOPLE.ada}`,
+  );
+  expect(room.log()).not.toContain('kiwistack-support/1');
 });
 
 test('who may remove it does; the laptop is free again', async () => {

@@ -64,7 +64,7 @@ export const DIRECTIONS = {
   ],
   'src/laptop/service': [
     ...[...MESSAGES, 'src/local-api', 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks'],
-    ...['src/laptop/enrollment', 'src/laptop/upkeep', 'src/laptop/doctor'],
+    ...['src/laptop/enrollment', 'src/laptop/upkeep', 'src/laptop/doctor', 'src/laptop/support'],
   ],
 
   'src/laptop/lending': [

@@ -71,7 +71,8 @@ function say(text: string | Buffer): Promise<Line[]> {
 }
 
 const codeOf = async (text: string | Buffer): Promise<string | undefined> => (await say(text)).at(-1)?.error?.code;
-const request = (verb: string): string => `${JSON.stringify({ api: 1, verb })}\n`;
+const MORE: Readonly<Record<string, object>> = { mend: { reason: 'asked' }, 'support-bundle': { send: true } };
+const request = (verb: string): string => `${JSON.stringify({ api: 1, verb, ...MORE[verb] })}\n`;
 /** Never does what it waits for, unless it is told to end. */
 const forEver = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
@@ -82,18 +83,22 @@ const forEver = (signal: AbortSignal): Promise<never> =>
 
 describe('a request', () => {
   it('is carried out if its permission is there; each verb has its own', async () => {
-    for (const verb of ['status', 'doctor', 'check', 'renew', 'enroll']) {
+    for (const verb of ['status', 'doctor', 'check', 'renew', 'enroll', 'mend', 'repair', 'support-bundle']) {
       expect(await codeOf(request(verb)), verb).toBe('not-enrolled');
     }
     expect(await codeOf(request('uninstall'))).toBe('not-authorised');
-    expect(asked).toEqual(['read', 'read', 'upkeep', 'upkeep', 'enroll', 'uninstall']);
-    expect(idle).toBe(6);
+    const permissions = ['read', 'read', 'upkeep', 'upkeep', 'enroll', 'upkeep', 'repair', 'support', 'uninstall'];
+    expect(asked).toEqual(permissions);
+    expect(idle).toBe(permissions.length);
   });
 
   it.each([
     ['an unknown verb', '{"api":1,"verb":"shutdown"}\n'],
     ['a later version', '{"api":2,"verb":"status"}\n'],
     ['no JSON', 'GET / HTTP/1.1\r\n'],
+    ['a reason that nobody has', '{"api":1,"verb":"mend","reason":"; reboot"}\n'],
+    ['a place for a bundle', '{"api":1,"verb":"support-bundle","send":false,"output":"/etc/cron.d/x"}\n'],
+    ['a bundle to send', '{"api":1,"verb":"support-bundle","send":true,"bundle":"{}"}\n'],
     ['two members of one name', '{"api":1,"verb":"status","verb":"uninstall"}\n'],
     ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x0a])],
     ['a line that is too long', `${'x'.repeat(64 * 1024 + 1)}\n`],
@@ -142,7 +147,7 @@ describe('many callers', () => {
 });
 
 describe('a caller that goes away', () => {
-  it.each(['status', 'doctor', 'enroll'])('ends %s', async (verb) => {
+  it.each(['status', 'doctor', 'enroll', 'support-bundle'])('ends %s', async (verb) => {
     operation = forEver;
     const socket = await open(request(verb));
     await expect.poll(() => asked.length).toBe(1);
@@ -150,7 +155,7 @@ describe('a caller that goes away', () => {
     await expect.poll(() => service.isIdle).toBe(true);
   });
 
-  it.each(['check', 'renew'])('does not end %s, which Ctrl-C does', async (verb) => {
+  it.each(['check', 'renew', 'mend', 'repair'])('does not end %s, which Ctrl-C does', async (verb) => {
     let aborted = false;
     operation = (signal) => {
       signal.addEventListener('abort', () => {
