@@ -1,4 +1,5 @@
 import { KiwiError, never } from '../../core/errors.ts';
+import { isUnenrolled } from '../../laptop/doctor/examine.ts';
 import type { RepairEvent, RepairOutcome } from '../../laptop/doctor/repair.ts';
 import type { Event } from '../../local-api/messages.ts';
 import type { ShownOutcome } from '../../local-api/replies.ts';
@@ -19,7 +20,10 @@ interface Found {
   readonly reason?: KiwiError;
 }
 
-/** `kiwistack-enroll doctor`: exit code 0 when no check found a failure, or none is left after the repairs. */
+/**
+ * `kiwistack-enroll doctor`: exit code 0 when no check found a failure, or none is left after the repairs; without an enrollment that of
+ * `status`.
+ */
 export async function doctorCommand(flags: DoctorFlags, signal: AbortSignal): Promise<number> {
   const json = flags.json === true;
   const checks = flags.check === undefined ? {} : { checks: [...flags.check] };
@@ -94,7 +98,21 @@ function counted(outcomes: readonly ShownOutcome[]): Record<ShownOutcome['state'
 function linesOf({ record, outcomes, reason }: Found): string[] {
   const counts = counted(outcomes);
   const about = record instanceof KiwiError ? [record.message, ''] : [];
+  if (record instanceof KiwiError && isUnenrolled(record)) return [...about, ...linesUnenrolled(outcomes, reason)];
   return [...about, ...outcomes.flatMap(checkLines), '', verdict(counts, reason)];
+}
+
+/** Without an enrollment most checks have nothing to look at, and what is well of the rest helps nobody. */
+function linesUnenrolled(outcomes: readonly ShownOutcome[], reason: KiwiError | undefined): string[] {
+  const { well, 'not-well': notWell, ...others } = counted(outcomes);
+  const rest = others['not-known'] + others['not-looked-at'];
+  const hint = reason === undefined ? [] : [`Begin with: ${reason.message} [${reason.code}]`, hintOf(reason)];
+  return [
+    ...outcomes.filter(({ state }) => state === 'not-well').flatMap(checkLines),
+    ...(notWell === 0 ? [] : ['']),
+    `Of the laptop itself, ${well} checks are well, ${notWell} are not; ${rest} had nothing to look at. --json has all of them.`,
+    ...hint,
+  ];
 }
 
 const SIGN: Readonly<Record<ShownOutcome['state'], string>> = {

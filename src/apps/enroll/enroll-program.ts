@@ -65,7 +65,8 @@ Examples:
       `
 Every check says what it saw. ✓ is well; ✗ is a failure and ! a warning, each with what it means and what to do; ? could not
 be looked at; - was not looked at, because of the checks that it names. The exit code is 0 if there is no failure; otherwise
-it is that of the failure that explains most. Without root, less can be seen. --json has one line; with --fix, one for each
+it is that of the failure that explains most. On a laptop that is not enrolled, only what is not well is shown, and the exit
+code is 3, as that of status. Without root, less can be seen. --json has one line; with --fix, one for each
 event, and the result last.
 
 Examples:

@@ -4,6 +4,7 @@ import { CHECKS } from '../checks/checks.ts';
 import { enrollmentFacts } from '../checks/enrollment-facts.ts';
 import { reasonOf } from '../checks/reason-of.ts';
 import { runChecks, withNeeded } from '../checks/run-checks.ts';
+import { findTraces, listed } from '../enrollment/find-traces.ts';
 import { isHalfRemoved } from '../enrollment/half-removed.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -13,7 +14,7 @@ export interface Examination {
   readonly record: EnrollmentRecord | KiwiError;
   /** In the order of the list. */
   readonly outcomes: readonly CheckOutcome[];
-  /** The failure that explains most; absent when there is none. There may be warnings. */
+  /** The failure that explains most, or that there is no enrollment; absent when there is none. There may be warnings. */
   readonly reason?: KiwiError;
 }
 
@@ -32,7 +33,7 @@ export async function examine(context: LaptopContext, codes?: readonly string[])
   }
   const record = await new RecordFile(context.platform.stateFolder)
     .load()
-    .then((found) => found ?? new KiwiError('not-enrolled'), toKiwiError);
+    .then(async (found) => found ?? (await unenrolled(context)), toKiwiError);
   const over = new AbortController();
   const signal = AbortSignal.any([context.signal, over.signal]);
   try {
@@ -41,9 +42,21 @@ export async function examine(context: LaptopContext, codes?: readonly string[])
       checks,
       enrollmentFacts({ ...context, signal }, record, () => isHalfRemoved(context.platform.stateFolder)),
     );
-    const reason = reasonOf(outcomes);
+    const reason = reasonOf(outcomes) ?? (record instanceof KiwiError && isUnenrolled(record) ? record : undefined);
     return { record, outcomes, ...(reason === undefined ? {} : { reason }) };
   } finally {
     over.abort();
   }
+}
+
+/** The laptop itself is examined all the same; `status` ends with the same code. */
+export function isUnenrolled({ code }: KiwiError): boolean {
+  return code === 'not-enrolled' || code === 'enrollment-incomplete';
+}
+
+async function unenrolled({ platform }: LaptopContext): Promise<KiwiError> {
+  const { ours } = await findTraces(platform);
+  return ours.length === 0
+    ? new KiwiError('not-enrolled')
+    : new KiwiError('enrollment-incomplete', { detail: `found: ${listed(ours)}` });
 }

@@ -50,6 +50,11 @@ test('who may see it is told, in the same words as root; who may not is refused'
   ];
   expect(bob, room.log()).toEqual({ ...root });
   expect(bob.code).toBe(3);
+  for (const who of ['bob', 'root'] as const) {
+    const { code, stdout } = await room.cli(who, ['doctor']);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: expect.stringContaining('[not-enrolled]') as string });
+    expect(stdout.split('\n').length).toBeLessThan(20);
+  }
   expect(eve).toMatchObject({ code: 3, result: { result: 'error', error: { code: 'not-authorised' } } });
 });
 

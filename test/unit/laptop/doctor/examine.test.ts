@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { KiwiError } from '../../../../src/core/errors.ts';
 import { CHECKS } from '../../../../src/laptop/checks/checks.ts';
 import { examine } from '../../../../src/laptop/doctor/examine.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
@@ -31,12 +32,25 @@ describe('the examination of a laptop', () => {
     await expect(examine(laptop.context, ['nonsense'])).rejects.toMatchObject({ code: 'usage', exitCode: 2 });
   });
 
-  it('of a laptop that is not enrolled is not a failure', async () => {
+  it('of a laptop that is not enrolled says so, and no check fails because of it', async () => {
     await rm(laptop.stateFolder, { recursive: true });
+    for (const what of ['roots', 'key and certificate', 'tunnel', 'agent']) laptop.removed.push(what);
     laptop.gateway.answer(hangUp);
     const { record, outcomes, reason } = await examine(laptop.context);
     expect(record).toMatchObject({ code: 'not-enrolled' });
-    expect(reason).toBeUndefined();
+    expect(reason).toBe(record);
+    expect(outcomes.filter(({ state }) => state === 'not-well').map(({ code }) => code)).toEqual([]);
     expect(outcomes.find(({ code }) => code === 'tunnel-up')).toMatchObject({ state: 'not-known' });
+  });
+
+  it('of a laptop on which an enrollment without a record was left names it, as status does', async () => {
+    await rm(laptop.stateFolder, { recursive: true });
+    const { record, outcomes, reason } = await examine(laptop.context);
+    expect(record).toMatchObject({
+      code: 'enrollment-incomplete',
+      detail: expect.stringContaining('tunnel') as string,
+    });
+    expect(reason).toMatchObject({ code: 'enrollment-incomplete', exitCode: (record as KiwiError).exitCode });
+    expect(outcomes.filter(({ state }) => state === 'not-well').map(({ code }) => code)).toEqual(['record']);
   });
 });
