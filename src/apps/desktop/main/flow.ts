@@ -60,6 +60,11 @@ export function afterEvent(flow: Flow, event: Event): Flow {
     case 'farewell':
     case 'certificate-expired':
     case 'certificate-renewed':
+    // Of a repair, which the window does not ask for.
+    case 'examined':
+    case 'repair-started':
+    case 'repair-done':
+    case 'repair-failed':
       return rest;
   }
 }
