@@ -16,6 +16,7 @@ import { makeCertificates } from './make-certificates.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
+import { makeTpmKey } from './make-tpm-key.ts';
 import { makeRefusedRenewalAnswers, makeRefusedRenewals, makeRenewal } from './make-renewal.ts';
 import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
 import { makeRefusedHellos } from './refused-hellos.ts';
@@ -38,6 +39,7 @@ const FILES = [
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
+  'tpm-key',
   'thumbprint',
   'refused-hellos',
   'refused-challenges',
@@ -101,6 +103,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),
+    'tpm-key': await makeTpmKey(exchange.challenge.jws, previous('tpm-key')),
     thumbprint: makeThumbprint(),
   };
   for (const [name, made] of Object.entries(refused)) vectors[name] = await made;

@@ -79,6 +79,21 @@ export const HASH_TO_CURVE = z.object({
   q: z.string(),
   rfc9380: z.object({ dst: z.string(), points: z.array(z.object({ message: z.string(), point: z.string() })) }),
 });
+export const TPM_KEY = z.object({
+  endorsementKey: z.string(),
+  maker: z.string(),
+  endorsement: z.string(),
+  publicArea: z.string(),
+  name: z.string(),
+  seed: z.string(),
+  secret: z.string(),
+  idObject: z.string(),
+  encryptedSecret: z.string(),
+  challengeHash: z.string(),
+  proofInput: z.string(),
+  proof: z.string(),
+});
+
 export const WIREGUARD_KEY = z.object({
   devicePrivateKey: z.string(),
   q: z.string(),

@@ -29,12 +29,12 @@ const validity = () => ({ notBefore: new Date(Date.now() - DAY), notAfter: new D
 export class PretendedTpm {
   readonly maker: Certificate;
   readonly certificate: Certificate;
-  readonly #endorsement: KeyObject;
+  readonly endorsementKey: KeyObject;
 
-  private constructor(maker: Certificate, certificate: Certificate, endorsement: KeyObject) {
+  constructor(maker: Certificate, certificate: Certificate, endorsementKey: KeyObject) {
     this.maker = maker;
     this.certificate = certificate;
-    this.#endorsement = endorsement;
+    this.endorsementKey = endorsementKey;
   }
 
   static async make(usages: readonly string[] = [EK_CERTIFICATE]): Promise<PretendedTpm> {
@@ -71,7 +71,10 @@ export class PretendedTpm {
     const name = Buffer.concat([area.subarray(2, 4), sha256(area)]);
     const [oaepHash, oaepLabel] = ['sha256', Buffer.from('IDENTITY\0')];
     const padding = constants.RSA_PKCS1_OAEP_PADDING;
-    const seed = privateDecrypt({ key: this.#endorsement, oaepHash, oaepLabel, padding }, encryptedSecret.subarray(2));
+    const seed = privateDecrypt(
+      { key: this.endorsementKey, oaepHash, oaepLabel, padding },
+      encryptedSecret.subarray(2),
+    );
     const integrity = idObject.subarray(4, 36);
     const identity = idObject.subarray(36);
     const hmacKey = kdfa(seed, 'INTEGRITY', Buffer.alloc(0), 256);

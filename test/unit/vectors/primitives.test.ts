@@ -1,4 +1,4 @@
-import { createHash, createHmac, createPrivateKey } from 'node:crypto';
+import { createDecipheriv, createHash, createHmac, createPrivateKey, privateDecrypt } from 'node:crypto';
 
 import { x25519 } from '@noble/curves/ed25519.js';
 import { p256, p256_hasher } from '@noble/curves/nist.js';
@@ -11,6 +11,10 @@ import { describe, expect, it } from 'vitest';
 import { normaliseComponent } from '../../../src/laptop/fingerprint/normalise.ts';
 import { deriveWireguardKey, hashToCurvePoint, WIREGUARD_KEY_DST } from '../../../src/laptop/tunnel/wireguard-key.ts';
 import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
+import { parseCertificate } from '../../../src/pki/certificate.ts';
+import { makeCredential } from '../../../src/pki/tpm-credential.ts';
+import { verifyTpmMaker } from '../../../src/pki/tpm-maker.ts';
+import { readTpmPublic } from '../../../src/pki/tpm-public.ts';
 import { componentKind, fingerprint, fingerprintDigestInput } from '../../../src/protocol/fingerprint.ts';
 import * as V from '../../vectors/vector.ts';
 
@@ -133,5 +137,49 @@ describe('the vector of the thumbprint', () => {
     const { jwk, input, thumbprint } = V.vector('thumbprint', V.THUMBPRINT);
     expect(createHash('sha256').update(input).digest('base64url')).toBe(thumbprint);
     expect(await calculateJwkThumbprint(jwk, 'sha256')).toBe(thumbprint);
+  });
+});
+
+describe('the vectors of a device key in a TPM', () => {
+  const file = V.vector('tpm-key', V.TPM_KEY);
+  const bytes = (name: keyof typeof file): Buffer => Buffer.from(file[name], 'base64url');
+
+  it('name the device key of the example', () => {
+    const area = bytes('publicArea').subarray(2);
+    expect(file.name).toBe(`000b${Buffer.from(sha256(area)).toString('hex')}`);
+    const { x, y } = createPrivateKey(V.vector('keys', V.KEYS).keys['device']?.pkcs8 ?? '').export({ format: 'jwk' });
+    const point = [area.subarray(-66, -34), area.subarray(-32)].map((part) => part.toString('base64url'));
+    expect(point).toEqual([x, y]);
+  });
+
+  it('have a credential that the endorsement key opens, for a secret that gives the proof', () => {
+    const label = { oaepHash: 'sha256', oaepLabel: Buffer.from('IDENTITY\0') };
+    const seed = privateDecrypt({ key: file.endorsementKey, ...label }, bytes('encryptedSecret').subarray(2));
+    expect(seed.toString('hex')).toBe(file.seed);
+    const integrity = Buffer.from('00000001' + Buffer.from('INTEGRITY\0').toString('hex') + '00000100', 'hex');
+    const storage = `00000001${Buffer.from('STORAGE\0').toString('hex')}${file.name}00000080`;
+    const identity = bytes('idObject').subarray(36);
+    const outer = hmac(sha256, hmac(sha256, seed, integrity), Buffer.concat([identity, Buffer.from(file.name, 'hex')]));
+    expect(bytes('idObject').subarray(4, 36).equals(outer)).toBe(true);
+    const aes = hmac(sha256, seed, Buffer.from(storage, 'hex')).subarray(0, 16);
+    const opened = createDecipheriv('aes-128-cfb', aes, Buffer.alloc(16)).update(identity);
+    expect(opened.toString('hex')).toBe(`0020${file.secret}`);
+
+    const challenge = V.vector('challenge', V.CHALLENGE);
+    expect(file.challengeHash).toBe(challenge.challengeHash);
+    const proof = hmac(sha256, Buffer.from(file.secret, 'hex'), Buffer.from(file.proofInput, 'hex'));
+    expect(Buffer.from(proof).toString('base64url')).toBe(file.proof);
+    expect(file.proofInput).toBe(
+      `${Buffer.from('kiwi/1 tpm proof\0').toString('hex')}${bytes('challengeHash').toString('hex')}`,
+    );
+  });
+
+  it('are what the gateway makes and reads', () => {
+    const certificate = parseCertificate(bytes('endorsement'));
+    verifyTpmMaker(certificate, [parseCertificate(bytes('maker'))]);
+    const { name } = readTpmPublic(bytes('publicArea'));
+    const [secret, seed] = [file.secret, file.seed].map((text) => Buffer.from(text, 'hex'));
+    const made = makeCredential(certificate.publicKey, name, secret ?? Buffer.alloc(0), seed);
+    expect(made.idObject.equals(bytes('idObject'))).toBe(true);
   });
 });
