@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import type { KiwiError } from '../../../src/core/errors.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { DeviceCertificate } from '../../../src/laptop/system/certificate-store.ts';
 import type { LaptopContext } from '../../../src/laptop/system/laptop-context.ts';
@@ -48,6 +49,8 @@ export interface EnrolledLaptop {
   readonly record: EnrollmentRecord;
   hardware: HardwareFacts;
   key: KeyObject | undefined;
+  /** Set: the key is in a TPM, which answers so whenever it is used. */
+  tpmSays: KiwiError | undefined;
   stored: DeviceCertificate;
   /** Where its clock stands. */
   now: number;
@@ -151,6 +154,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       record,
       hardware,
       key,
+      tpmSays: undefined,
       stored,
       now: NOW.getTime(),
       tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT, mtu: 1420 },
@@ -205,7 +209,12 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         laptop.stored = certificate;
         return Promise.resolve();
       },
-      loadDeviceKey: () => Promise.resolve(laptop.key && fileDeviceKey(laptop.key, 'device.key')),
+      loadDeviceKey: () => {
+        const key = laptop.key && fileDeviceKey(laptop.key, 'device.key');
+        const { tpmSays } = laptop;
+        if (key === undefined || tpmSays === undefined) return Promise.resolve(key);
+        return Promise.resolve({ ...key, kind: 'tpm', sign: () => Promise.reject(tpmSays) });
+      },
       found: found('key and certificate'),
       remove: () => {
         laptop.key = undefined;

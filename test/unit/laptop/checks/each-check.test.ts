@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { KiwiError } from '../../../../src/core/errors.ts';
 import { CHECKS } from '../../../../src/laptop/checks/checks.ts';
 import { examine } from '../../../../src/laptop/doctor/examine.ts';
 import { FarewellFile } from '../../../../src/laptop/state/farewell.ts';
@@ -217,5 +218,14 @@ describe('each check', () => {
     const found = outcomes.find((outcome) => outcome.code === code);
     expect([found?.state, found?.error?.code], found?.saw).toEqual(['not-well', expected]);
     expect(found?.saw).not.toBe('');
+  });
+
+  it('of a device key in a TPM uses it, and says what the TPM answered', async () => {
+    laptop.tpmSays = new KiwiError('tpm-key-gone', { detail: 'openssl -sign: 0x000001df' });
+    const { outcomes } = await examine(laptop.context);
+    const of = (code: string) => outcomes.find((outcome) => outcome.code === code);
+    expect(of('device-key')).toMatchObject({ state: 'not-well', error: { code: 'tpm-key-gone' } });
+    // What follows from it is not counted as another fault.
+    expect(of('slice-answers')).toMatchObject({ state: 'not-looked-at', because: ['device-key'] });
   });
 });

@@ -35,6 +35,9 @@ describe('a person is told', () => {
     ['of a clock by which no certificate is valid', { slice: new KiwiError('gateway-tls-dates') }, ['clock']],
     ['to update', { slice: saying({}), renewal: new KiwiError('protocol-unsupported') }, ['update']],
     ['that the key is gone', { slice: new KiwiError('not-enrolled') }, ['key-gone']],
+    ['that the TPM was cleared', { slice: new KiwiError('tpm-key-gone') }, ['key-gone']],
+    ['that the TPM is switched off', { slice: new KiwiError('tpm-missing') }, ['tpm']],
+    ['that the TPM has a password', { slice: new KiwiError('tpm-owned') }, ['tpm']],
     ['to connect, when half of the grace is over', { slice: silent }, ['connect'], NOW - 4 * DAY],
     [
       'what could not be removed',

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { StepCertificateStore } from '../../../../platform/linux/certificate-store.ts';
 import { generateP256, spkiDer } from '../../../../src/pki/keys.ts';
+import { publicAreaOf } from '../../../fakes/slice/pretended-tpm.ts';
 import { FakeLinux } from './fake-linux.ts';
 import { DEVICE_ID, makeDeviceCertificate } from './test-certificates.ts';
 
@@ -38,6 +39,27 @@ describe('the device key', () => {
     await expect(store.loadDeviceKey(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
     await machine.write(`${CERTS}/${NAME}.key`, 'x', 0o600);
     await expect(store.createDeviceKey(NAME)).rejects.toMatchObject({ code: 'state-damaged' });
+  });
+
+  it('of the TPM takes the place of the one in a file; neither needs the TPM to be there', async () => {
+    await store.createDeviceKey(NAME);
+    const device = generateP256();
+    const parts = { publicArea: publicAreaOf(device, 0x0006_0472), privateArea: Buffer.alloc(126, 1) };
+    const kept = await store.keepTpmKey(NAME, parts);
+    expect(await machine.files('/etc/step')).toEqual([`${CERTS}/ 0700`, `${CERTS}/${NAME}.key 0600`]);
+    const loaded = await new StepCertificateStore(machine).loadDeviceKey(NAME);
+    for (const key of [kept, loaded]) {
+      expect(key).toMatchObject({ kind: 'tpm', parts, where: `${CERTS}/${NAME}.key` });
+      expect(key && spkiDer(key.publicKey).equals(spkiDer(device))).toBe(true);
+    }
+    await expect(kept.sign(Buffer.alloc(1))).rejects.toMatchObject({ code: 'tpm-missing' });
+
+    const certificate = await makeDeviceCertificate(kept.publicKey);
+    await store.install(NAME, certificate);
+    expect(await store.verify(NAME, certificate)).toBe(true);
+    expect((await store.found()).map(({ what, ours }) => [what, ours])).toContainEqual([`${CERTS}/${NAME}.key`, true]);
+    await store.remove(NAME);
+    expect(await machine.files('/etc/step')).toEqual([]);
   });
 
   it('cannot be given a name that leads elsewhere', async () => {
