@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildDeb } from '../contract/linux-package/build.ts';
 import { Customer } from '../e2e/01-enrollment/customer.ts';
 import { INTRANET_URL } from '../world/world.ts';
+import { RENEWAL_EDGES } from '../e2e/03-interruption/edges.ts';
 import { liveCertificates } from '../e2e/03-interruption/live-devices.ts';
 import { difference, type Digest } from './digest.ts';
 import { enrollMachine } from './enroll-machine.ts';
@@ -14,6 +15,7 @@ import type { Machine } from './machine.ts';
 import { plugInYubiKey, type PluggedYubiKey } from './plug-in-yubikey.ts';
 import { sampleOf } from '../sample.ts';
 import { POWER_CUTS, SIGNING_CUT } from './power-cuts.ts';
+import { cutRenewal, expectRenewable, expectWhole } from './renewal.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
 const TUNNEL = 'kiwi-acme';
@@ -24,6 +26,10 @@ const others = sampleOf(
   3,
 );
 const cuts = POWER_CUTS.filter((cut) => cut === SIGNING_CUT || others.includes(cut));
+const renewalCuts = {
+  kill: sampleOf('kills of a renewal', RENEWAL_EDGES, 2),
+  power: sampleOf('power cuts of a renewal', RENEWAL_EDGES, 1),
+};
 
 const folder = useSuiteFolder('enrollment');
 let customer: Customer;
@@ -106,6 +112,18 @@ describe('an enrollment on a real machine', () => {
     expect(await inside('systemctl --failed --no-legend')).toBe('');
   });
 
+  test.for(renewalCuts.kill)('a renewal that is killed at $point leaves a whole laptop', async ({ point }) => {
+    await cutRenewal(machine, point, 'kill');
+    await expectWhole(machine);
+    await expectRenewable(machine);
+  });
+
+  test.for(renewalCuts.power)('a renewal in which the power is cut at $point does too', async ({ point }) => {
+    await cutRenewal(machine, point, 'power');
+    await expectWhole(machine);
+    await expectRenewable(machine);
+  });
+
   test('the package is not removed from an enrolled laptop', async () => {
     await expect(inside('apt-get -q -y remove kiwistack-enroll 2>&1')).rejects.toThrow('This laptop is enrolled');
     await expectGreen();
@@ -114,6 +132,8 @@ describe('an enrollment on a real machine', () => {
   test('uninstalled: nothing of the enrollment is left, here or at the customer', async () => {
     const { code, stdout, stderr } = await machine.run(['/usr/bin/kiwistack-enroll', 'uninstall', '--json']);
     expect(code, stdout + stderr).toBe(0);
+    // The watcher ends by itself when the record is gone.
+    await expect.poll(() => inside('systemctl is-active kiwistack-watch.service || true')).toBe('inactive');
     expect(difference(installed, await machine.digest())).toEqual([]);
     expect(await customer.liveDevicesOf(serial)).toEqual([]);
     expect(await customer.peers()).toEqual([]);

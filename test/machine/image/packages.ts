@@ -7,6 +7,7 @@ export const packages: Readonly<Record<string, string>> = {
   'libnss-myhostname': 'the machine knows its own name (sudo asks for it)',
   'libpam-systemd': 'sessions, as polkit knows them',
   dbus: 'the bus of systemd, polkit and NetworkManager',
+  'dbus-user-session': 'the bus of who is logged in, where notices are shown',
   udev: 'devices',
   kmod: 'loads WireGuard, dm-crypt, radios',
   'network-manager': 'the network of a laptop',
