@@ -1,7 +1,8 @@
 import { findProgram, runTool, type LinuxSystem } from './system.ts';
 
 export interface LogRequest {
-  readonly unit: string;
+  /** Of several, the lines are in the order of their times. */
+  readonly unit: string | readonly string[];
   /** Milliseconds since 1970. */
   readonly sinceMs: number;
   readonly lines: number;
@@ -10,7 +11,7 @@ export interface LogRequest {
   readonly output?: 'cat' | 'short-iso';
 }
 
-/** What a unit has logged since a moment, newest last; empty where there is no journal or it cannot be read. */
+/** What units have logged since a moment, newest last; empty where there is no journal or it cannot be read. */
 export async function unitLog(
   system: LinuxSystem,
   { unit, sinceMs, lines, maxBytes = 65_536, output = 'cat' }: LogRequest,
@@ -19,7 +20,16 @@ export async function unitLog(
   const since = `@${Math.floor(sinceMs / 1000)}`;
   const result = await runTool(system, {
     name: 'journalctl',
-    args: ['--unit', unit, '--since', since, '--no-pager', '--output', output, '--lines', String(lines)],
+    args: [
+      ...[unit].flat().flatMap((one) => ['--unit', one]),
+      '--since',
+      since,
+      '--no-pager',
+      '--output',
+      output,
+      '--lines',
+      String(lines),
+    ],
     timeoutMs: 15_000,
     maxOutputBytes: maxBytes,
   });

@@ -1,17 +1,8 @@
 import { KiwiError } from '../../core/errors.ts';
-import { notKnown, notWell, well, type Check } from './check.ts';
-import type { EnrollmentFacts } from './enrollment-facts.ts';
+import { notKnown, notWell, well, type Check, type Finding } from './check.ts';
+import { nameIn } from './enrollment-facts.ts';
 
-/** The host of a URL where it is a name; undefined where it is an address. */
-function nameIn(url: string): string | undefined {
-  const host = URL.canParse(url) ? new URL(url).hostname : '';
-  return host === '' || /^(?:[\d.]+|\[.*\])$/u.test(host) ? undefined : host;
-}
-
-async function hasAddress(facts: EnrollmentFacts, url: string, hint?: string) {
-  const name = nameIn(url);
-  if (name === undefined) return well(`${url} names an address`);
-  const addresses = await facts.context.platform.inspector.resolve(name);
+function hasAddress(name: string, addresses: readonly string[], hint?: string): Finding {
   if (addresses.length > 0) return well(`${name}: ${addresses.slice(0, 4).join(', ')}`);
   return notWell(new KiwiError('name-unresolved', { detail: name, ...(hint === undefined ? {} : { hint }) }));
 }
@@ -22,7 +13,11 @@ export const gatewayNamed: Check = {
   what: "The gateway's name has an address.",
   matters: 'The slice cannot be asked, and the certificate cannot be renewed.',
   dependsOn: [],
-  run: async (facts) => hasAddress(facts, facts.record.gatewayUrl),
+  async run({ context, record }) {
+    const name = nameIn(record.gatewayUrl);
+    if (name === undefined) return well(`${record.gatewayUrl} names an address`);
+    return hasAddress(name, await context.platform.inspector.resolve(name));
+  },
 };
 
 export const insideNamed: Check = {
@@ -31,12 +26,12 @@ export const insideNamed: Check = {
   what: "The Fleet server's name, which is inside, has an address.",
   matters: 'The Fleet agent finds its server no more.',
   dependsOn: ['tunnel-inside'],
-  run: async (facts) =>
-    hasAddress(
-      facts,
-      facts.record.device?.fleetUrl ?? '',
-      'Names inside are resolved through the tunnel. See what `kiwistack-enroll doctor` says of dns-split.',
-    ),
+  async run({ insideName, record }) {
+    const found = await insideName();
+    if (found === undefined) return well(`${record.device?.fleetUrl ?? ''} names an address`);
+    const hint = 'Names inside are resolved through the tunnel. See what `kiwistack-enroll doctor` says of dns-split.';
+    return hasAddress(found.name, found.addresses, hint);
+  },
 };
 
 export const splitDns: Check = {

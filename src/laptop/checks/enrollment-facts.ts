@@ -30,6 +30,8 @@ export interface EnrollmentFacts {
   readonly tunnel: () => Promise<TunnelStatus>;
   /** True when the slice answers inside the tunnel. */
   readonly inside: () => Promise<boolean>;
+  /** A name of the customer's that is inside, Fleet's, with its addresses; undefined where Fleet's URL names an address. */
+  readonly insideName: () => Promise<{ readonly name: string; readonly addresses: readonly string[] } | undefined>;
   readonly agent: () => Promise<AgentStatus>;
   /** The slice's answer, or why there was none. */
   readonly slice: () => Promise<DeviceStatus | KiwiError>;
@@ -65,6 +67,10 @@ export function enrollmentFacts(
     deviceKey: once(async () => platform.certificates.loadDeviceKey(record().slug)),
     tunnel: once(async () => platform.tunnel.status(record().slug)),
     inside: once(lookInside),
+    insideName: once(async () => {
+      const name = nameIn(record().device?.fleetUrl ?? '');
+      return name === undefined ? undefined : { name, addresses: await platform.inspector.resolve(name) };
+    }),
     agent: once(() => platform.agent.status()),
     package: once(() => platform.inspector.package('kiwistack-enroll')),
     halfRemoved: once(halfRemoved),
@@ -78,4 +84,10 @@ export function enrollmentFacts(
 function once<Fact>(look: () => Promise<Fact>): () => Promise<Fact> {
   let found: Promise<Fact> | undefined;
   return () => (found ??= look());
+}
+
+/** The host of a URL where it is a name; undefined where it is an address. */
+export function nameIn(url: string): string | undefined {
+  const host = URL.canParse(url) ? new URL(url).hostname : '';
+  return host === '' || /^(?:[\d.]+|\[.*\])$/u.test(host) ? undefined : host;
 }

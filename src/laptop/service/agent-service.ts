@@ -84,7 +84,7 @@ export class AgentService {
       const error = toKiwiError(thrown);
       const { code, requestId, detail } = error;
       const why = code === 'internal' ? detail : undefined;
-      log.write('warning', 'not done', { verb, uid, pid, code, why, request: requestId });
+      log.write('warning', 'not-done', { verb, uid, pid, code, why, request: requestId });
       conversation.refuse(error);
     }
   }

@@ -12,7 +12,7 @@ export interface SeenNow {
   /** The slice's answer, or why there was none. */
   readonly slice: DeviceStatus | KiwiError;
   readonly tunnel: { readonly up: boolean; readonly inside: boolean };
-  /** Names of the customer's domains are resolved. */
+  /** A name of the customer's domains is resolved. */
   readonly insideNames?: boolean | undefined;
   /** What the last check saw. */
   readonly last: Seen;
@@ -110,7 +110,7 @@ function ofTunnel({ tunnel, slice, insideNames }: SeenNow, parts: SliceParts | u
     return [{ part: 'endpoint', code: 'tunnel-no-handshake', text }];
   }
   const text = 'Names of the customer are not found: the name server in the tunnel does not answer.';
-  return insideNames === false ? [{ part: 'inside-names', code: 'tunnel-no-handshake', text }] : [];
+  return insideNames === false ? [{ part: 'inside-names', code: 'name-unresolved', text }] : [];
 }
 
 function ofFleet(answer: DeviceStatus | undefined): Failing {

@@ -67,7 +67,9 @@ export const CONTENTS = {
   },
   unit: {
     LoadState: /loaded|not-found|masked|error|bad-setting/,
-    ActiveState: /active|inactive|activating|deactivating|failed|reloading|maintenance/,
+    ActiveState: /active|inactive|activating|activated|deactivating|failed|reloading|maintenance/,
+    /** Of a connection of NetworkManager. */
+    Autoconnect: /yes|no/,
     SubState: /[a-z][a-z-]{1,30}/,
     Result: /[a-z][a-z-]{1,30}/,
     UnitFileState: /[a-z][a-z-]{1,30}|/,

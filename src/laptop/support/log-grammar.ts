@@ -2,6 +2,9 @@ import { FORM } from './forms.ts';
 import { keep, type Allowed, type LeftOut } from './keep.ts';
 
 const REQUEST = FORM.uuid;
+const REASON = /network|wake|clock|silent|stale|asked/;
+const RUNG = /nudge|readd|race/;
+const VERB = /status|doctor|check|renew|enroll|uninstall|mend|repair|support-bundle/;
 
 /**
  * The lines of our own log that may leave: these events, and of their fields these. Everything else in a journal is text of somebody:
@@ -24,9 +27,28 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, Allowed>>>> = {
     number: /\d{1,10}/,
     until: FORM.time,
     tunnel: FORM.code,
+    mended: RUNG,
     mtu: /\d{1,5}/,
     followed: /true/,
   },
+  mended: {
+    result: /well|mended|silent/,
+    reason: REASON,
+    by: RUNG,
+    code: FORM.code,
+    mtu: /\d{1,5}/,
+    ms: /\d{1,9}/,
+  },
+  // The agent's, without whom it served.
+  asked: { verb: VERB },
+  answered: { verb: VERB, ms: /\d{1,9}/ },
+  'not-done': { verb: VERB, code: FORM.code, request: REQUEST },
+  // The watcher's.
+  asks: { reason: REASON },
+  'program-ended': { code: /\d{1,3}/ },
+  'program-failed': {},
+  'certificate-not-taken': { code: FORM.code },
+  'device-key-in-file': { code: FORM.code },
   'not-kept': { what: /seen/, code: FORM.code },
   notice: { matter: /[a-z][a-z-]{1,40}/, state: /told|withdrawn|nobody/ },
 };

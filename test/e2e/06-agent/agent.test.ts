@@ -86,7 +86,7 @@ test('a caller that is killed in the middle of an enrollment leaves nothing of i
   await expect.poll(() => run.output).toContain('"step":"certificate"');
   run.kill('SIGKILL');
   await run.ended;
-  await expect.poll(() => room.log()).toMatch(/not done verb=enroll uid=2000 .*code=cancelled/u);
+  await expect.poll(() => room.log()).toMatch(/not-done verb=enroll uid=2000 .*code=cancelled/u);
   expect((await room.cli('root', ['status', '--json'])).result).toMatchObject({ result: 'not-enrolled' });
   expect(await liveDevices()).toBe(0);
 });

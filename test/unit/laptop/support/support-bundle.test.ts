@@ -83,6 +83,36 @@ describe('a support bundle', () => {
     });
   });
 
+  it('has what the watcher, the agent and a mending have logged, without whom they served', async () => {
+    log = [
+      '2026-11-27T01:00:00+0100 ada kiwistack-watch[12]: asks reason=wake',
+      '2026-11-27T01:00:01+0100 ada kiwistack-enroll[13]: mended result=mended reason=wake ms=812 by=readd mtu=1380',
+      '2026-11-27T01:00:02+0100 ada kiwistack-watch[12]: program-ended code=5',
+      '2026-11-27T01:00:03+0100 ada node[14]: asked verb=repair uid=2000 pid=4711',
+      `2026-11-27T01:00:04+0100 ada node[14]: not-done verb=renew uid=2000 pid=1 code=not-authorised request=${ID}`,
+      '2026-11-27T01:00:05+0100 ada node[14]: answered verb=support-bundle uid=2000 ms=1200',
+      '2026-11-27T01:00:06+0100 ada kiwistack-watch[12]: program-failed program=/srv/ada/x',
+      '2026-11-27T01:00:07+0100 ada kiwistack-enroll[15]: certificate-not-taken consumer=anna-at-home code=program-failed',
+    ].join('\n');
+    const bundle = await collect();
+    expect(
+      bundle.files['log.txt']
+        ?.trim()
+        .split('\n')
+        .map((line) => line.slice(25)),
+    ).toEqual([
+      'asks reason=wake',
+      'mended result=mended reason=wake ms=812 by=readd mtu=1380',
+      'program-ended code=5',
+      'asked verb=repair',
+      `not-done verb=renew code=not-authorised request=${ID}`,
+      'answered verb=support-bundle ms=1200',
+      'program-failed',
+      'certificate-not-taken code=program-failed',
+    ]);
+    expect(bundle.text).not.toMatch(/2000|4711|anna-at-home|\/srv/u);
+  });
+
   it('is signed by the device key, which proves to the operator whose it is', async () => {
     const bytes = Buffer.from((await collect()).text);
     const verified = await verifyBundle(registry(), bytes);
