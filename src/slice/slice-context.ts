@@ -8,6 +8,7 @@ import type { SliceIdentity } from './config/slice-identity.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import type { FleetClient } from './fleet/fleet-client.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
+import type { PackageShelf } from './welcome/package-shelf.ts';
 
 /** Everything that the gateway's operations work with, passed as an argument. */
 export interface SliceContext {
@@ -18,6 +19,8 @@ export interface SliceContext {
   readonly endpoint: Endpoint;
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */
   readonly fleet: { readonly config: FleetConfig; readonly client: FleetClient } | undefined;
+  /** What the gateway's page offers. */
+  readonly packages: PackageShelf;
   readonly clock: Clock;
   readonly log: Logger;
 }

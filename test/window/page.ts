@@ -79,19 +79,22 @@ export class WindowPage {
     return this.page.evaluate(() => (globalThis as unknown as { calls: unknown[] }).calls);
   }
 
-  /** What axe finds wrong by WCAG 2.2 A and AA, one line each. */
-  async faults(): Promise<string[]> {
-    await this.page.evaluate(axe.source);
-    const found = await this.page.evaluate(async () => {
-      const { violations } = await (
-        globalThis as unknown as { axe: { run: (options: unknown) => Promise<axe.AxeResults> } }
-      ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-    return found;
+  faults(): Promise<string[]> {
+    return faultsOf(this.page);
   }
 
   async close(): Promise<void> {
     await this.page.context().close();
   }
+}
+
+/** What axe finds wrong by WCAG 2.2 A and AA, one line each. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await (
+      globalThis as unknown as { axe: { run: (options: unknown) => Promise<axe.AxeResults> } }
+    ).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
 }

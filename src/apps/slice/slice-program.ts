@@ -15,6 +15,7 @@ import {
   type RequestFlags,
   type SignFlags,
 } from './intermediate-commands.ts';
+import { addPackagesCommands } from './packages-commands.ts';
 import { statusCommand } from './status-command.ts';
 import { upCommand, type UpFlags } from './up-command.ts';
 
@@ -96,6 +97,7 @@ export function sliceProgram(context: CommandContext): Command {
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
   addIntermediate(program, context);
+  addPackagesCommands(program, context);
   addExamples(program, EXAMPLES);
   return program;
 }
@@ -137,6 +139,9 @@ const EXAMPLES = [
   'kiwistack-slice intermediate sign --root-certificate root.crt --root-key root.key --request request.json --out answer.pem',
   'sudo kiwistack-slice intermediate install --dir acme --in answer.pem',
   'sudo kiwistack-slice fleet --dir acme --config fleet.json',
+  'sudo kiwistack-slice packages add --dir acme kiwistack-enroll_0.1.0_amd64.deb',
+  'sudo kiwistack-slice packages list --dir acme',
+  'sudo kiwistack-slice packages remove --dir acme kiwistack-enroll_0.1.0_amd64.deb',
   'sudo kiwistack-slice up --dir acme',
   'sudo kiwistack-slice status --dir acme --json',
   'sudo kiwistack-slice down --dir acme',

@@ -38,6 +38,8 @@ export interface SlicePaths {
   readonly fleet: string;
   readonly yubicoRoots: string;
   readonly tpmMakers: string;
+  /** What the gateway's page offers. */
+  readonly packages: string;
   /** State of a running slice; removed when it stops. */
   readonly run: {
     readonly dir: string;
@@ -81,6 +83,7 @@ export function slicePaths(dir: string): SlicePaths {
     fleet: at('fleet.json'),
     yubicoRoots: at('yubico-roots.pem'),
     tpmMakers: at('tpm-makers.pem'),
+    packages: at('packages'),
     run: {
       dir: at('run'),
       lock: at('run', 'slice.pid'),

@@ -23,6 +23,7 @@ import { clientAddress } from './client-address.ts';
 import { limitConnections } from './limit-connections.ts';
 import { packageRoute } from './package-route.ts';
 import { RefusalBook } from './refusal-book.ts';
+import { welcomeRoute } from './welcome-route.ts';
 
 /** A request that takes longer to arrive is closed. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -52,7 +53,7 @@ declare module 'fastify' {
   }
 }
 
-/** The only part of a slice that is exposed to the public network: the routes of kiwi/1 over TLS. */
+/** The only part of a slice that is exposed to the public network: the routes of kiwi/1 and the page for people, over TLS. */
 export async function buildGateway(
   slice: SliceContext,
   tls: { certificate: Buffer; key: Buffer },
@@ -101,6 +102,7 @@ export async function buildGateway(
     await sumUp(slice, book);
   });
   await app.register(packageRoute(slice));
+  await app.register(welcomeRoute(slice));
   await app.ready();
   return app;
 }

@@ -28,6 +28,7 @@ import type { SliceContext } from '../slice-context.ts';
 import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
 import { serveStatus, type PartsStatus } from './control-socket.ts';
 import { takePlace } from './end-leftover.ts';
+import { PackageShelf } from '../welcome/package-shelf.ts';
 import { explainConflict } from './explain-conflict.ts';
 import { removeRunRecord, updateRunRecord } from './run-record.ts';
 
@@ -112,6 +113,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       registry,
       ca,
       endpoint,
+      packages: new PackageShelf(paths.packages),
       fleet: fleetConfig === undefined || client === undefined ? undefined : { config: fleetConfig, client },
       clock,
       log,

@@ -87,8 +87,11 @@ export const DIRECTIONS = {
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
+  // The gateway's page for people.
+  'src/slice/welcome': ['src/core', 'src/slice/config'],
   'src/slice/slice-context.ts': [
     ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
+    'src/slice/welcome',
   ],
   'src/slice/upkeep': [...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
   'src/slice/enrollment': [
@@ -104,7 +107,7 @@ export const DIRECTIONS = {
   'src/slice/gateway': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
-    ...['src/slice/enrollment', 'src/slice/device'],
+    ...['src/slice/enrollment', 'src/slice/device', 'src/slice/welcome'],
   ],
   'src/slice/intermediate': [...MESSAGES, 'src/slice/config', 'src/slice/ca'],
   'src/slice/init': [
@@ -119,7 +122,7 @@ export const DIRECTIONS = {
   'src/slice/run': [
     ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/open-registry.ts'],
     ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
-    ...['src/slice/upkeep', 'src/slice/gateway'],
+    ...['src/slice/upkeep', 'src/slice/gateway', 'src/slice/welcome'],
   ],
 
   // The programs: the only ones that wire an operating system to the rest.
@@ -137,7 +140,7 @@ export const DIRECTIONS = {
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config'],
-    ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run'],
+    ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome'],
     'src/slice/open-registry.ts',
   ],
 
