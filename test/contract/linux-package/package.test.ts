@@ -49,7 +49,7 @@ afterAll(() => destroy());
 
 describe('what a package pins', () => {
   it.each([
-    ['no file', '/nowhere', 'does not exist'],
+    ['no file', 'nowhere', 'does not exist'],
     ['a file that is no PEM', '/etc/passwd', 'is not a PEM file of certificates only'],
     ['a key', 'root.key', 'contains a private key'],
     ['what lies around a certificate', 'noise.pem', 'is not a PEM file of certificates only'],

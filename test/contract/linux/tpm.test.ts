@@ -1,5 +1,7 @@
 import { diffieHellman, randomBytes, verify } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -179,6 +181,8 @@ it('a cleared TPM has lost the key', { timeout: 60_000 }, async () => {
 });
 
 it('a laptop without a TPM is said to have none', async () => {
-  const none = new LinuxTpm({ ...linuxSystem, root: '/nowhere' });
+  const root = await mkdtemp(path.join(tmpdir(), 'kiwi-no-tpm-'));
+  const none = new LinuxTpm({ ...linuxSystem, root });
   await expect(none.createKey()).rejects.toMatchObject({ code: 'tpm-missing' });
+  await rm(root, { recursive: true });
 });
