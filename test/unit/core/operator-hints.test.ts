@@ -18,6 +18,7 @@ const NOT_SHOWN = [
     'src/core/key-codes.ts',
     'src/core/refusal-codes.ts',
     'src/core/slice-codes.ts',
+    'src/core/tpm-codes.ts',
   ],
 ];
 

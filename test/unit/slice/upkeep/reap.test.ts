@@ -38,9 +38,16 @@ test('every upkeep task runs, even when all before it failed', async () => {
     },
   } as unknown as SliceContext;
   await reapUntil(slice, stop.signal);
-  const each = ['unconfirmedDevices', 'abandonedReservations', 'listDuties', 'forgetSessions', 'revocationsWanted'];
-  expect(done.slice(0, 5)).toEqual(each);
-  expect(done.slice(-7)).toEqual([...each, 'livePeers', 'tidy']);
+  const each = [
+    'unconfirmedDevices',
+    'abandonedReservations',
+    'listDuties',
+    'forgetSessions',
+    'forgetBundles',
+    'revocationsWanted',
+  ];
+  expect(done.slice(0, 6)).toEqual(each);
+  expect(done.slice(-8)).toEqual([...each, 'livePeers', 'tidy']);
 });
 
 test.each([
