@@ -96,17 +96,14 @@ async function bench(flags: Flags): Promise<void> {
   }
 }
 
-function sayEnrollment(enrollment: EnrollmentFigures, signMs: number): void {
-  const { wholes, steps, tokenMs, tunnelMs, agentMs } = enrollment;
+function sayEnrollment({ wholes, steps, tokenMs, tunnelMs, agentMs }: EnrollmentFigures, signMs: number): void {
   const wholeMs = median(wholes);
-  const cpuMs = median(enrollment.cpuMs);
   const parts = tokenMs + signMs + tunnelMs + agentMs;
   const enrollmentRatio = wholeMs / parts;
-  Object.assign(figures, { enrollmentRatio, wholeMs, cpuMs, tokenMs, signMs, tunnelMs, agentMs });
+  Object.assign(figures, { enrollmentRatio, wholeMs, tokenMs, signMs, tunnelMs, agentMs });
   say('A whole enrollment by the built program, without the human (the PIN is piped, the key is touched at once):');
   for (const [index, whole] of wholes.entries()) say(`  laptop ${index + 1}                        ${ms(whole)}`);
   for (const { step, ms: taken } of steps) say(`    ${step.padEnd(28)} ${ms(taken)}`);
-  say(`  processor time of the program   ${ms(cpuMs)}`);
   say('\nIts bare parts:');
   say(`  ykcs11: session, login, sign    ${ms(tokenMs)}`);
   say(`  step-ca: /sign                  ${ms(signMs)}`);
@@ -116,17 +113,11 @@ function sayEnrollment(enrollment: EnrollmentFigures, signMs: number): void {
   say(`\nenrollment / parts   ${enrollmentRatio.toFixed(2)}   (at most 3; goal 2)`);
 }
 
-function sayFar(far: FarFigures): void {
-  const { wholeMs: farWholeMs, agentMs: farAgentMs, cpuMs: farCpuMs, exchanges: farExchanges } = far;
-  const { steps, connections, requests } = far;
-  const farMs = farWholeMs - farAgentMs;
-  Object.assign(figures, { farMs, farWholeMs, farAgentMs, farCpuMs, farExchanges });
+function sayFar({ wholeMs: farMs, steps, connections, requests, exchanges: farExchanges }: FarFigures): void {
+  Object.assign(figures, { farMs, farExchanges });
   say(`\nThe same over a line with round trips of ${FAR_MS} ms:`);
   for (const { step, ms: taken } of steps) say(`    ${step.padEnd(28)} ${ms(taken)}`);
-  say(`  whole                           ${ms(farWholeMs)}`);
-  say(`    Fleet's agent by itself       ${ms(farAgentMs)}`);
-  say(`    the rest                      ${ms(farMs)}   (at most 6000)`);
-  say(`    its processor time            ${ms(farCpuMs)}`);
+  say(`  whole                           ${ms(farMs)}   (at most 6000)`);
   say(`  exchanges before the tunnel     ${farExchanges.toFixed(0).padStart(6)}      (at most 4): `);
   say(`    ${connections} connection(s) of TCP and TLS, which take two each, and ${requests} requests`);
 }

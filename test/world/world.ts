@@ -224,11 +224,6 @@ export class World {
     return this.#slice?.log() ?? '';
   }
 
-  /** What the Fleet server logged, newest last. */
-  fleetLog(): string {
-    return this.#fleet?.log() ?? '';
-  }
-
   /** Ends everything. What is below `dir` stays. */
   async destroy(): Promise<void> {
     await Promise.allSettled([this.#intranet?.stop(), this.stopSlice(), this.stopFleet()]);

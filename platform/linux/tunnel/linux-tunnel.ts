@@ -95,13 +95,9 @@ export class LinuxTunnel implements Tunnel {
     }
     await backend.write(name, render(candidates[0]));
     if (started) await this.#stop(name, backend);
+    await backend.enable(name, signal);
     await backend.start(name, signal);
-    // Neither may go on when the other has failed: an undo follows.
-    const [enabled, answered] = await Promise.allSettled([
-      backend.enable(name, signal),
-      this.#handshake(rise, candidates),
-    ]);
-    for (const end of [enabled, answered]) if (end.status === 'rejected') throw end.reason;
+    await this.#handshake(rise, candidates);
   }
 
   async found(): Promise<readonly Found[]> {
@@ -139,15 +135,16 @@ export class LinuxTunnel implements Tunnel {
 
   async status(slug: string): Promise<TunnelStatus> {
     const name = tunnelInterfaceName(slug);
-    const [dump, backend, mtu] = await Promise.all([wgDump(this.#system, name), this.#keeper(name), this.#mtu(name)]);
+    const dump = await wgDump(this.#system, name);
     const peer = dump?.peers[0];
+    const backend = await this.#keeper(name);
     const text = await backend?.read(name);
     return {
       interface: name,
       up: dump !== undefined,
       profile: backend === undefined ? undefined : profileOf(backend, name),
       startsAtBoot: (await backend?.startsAtBoot(name)) === true,
-      mtu,
+      mtu: await this.#mtu(name),
       endpoint: peer?.endpoint,
       lastHandshake: peer?.lastHandshake,
       rxBytes: peer?.rxBytes ?? 0,

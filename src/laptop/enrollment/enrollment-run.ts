@@ -42,8 +42,6 @@ export class EnrollmentRun extends KnownEnrollment {
   tpmProof: string | undefined;
   /** The agent's package, if it is already on its way. */
   package: Promise<PackageAnswer> | undefined;
-  /** Whether the agent could reach Fleet, if that is being found out already. */
-  fleetCheck: Promise<void> | undefined;
 
   constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
     super(options, file, record);

@@ -43,8 +43,7 @@ const host = z.object({
   detail_updated_at: z.string().max(50).nullish(),
 });
 
-/** Shorter than the time between two questions of one laptop, so that it is never told what it was told before. */
-const CACHE_MS = 200;
+const CACHE_MS = 1000;
 const UNREACHABLE: FleetView = {
   reachable: false,
   known: false,
@@ -54,7 +53,7 @@ const UNREACHABLE: FleetView = {
   green: false,
 };
 
-/** Calls Fleet's REST API, trusting only the configured CA. Answers are cached for a moment, so that no laptop can have it asked without end. */
+/** Calls Fleet's REST API, trusting only the configured CA. Answers are cached for a second, because laptops poll. */
 export function createFleetClient(config: FleetConfig, clock: Clock): FleetClient {
   const agent = new Agent({
     connect: { ca: config.serverCa, timeout: 3000 },

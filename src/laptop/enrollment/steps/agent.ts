@@ -26,9 +26,9 @@ export const agent: EnrollmentStep = {
   },
 
   async apply(run) {
-    const { platform, options, signal } = run;
+    const { platform, options, signal, record } = run;
     const { grant } = await run.granted();
-    const folder = downloadFolder(platform);
+    const folder = downloadFolder(run.platform);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -37,20 +37,24 @@ export const agent: EnrollmentStep = {
       const wanted = await packageFor(run, grant);
       const failed = new AbortController();
       const either = AbortSignal.any([signal, failed.signal]);
-      // None waits for the others; over a long way the package takes longest.
-      const readied = [
-        run.fleetCheck ?? checkFleetReachable(grant.fleet, either),
-        downloadPackage({ ...wanted, file, dispatcher, signal: either, begun: run.package }),
-        configure(run, grant),
-      ];
+      const download = downloadPackage({ ...wanted, file, dispatcher, signal: either, begun: run.package });
       try {
-        await Promise.all(readied);
+        await Promise.all([checkFleetReachable(grant.fleet, either), download]);
       } catch (error) {
         failed.abort();
-        // Until they have ended, they write files.
-        await Promise.allSettled(readied);
+        // Until it has ended, it writes to the folder.
+        await download.catch(() => undefined);
         throw error;
       }
+      await platform.agent.configure({
+        url: grant.fleet.url,
+        serverCa: grant.fleet.serverCa,
+        enrollSecret: grant.fleet.enrollSecret,
+        enableScripts: true,
+        // Its update server is on the internet, which a laptop may not reach; the slice sends new packages.
+        disableUpdates: true,
+        startAfter: (await platform.tunnel.status(record.slug)).profile?.unit,
+      });
       const installedAt = options.clock.now();
       await platform.agent.install(file, signal, options.waiting);
       await waitForNodeKey({
@@ -88,24 +92,6 @@ export function beginDownload(run: EnrollmentRun): void {
   };
   run.package = ask();
   run.package.catch(() => undefined);
-}
-
-/** Has it found out whether Fleet can be reached while the tunnel is being tried out: over a long way each takes its time. */
-export function beginFleetCheck(run: EnrollmentRun, { fleet }: Grant, signal: AbortSignal): void {
-  run.fleetCheck = checkFleetReachable(fleet, signal);
-  run.fleetCheck.catch(() => undefined);
-}
-
-async function configure({ platform, record }: EnrollmentRun, { fleet }: Grant): Promise<void> {
-  await platform.agent.configure({
-    url: fleet.url,
-    serverCa: fleet.serverCa,
-    enrollSecret: fleet.enrollSecret,
-    enableScripts: true,
-    // Its update server is on the internet, which a laptop may not reach; the slice sends new packages.
-    disableUpdates: true,
-    startAfter: (await platform.tunnel.status(record.slug)).profile?.unit,
-  });
 }
 
 export const downloadFolder = ({ stateFolder }: Platform): string => path.join(stateFolder, 'download');

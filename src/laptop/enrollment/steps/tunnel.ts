@@ -2,7 +2,6 @@ import { KiwiError } from '../../../core/errors.ts';
 import { fitPackets, packetsFit } from '../../tunnel/fit-packets.ts';
 import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
 import type { EnrollmentStep } from '../enrollment-run.ts';
-import { beginFleetCheck } from './agent.ts';
 
 const PROBE_MS = 5000;
 
@@ -27,18 +26,11 @@ export const tunnel: EnrollmentStep = {
     const { probe } = grant.wireguard;
     const { tunnel } = run.platform;
     const path = { tunnel, slug: run.record.slug, probe };
-    const unfit = new AbortController();
-    beginFleetCheck(run, grant, AbortSignal.any([run.signal, unfit.signal]));
     // At once, because over a long way each takes its time.
     const [answers, fit] = await Promise.all([
       tunnel.probe(probe, PROBE_MS, run.signal),
       packetsFit(path, run.signal).catch(() => false),
     ]);
-    if (!answers || !fit) {
-      // Its packets may be those that do not fit: the agent's step asks again.
-      unfit.abort();
-      run.fleetCheck = undefined;
-    }
     if (!answers) throw new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` });
     // Before anything larger goes through it.
     if (!fit) await fitPackets(path, run.signal);

@@ -114,8 +114,8 @@ describe('bringing the tunnel up', () => {
     await tunnel.up(config());
     expect(await machine.files('/etc')).toEqual([`/etc/wireguard/ 0700`, `${CONF} 0600`]);
     expect(machine.ran.filter((line) => line.startsWith('systemctl'))).toEqual([
-      `systemctl restart ${UNIT}`,
       `systemctl enable ${UNIT}`,
+      `systemctl restart ${UNIT}`,
     ]);
     expect(await tunnel.status('acme')).toEqual({
       interface: NAME,
