@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream';
-import type { Socket } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -82,7 +81,7 @@ describe('lines', () => {
     for (const chunk of chunks) stream.write(chunk);
     stream.end();
     const lines: string[] = [];
-    for await (const line of linesOf(stream as unknown as Socket, max)) lines.push(line.toString());
+    for await (const line of linesOf(stream, max)) lines.push(line.toString());
     return lines;
   };
 
