@@ -40,7 +40,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   touch: { page: 'touch', slice, endsAt: Date.now() + 3_600_000 },
   progress: { page: 'progress', steps },
   undoing: { page: 'undoing', steps: steps.map((step) => ({ ...step, state: 'undone' as const })) },
-  done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop', seconds: 42 },
+  done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop' },
   failed: { page: 'failed', error, steps, undone: 'yes' },
   'failed-unknown': { page: 'failed', error, steps, undone: 'unknown' },
   cancelled: {
@@ -55,14 +55,13 @@ export const VIEWS: Readonly<Record<string, View>> = {
       ...{ customer: slice.customer, hostName: 'ada-laptop', healthy: false, tunnel: 'silent', fleet: 'online' },
       ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
       checks: [
-        { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is', fixable: false },
+        { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is' },
         {
           code: 'b',
           severity: 'failure',
           state: 'not-well',
           what: 'The tunnel answers',
           saw: 'no answer for 3 min',
-          fixable: true,
         },
         {
           code: 'c',
@@ -70,7 +69,6 @@ export const VIEWS: Readonly<Record<string, View>> = {
           state: 'not-looked-at',
           what: 'Names inside',
           saw: 'the tunnel is silent',
-          fixable: false,
         },
       ],
     },

@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
-import { chmod, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { constants, createReadStream, type ReadStream } from 'node:fs';
+import { chmod, copyFile, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 import { z } from 'zod';
 
@@ -10,6 +9,7 @@ import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { unusable } from '../../core/read-given-file.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
+import { hashFile } from '../config/fleet-config.ts';
 import { readSliceFile } from '../config/read-slice-file.ts';
 
 const MAX_LIST = 64 * 1024;
@@ -79,8 +79,7 @@ export class PackageShelf {
     const { sha256, size } = await this.#copy(source);
     const added: ShelfEntry = { name, system, size, sha256, addedAt: new Date(now).toISOString() };
     const before = await this.list();
-    await this.#write([...before.filter((one) => one.name !== name), added]);
-    await this.#tidy(before);
+    await this.#replace(before, [...before.filter((one) => one.name !== name), added]);
     return added;
   }
 
@@ -88,8 +87,10 @@ export class PackageShelf {
   async remove(name: string): Promise<void> {
     const before = await this.list();
     if (!before.some((one) => one.name === name)) throw unusable(name, 'is not on the shelf');
-    await this.#write(before.filter((one) => one.name !== name));
-    await this.#tidy(before);
+    await this.#replace(
+      before,
+      before.filter((one) => one.name !== name),
+    );
   }
 
   /** @returns undefined when there is none, or when the file is not what the list says */
@@ -105,24 +106,13 @@ export class PackageShelf {
   /** The hash is that of the bytes that were copied, whatever became of the source meanwhile. */
   async #copy(source: string): Promise<{ sha256: string; size: number }> {
     const draft = this.#file(`.${randomBytes(6).toString('hex')}.tmp`);
-    const hash = createHash('sha256');
-    let size = 0;
     try {
-      await pipeline(
-        createReadStream(source),
-        async function* (chunks: AsyncIterable<Buffer>) {
-          for await (const chunk of chunks) {
-            hash.update(chunk);
-            size += chunk.length;
-            yield chunk;
-          }
-        },
-        createWriteStream(draft, { flags: 'wx', mode: 0o600 }),
-      );
+      await copyFile(source, draft, constants.COPYFILE_EXCL);
+      await chmod(draft, 0o600);
       const handle = await open(draft, 'r');
       await handle.sync().finally(() => handle.close());
-      const sha256 = hash.digest('hex');
-      await chmod(draft, 0o600);
+      const { sha256: digest, size } = await hashFile(draft);
+      const sha256 = Buffer.from(digest, 'base64url').toString('hex');
       await rename(draft, this.#file(sha256));
       return { sha256, size };
     } finally {
@@ -130,14 +120,11 @@ export class PackageShelf {
     }
   }
 
-  async #write(packages: readonly ShelfEntry[]): Promise<void> {
+  /** The list first, then the files that it does not name any more. One that is being downloaded is read to its end. */
+  async #replace(before: readonly ShelfEntry[], packages: readonly ShelfEntry[]): Promise<void> {
     const text = `${JSON.stringify({ version: 1, packages }, undefined, 2)}\n`;
     await writeDurableFile(this.#file('packages.json'), text, 0o600);
-  }
-
-  /** Removes the files that the list does not name any more. One that is being downloaded is read to its end. */
-  async #tidy(before: readonly ShelfEntry[]): Promise<void> {
-    const kept = new Set((await this.list()).map(({ sha256 }) => sha256));
+    const kept = new Set(packages.map(({ sha256 }) => sha256));
     for (const { sha256 } of before) if (!kept.has(sha256)) await rm(this.#file(sha256), { force: true });
   }
 

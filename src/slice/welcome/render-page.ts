@@ -20,7 +20,7 @@ export function renderPage({ customer, packages, language, system }: Visit): str
   const say = (key: keyof Texts, values: Readonly<Record<string, string>> = {}): string =>
     escaped(texts[key].replace(/\{(\w+)\}/gu, (_, name: string) => ({ customer, ...values })[name] ?? ''));
   const order = system === undefined ? SYSTEMS : [system, ...SYSTEMS.filter((other) => other !== system)];
-  const offered = order.flatMap((one) => packages.filter((entry) => entry.system === one).map((entry) => entry));
+  const offered = order.flatMap((one) => packages.filter((entry) => entry.system === one));
   const size = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const item = (entry: ShelfEntry): string => {
     const { name, sha256 } = entry;

@@ -31,12 +31,11 @@ export class Desk {
   /** Shows how this laptop stands. */
   async refresh(): Promise<void> {
     await this.#alone({ page: 'looking' }, async (agent, signal) => {
-      this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal })));
+      await this.#showStatus(agent, signal);
     });
   }
 
   async enroll(): Promise<void> {
-    const started = this.#parts.now();
     this.#flow = BEGUN;
     await this.#alone(viewOf(BEGUN), async (agent, signal) => {
       const move = (flow: Flow): void => {
@@ -66,8 +65,7 @@ export class Desk {
           },
         );
         const { customer, device } = record;
-        const seconds = Math.round((this.#parts.now() - started) / 1000);
-        this.#parts.show({ page: 'done', customer, hostName: device?.hostName ?? '', seconds });
+        this.#parts.show({ page: 'done', customer, hostName: device?.hostName ?? '' });
       } finally {
         this.#lender = undefined;
         lender.end();
@@ -78,7 +76,7 @@ export class Desk {
   async renew(): Promise<void> {
     await this.#alone({ page: 'looking' }, async (agent, signal) => {
       await agent.call<'renew'>({ verb: 'renew' }, { signal });
-      this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal })));
+      await this.#showStatus(agent, signal);
     });
   }
 
@@ -119,6 +117,10 @@ export class Desk {
   /** Ends what goes on. An enrollment is undone by the agent, which is waited for. */
   cancel(): void {
     this.#running?.abort();
+  }
+
+  async #showStatus(agent: AgentClient, signal: AbortSignal): Promise<void> {
+    this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal })));
   }
 
   async #alone(meanwhile: View, use: (agent: AgentClient, signal: AbortSignal) => Promise<void>): Promise<void> {

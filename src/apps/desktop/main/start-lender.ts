@@ -44,7 +44,7 @@ export async function startLender(
     }
     throw new KiwiError('cancelled', { detail: 'the key lender has ended' });
   };
-  const listening = listen().catch((error: unknown) => {
+  void listen().catch((error: unknown) => {
     child.kill();
     open?.reject(toKiwiError(error));
   });
@@ -68,7 +68,6 @@ export async function startLender(
     end: () => {
       child.stdin.end();
       child.kill('SIGTERM');
-      void listening;
     },
   };
 }

@@ -11,15 +11,11 @@ export function statusView({ enrollment, found }: StatusReply): View {
     customer: record.customer,
     hostName: record.device?.hostName ?? '',
     healthy,
-    ...(record.device === undefined ? {} : { enrolledAt: record.device.enrolledAt }),
     ...(certificate.notAfter === undefined ? {} : { certificateUntil: certificate.notAfter }),
     ...(certificate.renewal === undefined ? {} : { renewal: certificate.renewal }),
     tunnel: !tunnel.up ? 'down' : tunnel.alive ? 'up' : 'silent',
     fleet: 'error' in slice || slice.fleet === null ? 'unknown' : slice.fleet.online ? 'online' : 'offline',
-    checks: checks.map(({ code, severity, state, what, saw, fix }) => ({
-      ...{ code, severity, state, what, saw },
-      fixable: fix !== undefined,
-    })),
+    checks: checks.map(({ code, severity, state, what, saw }) => ({ code, severity, state, what, saw })),
   };
   return { page: 'status', status };
 }

@@ -37,14 +37,12 @@ export interface ShownCheck {
   /** English, as `kiwistack-enroll doctor` says them. */
   readonly what: string;
   readonly saw: string;
-  readonly fixable: boolean;
 }
 
 export interface ShownStatus {
   readonly customer: string;
   readonly hostName: string;
   readonly healthy: boolean;
-  readonly enrolledAt?: string;
   /** ISO 8601 */
   readonly certificateUntil?: string;
   readonly renewal?: string;
@@ -74,7 +72,7 @@ export type View =
   /** `endsAt`: milliseconds since 1970. */
   | { readonly page: 'touch'; readonly slice: ShownSlice; readonly endsAt: number }
   | { readonly page: 'undoing'; readonly steps: readonly ShownStep[] }
-  | { readonly page: 'done'; readonly customer: string; readonly hostName: string; readonly seconds: number }
+  | { readonly page: 'done'; readonly customer: string; readonly hostName: string }
   | {
       readonly page: 'failed';
       readonly error: ShownError;
@@ -82,7 +80,7 @@ export type View =
       /** Whether this laptop is as it was; `unknown` when the agent was lost. */
       readonly undone: 'yes' | 'no' | 'unknown';
     }
-  | { readonly page: 'status'; readonly status: ShownStatus; readonly working?: 'leaving' | 'renewing' }
+  | { readonly page: 'status'; readonly status: ShownStatus }
   | { readonly page: 'left'; readonly customer?: string; readonly told: boolean }
   /** The agent cannot be asked. */
   | { readonly page: 'unavailable'; readonly error: ShownError };
