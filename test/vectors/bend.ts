@@ -4,6 +4,7 @@ import { p256 } from '@noble/curves/nist.js';
 
 import { base64url } from '../../src/core/bytes.ts';
 import type { ErrorCode } from '../../src/core/error-codes.ts';
+import type { Certificate } from '../../src/pki/certificate.ts';
 import { signCompact, type KeyReference } from '../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../src/pki/keys.ts';
 import type { P256Jwk } from '../../src/protocol/common.ts';
@@ -29,6 +30,9 @@ export async function makeRefused(notice: string, recipes: readonly Recipe[], fi
   for (const [name, code, make] of recipes) messages.push({ name, code, body: await make(before.get(name) ?? '') });
   return { notice, messages };
 }
+
+/** A key is named by its certificate and that of its issuer. */
+export const chain = (leaf: Certificate, issuer: Certificate) => ({ x5c: [leaf.der, issuer.der] });
 
 /** The text of a JSON object with some members changed. */
 export const changed = (payload: string, members: object): string =>

@@ -16,12 +16,9 @@ import {
   type Recipe,
 } from './bend.ts';
 import { textAt } from './keep.ts';
-import { DEVICE_ID, RENEWED_AT } from './make-certificates.ts';
+import { afterRenewal, DEVICE_ID, OTHER_ID, RENEWED_AT } from './make-certificates.ts';
 import { compactParts, fixed, type Previous } from './make-exchange.ts';
 import { testKey } from './test-keys.ts';
-
-const OTHER_ID = 'a3d5f0b2-7c1e-4f6a-9b8d-0e2c4a6f8b13';
-const minutes = (count: number): string => new Date(RENEWED_AT.getTime() + count * 60_000).toISOString();
 
 /** What the laptop of the example says of itself: not all that ours says, and in the same form. */
 const FILES = {
@@ -44,7 +41,7 @@ export async function makeBundle(previous: Previous) {
     leftOut: 3,
   };
   const manifest = JSON.stringify(content, undefined, 1);
-  const said = { protocol: PROTOCOL, deviceId: DEVICE_ID, manifestHash: digest(manifest), timestamp: minutes(0) };
+  const said = { protocol: PROTOCOL, deviceId: DEVICE_ID, manifestHash: digest(manifest), timestamp: afterRenewal(0) };
   const payload = JSON.stringify(bundleMessage.parse(said));
   const jws = await sign(
     { typ: TYP.bundle, payload, key: device, kid: kidOf(device) },
@@ -105,7 +102,7 @@ export function makeRefusedBundles(bundle: object, previous: unknown): Promise<o
     ['message with a member twice', 'request-malformed', signedAs({ payload: withMemberTwice(payload) })],
     ['for another manifest', 'device-signature-refused', saying({ manifestHash: digest('another manifest') })],
     ['for another device', 'request-malformed', saying({ deviceId: OTHER_ID })],
-    ['eleven minutes old', 'clock-skew', saying({ timestamp: minutes(-11) })],
+    ['eleven minutes old', 'clock-skew', saying({ timestamp: afterRenewal(-11) })],
   ];
   return makeRefused(
     'Each is `body` of bundle.json bent in one way. The gateway of the example refuses it with `code`.',

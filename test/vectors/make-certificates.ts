@@ -9,8 +9,13 @@ import { testKey, type KeyName } from './test-keys.ts';
 export const NOW = new Date('2026-03-01T12:00:00.000Z');
 /** When the laptop of the example renews its certificate. */
 export const RENEWED_AT = new Date(NOW.getTime() + 13 * 3_600_000);
+/** RFC 3339, this long after the renewal. */
+export const afterRenewal = (minutes: number): string =>
+  new Date(RENEWED_AT.getTime() + minutes * 60_000).toISOString();
 export const SLUG = 'acme';
 export const DEVICE_ID = '5f3a8e0c-91d4-4a7b-8f0e-2c6b7d1e9a04';
+/** A device that the example does not have. */
+export const OTHER_ID = 'a3d5f0b2-7c1e-4f6a-9b8d-0e2c4a6f8b13';
 export const YUBIKEY_SERIAL = 12_345_678;
 
 export type Certificates = Readonly<Record<(typeof ORDER)[number]['name'], Certificate>>;

@@ -9,6 +9,7 @@ import {
   type Renewed,
 } from '../../src/protocol/renewal.ts';
 import {
+  chain,
   changed,
   kidOf,
   makeRefused,
@@ -22,14 +23,11 @@ import {
   type Recipe,
 } from './bend.ts';
 import { keepCsr, textAt } from './keep.ts';
-import { DEVICE_ID, NOW, RENEWED_AT, type Certificates } from './make-certificates.ts';
+import { afterRenewal, DEVICE_ID, NOW, OTHER_ID, RENEWED_AT, type Certificates } from './make-certificates.ts';
 import { compactParts, fixed, type Previous } from './make-exchange.ts';
 import { exampleFingerprint } from './make-fingerprint.ts';
 import { testKey } from './test-keys.ts';
 
-const OTHER_ID = 'a3d5f0b2-7c1e-4f6a-9b8d-0e2c4a6f8b13';
-const chain = (leaf: Certificate, issuer: Certificate) => ({ x5c: [leaf.der, issuer.der] });
-const minutes = (count: number): string => new Date(RENEWED_AT.getTime() + count * 60_000).toISOString();
 /** The middle of the new certificate's life. */
 const RENEW_AFTER = new Date(RENEWED_AT.getTime() + 43_170_000).toISOString();
 
@@ -104,7 +102,7 @@ export async function makeRefusedRenewals(renewal: object, previous: unknown): P
     ['number as text', 'request-malformed', saying({ held: '1' })],
     ['nonce of 15 bytes', 'request-malformed', saying({ nonce: base64url(Buffer.alloc(15)) })],
     ['for another device', 'request-malformed', saying({ deviceId: OTHER_ID })],
-    ['eleven minutes old', 'clock-skew', saying({ timestamp: minutes(-11) })],
+    ['eleven minutes old', 'clock-skew', saying({ timestamp: afterRenewal(-11) })],
     ['request for another key', 'csr-refused', async (kept) => saying({ csr: await csrOfOther(kept) })(kept)],
     [
       'request with bytes behind it',
@@ -153,7 +151,7 @@ export function makeRefusedRenewalAnswers(c: Certificates, renewed: object, prev
     ],
     ['for another request', 'slice-not-proven', saying({ requestHash: digest('another request') })],
     ['for another device', 'slice-not-proven', saying({ deviceId: OTHER_ID })],
-    ['of a clock eleven minutes behind', 'clock-skew', saying({ serverTime: minutes(-11) })],
+    ['of a clock eleven minutes behind', 'clock-skew', saying({ serverTime: afterRenewal(-11) })],
     ['unknown member', 'slice-not-proven', (kept) => sign({ ...gateway, payload: withUnknownMember(payload) }, kept)],
     ['member twice', 'slice-not-proven', (kept) => sign({ ...gateway, payload: withMemberTwice(payload) }, kept)],
     ['number that the laptop has', 'renewal-invalid', saying({ number: 1 })],

@@ -23,10 +23,8 @@ import {
   type Recipe,
 } from './bend.ts';
 import { decryptedOrEmpty, keepCsr, keepingSigner, keepJwe, textAt } from './keep.ts';
-import { NOW, type Certificates } from './make-certificates.ts';
+import { NOW, OTHER_ID, type Certificates } from './make-certificates.ts';
 import { testKey } from './test-keys.ts';
-
-const OTHER_ID = 'a3d5f0b2-7c1e-4f6a-9b8d-0e2c4a6f8b13';
 
 interface General {
   payload: string;

@@ -2,6 +2,7 @@ import { base64url, digest } from '../../src/core/bytes.ts';
 import { TYP } from '../../src/protocol/common.ts';
 import type { Certificate } from '../../src/pki/certificate.ts';
 import {
+  chain,
   changed,
   makeRefused,
   offTheCurve,
@@ -17,11 +18,8 @@ import {
   type Recipe,
 } from './bend.ts';
 import { decryptedOrEmpty, keepJwe, textAt } from './keep.ts';
-import { NOW, type Certificates } from './make-certificates.ts';
+import { NOW, OTHER_ID, type Certificates } from './make-certificates.ts';
 import { testKey } from './test-keys.ts';
-
-const OTHER_ID = 'a3d5f0b2-7c1e-4f6a-9b8d-0e2c4a6f8b13';
-const chain = (leaf: Certificate, issuer: Certificate) => ({ x5c: [leaf.der, issuer.der] });
 
 /** What the laptop refuses in answer to its hello. */
 export function makeRefusedChallenges(c: Certificates, challenge: object, previous: unknown): Promise<object> {
