@@ -67,6 +67,7 @@ export default defineConfig({
           ...patient,
           name: 'window',
           include: ['test/window/**/*.test.ts'],
+          globalSetup: ['test/world/build-test-program.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -17,8 +17,8 @@ changes nothing.
   --for demo      only what the demo needs
   --for machine   what the virtual laptop of `npm run test:machine` needs
   --for fresh     what `npm run test:fresh` needs
-  --for window    what `npm run test:window` needs: it alone, nothing of it is needed by the others
   --for test      everything that `npm test` needs, including the two above
+  --for window    what `npm run test:window` and `npm run demo -- --window` need
   --for bench     what `npm run bench` needs
 Without --for, it prepares for everything.
 
@@ -117,12 +117,23 @@ machine_packages=(
   'busybox-static|its first programs at boot, before its disk is mounted'
   'cpio|packs them into its initramfs'
 )
+window_packages=(
+  'chromium|shows the pages of the window, and of the gateway'
+  'fonts-dejavu-core|the letters on them'
+  'xvfb|a screen without a monitor'
+  'xauth|who may use that screen'
+  'libgtk-3-0|draws the window in Electron'
+  'libnss3|certificates in Electron'
+  'libasound2|sound in Electron, which it does not start without'
+  'libgbm1|pictures in Electron'
+)
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
-  test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
+  test) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
+  all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
-  window) packages+=('chromium|shows the pages of the window' 'fonts-dejavu-core|the letters on them') ;;
+  window) packages+=("${window_packages[@]}" 'polkitd|decides who may ask the agent') ;;
 esac
 
 missing_packages() {
@@ -145,6 +156,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 
 # shellcheck source=prepare-key-clients.sh
 . "$repository/installers/prepare-key-clients.sh"
+# shellcheck source=prepare-electron.sh
+. "$repository/installers/prepare-electron.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
@@ -152,7 +165,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready; then exit 0; fi
+  key_clients_ready && electron_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -187,4 +200,5 @@ if ! commands_ready; then link_commands; fi
 if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
 if ! key_clients_ready; then provide_key_clients; fi
+if ! electron_ready; then provide_electron; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

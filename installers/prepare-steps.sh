@@ -77,7 +77,7 @@ check_network() {
 }
 
 nothing_to_fetch() {
-  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready; then return 1; fi
+  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready || ! electron_ready; then return 1; fi
   if ! modules_ready && ! modules_match; then return 1; fi
   step_ca_ready || find_step_ca
 }
@@ -94,6 +94,7 @@ check_disk() {
   local -a wants=()
   if ((${#missing[@]} > 0)); then wants+=("$((40 * ${#missing[@]})) /usr"); fi
   if ! modules_ready && ! modules_match; then wants+=("700 $repository"); fi
+  if ! electron_ready; then wants+=("700 $repository"); fi
   if ! step_ca_ready && ! find_step_ca; then
     wants+=("100 $repository" "700 $(go_folder GOCACHE .cache/go-build)" "900 $(go_folder GOMODCACHE go/pkg/mod)")
   fi

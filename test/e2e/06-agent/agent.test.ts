@@ -8,7 +8,7 @@ import { openBundle } from '../../../src/protocol/support-bundle.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { CLI, PIN, World, type EnrollResult } from '../../world/world.ts';
 import { CliRun } from '../01-enrollment/cli-run.ts';
-import { AgentRoom, as, PEOPLE } from './agent-room.ts';
+import { AgentRoom, as, PEOPLE } from '../../world/agent-room.ts';
 
 // The agent as root, people who are not, the real polkitd between them, and the YubiKey in the session of the one who calls.
 const SERIAL = 31_000_001;

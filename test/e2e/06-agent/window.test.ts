@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { View } from '../../../src/apps/desktop/view/view.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { PIN, World, type Reader } from '../../world/world.ts';
-import { AgentRoom, as } from './agent-room.ts';
+import { AgentRoom, as } from '../../world/agent-room.ts';
 
 // The window without its page: the same main process, with the real agent, the real key lender, and a YubiKey.
 const SERIAL = 31_000_002;

@@ -1,12 +1,12 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { AGENT_SOCKET } from '../../../src/local-api/messages.ts';
-import type { Laptop } from '../../lab/lab.ts';
-import { startInRoom, type LongRunning } from '../../world/long-running.ts';
-import { CLI, World, type EnrollResult } from '../../world/world.ts';
+import { AGENT_SOCKET } from '../../src/local-api/messages.ts';
+import type { Laptop } from '../lab/lab.ts';
+import { startInRoom, type LongRunning } from './long-running.ts';
+import { CLI, World, type EnrollResult } from './world.ts';
 
-const REPOSITORY = path.join(import.meta.dirname, '..', '..', '..');
+const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 const built = process.env['KIWISTACK_TEST_PROGRAM'];
 

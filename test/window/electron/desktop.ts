@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { _electron, type ElectronApplication, type Page } from 'playwright-core';
+
+import type { Laptop } from '../../lab/lab.ts';
+import { NamespaceRoom } from '../../lab/namespace-room.ts';
+import { as, PEOPLE, type Who } from '../../world/agent-room.ts';
+
+const REPOSITORY = path.join(import.meta.dirname, '..', '..', '..');
+const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
+/** The runtime that the tests have: see installers/prepare-electron.sh. Its application lies beside it. */
+export const ELECTRON = process.env['KIWISTACK_TEST_ELECTRON'] ?? path.join(REPOSITORY, '.cache/electron/electron');
+
+/** Builds the window into the runtime of the tests, with the key lender of the suite's program or of the sources. */
+export function buildWindow(kind: 'test' | 'production' = 'test'): void {
+  const built = process.env['KIWISTACK_TEST_PROGRAM'];
+  const lender =
+    built === undefined ? path.join(REPOSITORY, 'src/apps/key-lender/main.ts') : path.join(built, 'kiwistack-key.js');
+  const out = path.join(path.dirname(ELECTRON), 'resources', 'app');
+  const args = ['--kind', kind, '--out', out, ...(kind === 'test' ? ['--lender', `${NODE},${lender}`] : [])];
+  execFileSync(process.execPath, [path.join(REPOSITORY, 'installers/build/desktop.ts'), ...args]);
+}
+
+/** A screen on a laptop, and a person who is not root in front of it. */
+export class Desktop {
+  readonly #launcher: string;
+
+  private constructor(launcher: string) {
+    this.#launcher = launcher;
+  }
+
+  /** @param dir a folder for the launcher, outside of the laptop */
+  static async start(laptop: Laptop, who: Who, dir: string): Promise<Desktop> {
+    if (!(laptop instanceof NamespaceRoom)) throw new TypeError('a laptop of the lab');
+    const uid = PEOPLE[who];
+    const home = path.join(laptop.root, 'home', who);
+    await mkdir(home, { recursive: true });
+    await chown(home, uid, uid);
+    // Other screens of this machine are other numbers: the name of its socket is shared by all that share a network.
+    const display = `:${1000 + (process.pid % 50_000)}${String(uid % 10)}`;
+    laptop.spawn([...as(who), '/usr/bin/Xvfb', display, '-screen', '0', '1100x1000x24', '-nolisten', 'tcp'], {
+      stdio: 'ignore',
+    });
+    const socket = laptop.path(`/tmp/.X11-unix/X${display.slice(1)}`);
+    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+
+    // In the laptop, except for its network: the debugger of this process is on the machine's own.
+    const launcher = path.join(dir, `electron-${who}.sh`);
+    const variables = [`HOME=/home/${who}`, `USER=${who}`, `DISPLAY=${display}`, 'PATH=/usr/bin:/bin', 'LANG=C.UTF-8'];
+    const inside = ['/usr/bin/nsenter', '-t', String(laptop.pid), '-m', '-u', '-i', '-p', '--', ...as(who)];
+    const clean = ['/usr/bin/env', '-i', '-C', `/home/${who}`, ...variables, 'LANGUAGE="$KIWI_LANGUAGE"', ELECTRON];
+    await writeFile(launcher, `#!/bin/sh\nexec ${[...inside, ...clean].join(' ')} "$@"\n`);
+    await chmod(launcher, 0o755);
+    return new Desktop(launcher);
+  }
+
+  /** Opens the window. Its sandbox is on: nobody is root here. @param language of the person's system */
+  async open(language = 'en', args: readonly string[] = []): Promise<OpenWindow> {
+    const began = performance.now();
+    const app = await _electron.launch({
+      executablePath: this.#launcher,
+      args: ['--disable-gpu', ...args],
+      env: { PATH: '/usr/bin:/bin', KIWI_LANGUAGE: language },
+      chromiumSandbox: true,
+      timeout: 120_000,
+    });
+    const page = await app.firstWindow();
+    await page.waitForSelector('h1');
+    return { app, page, openedAfterMs: performance.now() - began };
+  }
+}
+
+export interface OpenWindow {
+  readonly app: ElectronApplication;
+  readonly page: Page;
+  readonly openedAfterMs: number;
+}
