@@ -6,7 +6,8 @@ import path from 'node:path';
 import { KiwiError } from '../../src/core/errors.ts';
 import { printJson, printResult } from '../../src/terminal/report.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
-import { CLI, INTRANET_URL, PIN, World } from '../world/world.ts';
+import type { Laptop } from '../lab/lab.ts';
+import { CLI, INTRANET_URL, PIN, World, type Reader } from '../world/world.ts';
 import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
@@ -63,9 +64,15 @@ async function demo(flags: Flags): Promise<void> {
   const before = await hostState();
   try {
     say('Setting up a customer, Acme GmbH, in network namespaces. This machine is not changed.');
+    // What needs no slice is made beside its start: the laptop, and the reader in which its YubiKey will be.
+    let made: { readonly laptop: Laptop; readonly reader: Reader } | undefined;
     world = await World.create({
       dir,
       signal: interruption.signal,
+      meanwhile: async (making) => {
+        const laptop = await making.addLaptop({ name: 'ada' });
+        made = { laptop, reader: await making.plugIn(laptop, undefined, { mode: 'auto', delayMs: 700 }) };
+      },
       progress: (what) => {
         say(`  - ${what}`);
         emit({ type: 'setup', what });
@@ -75,8 +82,9 @@ async function demo(flags: Flags): Promise<void> {
     await world.provisionKey(SERIAL);
     interruption.signal.throwIfAborted();
     say('  - a laptop, ada');
-    const laptop = await world.addLaptop({ name: 'ada' });
-    const key = await world.plugIn(laptop, SERIAL, { mode: 'auto', delayMs: 700 });
+    if (made === undefined) throw new TypeError('no laptop was made');
+    const { laptop, reader } = made;
+    await reader.control.insert(world.keyFile(SERIAL));
     interruption.signal.throwIfAborted();
     const setupMs = performance.now() - began;
     emit({ type: 'setup-done', ms: setupMs });
@@ -107,13 +115,13 @@ async function demo(flags: Flags): Promise<void> {
     say('\n$ kiwistack-enroll status');
     const status = await laptop.run([...CLI, 'status']);
     say(status.stdout.trimEnd());
-    emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, say)) });
+    emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, { json: flags.json, say })) });
 
     if (flags.keep) {
       await world.lab.keep();
       say(nextSteps({ kept: true, dir }));
     } else {
-      await key.stop();
+      await reader.stop();
       await world.destroy();
       await rm(dir, { recursive: true, force: true });
       const changed = await hostState();

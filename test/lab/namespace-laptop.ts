@@ -18,6 +18,8 @@ interface LaptopMaking {
   readonly holderPid: number;
   readonly dmi: Dmi;
   readonly resolved: boolean;
+  /** Added to the environment of every program. */
+  readonly env: Readonly<Record<string, string>>;
   readonly cable: { readonly device: string; readonly address: string; readonly mac: string };
   /** Called when the pid of the laptop's first process changed. */
   readonly onChange: () => Promise<void>;
@@ -34,7 +36,7 @@ export class NamespaceLaptop extends NamespaceRoom implements Laptop {
   readonly #making: LaptopMaking;
 
   constructor(making: LaptopMaking) {
-    super(making.name, making.address);
+    super(making.name, making.address, undefined, making.env);
     this.#making = making;
     this.dmi = making.dmi;
     this.root = join(making.disk.onHost, 'root');

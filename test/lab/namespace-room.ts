@@ -19,11 +19,14 @@ export class NamespaceRoom implements Room {
   readonly address: string;
   /** Undefined while the room is off. */
   running: RunningRoom | undefined;
+  /** Added to the environment of every program. */
+  readonly #env: Readonly<Record<string, string>>;
 
-  constructor(name: string, address: string, running?: RunningRoom) {
+  constructor(name: string, address: string, running?: RunningRoom, env: Readonly<Record<string, string>> = {}) {
     this.name = name;
     this.address = address;
     this.running = running;
+    this.#env = env;
   }
 
   get pid(): number {
@@ -31,12 +34,12 @@ export class NamespaceRoom implements Room {
     return this.running.pid;
   }
 
-  run(argv: readonly string[], options?: RunOptions): Promise<RunResult> {
-    return runInRoom(this.pid, argv, options);
+  run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return runInRoom(this.pid, argv, { ...options, env: { ...this.#env, ...options.env } });
   }
 
-  spawn(argv: readonly string[], options?: SpawnOptions): ChildProcess {
-    return spawnInRoom(this.pid, argv, options);
+  spawn(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return spawnInRoom(this.pid, argv, { ...options, env: { ...this.#env, ...options.env } });
   }
 
   path(insidePath: string): string {

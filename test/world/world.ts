@@ -37,6 +37,8 @@ export interface WorldOptions {
   readonly signal?: AbortSignal;
   /** Added to `kiwistack-slice init`. */
   readonly initArgs?: readonly string[];
+  /** What can be done as soon as the slice has its files, beside its start. */
+  readonly meanwhile?: (world: World) => Promise<unknown>;
 }
 
 export interface Reader extends LongRunning {
@@ -74,7 +76,7 @@ export class World {
   }
 
   /** A running slice of Acme GmbH, with Fleet and an intranet host, without keys and laptops. */
-  static async create({ dir, progress, initArgs, signal }: WorldOptions): Promise<World> {
+  static async create({ dir, progress, initArgs, signal, meanwhile }: WorldOptions): Promise<World> {
     const say = (what: string): void => {
       signal?.throwIfAborted();
       progress?.(what);
@@ -93,8 +95,9 @@ export class World {
       ]);
       say("the provider's root, the customer's CA, step-ca, gateway and WireGuard endpoint");
       await world.#initSlice(package_.path, initArgs ?? []);
-      await world.startSlice();
-      world.#intranet = await startIntranet(world.lab.inside, world.sliceDir, path.join(dir, 'private'));
+      const intranet = startIntranet(world.lab.inside, world.sliceDir, path.join(dir, 'private'));
+      const [, started] = await Promise.all([world.startSlice(), intranet, meanwhile?.(world)]);
+      world.#intranet = started;
       signal?.throwIfAborted();
     } catch (error) {
       await world.destroy();
