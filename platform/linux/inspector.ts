@@ -18,7 +18,7 @@ import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 import { systemctlProperties } from './systemctl-properties.ts';
 import { kernelHasWireguard, userspaceWireguard } from './tunnel/wireguard-support.ts';
 
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 15_000;
 const MAX_OUTPUT = 256 * 1024;
 
 /** The Fleet agent's package is looked at with dpkg. */

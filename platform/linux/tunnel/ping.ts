@@ -1,7 +1,7 @@
 import { runTool, type LinuxSystem } from '../system.ts';
 
 /** ping ends by itself; on a laptop that has just booted it begins seconds after it was started. */
-const GRACE_MS = 20_000;
+const GRACE_MS = 5_000;
 
 /** True when the address answers a ping within this time; asked again until then. */
 export async function answersPing(

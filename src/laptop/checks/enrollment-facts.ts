@@ -10,11 +10,8 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import type { TunnelStatus } from '../system/tunnel.ts';
 
 const PROBE_MS = 2_000;
-/**
- * Less than the time that a check has, so that the reason is the slice's and not that the check was late. The other checks start some fifty
- * programs at the same time: on a laptop that is slow, or has just booted, the answer takes more than six seconds.
- */
-const SLICE_MS = 20_000;
+/** Less than the time that a check has, so that the reason is the slice's and not that the check was late. */
+const SLICE_MS = 10_000;
 
 /** What several checks look at. Each fact is looked up once, when it is first asked for. */
 export interface EnrollmentFacts {

@@ -1,27 +1,33 @@
+import { availableParallelism } from 'node:os';
+
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import { notKnown, notWell, type Check, type CheckOutcome, type Finding } from './check.ts';
 import type { EnrollmentFacts } from './enrollment-facts.ts';
 
+/** A check that needs longer hangs. What waits for a network has shorter limits of its own; this one is for programs of this laptop. */
+const CHECK_LIMIT_MS = 20_000;
+
 /**
- * A check that needs longer hangs. What waits for a network has shorter limits of its own; this one is for programs of this laptop, all
- * of which run at the same time, on a machine that may just have booted.
+ * Some fifty checks start a program or two each. All at once, on a laptop that has just booted, each of them is slow enough to miss its
+ * own time. Never fewer than four, because some wait for a network and not for a processor.
  */
-export const CHECK_LIMIT_MS = 60_000;
+const AT_ONCE = Math.max(4, availableParallelism());
 
 /** What cannot be looked at without root, or without an enrollment, is not known; it is not wrong. */
 const UNSEEN: ReadonlySet<ErrorCode> = new Set(['not-enrolled', 'unsupported-system']);
 
 /**
- * Carries out the checks in parallel, each as soon as those that it depends on have ended. A check that throws or does not end in
- * time is a finding of its own: what cannot be looked at is not known to work.
+ * Carries out the checks, a few at once, each when those that it depends on have ended. A check that throws or does not end in time is a
+ * finding of its own: what cannot be looked at is not known to work.
  * @returns the outcomes in the order of the list
  */
 export async function runChecks(
   checks: readonly Check[],
   facts: EnrollmentFacts,
-  limitMs = CHECK_LIMIT_MS,
+  { limitMs = CHECK_LIMIT_MS, atOnce = AT_ONCE } = {},
 ): Promise<CheckOutcome[]> {
+  const places = new Places(atOnce);
   const outcomes = new Map<string, Promise<CheckOutcome>>();
   for (const check of checks) {
     const needed = check.dependsOn.map((code) => {
@@ -29,7 +35,8 @@ export async function runChecks(
       if (outcome === undefined) throw new TypeError(`${check.code} depends on ${code}, which is not before it`);
       return outcome;
     });
-    outcomes.set(check.code, runOne(check, needed, facts, limitMs));
+    const inTurn = (): Promise<Finding> => places.hold(() => inTime(() => check.run(facts), limitMs));
+    outcomes.set(check.code, runOne(check, needed, inTurn, facts));
   }
   return Promise.all(outcomes.values());
 }
@@ -44,10 +51,10 @@ export function withNeeded(checks: readonly Check[], codes: readonly string[]): 
 }
 
 async function runOne(
-  { code, severity, what, matters, run }: Check,
+  { code, severity, what, matters }: Check,
   needed: readonly Promise<CheckOutcome>[],
+  inTurn: () => Promise<Finding>,
   facts: EnrollmentFacts,
-  limitMs: number,
 ): Promise<CheckOutcome> {
   const about = { code, severity, what, matters };
   const because = (await Promise.all(needed)).filter(({ state }) => state !== 'well').map((outcome) => outcome.code);
@@ -56,7 +63,7 @@ async function runOne(
   }
   return {
     ...about,
-    ...(await inTime(() => run(facts), limitMs).catch((thrown: unknown) => thrownFinding(code, thrown, facts))),
+    ...(await inTurn().catch((thrown: unknown) => thrownFinding(code, thrown, facts))),
   };
 }
 
@@ -83,5 +90,27 @@ async function inTime(run: () => Promise<Finding>, limitMs: number): Promise<Fin
     return await Promise.race([Promise.resolve().then(run), late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** So many may do something at once; the others wait, and begin in the order in which they asked. */
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async hold<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((begin) => this.#waiting.push(begin));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
   }
 }

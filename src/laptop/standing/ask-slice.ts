@@ -4,7 +4,7 @@ import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { openSliceLine, type SliceLine } from './slice-line.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 
 /**
  * Asks the slice about this laptop, once, and reports the hardware on which the device key is used.

@@ -61,8 +61,23 @@ describe('the checks', () => {
 
   it('wait for none longer than its time, and for the others not because of it', async () => {
     const stuck = check('stuck', [], () => new Promise(() => undefined));
-    const outcomes = await runChecks([stuck, check('agent', [], well)], facts, 20);
+    const outcomes = await runChecks([stuck, check('agent', [], well)], facts, { limitMs: 20 });
     expect(outcomes.map(({ state, error }) => error?.code ?? state)).toEqual(['check-late', 'well']);
+  });
+
+  it('are a few at once, and one that waits for another takes no place', async () => {
+    let [now, most] = [0, 0];
+    const busy: Check['run'] = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      now--;
+      return isWell('done');
+    };
+    const chain = ['a', 'b', 'c'].map((code, index, all) => check(code, all.slice(0, index), busy));
+    const others = Array.from({ length: 12 }, (_, index) => check(`other-${index}`, [], busy));
+    const outcomes = await runChecks([...chain, ...others], facts, { atOnce: 3 });
+    expect(outcomes.every(({ state }) => state === 'well')).toBe(true);
+    expect(most).toBe(3);
   });
 
   it('find a mistake in a check itself, which is the end of no other', async () => {
