@@ -5,7 +5,7 @@ import { KnownEnrollment } from '../enrollment/known-enrollment.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
 import { takeAway } from '../enrollment/uninstall.ts';
 import type { CheckResult } from './check-result.ts';
-import { tellOfCheck } from './tell-of-check.ts';
+import { tellOfCheck, tellOfFailure } from './tell-of-check.ts';
 import { mendTunnel } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askOn } from '../standing/ask-slice.ts';
@@ -35,18 +35,22 @@ const LET_GO: ReadonlySet<EndReason | null> = new Set(['offboarded', 'churn']);
  */
 export async function check(context: LaptopContext, report: (event: PlanEvent) => void): Promise<CheckResult> {
   const { stateFolder } = context.platform;
+  const seen = new SeenFile(stateFolder);
   return inStateFolder(
     stateFolder,
     ENROLLMENT,
     async (state) => {
-      const seen = new SeenFile(stateFolder);
       const before = (await seen.load()).told;
       const result = await checkIn(context, state, seen, report);
       await tellOfCheck(context, seen, before, result);
       return result;
     },
     context,
-  );
+  ).catch(async (thrown: unknown) => {
+    const error = toKiwiError(thrown);
+    await tellOfFailure(context, seen, error);
+    throw error;
+  });
 }
 
 async function checkIn(

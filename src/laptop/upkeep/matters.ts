@@ -8,13 +8,15 @@ export type Matter =
   | 'connect'
   | 'enroll-again'
   | 'ended'
+  | 'refused'
   | 'hardware-changed'
   | 'copied'
   | 'clock'
   | 'update'
   | 'half-removed'
   | 'key-gone'
-  | 'tpm';
+  | 'tpm'
+  | 'disk';
 
 const DAY_MS = 86_400_000;
 /** A laptop that is offline is nobody's matter, until so little is left of the time in which its certificate can be renewed late. */
@@ -23,6 +25,10 @@ const CONNECT_WITHIN = 0.5;
 const OF_CODE: Partial<Record<ErrorCode, Matter>> = {
   'certificate-expired': 'enroll-again',
   'device-copied': 'copied',
+  // A renewal says it first where the device was ended between the two questions, or the slice's answer got lost.
+  'device-ended': 'ended',
+  'device-unknown': 'ended',
+  'device-signature-refused': 'refused',
   'clock-skew': 'clock',
   'gateway-tls-dates': 'clock',
   'agent-too-old': 'update',
@@ -30,7 +36,17 @@ const OF_CODE: Partial<Record<ErrorCode, Matter>> = {
   'tpm-key-gone': 'key-gone',
   'tpm-missing': 'tpm',
   'tpm-owned': 'tpm',
+  'disk-full': 'disk',
+  'read-only-file-system': 'disk',
 };
+
+/** Somebody other than the slice answered, or kept the question from it: another network helps, as with no answer at all. */
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['gateway-answer-invalid', 'proxy-authentication', 'proxy-refused']);
+
+/** Over only when the slice has answered, or a renewal has got as far again. */
+const HEARD: readonly Matter[] = [
+  ...(['ended', 'refused', 'hardware-changed', 'copied', 'enroll-again', 'update', 'clock', 'disk'] as const),
+];
 
 /** Who may need to hear of a check, and when nothing is known of a matter. */
 export interface Matters {
@@ -62,16 +78,21 @@ export function mattersOf(
   if (slice instanceof KiwiError) {
     // The record says that the laptop is enrolled, and there is no key to ask with.
     if (slice.code === 'not-enrolled' && enrollment.record.state === 'active') matters.add('key-gone');
-    if (slice.retryable && mustConnect(at)) matters.add('connect');
-    const heard =
-      matters.has('key-gone') || matters.has('tpm') ? [] : (['ended', 'hardware-changed', 'copied'] as const);
+    if ((slice.retryable || ELSEWHERE.has(slice.code)) && mustConnect(at)) matters.add('connect');
+    const heard = matters.has('key-gone') || matters.has('tpm') ? [] : HEARD;
     return { now: matters, unknown: new Set(heard.filter((matter) => !matters.has(matter))) };
   }
   if (slice.hardware === 'changed') matters.add('hardware-changed');
   if (slice.hardware === 'seen-elsewhere') matters.add('copied');
   if (slice.state === 'ended') matters.add('ended');
-  // A renewal that is not due yet does not say whether the slice still refuses it.
-  return { now: matters, unknown: new Set(renewal === undefined ? (['enroll-again'] as const) : []) };
+  // A renewal that is not due yet does not say whether the slice still refuses it, and one that failed not whether it could be written.
+  const unknown: Matter[] = renewal === undefined ? ['enroll-again'] : renewal instanceof KiwiError ? ['disk'] : [];
+  return { now: matters, unknown: new Set(unknown.filter((matter) => !matters.has(matter))) };
+}
+
+/** Of a check that could not even begin. Nothing is known of anything else. */
+export function mattersOfFailure({ code }: KiwiError): Matters | undefined {
+  return OF_CODE[code] === 'disk' ? { now: new Set(['disk']), unknown: new Set([...HEARD, 'connect']) } : undefined;
 }
 
 function mustConnect(at: Parameters<typeof mattersOf>[1]): boolean {
@@ -94,6 +115,10 @@ export const NOTICES: Readonly<Record<Matter, Notice>> = {
   ended: {
     title: "This laptop's enrollment has ended",
     body: 'Your organisation no longer accepts it. Ask your operator. What happened is shown by: sudo kiwistack-enroll status',
+  },
+  refused: {
+    title: 'Your organisation does not recognise this laptop',
+    body: 'It does not accept the key of this laptop. Ask your operator. More is shown by: sudo kiwistack-enroll status',
   },
   'hardware-changed': {
     title: 'This laptop has other hardware than it was enrolled with',
@@ -122,5 +147,9 @@ export const NOTICES: Readonly<Record<Matter, Notice>> = {
   tpm: {
     title: 'The TPM of this laptop does not let its key be used',
     body: 'It may be switched off in the firmware, or have a password. More is shown by: sudo kiwistack-enroll status',
+  },
+  disk: {
+    title: 'The disk of this laptop is full or cannot be written to',
+    body: 'Its certificate cannot be renewed. Remove files that you do not need; if there is room, restart the laptop.',
   },
 };

@@ -34,6 +34,28 @@ describe('a person is told', () => {
     ['of a clock that is wrong', { slice: new KiwiError('clock-skew') }, ['clock']],
     ['of a clock by which no certificate is valid', { slice: new KiwiError('gateway-tls-dates') }, ['clock']],
     ['to update', { slice: saying({}), renewal: new KiwiError('protocol-unsupported') }, ['update']],
+    [
+      'of an end that only the renewal hears of',
+      { slice: saying({}), renewal: new KiwiError('device-ended') },
+      ['ended'],
+    ],
+    ['that the slice does not know it', { slice: new KiwiError('device-unknown') }, ['ended']],
+    ['that its key is not accepted', { slice: new KiwiError('device-signature-refused') }, ['refused']],
+    ['of a full disk', { slice: saying({}), renewal: new KiwiError('disk-full') }, ['disk']],
+    ['of a disk that is read-only', { slice: silent, renewal: new KiwiError('read-only-file-system') }, ['disk']],
+    [
+      'to connect, after days of sign-in pages',
+      { slice: new KiwiError('gateway-answer-invalid') },
+      ['connect'],
+      NOW - 4 * DAY,
+    ],
+    ['to connect, after days behind a proxy', { slice: new KiwiError('proxy-refused') }, ['connect'], NOW - 4 * DAY],
+    [
+      'to connect, after days without the password',
+      { slice: new KiwiError('proxy-authentication') },
+      ['connect'],
+      NOW - 4 * DAY,
+    ],
     ['that the key is gone', { slice: new KiwiError('not-enrolled') }, ['key-gone']],
     ['that the TPM was cleared', { slice: new KiwiError('tpm-key-gone') }, ['key-gone']],
     ['that the TPM is switched off', { slice: new KiwiError('tpm-missing') }, ['tpm']],
@@ -68,6 +90,7 @@ describe('nobody is told', () => {
       'of a proxy or a sign-in page',
       { slice: new KiwiError('slice-not-proven'), renewal: new KiwiError('gateway-answer-invalid') },
     ],
+    ['of a weekend behind a proxy', { slice: new KiwiError('proxy-refused') }, NOW - 2 * DAY],
     [
       'that the customer has released the laptop',
       { slice: saying({ state: 'ended', endReason: 'offboarded' }), removed: { leftBehind: [] } },
@@ -85,7 +108,13 @@ describe('nobody is told', () => {
 describe('what a person was told', () => {
   it('stays true while nobody can be asked', () => {
     const { unknown } = mattersOf({ farewells: [], enrollment: { record, slice: silent } }, { now: NOW });
-    expect([...unknown].sort()).toEqual(['copied', 'ended', 'hardware-changed']);
+    expect([...unknown].sort()).toEqual(
+      ['clock', 'copied', 'disk', 'ended', 'enroll-again', 'hardware-changed', 'refused', 'update'].sort(),
+    );
+    // Nor by a slice that answers, while the renewal gets no further.
+    const put = { slice: saying({}), renewal: new KiwiError('ca-unavailable') };
+    const answered = mattersOf({ farewells: [], enrollment: { record, ...put } }, { now: NOW });
+    expect([...answered.unknown]).toEqual(['disk']);
     const well = mattersOf({ farewells: [], enrollment: { record, slice: saying({}) } }, { now: NOW });
     expect([...well.unknown]).toEqual(['enroll-again']);
   });

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { KiwiError } from '../../../../src/core/errors.ts';
 import type { Desktop, DesktopSession } from '../../../../src/laptop/system/desktop.ts';
 import type { LaptopContext } from '../../../../src/laptop/system/laptop-context.ts';
-import type { Seen } from '../../../../src/laptop/state/seen.ts';
+import type { Seen, SeenFile } from '../../../../src/laptop/state/seen.ts';
 import { NOTICES, type Matter } from '../../../../src/laptop/upkeep/matters.ts';
+import { tellOfFailure } from '../../../../src/laptop/upkeep/tell-of-check.ts';
 import { tellPeople } from '../../../../src/laptop/upkeep/tell-people.ts';
 
 const ANNA: DesktopSession = { id: 'c1', uid: 1000 };
@@ -37,6 +39,15 @@ beforeEach(() => {
 const { ended, clock } = NOTICES;
 
 describe('whoever is logged in', () => {
+  it('is told that nothing can be written, and of nothing else that fails before a check', async () => {
+    let kept: Seen = { told: [{ matter: 'ended', at: '1970-01-01T00:00:00.000Z', shown: [] }] };
+    const seen = { load: () => Promise.resolve(kept), save: (now: Seen) => Promise.resolve(void (kept = now)) };
+    for (const code of ['already-running', 'read-only-file-system', 'read-only-file-system', 'internal'] as const) {
+      await tellOfFailure(context, seen as unknown as SeenFile, new KiwiError(code));
+    }
+    expect([screen(ANNA), kept.told.map(({ matter }) => matter)]).toEqual([[NOTICES.disk.title], ['ended', 'disk']]);
+  });
+
   it('is told of each matter once, and no longer when it is over', async () => {
     await check(['ended']);
     await check(['ended']);
