@@ -9,7 +9,7 @@ import { systemErrorCode } from './system-error-code.ts';
  * that could not be written whole is removed again.
  * @throws KiwiError `file-unusable` when there is something; the system's own error when it cannot be written
  */
-export async function writeNewFile(file: string, text: string): Promise<void> {
+export async function writeNewFile(file: string, text: string | AsyncIterable<string>): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const handle = await open(file, flags, 0o600).catch((error: unknown) => {
     if (systemErrorCode(error) !== 'EEXIST') throw error;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Clock } from '../core/clock.ts';
+import type { AuditSeal } from './audit/audit-seal.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { FleetConfig } from './config/fleet-config.ts';
 import type { SliceConfig } from './config/slice-config.ts';
@@ -15,6 +16,7 @@ export interface SliceContext {
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
   readonly registry: Registry;
+  readonly auditSeal: AuditSeal;
   readonly ca: CertificateAuthority;
   readonly endpoint: Endpoint;
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */

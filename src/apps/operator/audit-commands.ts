@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
+import path from 'node:path';
 
-import { positiveNumber } from '../../terminal/carry-out.ts';
-import { listing, onSlice, time, type Flags } from './on-slice.ts';
+import { EXIT } from '../../core/error-codes.ts';
+import { readGivenFile } from '../../core/read-given-file.ts';
+import { writeNewFile } from '../../core/write-new-file.ts';
+import { MAX_AUDIT_EXPORT, type TrailReport } from '../../slice/operator/open-slice.ts';
+import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
+import { printAnswer } from '../../terminal/report.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 
 /** `audit`: the decisions of the slice. */
 export function addAuditCommands(program: Command): void {
-  const audit = program.command('audit').description('Show the decisions of the slice');
+  const audit = program.command('audit').description('Show and verify the decisions of the slice');
   onSlice(audit.command('list'))
     .description('List the decisions, newest first')
     .option('--limit <number>', 'how many to list', positiveNumber, 50)
@@ -24,4 +30,64 @@ export function addAuditCommands(program: Command): void {
         })),
       ),
     );
+  onSlice(audit.command('verify'))
+    .description('Check that no record was changed, removed or moved since it was written; exit code 4 when one was')
+    .option('--export <file>', 'an earlier export: it must be whole, and the records must go on from it')
+    .action((flags: Flags & { export?: string }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const exported =
+            flags.export === undefined
+              ? undefined
+              : await readGivenFile(flags.export, { option: '--export', maxBytes: MAX_AUDIT_EXPORT });
+          const report = await slice.trail.verify(exported);
+          printAnswer(flags, report.fault === undefined ? 'whole' : 'changed', report, linesOf(report));
+          return report.fault === undefined ? EXIT.done : EXIT.refused;
+        }),
+      ),
+    );
+  onSlice(audit.command('export'))
+    .description('Write all records into a file, sealed by the gateway: a line of JSON each, oldest first')
+    .option('--output <file>', 'the file; it must not be there yet (default: audit-SLUG-TIME.jsonl)')
+    .action((flags: Flags & { output?: string }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          const name = `audit-${slice.config.customer.slug}-${time(Date.now()).replaceAll(/[:.]/gu, '')}.jsonl`;
+          const file = path.resolve(flags.output ?? name);
+          await writeNewFile(file, slice.trail.export());
+          printAnswer(flags, 'exported', { file }, [`Written to ${file}. Keep it where this slice cannot write.`]);
+          return EXIT.done;
+        }),
+      ),
+    );
+  onSlice(audit.command('accept'))
+    .description('Seal the records as they are, after you have found out why `verify` fails; the audit says so')
+    .requiredOption('--why <text>', 'what was found, for the audit')
+    .action((flags: Flags & { why: string }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags.dir, async (slice) => {
+          await slice.trail.accept(flags.why);
+          printAnswer(flags, 'accepted', {}, ['The records are sealed as they are now.']);
+          return EXIT.done;
+        }),
+      ),
+    );
+}
+
+function linesOf({ records, sealed, sealedAt, accepted, fault, acceptedFault, exported }: TrailReport): string[] {
+  const newer = records - sealed;
+  return [
+    fault === undefined ? `All ${records} records are as they were written.` : `The audit was changed: ${fault.what}.`,
+    sealedAt === undefined
+      ? '  No checkpoint yet: the gateway makes one within seconds while the slice is up.'
+      : `  ${sealed} of them are sealed by the gateway, the last time at ${sealedAt}.`,
+    ...(newer > 0 && sealedAt !== undefined ? [`  ${newer} came later.`] : []),
+    ...(exported === undefined ? [] : [`  The export has the first ${exported} of them.`]),
+    ...(acceptedFault === undefined
+      ? []
+      : [`  An operator has accepted the first ${accepted} as they are, though ${acceptedFault.what}.`]),
+    ...(fault === undefined
+      ? []
+      : ['See "The audit was changed" in docs/operators.md. Stop the slice first if you do not know who did it.']),
+  ];
 }

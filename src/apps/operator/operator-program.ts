@@ -43,4 +43,7 @@ const EXAMPLES = [
   'sudo kiwistack-operator bundle remove 12 --dir acme',
   'sudo kiwistack-operator bundle verify kiwistack-support-2026-11-27T0100Z.json --dir acme --show',
   'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
+  'sudo kiwistack-operator audit export --dir acme --output audit-2026-11.jsonl',
+  'sudo kiwistack-operator audit verify --dir acme --export audit-2026-11.jsonl',
+  'sudo kiwistack-operator audit accept --dir acme --why "registry restored from the backup of Monday"',
 ];

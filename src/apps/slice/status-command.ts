@@ -25,7 +25,7 @@ export async function statusCommand(flags: SliceFlags, { clock }: CommandContext
   const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
   const notices = await sliceNotices(paths, config, new Date(clock.now()));
   const failing = notices.some((notice) => notice.failing);
-  const good = !failing && parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint;
+  const good = !failing && parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint && parts.auditWhole;
   const word = (up: boolean): string => (up ? 'up' : 'DOWN');
   printAnswer(
     flags,
@@ -45,6 +45,7 @@ export async function statusCommand(flags: SliceFlags, { clock }: CommandContext
             `  gateway   ${word(parts.gateway)}  ${config.gateway.url}`,
             `  step-ca   ${word(parts.stepCa)}  ${config.inside.address}:${config.ca.port}`,
             `  endpoint  ${word(parts.endpoint)}  ${config.wireguard.interface}, UDP ${config.wireguard.port}`,
+            `  audit     ${parts.auditWhole ? 'whole' : 'CHANGED: run kiwistack-operator audit verify'}`,
             `  Fleet     ${parts.fleet.replaceAll('-', ' ')}`,
             `  devices   ${parts.devices.active} active, ${parts.devices.pending} pending`,
           ]),

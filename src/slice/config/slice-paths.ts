@@ -5,6 +5,8 @@ export interface SlicePaths {
   readonly dir: string;
   readonly config: string;
   readonly registry: string;
+  /** The last checkpoint of the audit, signed by the gateway. */
+  readonly auditCheckpoint: string;
   /** The MSP's root; in production it is kept offline. No running program reads its key. */
   readonly msp: { readonly dir: string; readonly certificate: string; readonly key: string };
   /** Working directory of step-ca: the file names in ca.json are relative to it, so that a slice can be moved. */
@@ -55,6 +57,7 @@ export function slicePaths(dir: string): SlicePaths {
     dir,
     config: at('slice.json'),
     registry: at('registry.sqlite'),
+    auditCheckpoint: at('audit-checkpoint.jws'),
     msp: { dir: at('msp'), certificate: at('msp', 'root.crt'), key: at('msp', 'root.key') },
     ca: {
       dir: at('ca'),

@@ -9,6 +9,7 @@ import { enrollmentUri } from '../../pki/roles.ts';
 import type { Consent } from '../../protocol/consent.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { PivSlot } from '../../protocol/statement.ts';
+import { AuditSeal } from '../audit/audit-seal.ts';
 import { describeConsent, type ConsentListing } from '../approvals/describe-consent.ts';
 import { signConsent, type ConsentWish } from '../approvals/sign-consent.ts';
 import { createCaClient } from '../ca/ca-client.ts';
@@ -20,6 +21,7 @@ import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
 import type { AuditEntry, AuditRecord, Device, SentBundle, Session, Yubikey } from '../registry/registry.ts';
 import { openRegistry } from '../open-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
+import { auditTrail, type AuditTrail, type TrailReport } from './audit-trail.ts';
 import { findDevice } from './find-device.ts';
 import { verifyBundle, type VerifiedBundle } from './verify-bundle.ts';
 
@@ -30,7 +32,8 @@ export type DeviceListing = Omit<Device, 'presharedKey' | 'csr' | 'deviceKey'>;
 
 export type BundleListing = SentBundle & { readonly hostName: string };
 
-export type { ConsentListing, ConsentWish, VerifiedBundle, Yubikey };
+export { MAX_EXPORT as MAX_AUDIT_EXPORT } from '../audit/export-trail.ts';
+export type { ConsentListing, ConsentWish, TrailReport, VerifiedBundle, Yubikey };
 
 /** Why an operator ends a device; see docs/operators.md. */
 export type OperatorEndReason = Extract<EndReason, 'lost' | 'offboarded' | 'churn'>;
@@ -101,6 +104,8 @@ export interface OperatorSlice {
   withdrawConsent(consentId: string): Promise<void>;
   /** Newest first. */
   audit(limit: number): Promise<AuditRecord[]>;
+  /** The same records as evidence. */
+  readonly trail: AuditTrail;
   /** The alarms about devices that nobody has acknowledged, newest first. */
   alarms(): Promise<AuditRecord[]>;
   /** Takes an alarm out of the list. @returns false when there is no such open alarm */
@@ -137,6 +142,8 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
     decision: 'allowed',
     ...more,
   });
+  const { slug } = config.customer;
+  const seal = new AuditSeal({ file: paths.auditCheckpoint, slug, identity, registry, clock });
   const revokeIfPossible = async (): Promise<boolean> => {
     try {
       await revokeWanted({ registry, ca, clock });
@@ -269,6 +276,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       if (!(await registry.removeBundle(id, clock.now(), entry))) noBundle(id);
     },
     audit: (limit) => registry.listAudit(limit),
+    trail: auditTrail({ registry, seal, slug, root: identity.mspRoot, now: () => clock.now(), audited }),
     alarms: () => registry.listAlarms(),
     acknowledgeAlarm: (id, why) =>
       registry.acknowledgeAlarm(id, clock.now(), audited('alarm.acknowledge', { why: `alarm ${id}: ${why}` })),

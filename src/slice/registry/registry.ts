@@ -148,7 +148,13 @@ export interface AuditEntry {
   /** Never a secret. */
   readonly why?: string;
 }
-export type AuditRecord = AuditEntry & { readonly id: number; readonly at: Millis };
+export interface AuditRecord extends AuditEntry {
+  /** From 1 on, without a gap. */
+  readonly id: number;
+  readonly at: Millis;
+  /** Ties it to all records before it: `auditLink`. */
+  readonly link: string;
+}
 
 export interface ReservationRequest extends Arrival {
   readonly sessionId: string;
@@ -325,6 +331,8 @@ export interface Registry {
   auditRefusal(entry: AuditEntry, now: Millis): Promise<void>;
   /** Newest first. */
   listAudit(limit: number): Promise<AuditRecord[]>;
+  /** The records after a number, oldest first. */
+  readAudit(after: number, limit: number): Promise<AuditRecord[]>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */
   findAlarm(deviceId: string, action: string, naming?: string): Promise<boolean>;
   /**

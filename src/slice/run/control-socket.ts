@@ -8,6 +8,8 @@ export const partsStatus = z.strictObject({
   gateway: z.boolean(),
   stepCa: z.boolean(),
   endpoint: z.boolean(),
+  /** False when records of the audit are not as they were. */
+  auditWhole: z.boolean(),
   fleet: z.enum(['reachable', 'unreachable', 'not-configured']),
   devices: z.strictObject({ pending: z.int(), active: z.int() }),
 });

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { markOf, type ProcessMark } from '../../programs/process-mark.ts';
+import { AuditSeal } from '../audit/audit-seal.ts';
 import { createCaClient } from '../ca/ca-client.ts';
 import { checkCaConfig } from '../ca/check-ca-config.ts';
 import { PROVISIONER } from '../ca/render-ca-config.ts';
@@ -86,6 +87,9 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       registry.close();
       return Promise.resolve();
     });
+    const slug = config.customer.slug;
+    const auditSeal = new AuditSeal({ file: paths.auditCheckpoint, slug, identity, registry, clock });
+    undo.push(() => auditSeal.seal());
     const ca = createCaClient({
       url: `https://${config.inside.address}:${config.ca.port}`,
       root: identity.mspRoot.pem,
@@ -111,6 +115,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       config,
       identity,
       registry,
+      auditSeal,
       ca,
       endpoint,
       packages: new PackageShelf(paths.packages),
@@ -221,6 +226,7 @@ async function statusOf(context: SliceContext, gateway: FastifyInstance): Promis
     gateway: gateway.server.listening,
     stepCa,
     endpoint,
+    auditWhole: context.auditSeal.whole,
     fleet: fleet === undefined ? 'not-configured' : fleet ? 'reachable' : 'unreachable',
     devices: { pending: count('pending'), active: count('active') },
   };

@@ -11,6 +11,8 @@ const INTERVAL_MS = 2000;
 
 /** Every how many rounds the endpoint is compared with the registry. */
 const RECONCILE_EVERY = 15;
+/** Every how many rounds the audit is sealed: what is newer can still be changed unseen. */
+const SEAL_EVERY = 5;
 /** Every how many rounds Fleet hosts are deleted. */
 const FLEET_EVERY = 3;
 
@@ -55,6 +57,7 @@ export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promi
     }
     await reap(slice);
     if (round % FLEET_EVERY === 0) await attempt(slice, 'hosts in Fleet', () => forgetFleetHosts(slice));
+    if (round % SEAL_EVERY === 0) await attempt(slice, 'the seal of the audit', () => slice.auditSeal.seal());
     if (round % RECONCILE_EVERY === 0) {
       await attempt(slice, 'peers', () => reconcilePeers(slice));
       await attempt(slice, 'the registry', () => slice.registry.tidy());

@@ -211,7 +211,7 @@ describe('kiwistack-slice up, status, down', () => {
       const child = await up();
       expect(await status()).toMatchObject({
         state: 'running',
-        parts: { gateway: true, stepCa: true, endpoint: true, fleet: 'not-configured' },
+        parts: { gateway: true, stepCa: true, endpoint: true, auditWhole: true, fleet: 'not-configured' },
       });
       expect([await interfaceThere(), await forwarding()]).toEqual([true, '1']);
       const second = await slice('up', '--dir', dir, '--json');

@@ -84,6 +84,7 @@ export const DIRECTIONS = {
   'src/slice/registry/sqlite': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   // One file chooses what is behind the interface; nobody else sees it.
   'src/slice/open-registry.ts': ['src/slice/config', 'src/slice/registry', 'src/slice/registry/sqlite'],
+  'src/slice/audit': [...MESSAGES, 'src/slice/config', 'src/slice/registry'],
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
@@ -91,7 +92,7 @@ export const DIRECTIONS = {
   'src/slice/welcome': ['src/core', 'src/slice/config'],
   'src/slice/slice-context.ts': [
     ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
-    'src/slice/welcome',
+    ...['src/slice/welcome', 'src/slice/audit'],
   ],
   'src/slice/upkeep': [...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
   'src/slice/enrollment': [
@@ -117,12 +118,12 @@ export const DIRECTIONS = {
   'src/slice/operator': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/open-registry.ts', 'src/slice/ca'],
-    ...['src/slice/upkeep', 'src/slice/approvals'],
+    ...['src/slice/upkeep', 'src/slice/approvals', 'src/slice/audit'],
   ],
   'src/slice/run': [
     ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/open-registry.ts'],
     ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
-    ...['src/slice/upkeep', 'src/slice/gateway', 'src/slice/welcome'],
+    ...['src/slice/upkeep', 'src/slice/gateway', 'src/slice/welcome', 'src/slice/audit'],
   ],
 
   // The programs: the only ones that wire an operating system to the rest.

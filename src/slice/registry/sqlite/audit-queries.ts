@@ -1,7 +1,8 @@
 import { raisesAlarm } from '../../decisions/raises-alarm.ts';
 import type { AuditEntry, AuditRecord, Millis } from '../registry.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, text, toAudit } from './rows.ts';
+import { insertAudit } from './insert-audit.ts';
+import { text, toAudit } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Alarms about devices that are in the list until they are acknowledged. */
@@ -19,6 +20,9 @@ export function auditQueries(db: SqliteDatabase) {
     }),
     listAudit: read((limit: number): AuditRecord[] => {
       return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
+    }),
+    readAudit: read((after: number, limit: number): AuditRecord[] => {
+      return db.all('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?', after, limit).map(toAudit);
     }),
     findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
       const row = db.get(

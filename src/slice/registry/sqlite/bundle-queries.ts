@@ -1,7 +1,8 @@
 import type { AuditEntry, Millis, SentBundle } from '../registry.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, number, text } from './rows.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { insertAudit } from './insert-audit.ts';
+import { number, text, type Row } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** All but the text, which is long. */
 const LISTED = 'id, device_id, received_at, bytes';

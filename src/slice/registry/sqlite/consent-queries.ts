@@ -1,7 +1,8 @@
 import type { AuditEntry, Consent, Millis } from '../registry.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit } from './rows.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { insertAudit } from './insert-audit.ts';
+import type { Row } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** An operator's consents: see `Registry`. */
 export function consentQueries(db: SqliteDatabase) {

@@ -11,8 +11,9 @@ import { fingerprintOf, toDevice } from './device-row.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import { methodMakers } from './methods.ts';
 import { reserve, rollbackReservation } from './reserve.ts';
-import { insertAudit } from './rows.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { insertAudit } from './insert-audit.ts';
+import type { Row } from './rows.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 const PEER = 'id, state, address, wireguard_key, preshared_key';
 

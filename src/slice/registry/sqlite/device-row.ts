@@ -4,8 +4,8 @@ import { KiwiError } from '../../../core/errors.ts';
 import type { Fingerprint } from '../../../protocol/fingerprint.ts';
 import { addressNumber, addressText } from '../../config/tunnel-network.ts';
 import type { Device } from '../registry.ts';
-import { number, numberOrNull, text, textOrNull } from './rows.ts';
-import type { Row } from './sqlite-database.ts';
+import { number, numberOrNull, text, textOrNull, type Row } from './rows.ts';
+import type {} from './sqlite-database.ts';
 
 /** All columns of a row of the table `device`. */
 export type StoredDevice = Omit<Device, 'fingerprintDigest'> & {

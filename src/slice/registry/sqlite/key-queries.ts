@@ -2,7 +2,8 @@ import { decideRegistration } from '../../decisions/decide-registration.ts';
 import type { AuditEntry, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
 import { endDevice } from './end-device.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, toCertificate, toYubikey } from './rows.ts';
+import { insertAudit } from './insert-audit.ts';
+import { toCertificate, toYubikey } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 const isoTime = (millis: Millis): string => new Date(millis).toISOString();

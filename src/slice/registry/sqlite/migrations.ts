@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import { KiwiError } from '../../../core/errors.ts';
+import { auditLink, FIRST_LINK } from '../audit-link.ts';
+import { toAudit } from './rows.ts';
 
 /** Applied in order, each once; `user_version` counts them. A released migration is never changed. */
-const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   `
   CREATE TABLE yubikey (
     serial INTEGER PRIMARY KEY, slot TEXT NOT NULL, spki TEXT NOT NULL, role TEXT NOT NULL,
@@ -148,6 +150,14 @@ const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE device ADD COLUMN key_kind TEXT NOT NULL DEFAULT 'unproven' CHECK (key_kind IN ('tpm', 'unproven'));
   `,
+  // Each audit record is tied to those before it; the ones that are there are taken as they are.
+  (db) => {
+    db.exec(`DROP TRIGGER audit_unchanged; ALTER TABLE audit ADD COLUMN link TEXT NOT NULL DEFAULT ''`);
+    linkAudit(db);
+    db.exec(
+      "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END",
+    );
+  },
 ];
 
 /** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */
@@ -159,11 +169,29 @@ export function migrate(db: DatabaseSync): void {
   for (let next = version(); next < MIGRATIONS.length; next = version()) {
     db.exec('BEGIN IMMEDIATE');
     try {
-      if (version() === next) db.exec(`${MIGRATIONS[next] ?? ''}; PRAGMA user_version = ${next + 1}`);
+      if (version() === next) {
+        const migration = MIGRATIONS[next] ?? '';
+        if (typeof migration === 'string') db.exec(migration);
+        else migration(db);
+        db.exec(`PRAGMA user_version = ${next + 1}`);
+      }
       db.exec('COMMIT');
     } catch (error) {
       db.exec('ROLLBACK');
       throw error;
+    }
+  }
+}
+
+function linkAudit(db: DatabaseSync): void {
+  const page = db.prepare('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT 1000');
+  const set = db.prepare('UPDATE audit SET link = ? WHERE id = ?');
+  let [last, link] = [0, FIRST_LINK];
+  for (let rows = page.all(last); rows.length > 0; rows = page.all(last)) {
+    for (const record of rows.map(toAudit)) {
+      link = auditLink(link, record);
+      set.run(link, record.id);
+      last = record.id;
     }
   }
 }

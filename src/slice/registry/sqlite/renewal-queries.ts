@@ -2,7 +2,8 @@ import { decideRenewal, FIRST_COUNTER, type RenewalRefusal } from '../../decisio
 import type { DeviceState } from '../../decisions/device-state.ts';
 import type { AuditEntry, Millis, RenewedCertificate, StoredRenewal } from '../registry.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, number, numberOrNull, text } from './rows.ts';
+import { insertAudit } from './insert-audit.ts';
+import { number, numberOrNull, text } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Renewals of device certificates: see `Registry`. A device without a row has only the certificate of its enrollment. */

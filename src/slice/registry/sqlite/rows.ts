@@ -1,7 +1,10 @@
-import type { AuditEntry, AuditRecord, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import type { SQLOutputValue } from 'node:sqlite';
+
+import type { AuditRecord, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
 
 /** Converts rows to records. The table definitions (STRICT) guarantee the types that are asserted here. */
+
+export type Row = Record<string, SQLOutputValue>;
 
 const isNull = (row: Row, name: string): boolean => row[name] === null || row[name] === undefined;
 export const text = (row: Row, name: string): string => String(present(row, name));
@@ -82,21 +85,6 @@ export function toAudit(row: Row): AuditRecord {
     ...optional('deviceId', textOrNull(row, 'device_id')),
     ...optional('sessionId', textOrNull(row, 'session_id')),
     ...optional('why', textOrNull(row, 'why')),
+    link: text(row, 'link'),
   };
-}
-
-/** Adds an audit record; part of the caller's transaction, if there is one. */
-export function insertAudit(db: SqliteDatabase, entry: AuditEntry, at: number): void {
-  db.insert('audit', {
-    at,
-    request_id: entry.requestId,
-    actor: entry.actor,
-    action: entry.action,
-    decision: entry.decision,
-    code: entry.code ?? null,
-    yubikey_serial: entry.yubikeySerial ?? null,
-    device_id: entry.deviceId ?? null,
-    session_id: entry.sessionId ?? null,
-    why: entry.why ?? null,
-  });
 }

@@ -2,7 +2,8 @@ import { clientNetwork } from '../../decisions/client-network.ts';
 import { crowded, type Crowd, type CrowdLimits } from '../../decisions/crowd-limits.ts';
 import type { AuditEntry, KnownSession, Millis, Outcome, Session, SessionRefusal } from '../registry.ts';
 import { methodMakers } from './methods.ts';
-import { insertAudit, toOutcome, toSession } from './rows.ts';
+import { insertAudit } from './insert-audit.ts';
+import { toOutcome, toSession } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /**

@@ -1,9 +1,8 @@
 import { closeSync, chmodSync, fdatasync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
 import { migrate } from './migrations.ts';
-
-export type Row = Record<string, SQLOutputValue>;
+import type { Row } from './rows.ts';
 
 /** A thin layer over one SQLite file: statements are prepared once, and writers queue instead of failing. */
 export interface SqliteDatabase {

@@ -89,7 +89,7 @@ test('audit records can be neither changed nor deleted', async () => {
   expect(() => db.run("UPDATE audit SET actor = 'b'")).toThrow('audit records are kept');
   expect(() => db.run('DELETE FROM audit')).toThrow('audit records are kept');
   expect(await registry.listAudit(5)).toEqual([
-    { id: 1, at: 1, requestId: 'r', actor: 'a', action: 'x', decision: 'allowed' },
+    { id: 1, at: 1, requestId: 'r', actor: 'a', action: 'x', decision: 'allowed', link: expect.any(String) as string },
   ]);
   registry.close();
 });

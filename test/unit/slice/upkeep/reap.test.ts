@@ -27,6 +27,7 @@ test('every upkeep task runs, even when all before it failed', async () => {
     registry: failing(done),
     ca: failing(done),
     endpoint: failing(done),
+    auditSeal: failing(done),
     log: pino({ level: 'silent' }),
     clock: {
       ...systemClock,
@@ -47,7 +48,7 @@ test('every upkeep task runs, even when all before it failed', async () => {
     'revocationsWanted',
   ];
   expect(done.slice(0, 6)).toEqual(each);
-  expect(done.slice(-8)).toEqual([...each, 'livePeers', 'tidy']);
+  expect(done.slice(-9)).toEqual([...each, 'seal', 'livePeers', 'tidy']);
 });
 
 test.each([
