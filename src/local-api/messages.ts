@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { checkOutcome } from './replies.ts';
+import { checkOutcome, statusReply } from './replies.ts';
 import { errorCode, wireError } from './wire-error.ts';
 
 /** Other versions are refused: agent and programs come in one package, and differ only while it is being upgraded. */
@@ -21,7 +21,8 @@ const wholeNumber = z.int().min(0).max(1_000_000_000);
 
 /** The first line of a connection, and the only request of it. */
 export const request = z.discriminatedUnion('verb', [
-  z.strictObject({ api: z.literal(API), verb: z.literal('status') }),
+  /** With `watch`, again and again until it is cancelled: each look is an event, and the last one the reply. */
+  z.strictObject({ api: z.literal(API), verb: z.literal('status'), watch: z.literal(true).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('doctor'), checks: z.array(word).max(100).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('check') }),
   z.strictObject({ api: z.literal(API), verb: z.literal('renew') }),
@@ -100,6 +101,8 @@ export const event = z.discriminatedUnion('type', [
   z.object({ type: z.literal('certificate-renewed'), number: z.number(), notAfter: word }),
   z.object({ type: z.literal('undo-resumed') }),
   z.object({ type: z.literal('waiting'), for: word }),
+  /** What a status that is watched has seen now. */
+  z.object({ type: z.literal('looked'), status: statusReply }),
   /** What was examined before it is repaired. */
   z.object({ type: z.literal('examined'), outcomes: z.array(checkOutcome).max(300).readonly() }),
   z.object({ type: z.literal('repair-started'), ...repair }),

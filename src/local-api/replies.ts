@@ -106,6 +106,7 @@ const enrollment = z.object({
   tunnel: z.object({ up: z.boolean(), alive: z.boolean(), startsAtBoot: z.boolean(), inside: z.boolean() }),
   agent: z.object({ running: z.boolean(), orbitEnrolled: z.boolean(), version: word.exactOptional() }),
   slice: z.union([deviceStatus, z.object({ error: code })]),
+  sliceAskedAt: word.exactOptional(),
   works,
   checks: list(checkOutcome),
   healthy: z.boolean(),
@@ -123,7 +124,7 @@ const farewells = list(
   }),
 );
 
-const statusReply = z.object({
+export const statusReply = z.object({
   /** Absent when this laptop is not enrolled. */
   enrollment: enrollment.exactOptional(),
   farewells,

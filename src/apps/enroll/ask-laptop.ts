@@ -41,7 +41,8 @@ export function tell(output: EnrollOutput, event: Event): void {
     case 'repair-started':
     case 'repair-done':
     case 'repair-failed':
-      // The doctor's, who shows them by itself.
+    case 'looked':
+      // Of commands that show them by themselves.
       break;
     default:
       output.event(event);

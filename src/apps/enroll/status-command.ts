@@ -1,13 +1,14 @@
 import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
-import type { ShownEnrollment, ShownOutcome } from '../../local-api/replies.ts';
+import type { Event } from '../../local-api/messages.ts';
+import type { ShownEnrollment, ShownOutcome, StatusReply } from '../../local-api/replies.ts';
 import { outcomeFields } from './doctor-command.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
 import { tellWhatWorks } from '../../laptop/standing/tell-what-works.ts';
 import { localTime } from '../../terminal/local-time.ts';
 import { errorFields, jsonLine } from '../../terminal/report.ts';
 import { askLaptop, NEVER } from './ask-laptop.ts';
-import { watchStatus, type StatusView } from './watch-status.ts';
+import { statusScreen, type StatusView } from './watch-status.ts';
 
 export interface StatusFlags {
   readonly json?: boolean;
@@ -17,15 +18,24 @@ export interface StatusFlags {
 /** `kiwistack-enroll status`: exit code 0 only when every part works. */
 export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Promise<number> {
   const json = flags.json === true;
-  if (flags.watch === true) return watchStatus(() => look(flags), !json && process.stdout.isTTY, signal);
-  const { text, exitCode, error } = await look(flags);
+  if (flags.watch === true) {
+    const draw = statusScreen(!json && process.stdout.isTTY);
+    const onEvent = (event: Event): void => {
+      if (event.type === 'looked') draw(viewOf(event.status, flags));
+    };
+    return viewOf(await askLaptop({ verb: 'status', watch: true }, { signal, onEvent }), flags).exitCode;
+  }
+  const { text, exitCode, error } = viewOf(await askLaptop({ verb: 'status' }, { signal: NEVER }), flags);
   process.stdout.write(text);
   if (error !== undefined && !json) throw error;
   return exitCode;
 }
 
-async function look(flags: StatusFlags): Promise<StatusView> {
-  const { enrollment: status, farewells, found } = await askLaptop({ verb: 'status' }, { signal: NEVER });
+/** `error`: there is no enrollment, and who does not watch is told so. */
+function viewOf(
+  { enrollment: status, farewells, found }: StatusReply,
+  flags: StatusFlags,
+): StatusView & { readonly error?: KiwiError } {
   const pending = farewells
     .filter(({ toldAt }) => toldAt === undefined)
     .map(
@@ -66,6 +76,7 @@ function describe({
   tunnel,
   agent,
   slice,
+  sliceAskedAt,
   checks,
   works,
   healthy,
@@ -89,7 +100,7 @@ function describe({
     ...(record.proxy === undefined
       ? []
       : [`proxy        ${record.proxy}, where there is no direct way to the gateway`]),
-    `slice        ${sliceText}`,
+    `slice        ${sliceText}${sliceAskedAt === undefined ? '' : `; asked at ${localTime(sliceAskedAt)}`}`,
     ...hardwareLines(slice),
     ...(record.device?.keyKind === 'tpm' ? ['device key   in the TPM of this laptop'] : []),
     `certificate  ${certificateText(certificate)}`,

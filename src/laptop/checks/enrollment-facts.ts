@@ -78,7 +78,8 @@ export function enrollmentFacts(
   };
 }
 
-function once<Fact>(look: () => Promise<Fact>): () => Promise<Fact> {
+/** Looks when it is first asked for, and no second time. */
+export function once<Fact>(look: () => Promise<Fact>): () => Promise<Fact> {
   let found: Promise<Fact> | undefined;
   return () => (found ??= look());
 }

@@ -4,7 +4,7 @@ import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
 import { reasonOf } from '../checks/reason-of.ts';
-import { enrollmentFacts, type EnrollmentFacts } from '../checks/enrollment-facts.ts';
+import { enrollmentFacts, once, type EnrollmentFacts } from '../checks/enrollment-facts.ts';
 import { lookWhatWorks } from '../checks/look-what-works.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { renewalSchedule } from '../standing/renewal-schedule.ts';
@@ -55,17 +55,25 @@ const NO_TUNNEL: TunnelStatus = {
   ...{ mtu: undefined, endpoint: undefined, lastHandshake: undefined },
 };
 
+/** The slice's answer about this laptop, or why there was none. */
+export type SliceAnswer = DeviceStatus | KiwiError;
+
 /**
  * Checks every part of the enrollment as it is now and changes nothing; trusts neither the record nor the agent alone.
+ * @param answerOf asks the slice, or says what it has answered before
  * @returns undefined when this laptop is not enrolled
  */
-export async function enrollmentStatus(context: LaptopContext): Promise<EnrollmentStatus | undefined> {
+export async function enrollmentStatus(
+  context: LaptopContext,
+  answerOf: (ask: () => Promise<SliceAnswer>) => Promise<SliceAnswer> = (ask) => ask(),
+): Promise<EnrollmentStatus | undefined> {
   const record = await new RecordFile(context.platform.stateFolder).load();
   if (record === undefined) return undefined;
   const over = new AbortController();
   const signal = AbortSignal.any([context.signal, over.signal]);
   const halfRemoved = await isHalfRemoved(context.platform.stateFolder).catch(() => false);
-  const looked = enrollmentFacts({ ...context, signal }, record, () => Promise.resolve(halfRemoved));
+  const found = enrollmentFacts({ ...context, signal }, record, () => Promise.resolve(halfRemoved));
+  const looked: EnrollmentFacts = { ...found, slice: once(() => answerOf(found.slice)) };
   // What cannot be looked at is a finding of its check, and here as if it were not there.
   const facts: EnrollmentFacts = {
     ...looked,

@@ -1,18 +1,16 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { Reply } from '../../local-api/replies.ts';
+import type { Reply, StatusReply } from '../../local-api/replies.ts';
 import type { Request } from '../../local-api/messages.ts';
 import type { CheckOutcome } from '../checks/check.ts';
 import { examine } from '../doctor/examine.ts';
 import { repair, type RepairEvent } from '../doctor/repair.ts';
 import type { EnrollEvent } from '../enrollment/enroll.ts';
-import { enrollmentStatus } from '../enrollment/enrollment-status.ts';
-import { findTraces } from '../enrollment/find-traces.ts';
 import { uninstall } from '../enrollment/uninstall.ts';
-import { FarewellFile } from '../state/farewell.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { check } from '../upkeep/check.ts';
 import { mend } from '../upkeep/mend.ts';
 import { renew } from '../upkeep/renew.ts';
+import { showStatus, watchStatus } from './show-status.ts';
 import { shownRecord } from './shown-record.ts';
 
 /** What asks a person nothing: the agent does it for its callers, and a command that root runs does it directly. */
@@ -21,7 +19,12 @@ export type PlainRequest = { [V in PlainVerb]: Omit<Extract<Request, { verb: V }
 
 /** What a repair is about to look at, and what it does. */
 export type DoctorEvent = { readonly type: 'examined'; readonly outcomes: readonly CheckOutcome[] } | RepairEvent;
-type Report = (event: EnrollEvent | DoctorEvent) => void;
+/** One look of a status that is watched. */
+export interface StatusEvent {
+  readonly type: 'looked';
+  readonly status: StatusReply;
+}
+type Report = (event: EnrollEvent | DoctorEvent | StatusEvent) => void;
 type Operations = {
   readonly [V in PlainVerb]: (
     context: LaptopContext,
@@ -31,16 +34,12 @@ type Operations = {
 };
 
 const OPERATIONS: Operations = {
-  async status(context) {
-    const { stateFolder } = context.platform;
-    const status = await enrollmentStatus(context);
-    const farewells = (await new FarewellFile(stateFolder).load()).map(({ customer, deviceId, signedAt, toldAt }) => ({
-      ...{ customer, deviceId, signedAt },
-      ...(toldAt === undefined ? {} : { toldAt }),
-    }));
-    if (status === undefined) return { farewells, found: (await findTraces(context.platform)).ours };
-    return { enrollment: { ...status, record: shownRecord(status.record) }, farewells, found: [] };
-  },
+  status: (context, { watch }, report) =>
+    watch === undefined
+      ? showStatus(context)
+      : watchStatus(context, (status) => {
+          report({ type: 'looked', status });
+        }),
 
   async doctor(context, { checks }) {
     const { record, ...seen } = await examine(context, checks);

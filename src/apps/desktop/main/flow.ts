@@ -60,7 +60,8 @@ export function afterEvent(flow: Flow, event: Event): Flow {
     case 'farewell':
     case 'certificate-expired':
     case 'certificate-renewed':
-    // Of a repair, which the window does not ask for.
+    // Of a repair and of a status that is watched, which the window does not ask for.
+    case 'looked':
     case 'examined':
     case 'repair-started':
     case 'repair-done':
