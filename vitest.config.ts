@@ -9,7 +9,7 @@ if (!/^(?:\d{1,9}|all)$/u.test(process.env['SAMPLE'])) throw new Error('SAMPLE i
 // A test waits until what it waits for has come, however slow the machine is; only one that would wait for ever fails.
 const patient = { expect: { poll: { timeout: 60_000, interval: 50 } } };
 
-// Five suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time. `e2e`: whole
+// The suites, by what they need. `unit`: nothing but Node. `contract`: root and the real parts, one at a time. `e2e`: whole
 // enrollments in laptops made of namespaces. `machine`: in a virtual laptop with a kernel of its own. `fresh`: the README's commands on a
 // machine that has only what the README asks for.
 export default defineConfig({
@@ -70,6 +70,16 @@ export default defineConfig({
           globalSetup: ['test/world/build-test-program.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...patient,
+          name: 'release',
+          include: ['test/release/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
           fileParallelism: false,
         },
       },

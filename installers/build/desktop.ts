@@ -1,11 +1,12 @@
 // `npm run build:desktop`: builds the window in `dist/window`: main and preload as one file each, the page beside them.
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { build, type BuildOptions } from 'esbuild';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
@@ -13,7 +14,7 @@ const WINDOW = path.join(PROJECT, 'src/apps/desktop');
 /** Where the package has the key lender; a test build is told where its own is. */
 const LENDER = ['/usr/lib/kiwistack-enroll/bin/node', '/usr/lib/kiwistack-enroll/kiwistack-key.js'];
 
-const HELP = `usage: npm run build:desktop [-- --kind production|test] [--lender PROGRAM,ARGUMENT] [--out DIR]
+const HELP = `usage: npm run build:desktop [-- --kind production|test] [--lender PROGRAM,ARGUMENT] [--out DIR] [--version VERSION]
 
 Builds the window in a folder (default: dist/window), which is emptied first.
 `;
@@ -25,8 +26,9 @@ await runScript({
     kind: { type: 'string', default: 'production' },
     lender: { type: 'string', default: LENDER.join() },
     out: { type: 'string', default: path.join(PROJECT, 'dist/window') },
+    version: { type: 'string' },
   },
-  async run({ kind, lender, out }) {
+  async run({ kind, lender, out, version }) {
     if (kind !== 'production' && kind !== 'test') {
       throw new KiwiError('usage', { detail: '--kind must be production or test' });
     }
@@ -34,6 +36,7 @@ await runScript({
       throw new KiwiError('usage', { detail: '--lender is for test builds' });
     }
     await buildDesktop(kind, lender.split(','), path.resolve(out));
+    await writeManifest(path.resolve(out), version);
     return 0;
   },
 });
@@ -44,10 +47,11 @@ async function buildDesktop(kind: 'production' | 'test', lender: readonly string
     legalComments: 'none',
     absWorkingDir: PROJECT,
     logLevel: 'warning',
+    metafile: true,
   } as const satisfies BuildOptions;
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, 'page'), { recursive: true });
-  await build({
+  const main = await build({
     ...common,
     entryPoints: [path.join(WINDOW, 'main/main.ts')],
     outfile: path.join(out, 'main.js'),
@@ -72,7 +76,7 @@ async function buildDesktop(kind: 'production' | 'test', lender: readonly string
     format: 'cjs',
     external: ['electron'],
   });
-  await build({
+  const page = await build({
     ...common,
     entryPoints: [path.join(WINDOW, 'renderer/main.tsx')],
     outfile: path.join(out, 'page/renderer.js'),
@@ -85,6 +89,23 @@ async function buildDesktop(kind: 'production' | 'test', lender: readonly string
   for (const name of ['index.html', 'style.css']) {
     await cp(path.join(WINDOW, 'renderer', name), path.join(out, 'page', name));
   }
-  const manifest = { name: 'kiwistack-window', version: '0.1.0', main: 'main.js' };
+  const inputs = [main, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
+}
+
+/** What Electron, electron-builder and the desktop read of the window: names, version, and what people see in "about" boxes. */
+async function writeManifest(out: string, given: string | undefined): Promise<void> {
+  const project = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as Record<string, string>;
+  const manifest = {
+    name: 'kiwistack-enroll-desktop',
+    productName: 'KiwiStack Enroll',
+    version: given ?? project['version'],
+    description: 'Turns this laptop into a managed one of a KiwiStack customer',
+    author: 'KiwiStack contributors <enroll@kiwistack.io>',
+    license: project['license'],
+    main: 'main.js',
+    // The windows of the application belong to this entry of the menu.
+    desktopName: 'io.kiwistack.enroll.desktop',
+  };
   await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }

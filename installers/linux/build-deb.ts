@@ -1,11 +1,13 @@
 // `npm run build:deb`: builds kiwistack-enroll_VERSION_ARCHITECTURE.deb, reproducibly on the same machine.
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { packDeb } from './pack-deb.ts';
 import { readMspRoots } from './read-msp-roots.ts';
+import { sourceDate } from './source-date.ts';
 import { stagePackage } from './stage-package.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
@@ -67,20 +69,14 @@ async function buildDeb(flags: Flags): Promise<string> {
     const app = path.join(work, 'app');
     const root = path.join(work, 'root');
     await timed('bundle', () => run(process.execPath, ['installers/build/bundle.ts', '--kind', kind, '--out', app]));
-    const epochSeconds = await sourceDate();
+    const epochSeconds = await sourceDate(PROJECT, process.env['SOURCE_DATE_EPOCH']);
     const mspRoots = pinned?.pem;
     await timed('stage', () => stagePackage({ root, app, kind, version, architecture, mspRoots, epochSeconds }));
-    const name = `kiwistack-enroll_${version}_${architecture}.deb`;
-    const made = path.join(work, name);
-    // Every package tool reads xz; its lowest level takes a tenth of the default's time and 5 MB more space. Test
-    // builds are installed often, and on slow machines: they use zstd, which Debian 12 and Ubuntu 24.04 can read too.
-    const compression = kind === 'test' ? ['-Zzstd', '-z3'] : ['-Zxz', '-z0'];
-    const packing = ['--root-owner-group', ...compression, '--build', root, made];
-    await timed('pack', () => run('/usr/bin/dpkg-deb', packing, { SOURCE_DATE_EPOCH: epochSeconds.toString() }));
-    await rename(made, path.join(out, name));
-    say(`${name}: ${((await stat(path.join(out, name))).size / 1e6).toFixed(1)} MB, ${kind}`);
+    const packing = { root, name: 'kiwistack-enroll', version, architecture, kind, epochSeconds, out } as const;
+    const made = await timed('pack', () => packDeb(packing));
+    say(`${path.basename(made)}: ${((await stat(made)).size / 1e6).toFixed(1)} MB, ${kind}`);
     if (mspRoots === undefined) say("without the provider's roots: whoever enrolls has to give --msp-roots");
-    return path.join(out, name);
+    return made;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -91,26 +87,8 @@ async function packageVersion(): Promise<string> {
   return manifest.version;
 }
 
-async function sourceDate(): Promise<number> {
-  const given = process.env['SOURCE_DATE_EPOCH'];
-  // A clone that belongs to another user is accepted: only the time of the last commit is read.
-  const said = given ?? (await run('/usr/bin/git', ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct']));
-  if (!/^\d+\s*$/u.test(said)) {
-    throw new KiwiError('usage', { detail: 'the time of the last commit is not known: set SOURCE_DATE_EPOCH' });
-  }
-  return Number(said);
-}
-
-async function run(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-  const { stdout } = await runChecked({
-    program,
-    args,
-    cwd: PROJECT,
-    env: { PATH, LC_ALL: 'C.UTF-8', ...env },
-    timeoutMs: 300_000,
-  });
-  return stdout.toString();
+async function run(program: string, args: readonly string[]): Promise<void> {
+  await runChecked({ program, args, cwd: PROJECT, timeoutMs: 300_000 });
 }
 
 async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {

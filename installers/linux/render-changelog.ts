@@ -3,13 +3,18 @@ import { MAINTAINER } from './render-control.ts';
 const WIDTH = 78;
 
 /** Renders Debian's changelog, see deb-changelog(5), from the version's section in CHANGELOG.md. */
-export function renderChangelog(markdown: string, version: string, epochSeconds: number): string {
+export function renderChangelog(
+  markdown: string,
+  version: string,
+  epochSeconds: number,
+  name = 'kiwistack-enroll',
+): string {
   const base = /^\d+\.\d+\.\d+/u.exec(version)?.[0] ?? version;
   const section = markdown.split(/^## /mu).find((part) => part.startsWith(`[${base}]`));
   if (section === undefined) throw new Error(`CHANGELOG.md has no section [${base}]`);
   const entries = [...section.matchAll(/^- (.+(?:\n {2}.+)*)/gmu)].map(([, text = '']) => wrap(plain(text)));
   const date = new Date(epochSeconds * 1000).toUTCString().replace('GMT', '+0000');
-  return `kiwistack-enroll (${version}) stable; urgency=medium\n\n${entries.join('\n')}\n\n -- ${MAINTAINER}  ${date}\n`;
+  return `${name} (${version}) stable; urgency=medium\n\n${entries.join('\n')}\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
 function plain(text: string): string {

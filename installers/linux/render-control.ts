@@ -42,21 +42,66 @@ const DESCRIPTION = [
   'The package includes the version of Node.js that it was tested with.',
 ];
 
-/** Renders DEBIAN/control, see deb-control(5). */
+/** Renders DEBIAN/control of the agent's package. */
 export function renderControl(values: ControlValues): string {
-  const { version, architecture, installedKib, sharedLibraries, kind } = values;
   const test = ['', 'THIS IS A TEST BUILD: a variable can interrupt it anywhere. Not for real use.'];
-  const [synopsis = '', ...lines] = kind === 'test' ? [...DESCRIPTION, ...test] : DESCRIPTION;
+  return renderFields({
+    ...values,
+    name: 'kiwistack-enroll',
+    depends: [...DEPENDS, ...values.sharedLibraries],
+    more: [`Recommends: ${RECOMMENDS.join(', ')}`, `Suggests: ${SUGGESTS.join(', ')}`],
+    section: 'admin',
+    description: values.kind === 'test' ? [...DESCRIPTION, ...test] : DESCRIPTION,
+  });
+}
+
+const WINDOW_DESCRIPTION = [
+  'KiwiStack device enrollment, with a window',
+  'Sets up this laptop for work: plug in the YubiKey that your organisation',
+  'gave you, enter its PIN and touch it. Afterwards the window shows whether',
+  'everything works, and helps if something does not.',
+  '',
+  'The window has no rights of its own: it asks the agent of kiwistack-enroll,',
+  'and polkit decides. The package includes the version of Electron that it',
+  'was tested with.',
+];
+
+/** Renders DEBIAN/control of the window's package. The window and the agent are of one version: what they say to each other is not stable. */
+export function renderWindowControl(values: Omit<ControlValues, 'kind'>): string {
+  return renderFields({
+    ...values,
+    name: 'kiwistack-enroll-desktop',
+    // polkit asks for the password in a window, by the desktop's own agent.
+    depends: [`kiwistack-enroll (= ${values.version})`, 'polkitd | policykit-1', ...values.sharedLibraries],
+    more: [],
+    section: 'utils',
+    description: WINDOW_DESCRIPTION,
+  });
+}
+
+/** See deb-control(5). */
+function renderFields(values: {
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+  readonly installedKib: number;
+  readonly depends: readonly string[];
+  readonly more: readonly string[];
+  readonly section: string;
+  /** The first line is the synopsis. */
+  readonly description: readonly string[];
+}): string {
+  const { name, version, architecture, depends, more, section, description } = values;
+  const [synopsis = '', ...lines] = description;
   return [
-    'Package: kiwistack-enroll',
+    `Package: ${name}`,
     `Version: ${version}`,
     `Architecture: ${architecture}`,
     `Maintainer: ${MAINTAINER}`,
-    `Installed-Size: ${installedKib}`,
-    `Depends: ${[...DEPENDS, ...sharedLibraries].sort().join(', ')}`,
-    `Recommends: ${RECOMMENDS.join(', ')}`,
-    `Suggests: ${SUGGESTS.join(', ')}`,
-    'Section: admin',
+    `Installed-Size: ${values.installedKib}`,
+    `Depends: ${[...depends].sort().join(', ')}`,
+    ...more,
+    `Section: ${section}`,
     'Priority: optional',
     `Description: ${synopsis}`,
     ...lines.map((line) => (line === '' ? ' .' : ` ${line}`)),

@@ -1,12 +1,13 @@
-import { chmod, cp, lstat, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 
 import { runChecked } from '../../src/programs/run-program.ts';
 import { renderChangelog } from './render-changelog.ts';
 import { renderControl, type ControlValues } from './render-control.ts';
 import { renderLicenses } from './render-licenses.ts';
 import { sharedLibraryDependencies } from './shared-libraries.ts';
+import { gzip, installedKib, putInto, tidyTree } from './stage-tree.ts';
 
 const HERE = import.meta.dirname;
 const PROJECT = path.join(HERE, '../..');
@@ -28,7 +29,6 @@ export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLib
   readonly root: string;
   /** The folder that installers/build/bundle.ts wrote. */
   readonly app: string;
-  /** PEM with the provider's roots. */
   /** PEM, as `readMspRoots` took it. */
   readonly mspRoots: Buffer | undefined;
   readonly epochSeconds: number;
@@ -37,14 +37,8 @@ export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLib
 /** Lays out the tree that dpkg-deb packs: every file with its mode and time, DEBIAN/ included. */
 export async function stagePackage(staging: Staging): Promise<void> {
   const { root, version, mspRoots, epochSeconds } = staging;
-  const put = async (target: string, content: string | Buffer, mode = 0o644): Promise<void> => {
-    const file = path.join(root, target);
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, content);
-    await chmod(file, mode);
-  };
+  const put = putInto(root);
   const ours = (name: string): Promise<Buffer> => readFile(path.join(HERE, name));
-  const gzip = (content: string | Buffer): Buffer => gzipSync(content, { level: 9 });
 
   const binaries = await stageApp(staging);
   await put('usr/bin/kiwistack-enroll', await ours('deb/kiwistack-enroll.sh'), 0o755);
@@ -68,13 +62,14 @@ export async function stagePackage(staging: Staging): Promise<void> {
     await put('DEBIAN/conffiles', `/${PINNED_ROOTS}\n`);
   }
 
-  await tidy(root, epochSeconds);
-  const installedKib = Math.ceil((await sizeOf(root)) / 1024);
+  // Bundles keep the mode of their sources; only files in a folder of programs are executable.
+  await tidyTree(root, epochSeconds, (name) => /\.(js|node|cache|json)$/u.test(name));
+  const size = await installedKib(root);
   const sharedLibraries = await sharedLibraryDependencies(binaries);
   for (const script of ['postinst', 'prerm', 'postrm'])
     await put(`DEBIAN/${script}`, await ours(`deb/${script}`), 0o755);
-  await put('DEBIAN/control', renderControl({ ...staging, installedKib, sharedLibraries }));
-  await tidy(path.join(root, 'DEBIAN'), epochSeconds);
+  await put('DEBIAN/control', renderControl({ ...staging, installedKib: size, sharedLibraries }));
+  await tidyTree(path.join(root, 'DEBIAN'), epochSeconds);
 }
 
 /** Copies the program and its Node. @returns the binaries among the files */
@@ -104,27 +99,4 @@ async function readLicenses(app: string): Promise<ReturnType<typeof renderLicens
     nodeVersion: process.versions.node,
     node: gunzipSync(await readFile(path.join(HERE, 'licenses/node.txt.gz'))).toString(),
   });
-}
-
-/** Sets the modes that Debian requires, whatever the umask was, and the same time on every file. */
-async function tidy(folder: string, epochSeconds: number): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const file = path.join(folder, name);
-    const stat = await lstat(file);
-    if (stat.isDirectory()) await tidy(file, epochSeconds);
-    // Bundles keep the mode of their sources; only files in a folder of programs are executable.
-    else if (/\.(js|node|cache|json)$/u.test(name)) await chmod(file, 0o644);
-    await utimes(file, epochSeconds, epochSeconds);
-  }
-  await chmod(folder, 0o755);
-  await utimes(folder, epochSeconds, epochSeconds);
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    // Counted like debhelper does: a folder is one kibibyte.
-    bytes += entry.isFile() ? (await lstat(path.join(entry.parentPath, entry.name))).size : 1024;
-  }
-  return bytes;
 }

@@ -13,6 +13,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['src/pki'],
   commander: ['src/apps/enroll', 'src/apps/operator', 'src/apps/slice', 'src/terminal'],
   electron: ['src/apps/desktop/main', 'src/apps/desktop/preload'],
+  // Run as a program by installers/release.
+  'electron-builder': [],
   esbuild: ['installers/build'],
   fastify: ['src/slice/gateway'],
   'graphene-pk11': ['src/token/host'],
@@ -78,6 +80,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
 export const NAMES: Readonly<Record<string, readonly string[]>> = {
   // Entry points hand it inward; the proxy of the network and Windows' system folder are known nowhere else.
   'process.env': [
+    'installers/release/main.ts',
     'installers/linux/build-deb.ts',
     'src/core/fault-point.ts',
     'src/apps/agent/main.ts',
