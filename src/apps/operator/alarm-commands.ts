@@ -4,6 +4,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { Id } from './table.ts';
 
 /** `alarm`: what a person has to look at, such as machines that share one identity. */
 export function addAlarmCommands(program: Command): void {
@@ -16,7 +17,7 @@ export function addAlarmCommands(program: Command): void {
           id: entry.id,
           at: time(entry.at),
           code: entry.code ?? '',
-          device: entry.deviceId ?? '',
+          device: entry.deviceId === undefined ? '' : new Id(entry.deviceId),
           from: entry.actor,
           why: entry.why ?? '',
         })),

@@ -8,6 +8,8 @@ import { MAX_AUDIT_EXPORT, type TrailReport } from '../../slice/operator/open-sl
 import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { sinceOption } from './since-option.ts';
+import { Id } from './table.ts';
 
 /** `audit`: the decisions of the slice. */
 export function addAuditCommands(program: Command): void {
@@ -15,19 +17,28 @@ export function addAuditCommands(program: Command): void {
   onSlice(audit.command('list'))
     .description('List the decisions, newest first')
     .option('--limit <number>', 'how many to list', positiveNumber, 50)
-    .action((flags: Flags & { limit: number }) =>
-      listing(flags, async (slice) =>
-        (await slice.audit(flags.limit)).map((entry) => ({
-          at: time(entry.at),
-          action: entry.action,
-          decision: entry.decision,
-          code: entry.code ?? '',
-          actor: entry.actor,
-          yubikey: entry.yubikeySerial ?? '',
-          device: entry.deviceId ?? '',
-          why: entry.why ?? '',
-          request: entry.requestId,
-        })),
+    .addOption(sinceOption())
+    .action((flags: Flags & { limit: number; since?: Date }) =>
+      listing(
+        flags,
+        async (slice) =>
+          (await slice.audit(flags.limit, flags.since?.getTime())).map((entry) => ({
+            at: time(entry.at),
+            action: entry.action,
+            decision: entry.decision,
+            code: entry.code ?? '',
+            actor: entry.actor,
+            yubikey: entry.yubikeySerial ?? '',
+            device: entry.deviceId === undefined ? '' : new Id(entry.deviceId),
+            why: entry.why ?? '',
+            request: new Id(entry.requestId),
+          })),
+        // A refusal is told by its code.
+        ({ decision = '', code = '', ...row }) => ({
+          at: row['at'] ?? '',
+          outcome: code === '' ? decision : code,
+          ...row,
+        }),
       ),
     );
   onSlice(audit.command('verify'))
@@ -52,7 +63,7 @@ export function addAuditCommands(program: Command): void {
     .action((flags: Flags & { output?: string }) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {
-          const name = `audit-${slice.config.customer.slug}-${time(Date.now()).replaceAll(/[:.]/gu, '')}.jsonl`;
+          const name = `audit-${slice.config.customer.slug}-${time(Date.now()).toISOString().replaceAll(/[:.]/gu, '')}.jsonl`;
           const file = path.resolve(flags.output ?? name);
           await writeNewFile(file, slice.trail.export());
           printAnswer(flags, 'exported', { file }, [`Written to ${file}. Keep it where this slice cannot write.`]);

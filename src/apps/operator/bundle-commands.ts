@@ -10,6 +10,7 @@ import type { VerifiedBundle } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { Id } from './table.ts';
 
 type ShowFlags = Flags & { show?: boolean };
 
@@ -23,7 +24,7 @@ export function addBundleCommands(program: Command): void {
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
         (await slice.listBundles()).map(({ id, hostName, receivedAt, bytes, deviceId }) => ({
-          ...{ id, device: hostName, received: time(receivedAt), bytes, deviceId },
+          ...{ id, device: hostName, received: time(receivedAt), bytes, deviceId: new Id(deviceId) },
         })),
       ),
     );

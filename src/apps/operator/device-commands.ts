@@ -10,7 +10,8 @@ import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { allLaptops } from './all-laptops.ts';
 import { askConfirmation } from './ask-confirmation.ts';
-import { listing, onSlice, time, withSlice, type Flags, type Row } from './on-slice.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { Id, type Row } from './table.ts';
 
 type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
 
@@ -32,11 +33,15 @@ export function addDeviceCommands(program: Command): void {
   onSlice(device.command('list'))
     .description('List all laptops, including those that have ended')
     .action((flags: Flags) =>
-      listing(flags, async (slice) => {
-        const [devices, alarms] = await Promise.all([slice.listDevices(), slice.alarms()]);
-        const alarmed = new Set(alarms.map(({ deviceId }) => deviceId));
-        return devices.map((entry) => deviceRow(entry, alarmed.has(entry.id)));
-      }),
+      listing(
+        flags,
+        async (slice) => {
+          const [devices, alarms] = await Promise.all([slice.listDevices(), slice.alarms()]);
+          const alarmed = new Set(alarms.map(({ deviceId }) => deviceId));
+          return devices.map((entry) => deviceRow(entry, alarmed.has(entry.id)));
+        },
+        deviceForPeople,
+      ),
     );
   onSlice(device.command('end <device>'))
     .description('End a laptop, by ID or name: revoke its certificate, remove its tunnel peer and free its name')
@@ -166,8 +171,25 @@ const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
   // When the laptop of an ended device learned that it has ended.
   ...(entry.toldAt === null ? {} : { told: time(entry.toldAt) }),
   ...(alarm ? { alarm: 'see `alarm list`' } : {}),
-  id: entry.id,
+  id: new Id(entry.id),
 });
+
+/** The same in fewer columns: how it stands, and since when. */
+function deviceForPeople({
+  name = '',
+  state = '',
+  address = '',
+  role = '',
+  yubikey = '',
+  key = '',
+  id = '',
+  ...row
+}: Row): Row {
+  const { why, told, alarm, ended, created } = row;
+  const ending = why === undefined ? [] : [why, ...(told === undefined ? [] : ['told'])];
+  const stands = [state, ...ending, ...(alarm === undefined ? [] : ['alarm'])].join(', ');
+  return { name, state: stands, since: ended ?? created ?? '', address, role, yubikey, key, id };
+}
 
 const consentRow = (entry: ConsentListing): Row => ({
   device: entry.hostName,
@@ -177,5 +199,5 @@ const consentRow = (entry: ConsentListing): Row => ({
   operator: entry.operator,
   why: entry.why,
   mainboard: entry.newMainboard ? 'may be new' : 'the same',
-  id: entry.id,
+  id: new Id(entry.id),
 });

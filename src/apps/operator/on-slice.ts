@@ -4,7 +4,7 @@ import { systemClock } from '../../core/clock.ts';
 import { openSlice, type OperatorSlice } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
-import { renderTable } from './render-table.ts';
+import { renderTable, type Row } from './table.ts';
 
 export interface Flags {
   readonly dir: string;
@@ -18,15 +18,26 @@ export function onSlice(command: Command): Command {
     .option('--json', 'print one line of JSON; fields are added, never removed');
 }
 
-export type Row = Readonly<Record<string, string | number>>;
+/** So wide is a table that fits where a person reads it; a terminal that is wider may have more. */
+const TABLE_WIDTH = 100;
 
-/** A listing as a table, or as one JSON line. */
-export function listing(flags: Flags, rows: (slice: OperatorSlice) => Promise<Row[]>): Promise<void> {
+/**
+ * A listing as a table, or as one JSON line.
+ * @param forPeople the columns of the table, where they are others than the fields of the JSON
+ */
+export function listing(
+  flags: Flags,
+  rows: (slice: OperatorSlice) => Promise<Row[]>,
+  forPeople: (row: Row) => Row = (row) => row,
+): Promise<void> {
   return carryOut(flags.json === true, () =>
     withSlice(flags.dir, async (slice) => {
       const list = await rows(slice);
       if (flags.json === true) printJson({ type: 'result', result: 'list', list });
-      else process.stdout.write(renderTable(list));
+      else {
+        const width = process.stdout.isTTY ? Math.max(TABLE_WIDTH, process.stdout.columns) : TABLE_WIDTH;
+        process.stdout.write(renderTable(list.map(forPeople), width));
+      }
       return 0;
     }),
   );
@@ -41,4 +52,4 @@ export async function withSlice<T>(dir: string, action: (slice: OperatorSlice) =
   }
 }
 
-export const time = (ms: number): string => new Date(ms).toISOString();
+export const time = (ms: number): Date => new Date(ms);

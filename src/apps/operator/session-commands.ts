@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import { listing, onSlice, time, type Flags } from './on-slice.ts';
+import { Id } from './table.ts';
 
 /** `session`: the enrollments in progress. */
 export function addSessionCommands(program: Command): void {
@@ -17,7 +18,7 @@ export function addSessionCommands(program: Command): void {
           begun: time(createdAt),
           expires: time(expiresAt),
           state: used ? 'used' : 'waiting',
-          id,
+          id: new Id(id),
         })),
       ),
     );

@@ -22,6 +22,7 @@ import type { AuditEntry, AuditRecord, Device, SentBundle, Session, Yubikey } fr
 import { openRegistry } from '../open-registry.ts';
 import { revokeWanted } from '../upkeep/settle-ended.ts';
 import { auditTrail, type AuditTrail, type TrailReport } from './audit-trail.ts';
+import { byId } from './by-id.ts';
 import { findDevice } from './find-device.ts';
 import { verifyBundle, type VerifiedBundle } from './verify-bundle.ts';
 
@@ -102,8 +103,8 @@ export interface OperatorSlice {
   listConsents(): Promise<ConsentListing[]>;
   /** @throws KiwiError `consent-refused` when there is no such unused consent */
   withdrawConsent(consentId: string): Promise<void>;
-  /** Newest first. */
-  audit(limit: number): Promise<AuditRecord[]>;
+  /** Newest first. @param since milliseconds since 1970 */
+  audit(limit: number, since?: number): Promise<AuditRecord[]>;
   /** The same records as evidence. */
   readonly trail: AuditTrail;
   /** The alarms about devices that nobody has acknowledged, newest first. */
@@ -253,8 +254,9 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       return consents.map((consent) => describeConsent(consent, devices, trust, clock.now()));
     },
     async withdrawConsent(consentId) {
-      const entry = audited('device.withdraw', { why: `consent ${consentId}` });
-      if (await registry.withdrawConsent(consentId, clock.now(), entry)) return;
+      const id = byId(await registry.listConsents(), consentId)?.id ?? consentId;
+      const entry = audited('device.withdraw', { why: `consent ${id}` });
+      if (await registry.withdrawConsent(id, clock.now(), entry)) return;
       throw new KiwiError('consent-refused', { detail: `no unused consent ${consentId}` });
     },
     verifyBundle: (bytes) => verifyBundle(registry, bytes),
@@ -275,7 +277,7 @@ export async function openSlice(dir: string, clock: Clock): Promise<OperatorSlic
       const entry = audited('bundle.remove', { deviceId, why: `bundle ${id}` });
       if (!(await registry.removeBundle(id, clock.now(), entry))) noBundle(id);
     },
-    audit: (limit) => registry.listAudit(limit),
+    audit: (limit, since) => registry.listAudit(limit, since),
     trail: auditTrail({ registry, seal, slug, root: identity.mspRoot, now: () => clock.now(), audited }),
     alarms: () => registry.listAlarms(),
     acknowledgeAlarm: (id, why) =>

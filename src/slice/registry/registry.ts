@@ -330,7 +330,7 @@ export interface Registry {
   /** As `audit`, but a power failure may undo it: nothing followed from what was refused. */
   auditRefusal(entry: AuditEntry, now: Millis): Promise<void>;
   /** Newest first. */
-  listAudit(limit: number): Promise<AuditRecord[]>;
+  listAudit(limit: number, since?: Millis): Promise<AuditRecord[]>;
   /** The records after a number, oldest first. */
   readAudit(after: number, limit: number): Promise<AuditRecord[]>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */

@@ -18,8 +18,8 @@ export function auditQueries(db: SqliteDatabase) {
     auditRefusal: write((entry: AuditEntry, now: Millis): void => {
       insertAudit(db, entry, now);
     }),
-    listAudit: read((limit: number): AuditRecord[] => {
-      return db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit).map(toAudit);
+    listAudit: read((limit: number, since: Millis = 0): AuditRecord[] => {
+      return db.all('SELECT * FROM audit WHERE at >= ? ORDER BY id DESC LIMIT ?', since, limit).map(toAudit);
     }),
     readAudit: read((after: number, limit: number): AuditRecord[] => {
       return db.all('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?', after, limit).map(toAudit);

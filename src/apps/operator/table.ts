@@ -1,0 +1,69 @@
+import { printable } from '../../core/log.ts';
+
+/** An identifier: whole for programs, its beginning for people; commands take either. */
+export class Id {
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  toJSON(): string {
+    return this.#id;
+  }
+
+  toString(): string {
+    return this.#id.slice(0, 8);
+  }
+}
+
+/** A cell: for programs a time is RFC 3339 in UTC (`Date.toJSON`), for people in the time of this machine. */
+export type Cell = string | number | Date | Id;
+export type Row = Readonly<Record<string, Cell>>;
+
+const SHORTEST = 12;
+const GAP = '  ';
+
+/**
+ * Rows as text, each column as wide as its longest value; the columns are those of all rows, in order of appearance. Where the table
+ * would be wider than `width`, its longest texts are cut. What was said by laptops cannot move the cursor.
+ */
+export function renderTable(rows: readonly Row[], width: number): string {
+  if (rows.length === 0) return 'None.\n';
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [names.map((name) => name.toUpperCase()), ...rows.map((row) => names.map((name) => shown(row[name])))];
+  const widths = names.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  // Times and identifiers mean nothing when they are cut.
+  const isText = names.map((name) => rows.every(({ [name]: cell }) => cell === undefined || typeof cell === 'string'));
+  const room = width - GAP.length * (names.length - 1);
+  // A reason first: it is prose.
+  const isReason = names.map((name, at) => name === 'why' && isText[at] === true);
+  for (const which of [isReason, isText]) narrow(widths, which, room);
+  const cut = (cell: string, most: number): string => (cell.length > most ? `${cell.slice(0, most - 1)}…` : cell);
+  return lines
+    .map((line) => line.map((cell, at) => cut(cell, widths[at] ?? 0).padEnd(widths[at] ?? 0)).join(GAP))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
+}
+
+/** Takes from the widest of these columns until all fits, or nothing can be taken. */
+function narrow(widths: number[], which: readonly boolean[], room: number): void {
+  const sum = (): number => widths.reduce((total, one) => total + one, 0);
+  while (sum() > room) {
+    const texts = widths.map((one, at) => (which[at] === true ? one : 0));
+    const widest = Math.max(...texts);
+    if (widest <= SHORTEST) return;
+    widths[texts.indexOf(widest)] = widest - 1;
+  }
+}
+
+function shown(cell: Cell | undefined): string {
+  return cell instanceof Date ? localTime(cell) : printable(String(cell ?? ''));
+}
+
+/** To the minute, in the form of ISO 8601. */
+function localTime(at: Date): string {
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
