@@ -103,7 +103,7 @@ const REAPED = [
   '"$@"; exit $?',
   'stage',
 ];
-const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh'];
+const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh', 'window'];
 
 /** Runs a stage's program: unchanged when alone; in parallel with another, each line begins with the stage's name. */
 function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {

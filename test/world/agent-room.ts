@@ -35,9 +35,7 @@ export class AgentRoom {
 
   static async set(world: World, laptop: Laptop): Promise<AgentRoom> {
     if (built !== undefined) await chmod(built, 0o755);
-    for (const [name, uid] of Object.entries(PEOPLE)) {
-      await must(laptop, ['/usr/sbin/useradd', '--uid', String(uid), '--no-create-home', name]);
-    }
+    await addPeople(laptop);
     const policy = 'usr/share/polkit-1/actions/io.kiwistack.enroll.policy';
     const rules = 'etc/polkit-1/rules.d/10-people.rules';
     for (const file of [policy, rules]) await mkdir(path.join(laptop.root, path.dirname(file)), { recursive: true });
@@ -74,6 +72,13 @@ export class AgentRoom {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     return { ...result, events, result: events.at(-1) ?? {} };
+  }
+}
+
+/** Gives them an account. */
+export async function addPeople(laptop: Laptop): Promise<void> {
+  for (const [name, uid] of Object.entries(PEOPLE)) {
+    await must(laptop, ['/usr/sbin/useradd', '--uid', String(uid), '--no-create-home', name]);
   }
 }
 

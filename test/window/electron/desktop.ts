@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,14 +14,15 @@ const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 /** The runtime that the tests have: see installers/prepare-electron.sh. Its application lies beside it. */
 export const ELECTRON = process.env['KIWISTACK_TEST_ELECTRON'] ?? path.join(REPOSITORY, '.cache/electron/electron');
 
-/** Builds the window into the runtime of the tests, with the key lender of the suite's program or of the sources. */
-export function buildWindow(kind: 'test' | 'production' = 'test'): void {
+/** Builds the window into the runtime of the tests, with the key lender of the suite's program or of the sources. @returns the folder */
+export function buildWindow(kind: 'test' | 'production' = 'test'): string {
   const built = process.env['KIWISTACK_TEST_PROGRAM'];
   const lender =
     built === undefined ? path.join(REPOSITORY, 'src/apps/key-lender/main.ts') : path.join(built, 'kiwistack-key.js');
   const out = path.join(path.dirname(ELECTRON), 'resources', 'app');
   const args = ['--kind', kind, '--out', out, ...(kind === 'test' ? ['--lender', `${NODE},${lender}`] : [])];
   execFileSync(process.execPath, [path.join(REPOSITORY, 'installers/build/desktop.ts'), ...args]);
+  return out;
 }
 
 /** A screen on a laptop, and a person who is not root in front of it. */
@@ -55,6 +56,11 @@ export class Desktop {
     await writeFile(launcher, `#!/bin/sh\nexec ${[...inside, ...clean].join(' ')} "$@"\n`);
     await chmod(launcher, 0o755);
     return new Desktop(launcher);
+  }
+
+  /** Runs it as a person would, who drives nothing. */
+  spawn(args: readonly string[] = []): ChildProcess {
+    return spawn(this.#launcher, ['--disable-gpu', ...args], { env: { PATH: '/usr/bin:/bin', KIWI_LANGUAGE: 'en' } });
   }
 
   /** Opens the window. Its sandbox is on: nobody is root here. @param language of the person's system */

@@ -4,8 +4,31 @@ import { app, BrowserWindow, session, type WebContents } from 'electron';
 export const ORIGIN = 'kiwi://app';
 export const PAGE = `${ORIGIN}/index.html`;
 
-/** Closes every way out of a page: other pages, windows, permissions, downloads, embedded pages, the network. */
+/** What lets another program drive the window, or takes its walls down. A person has no use for any of it. */
+const FOREIGN_SWITCHES = [
+  ...[
+    'remote-debugging-port',
+    'remote-debugging-pipe',
+    'remote-debugging-address',
+    'inspect',
+    'inspect-brk',
+    'js-flags',
+  ],
+  ...['no-sandbox', 'disable-web-security', 'disable-site-isolation-trials', 'disable-seccomp-filter-sandbox'],
+  ...['load-extension', 'host-rules', 'renderer-cmd-prefix', 'gpu-launcher', 'utility-cmd-prefix', 'single-process'],
+];
+
+/** The first of them on the command line. */
+export function foreignSwitch(): string | undefined {
+  return FOREIGN_SWITCHES.find((name) => app.commandLine.hasSwitch(name));
+}
+
+/** Closes every way out of a page: other pages, windows, permissions, downloads, embedded pages, the network. To be called at the start. */
 export function closeEveryPage(): void {
+  app.enableSandbox();
+  // There is nothing to look up, so that not even a name leaves this laptop.
+  app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND');
+  app.commandLine.appendSwitch('dns-prefetch-disable');
   app.on('web-contents-created', (_event, contents) => {
     closePage(contents);
   });
@@ -34,10 +57,13 @@ function closePage(contents: WebContents): void {
   };
   contents.on('will-navigate', refuse);
   contents.on('will-redirect', refuse);
+  contents.on('will-frame-navigate', refuse);
   contents.on('will-attach-webview', refuse);
+  // WebRTC asks no policy of the page, and is not seen by webRequest.
+  contents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
 }
 
-export function openWindow(preload: string, devTools: boolean): BrowserWindow {
+export function openWindow(preload: string): BrowserWindow {
   const window = new BrowserWindow({
     ...{ width: 760, height: 680, minWidth: 360, minHeight: 480, show: false, autoHideMenuBar: true },
     ...{ title: 'KiwiStack', backgroundColor: '#f6f7f4' },
@@ -53,7 +79,7 @@ export function openWindow(preload: string, devTools: boolean): BrowserWindow {
       allowRunningInsecureContent: false,
       navigateOnDragDrop: false,
       spellcheck: false,
-      devTools,
+      devTools: false,
     },
   });
   window.removeMenu();

@@ -5,7 +5,7 @@ import { app, clipboard, ipcMain, Menu, type BrowserWindow } from 'electron';
 import { findAgent } from '../../../local-api/agent-client.ts';
 import { AGENT_SOCKET } from '../../../local-api/messages.ts';
 import type { View } from '../view/view.ts';
-import { closeEveryPage, closeSession, openWindow, PAGE } from './closed-window.ts';
+import { closeEveryPage, closeSession, foreignSwitch, openWindow, PAGE } from './closed-window.ts';
 import { Desk } from './desk.ts';
 import { callFunction } from './functions.ts';
 import { registerProtocol, servePage } from './serve-page.ts';
@@ -57,7 +57,7 @@ function begin(): void {
   void app.whenReady().then(async () => {
     closeSession();
     servePage(path.join(__dirname, 'page'));
-    window = openWindow(path.join(__dirname, 'preload.js'), isTest);
+    window = openWindow(path.join(__dirname, 'preload.js'));
     window.once('ready-to-show', () => {
       window?.show();
     });
@@ -77,6 +77,10 @@ function begin(): void {
   });
 }
 
+const foreign = foreignSwitch();
+if (!isTest && foreign !== undefined) {
+  process.stderr.write(`--${foreign} is not for this program\n`);
+  app.exit(2);
+} else if (app.requestSingleInstanceLock()) begin();
 // One window a session: two would ask for the same key.
-if (app.requestSingleInstanceLock()) begin();
 else app.quit();
