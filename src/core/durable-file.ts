@@ -107,7 +107,9 @@ export function ignoreMissing(error: unknown): undefined {
   throw error;
 }
 
+/** On Windows no program can flush a folder: NTFS keeps a journal of its own of names, and a rename is in it whole or not at all. */
 async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();

@@ -27,7 +27,8 @@ export async function readCappedFile(file: string, rules: ReadRules): Promise<Bu
     };
     if (!stat.isFile()) refuse('not a regular file');
     if (stat.size > rules.maxBytes) refuse(`larger than ${rules.maxBytes} bytes`);
-    if (rules.private === true) {
+    // Windows has no such bits: there the folders of what is private are closed to others (platform/windows/folders.ts).
+    if (rules.private === true && process.platform !== 'win32') {
       if ((stat.mode & 0o077) !== 0) refuse('others may read it');
       if (![0, process.getuid?.(), rules.owner].includes(stat.uid)) refuse('owned by another user');
     }

@@ -83,10 +83,20 @@ async function isSameFile(handle: FileHandle, file: string): Promise<boolean> {
   }
 }
 
-/** The file is removed first, while it is still locked, so that nobody can lock a file that is about to disappear. */
+/**
+ * The file is removed first, while it is still locked, so that nobody can lock a file that is about to disappear. Windows does not remove a
+ * file that is in use: there it is closed first, and stays when another run has opened it in the meantime, which then has its lock.
+ */
 async function release(file: string, handle: FileHandle, db: DatabaseSync | undefined): Promise<void> {
-  await unlink(file);
+  if (process.platform !== 'win32') {
+    await unlink(file);
+    await end(db, handle);
+    return;
+  }
   await end(db, handle);
+  await unlink(file).catch((error: unknown) => {
+    if (!['EBUSY', 'EPERM', 'EACCES', 'ENOENT'].includes(systemErrorCode(error) ?? '')) throw error;
+  });
 }
 
 /** The handle is closed last: closing any handle of a file releases the locks that this process holds on it. */
