@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
+import type { Duplex } from 'node:stream';
 
 import { z } from 'zod';
 
@@ -54,13 +55,25 @@ export async function findAgent(socketPath: string): Promise<AgentClient | undef
     const othersWrite = kind === 'folder' && (stat.mode & 0o022) !== 0;
     if (!rightKind || stat.uid !== 0 || othersWrite) throw new KiwiError('agent-untrusted', { detail: file });
   }
-  return { call: (asked, options = {}) => call(socketPath, asked, options) };
+  return agentBehind(() => connected(socketPath));
 }
 
-async function call<V extends Verb>(socketPath: string, asked: Asked<V>, options: CallOptions): Promise<Reply<V>> {
+/**
+ * The agent at the other end of a connection that the caller makes, and has seen to be the system's.
+ * @param connect throws KiwiError `agent-unavailable`, `agent-untrusted`
+ */
+export function agentBehind(connect: () => Promise<Duplex>): AgentClient {
+  return { call: (asked, options = {}) => call(connect, asked, options) };
+}
+
+async function call<V extends Verb>(
+  connect: () => Promise<Duplex>,
+  asked: Asked<V>,
+  options: CallOptions,
+): Promise<Reply<V>> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const socket = await connected(socketPath);
+  const socket = await connect();
   const cancel = (): void => {
     writeLine(socket, { type: 'cancel' });
   };
@@ -86,7 +99,7 @@ async function call<V extends Verb>(socketPath: string, asked: Asked<V>, options
   }
 }
 
-async function answerTo(socket: Socket, question: Question, { answer }: CallOptions): Promise<void> {
+async function answerTo(socket: Duplex, question: Question, { answer }: CallOptions): Promise<void> {
   let message: CallerMessage;
   try {
     if (answer === undefined) throw new KiwiError('internal', { detail: 'this program has no key to lend' });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { selectAuthority, selectPlatform } from '../../../platform/select.ts';
+import { selectAuthority, selectPlatform, toldCaller } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
 import { outliveReader } from '../../core/outlive-reader.ts';
 import { VERSION } from '../../core/version.ts';
@@ -9,6 +9,7 @@ import { journalLog, stderrIsJournal } from '../../terminal/journal-log.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printFor } from '../../terminal/reader.ts';
 import { passedSocket } from './passed-socket.ts';
+import { serveConnection } from './serve-connection.ts';
 import { serveSocket } from './serve-socket.ts';
 
 outliveReader();
@@ -32,7 +33,12 @@ void carryOut(false, async () => {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const fd = passedSocket(process.env, process.pid);
-  await serveSocket(fd, { context, authority: selectAuthority(), log: journalLog }, stopped.signal);
-  return 0;
+  const options = { context, authority: selectAuthority(), log: journalLog };
+  if (process.platform !== 'win32') {
+    await serveSocket(passedSocket(process.env, process.pid), options, stopped.signal);
+    return 0;
+  }
+  await serveConnection(toldCaller(process.env), options, stopped.signal);
+  // A read that waits for a caller who has its answer, and stays, would keep this process.
+  process.exit(0);
 });

@@ -1,4 +1,5 @@
-import { findAgent, type AgentClient } from '../../local-api/agent-client.ts';
+import { agentConnection, runsAsRoot } from '../../../platform/select.ts';
+import { agentBehind, findAgent, type AgentClient } from '../../local-api/agent-client.ts';
 import { AGENT_SOCKET, type Event } from '../../local-api/messages.ts';
 import type { Reply } from '../../local-api/replies.ts';
 import { operate, type PlainRequest, type PlainVerb } from '../../laptop/service/operate.ts';
@@ -7,7 +8,10 @@ import { laptopContext } from './laptop-context.ts';
 
 /** The agent, for who is not root; root does without it, so that a broken agent keeps nobody from repairing it. */
 export async function agentForUs(): Promise<AgentClient | undefined> {
-  return process.getuid?.() === 0 ? undefined : findAgent(AGENT_SOCKET);
+  if (runsAsRoot()) return undefined;
+  const connect = await agentConnection();
+  if (connect === 'no agent') return undefined;
+  return connect === undefined ? findAgent(AGENT_SOCKET) : agentBehind(connect);
 }
 
 /** Has it done by the agent, or does it here. Both answer the same. */

@@ -4,6 +4,8 @@ export interface Caller {
   /** Clock ticks since boot; with it, a pid names one process for ever. */
   readonly startTime: string;
   readonly uid: number;
+  /** True while its user is at the screen, where the system says so with the caller; polkit finds it out by itself. */
+  readonly atScreen?: boolean;
 }
 
 /** What a caller may be allowed. `upkeep` is what the laptop does by itself too, only earlier. */

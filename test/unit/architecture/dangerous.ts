@@ -44,6 +44,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/laptop/state',
     'src/slice',
     'src/token/wire',
+    // What its helper prints.
+    'platform/windows',
   ],
 };
 
@@ -60,6 +62,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
     'src/local-api',
     'src/laptop/tunnel/endpoint-candidates.ts',
     'src/laptop/tunnel/profile-values.ts',
+    'platform/windows/tunnel/local-networks.ts',
   ],
   'node:http': ['src/slice/gateway'],
   'node:https': [],
@@ -78,7 +81,7 @@ export const BUILTINS: Readonly<Record<string, readonly string[]>> = {
 
 /** Names that reach around the tables above or around the rules of the house, and who may use them. */
 export const NAMES: Readonly<Record<string, readonly string[]>> = {
-  // Entry points hand it inward; the proxy of the network and Windows' system folder are known nowhere else.
+  // Entry points hand it inward; the proxy of the network is known nowhere else.
   'process.env': [
     'installers/release/main.ts',
     'installers/linux/build-deb.ts',
@@ -90,7 +93,6 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
     'src/laptop/gateway-client/open-gateway-client.ts',
-    'src/programs/minimal-environment.ts',
   ],
   'process.binding': [],
   'process.dlopen': [],

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+import type { AgentSettings } from '../../src/laptop/system/fleet-agent.ts';
+
+/** What is kept of the settings beside the secret, so that a package that comes later, or again, gets the same. */
+export const keptSettings = z.strictObject({
+  writtenBy: z.literal('kiwistack-enroll'),
+  url: z.url({ protocol: /^https$/u }).max(300),
+  enableScripts: z.boolean(),
+  disableUpdates: z.boolean(),
+});
+export type KeptSettings = z.infer<typeof keptSettings>;
+
+export function renderKeptSettings({ url, enableScripts, disableUpdates }: AgentSettings): string {
+  const kept: KeptSettings = { writtenBy: 'kiwistack-enroll', url, enableScripts, disableUpdates };
+  return `${JSON.stringify(keptSettings.parse(kept), undefined, 2)}\n`;
+}
+
+export interface AgentPlaces {
+  /** Fleet's own folder, `C:\Program Files\Orbit`. */
+  readonly orbit: string;
+  readonly log: string;
+  /** Files of ours: only the system and administrators can read them. */
+  readonly secret: string;
+  readonly certificate: string;
+}
+
+/**
+ * The command of the service `Fleet osquery`, in the place of the one that the package writes: the secret by the name of a file, because every
+ * user of Windows can read a service's command, and the certificate, without which osquery trusts only its own list.
+ * @throws TypeError for a text that could end an argument
+ */
+export function renderAgentCommand(settings: KeptSettings, places: AgentPlaces): string {
+  const { orbit, log, secret, certificate } = places;
+  const options: readonly (readonly [string, string])[] = [
+    ['--root-dir', `${orbit}\\.`],
+    ['--log-file', log],
+    ['--fleet-url', settings.url],
+    ['--fleet-certificate', certificate],
+    ['--enroll-secret-path', secret],
+    ['--orbit-channel', 'stable'],
+    ['--osqueryd-channel', 'stable'],
+  ];
+  return [
+    quoted(`${orbit}\\bin\\orbit\\orbit.exe`),
+    ...options.flatMap(([name, value]) => [name, quoted(value)]),
+    ...(settings.enableScripts ? ['--enable-scripts'] : []),
+    ...(settings.disableUpdates ? ['--disable-updates'] : []),
+  ].join(' ');
+}
+
+/** As CommandLineToArgvW reads it; a backslash before the closing quote would escape it. */
+function quoted(text: string): string {
+  if (!/^[ -~]*$/u.test(text) || text.includes('"') || text.endsWith('\\')) throw new TypeError('not one argument');
+  return `"${text}"`;
+}
