@@ -21,7 +21,8 @@ export class Id {
 export type Cell = string | number | Date | Id;
 export type Row = Readonly<Record<string, Cell>>;
 
-const SHORTEST = 12;
+/** What is left of a text that is cut, at least. A reason is prose, and is cut first. */
+const SHORTEST = { text: 12, reason: 8 };
 const GAP = '  ';
 
 /**
@@ -36,9 +37,9 @@ export function renderTable(rows: readonly Row[], width: number): string {
   // Times and identifiers mean nothing when they are cut.
   const isText = names.map((name) => rows.every(({ [name]: cell }) => cell === undefined || typeof cell === 'string'));
   const room = width - GAP.length * (names.length - 1);
-  // A reason first: it is prose.
   const isReason = names.map((name, at) => name === 'why' && isText[at] === true);
-  for (const which of [isReason, isText]) narrow(widths, which, room);
+  narrow(widths, isReason, room, SHORTEST.reason);
+  narrow(widths, isText, room, SHORTEST.text);
   const cut = (cell: string, most: number): string => (cell.length > most ? `${cell.slice(0, most - 1)}…` : cell);
   return lines
     .map((line) => line.map((cell, at) => cut(cell, widths[at] ?? 0).padEnd(widths[at] ?? 0)).join(GAP))
@@ -47,12 +48,12 @@ export function renderTable(rows: readonly Row[], width: number): string {
 }
 
 /** Takes from the widest of these columns until all fits, or nothing can be taken. */
-function narrow(widths: number[], which: readonly boolean[], room: number): void {
+function narrow(widths: number[], which: readonly boolean[], room: number, shortest: number): void {
   const sum = (): number => widths.reduce((total, one) => total + one, 0);
   while (sum() > room) {
     const texts = widths.map((one, at) => (which[at] === true ? one : 0));
     const widest = Math.max(...texts);
-    if (widest <= SHORTEST) return;
+    if (widest <= shortest) return;
     widths[texts.indexOf(widest)] = widest - 1;
   }
 }
