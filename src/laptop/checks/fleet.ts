@@ -117,7 +117,8 @@ export const fleetOnline: Check = {
   severity: 'failure',
   what: 'The slice sees this laptop online in Fleet.',
   matters: 'The organisation cannot manage this laptop.',
-  dependsOn: ['slice-active'],
+  // Through a dead tunnel nobody is online, and starting the agent again would not help.
+  dependsOn: ['tunnel-inside', 'slice-active'],
   async run({ slice }) {
     const answer = await slice();
     if (answer instanceof KiwiError) return notKnown(answer.message);

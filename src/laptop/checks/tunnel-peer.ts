@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { knownEndpoints } from '../tunnel/known-endpoints.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 import { insideNetworks } from './routes.ts';
 
@@ -31,13 +32,16 @@ export const udpPasses: Check = {
   what: 'This network lets UDP through to the slice.',
   matters: 'The tunnel cannot work in this network.',
   dependsOn: ['tunnel-endpoint'],
-  async run({ context, tunnel, inside, slice }) {
+  async run({ context, record, tunnel, inside, slice }) {
     const { lastHandshake, endpoint = 'an unknown address', rxBytes, txBytes } = await tunnel();
     const fresh = lastHandshake !== undefined && context.clock.now() - lastHandshake < HANDSHAKE_MAX_AGE_MS;
     if (fresh || (await inside())) return well(`${endpoint} answers over UDP`);
     const answer = await slice();
     if (answer instanceof KiwiError) return notKnown('the gateway does not answer either');
-    const detail = `the gateway answers over HTTPS, and nothing comes back from ${endpoint} (${txBytes} bytes sent, ${rxBytes} received)`;
+    const granted = record.device?.tunnel?.endpoints ?? [];
+    const others = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
+    const tried = [...new Set([endpoint, ...others])].join(', ');
+    const detail = `the gateway answers over HTTPS, and nothing comes back from UDP ${tried} (${txBytes} bytes sent, ${rxBytes} received)`;
     return notWell(new KiwiError('udp-blocked', { detail }), 'mend-tunnel');
   },
 };

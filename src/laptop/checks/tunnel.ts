@@ -65,9 +65,11 @@ export const tunnelEndpointKnown: Check = {
     if (granted === undefined) return notKnown('the record does not say where the slice is');
     if (await inside()) return well(`it answers at ${endpoint ?? 'an unknown address'}`);
     const now = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
-    const others = now.filter((candidate) => candidate !== endpoint);
-    if (others.length === 0) return well(`silent, but the slice has no other address than ${endpoint ?? 'none'}`);
-    const detail = `the tunnel uses ${endpoint ?? 'no address'}; now it would be ${others.join(' or ')}`;
+    if (now.length === 0) return well(`silent, but no other address of the slice is known than ${endpoint ?? 'none'}`);
+    // One of several: the mending tries the others too, and that none of them answers is what the check of UDP says.
+    if (endpoint !== undefined && now.includes(endpoint))
+      return well(`silent, but the slice has the address ${endpoint}`);
+    const detail = `the tunnel uses ${endpoint ?? 'no address'}; now it would be ${now.join(' or ')}`;
     return notWell(new KiwiError('tunnel-endpoint-moved', { detail }), 'mend-tunnel');
   },
 };

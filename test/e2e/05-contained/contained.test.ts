@@ -9,6 +9,7 @@ import { startDesktop, type FakeDesktop } from '../../fakes/desktop/start-deskto
 import { CLI, INTRANET_URL, PIN } from '../../world/world.ts';
 import { runEnroll } from '../01-enrollment/cli-run.ts';
 import { Customer, expectNothingLeft, type Seat } from '../01-enrollment/customer.ts';
+import { openOtherPort, whenUdpIsBlocked } from './udp-blocked.ts';
 
 // Each part of a real slice is stopped alone. The laptop says which one it is, what works all the same, and until when; and that is
 // compared with what does work.
@@ -17,6 +18,7 @@ let customer: Customer;
 let ivy: Seat;
 beforeAll(async () => {
   customer = await Customer.create();
+  await openOtherPort(customer);
   ivy = await customer.seat('ivy');
   const run = await runEnroll(ivy.laptop);
   if (run.code !== 0) throw new Error(run.output);
@@ -124,6 +126,8 @@ describe('while one part of the slice is down', () => {
     }
     await wellAgain();
   });
+
+  whenUdpIsBlocked(() => ({ customer, seat: ivy, wellAgain }));
 
   test('the gateway, which was killed: the tunnel goes on, and the laptop knows until when from before', async () => {
     expect(await cli('check', '--json')).toMatchObject({ code: 0 });
