@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
 
-import type { Authority, Caller } from '../src/laptop/system/authority.ts';
+import type { Authority, Caller, PasswordPrompt } from '../src/laptop/system/authority.ts';
 import type { Platform } from '../src/laptop/system/platform.ts';
 import { linuxPlatform } from './linux/index.ts';
 import { polkit } from './linux/polkit.ts';
+import { terminalPrompt } from './linux/terminal-prompt.ts';
 import { unsupportedPlatform } from './unsupported/index.ts';
 import { rootOnly } from './unsupported/root-only.ts';
 import { byToken } from './windows/authority.ts';
@@ -48,4 +49,9 @@ export function toldCaller(
   name: NodeJS.Platform = process.platform,
 ): Caller | undefined {
   return name === 'win32' ? readCaller(environment['KIWISTACK_CALLER']) : undefined;
+}
+
+/** How a person at a terminal is asked for the password that the authority wants. */
+export function selectPasswordPrompt(name: NodeJS.Platform = process.platform): PasswordPrompt {
+  return name === 'linux' ? terminalPrompt : () => Promise.resolve(() => undefined);
 }

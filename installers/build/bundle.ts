@@ -8,8 +8,8 @@ import path from 'node:path';
 
 import { build, type BuildOptions } from 'esbuild';
 
-import { KiwiError } from '../../src/core/errors.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { kindOption, type BuildKind } from './kind-option.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
@@ -42,15 +42,12 @@ await runScript({
     out: { type: 'string', default: path.join(PROJECT, 'dist/app') },
   },
   async run({ kind, out }) {
-    if (kind !== 'production' && kind !== 'test') {
-      throw new KiwiError('usage', { detail: '--kind must be production or test' });
-    }
-    await bundle(kind, path.resolve(out));
+    await bundle(kindOption(kind), path.resolve(out));
     return 0;
   },
 });
 
-async function bundle(kind: 'production' | 'test', out: string): Promise<void> {
+async function bundle(kind: BuildKind, out: string): Promise<void> {
   const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
 
   const common = {

@@ -6,6 +6,7 @@ import { build, type BuildOptions } from 'esbuild';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { kindOption, type BuildKind } from './kind-option.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { trimPackages } from './trim-packages.ts';
 
@@ -29,19 +30,17 @@ await runScript({
     version: { type: 'string' },
   },
   async run({ kind, lender, out, version }) {
-    if (kind !== 'production' && kind !== 'test') {
-      throw new KiwiError('usage', { detail: '--kind must be production or test' });
-    }
-    if (kind === 'production' && lender !== LENDER.join()) {
+    const built = kindOption(kind);
+    if (built === 'production' && lender !== LENDER.join()) {
       throw new KiwiError('usage', { detail: '--lender is for test builds' });
     }
-    await buildDesktop(kind, lender.split(','), path.resolve(out));
+    await buildDesktop(built, lender.split(','), path.resolve(out));
     await writeManifest(path.resolve(out), version);
     return 0;
   },
 });
 
-async function buildDesktop(kind: 'production' | 'test', lender: readonly string[], out: string): Promise<void> {
+async function buildDesktop(kind: BuildKind, lender: readonly string[], out: string): Promise<void> {
   const common = {
     bundle: true,
     legalComments: 'none',

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { KiwiError } from '../../src/core/errors.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { kindOption } from '../build/kind-option.ts';
 import { packDeb } from './pack-deb.ts';
 import { readMspRoots } from './read-msp-roots.ts';
 import { sourceDate } from './source-date.ts';
@@ -48,9 +49,7 @@ interface Flags {
 }
 
 async function buildDeb(flags: Flags): Promise<string> {
-  const { kind } = flags;
-  if (kind !== 'production' && kind !== 'test')
-    throw new KiwiError('usage', { detail: '--kind must be production or test' });
+  const kind = kindOption(flags.kind);
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
     throw new KiwiError('unsupported-system', { detail: `a package cannot be built for ${process.arch}` });

@@ -44,6 +44,15 @@ export class KiwiError extends Error {
     this.saidAt = options.saidAt;
   }
 
+  /** The same failure, with something said otherwise; what it comes from is kept. */
+  with(said: KiwiErrorOptions): KiwiError {
+    const { hint, retryable, detail, requestId, retryAfterMs, saidAt, cause } = this;
+    const own = this.hint === ERROR_CODES[this.code].hint ? {} : { hint };
+    const known = { detail, requestId, retryAfterMs, saidAt };
+    const there = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+    return new KiwiError(this.code, { cause: cause ?? this, retryable, ...own, ...there, ...said });
+  }
+
   /** The exit code of the command that ends with this error. */
   get exitCode(): number {
     return EXIT[ERROR_CODES[this.code].exit];

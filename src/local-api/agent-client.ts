@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { KiwiError, toKiwiError } from '../core/errors.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { systemErrorCode } from '../core/system-error-code.ts';
+import { answerQuestion } from './answer-question.ts';
 import { linesOf, writeLine } from './lines.ts';
 import {
   agentMessage,
@@ -99,15 +100,11 @@ async function call<V extends Verb>(
   }
 }
 
-async function answerTo(socket: Duplex, question: Question, { answer }: CallOptions): Promise<void> {
-  let message: CallerMessage;
-  try {
-    if (answer === undefined) throw new KiwiError('internal', { detail: 'this program has no key to lend' });
-    message = await answer(question);
-  } catch (error) {
-    message = { type: 'failed', error: toKiwiError(error) };
-  }
-  writeLine(socket, z.encode(callerMessage, message));
+const NO_KEY = (): Promise<never> =>
+  Promise.reject(new KiwiError('internal', { detail: 'this program has no key to lend' }));
+
+async function answerTo(socket: Duplex, question: Question, { answer = NO_KEY }: CallOptions): Promise<void> {
+  writeLine(socket, z.encode(callerMessage, await answerQuestion(question, answer)));
 }
 
 function connected(socketPath: string): Promise<Socket> {

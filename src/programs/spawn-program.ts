@@ -16,6 +16,8 @@ export interface SpawnRequest {
   readonly cwd?: string;
   /** This many private two-way pipes, which are descriptors 3, 4, … in the child. */
   readonly channels?: number;
+  /** It asks a person at our terminal: it stays in our process group, without which it could not read from there. */
+  readonly atTerminal?: boolean;
 }
 
 export interface ProgramEnd {
@@ -49,10 +51,11 @@ export interface RunningProgram {
 export async function spawnProgram(request: SpawnRequest): Promise<RunningProgram> {
   if (!path.isAbsolute(request.program)) throw new TypeError('programs run by absolute path');
   const extra = Array.from({ length: request.channels ?? 0 }, () => 'pipe' as const);
+  const ownGroup = process.platform !== 'win32' && request.atTerminal !== true;
   const child = spawn(request.program, request.args, {
     stdio: ['pipe', 'pipe', 'pipe', ...extra],
     env: childEnvironment(request.env),
-    detached: process.platform !== 'win32',
+    detached: ownGroup,
     windowsHide: true,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
   });
@@ -80,8 +83,8 @@ export async function spawnProgram(request: SpawnRequest): Promise<RunningProgra
     exited,
     kill: (signal = 'SIGKILL') => {
       if (ended) return; // the process id may belong to another process by now
-      if (process.platform === 'win32') child.kill(signal);
-      else killGroup(pid, signal);
+      if (ownGroup) killGroup(pid, signal);
+      else child.kill(signal);
     },
   };
 }

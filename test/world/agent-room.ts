@@ -10,8 +10,11 @@ const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 const built = process.env['KIWISTACK_TEST_PROGRAM'];
 
-/** Two people with an account on the laptop; polkit lets the first do everything, and the second see how it is enrolled. */
-export const PEOPLE = { ada: 2000, bob: 2001, eve: 2002 } as const;
+/**
+ * People with an account on the laptop; polkit lets the first do everything, the second see how it is enrolled, the third nothing, and the
+ * fourth what an administrator agrees to.
+ */
+export const PEOPLE = { ada: 2000, bob: 2001, eve: 2002, mia: 2003 } as const;
 export type Who = keyof typeof PEOPLE;
 
 /** As a session at the laptop would have it, which a room has not: by name. Eve has none. */
@@ -19,8 +22,10 @@ const RULES = `polkit.addRule(function (action, subject) {
   var ours = action.id.indexOf('io.kiwistack.enroll.') === 0;
   if (subject.user === 'ada' && (ours || action.id.indexOf('org.debian.pcsc-lite.') === 0)) return polkit.Result.YES;
   if (subject.user === 'bob' && action.id === 'io.kiwistack.enroll.read') return polkit.Result.YES;
+  if (subject.user === 'mia' && ours) return polkit.Result.AUTH_ADMIN;
   if (ours) return polkit.Result.NO;
 });
+polkit.addAdminRule(function () { return ['unix-user:root']; });
 `;
 
 /** The agent on a laptop, with the real polkitd beside it. */
@@ -36,6 +41,7 @@ export class AgentRoom {
   static async set(world: World, laptop: Laptop): Promise<AgentRoom> {
     if (built !== undefined) await chmod(built, 0o755);
     await addPeople(laptop);
+    await must(laptop, ['/usr/sbin/chpasswd'], `root:${ROOT_PASSWORD}\n`);
     const policy = 'usr/share/polkit-1/actions/io.kiwistack.enroll.policy';
     const rules = 'etc/polkit-1/rules.d/10-people.rules';
     for (const file of [policy, rules]) await mkdir(path.join(laptop.root, path.dirname(file)), { recursive: true });
@@ -44,6 +50,14 @@ export class AgentRoom {
       path.join(laptop.root, policy),
     );
     await writeFile(path.join(laptop.root, rules), RULES);
+    // polkit takes an agent only from who is in a session; logind would write these files, and polkit reads them (sd_uid_get_display(3)).
+    for (const [folder, name, text] of [
+      ['users', String(PEOPLE.mia), 'NAME=mia\nSTATE=active\nDISPLAY=c9\n'],
+      ['sessions', 'c9', `UID=${PEOPLE.mia}\nUSER=mia\nACTIVE=1\nSTATE=active\nREMOTE=1\nTYPE=tty\nCLASS=user\n`],
+    ] as const) {
+      await mkdir(laptop.path(`/run/systemd/${folder}`), { recursive: true });
+      await writeFile(laptop.path(`/run/systemd/${folder}/${name}`), text);
+    }
     laptop.spawn(['/usr/lib/polkit-1/polkitd', '--no-debug'], { stdio: 'ignore' });
     const ask =
       'for i in $(seq 300); do pkaction -a io.kiwistack.enroll.read >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1';
@@ -59,6 +73,31 @@ export class AgentRoom {
   /** What the agent logged, and when it came and went. */
   log(): string {
     return this.#socket.log();
+  }
+
+  /** The same at a terminal, where this is typed at each question for a password. @returns what was on the screen */
+  atTerminal(
+    who: Who,
+    args: readonly string[],
+    typed: string,
+  ): Promise<{ readonly code: number; readonly screen: string }> {
+    const command = [...CLI, ...args].join(' ');
+    const child = this.laptop.spawn([...as(who), '/usr/bin/script', '-qec', command, '/dev/null']);
+    let screen = '';
+    child.stdout?.on('data', (chunk: Buffer) => (screen += chunk.toString()));
+    // What is typed between the question and the moment in which the terminal stops to echo is thrown away.
+    const count = (pattern: RegExp): number => screen.match(pattern)?.length ?? 0;
+    const hand = setInterval(() => {
+      if (count(/^Password: /gmu) > count(/AUTHENTICATION (?:COMPLETE|FAILED)/gu)) child.stdin?.write(`${typed}\n`);
+    }, 500);
+    child.once('close', () => {
+      clearInterval(hand);
+    });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject).once('close', (code) => {
+        resolve({ code: code ?? -1, screen });
+      });
+    });
   }
 
   /** Runs `kiwistack-enroll` as one of them, or as root, who does without the agent. */
@@ -82,6 +121,9 @@ export async function addPeople(laptop: Laptop): Promise<void> {
   }
 }
 
+/** What root's password is on this laptop. */
+export const ROOT_PASSWORD = 'correct horse';
+
 /** Comes before a command, to run it as one of them. */
 export function as(who: Who | 'root'): string[] {
   if (who === 'root') return [];
@@ -89,7 +131,7 @@ export function as(who: Who | 'root'): string[] {
   return ['/usr/bin/setpriv', '--reuid', uid, '--regid', uid, '--clear-groups', '--'];
 }
 
-async function must(laptop: Laptop, argv: readonly string[]): Promise<void> {
-  const { code, stderr } = await laptop.run(argv);
+async function must(laptop: Laptop, argv: readonly string[], input = ''): Promise<void> {
+  const { code, stderr } = await laptop.run(argv, { input });
   if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
 }

@@ -1,4 +1,4 @@
-import { agentConnection, runsAsRoot } from '../../../platform/select.ts';
+import { agentConnection, runsAsRoot, selectPasswordPrompt } from '../../../platform/select.ts';
 import { agentBehind, findAgent, type AgentClient } from '../../local-api/agent-client.ts';
 import { AGENT_SOCKET, type Event } from '../../local-api/messages.ts';
 import type { Reply } from '../../local-api/replies.ts';
@@ -6,12 +6,22 @@ import { operate, type PlainRequest, type PlainVerb } from '../../laptop/service
 import type { EnrollOutput } from './enroll-output.ts';
 import { laptopContext } from './laptop-context.ts';
 
-/** The agent, for who is not root; root does without it, so that a broken agent keeps nobody from repairing it. */
+/**
+ * The agent, for who is not root; root does without it, so that a broken agent keeps nobody from repairing it. Who is at a terminal can be
+ * asked for a password there.
+ */
 export async function agentForUs(): Promise<AgentClient | undefined> {
   if (runsAsRoot()) return undefined;
   const connect = await agentConnection();
   if (connect === 'no agent') return undefined;
-  return connect === undefined ? findAgent(AGENT_SOCKET) : agentBehind(connect);
+  const agent = connect === undefined ? await findAgent(AGENT_SOCKET) : agentBehind(connect);
+  if (agent === undefined || !process.stdin.isTTY) return agent;
+  return {
+    call: async (asked, options) => {
+      const endPrompt = await selectPasswordPrompt()();
+      return agent.call(asked, options).finally(endPrompt);
+    },
+  };
 }
 
 /** Has it done by the agent, or does it here. Both answer the same. */

@@ -60,10 +60,9 @@ async function send(flags: BundleFlags, signal: AbortSignal): Promise<void> {
     const error = toKiwiError(thrown);
     if (agreed === undefined) throw error;
     file ??= await write(agreed.bundle, flags);
-    const { code, detail, retryable, requestId } = error;
-    const hint = `The bundle is kept in ${file}: give it to your operator, or send a new one later. ${error.hint}`;
-    const known = { hint, retryable, cause: error, ...(requestId === undefined ? {} : { requestId }) };
-    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
+    throw error.with({
+      hint: `The bundle is kept in ${file}: give it to your operator, or send a new one later. ${error.hint}`,
+    });
   }
   if (agreed === undefined) throw new TypeError('sent without being shown');
   const { bundle, customer, gatewayUrl } = agreed;

@@ -3,11 +3,13 @@ import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 
 import type { Clock } from '../../core/clock.ts';
-import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
 import { lendKey } from '../../laptop/lending/lend-key.ts';
+import { answerQuestion } from '../../local-api/answer-question.ts';
 import { linesOf, writeLine } from '../../local-api/lines.ts';
+import type { Question } from '../../local-api/messages.ts';
 import { fromLender, MAX_LENDER_LINE, toLender, type FromLender } from '../../local-api/lender-messages.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { takePin } from '../../terminal/pin-bytes.ts';
@@ -85,12 +87,8 @@ export async function serveWindow({ token, clock, roots, left, input, output }: 
   };
   const answer = lendKey({ token, clock, roots, signal, person, shown: () => shown });
 
-  const answerTo = async (question: Parameters<typeof answer>[0]): Promise<void> => {
-    try {
-      say({ type: 'answer', answer: await answer(question) });
-    } catch (error) {
-      say({ type: 'answer', answer: { type: 'failed', error: toKiwiError(error) } });
-    }
+  const answerTo = async (question: Question): Promise<void> => {
+    say({ type: 'answer', answer: await answerQuestion(question, answer) });
   };
 
   try {

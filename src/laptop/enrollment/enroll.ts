@@ -94,7 +94,7 @@ async function enrollIn(
       const left = (await isUndone(journal))
         ? (await takeAway({ run, file, journal, report, damaged: false })).leftBehind.length > 0
         : true;
-      throw left ? withHint(toKiwiError(error)) : error;
+      throw left ? toKiwiError(error).with({ hint: NOT_UNDONE }) : error;
     }
     if (result.state === 'waiting') throw new TypeError('no step of an enrollment waits');
     return run.record;
@@ -116,14 +116,8 @@ async function isUndone(journal: Journal): Promise<boolean> {
   return begun !== undefined && !undoable.some(({ name }) => begun.includes(name));
 }
 
-/** The same failure for a person who has first to see to what could not be undone. */
-function withHint({ code, detail, requestId, retryable, cause }: KiwiError): KiwiError {
-  return new KiwiError(code, {
-    ...{ cause, retryable, hint: 'Not everything was undone. Run `kiwistack-enroll uninstall` to undo the rest.' },
-    ...(detail === undefined ? {} : { detail }),
-    ...(requestId === undefined ? {} : { requestId }),
-  });
-}
+/** For a person who has first to see to what could not be undone. */
+const NOT_UNDONE = 'Not everything was undone. Run `kiwistack-enroll uninstall` to undo the rest.';
 
 /**
  * Checks that the slice, if it can be reached, still accepts this enrollment for this laptop: reporting "already enrolled"

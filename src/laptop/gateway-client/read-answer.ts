@@ -62,8 +62,6 @@ export function naming<Opened>(
     return open();
   } catch (thrown) {
     if (!(thrown instanceof KiwiError) || id === undefined) throw thrown;
-    const { code, hint, retryable, detail, cause } = thrown;
-    const known = { hint, retryable, requestId: id, cause };
-    throw new KiwiError(code, detail === undefined ? known : { ...known, detail });
+    throw thrown.with({ requestId: id });
   }
 }

@@ -16,3 +16,6 @@ export interface Authority {
   /** @throws KiwiError `not-authorised` */
   require(caller: Caller, permission: Permission, signal: AbortSignal): Promise<void>;
 }
+
+/** Lets the system ask the person at our terminal for a password. @returns ends it */
+export type PasswordPrompt = () => Promise<() => void>;

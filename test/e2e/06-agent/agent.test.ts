@@ -8,7 +8,7 @@ import { openBundle } from '../../../src/protocol/support-bundle.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { CLI, PIN, World, type EnrollResult } from '../../world/world.ts';
 import { CliRun } from '../01-enrollment/cli-run.ts';
-import { AgentRoom, as, PEOPLE } from '../../world/agent-room.ts';
+import { AgentRoom, as, PEOPLE, ROOT_PASSWORD } from '../../world/agent-room.ts';
 
 // The agent as root, people who are not, the real polkitd between them, and the YubiKey in the session of the one who calls.
 const SERIAL = 31_000_001;
@@ -67,6 +67,18 @@ test('who may only see it changes nothing', async () => {
       said: expect.stringContaining('not-authorised') as string,
     });
   }
+});
+
+test('who is at a terminal, with no desktop that would ask, is asked there for the password of an administrator', async () => {
+  const wrong = await room.atTerminal('mia', ['status'], 'wrong battery');
+  expect(wrong).toMatchObject({ code: 3, screen: expect.stringContaining('not-authorised') as string });
+  const right = await room.atTerminal('mia', ['status'], ROOT_PASSWORD);
+  expect(right.screen).toContain('AUTHENTICATION COMPLETE');
+  expect(right).toMatchObject({ code: 3, screen: expect.stringContaining('[not-enrolled]') as string });
+  const { code, stdout } = await room.cli('mia', ['status', '--json']);
+  expect({ code, stdout }).toEqual({ code: 3, stdout: expect.stringContaining('not-authorised') as string });
+  const left = await laptop.run(['/usr/bin/pgrep', '-c', 'pkttyagent']);
+  expect(left.stdout.trim()).toBe('0');
 });
 
 test('when nobody calls, no process of it stays, and the next caller starts it again', async () => {

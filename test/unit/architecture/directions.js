@@ -160,6 +160,7 @@ export const DIRECTIONS = {
   'installers/build': ['src/core', 'src/terminal'],
   'installers/linux': ['src/core', 'src/programs', 'src/terminal'],
   'installers/release': ['src/core', 'src/programs', 'src/terminal', 'installers/linux'],
+  'installers/linux': ['installers/build', 'src/core', 'src/programs', 'src/terminal'],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */

@@ -73,6 +73,23 @@ describe('the table of errors', () => {
 });
 
 describe('an error', () => {
+  it('can be said otherwise, and stays what it is', () => {
+    const cause = new Error('socket');
+    const first = new KiwiError('gateway-unreachable', { detail: 'no answer', retryAfterMs: 5, cause });
+    const named = first.with({ requestId: 'r-1', hint: 'Try again.' });
+    expect(named).toMatchObject({
+      code: 'gateway-unreachable',
+      detail: 'no answer',
+      retryAfterMs: 5,
+      requestId: 'r-1',
+    });
+    expect([named.hint, named.operatorHint, named.retryable]).toEqual(['Try again.', 'Try again.', first.retryable]);
+    expect([named.cause, new KiwiError('internal').with({}).cause]).toEqual([cause, expect.any(KiwiError)]);
+    // What is not said otherwise is said to an operator as the table has it.
+    const ended = new KiwiError('device-unknown');
+    expect(ended.with({ detail: 'd' }).operatorHint).toBe(ended.operatorHint);
+  });
+
   it('has message, hint and retryable of its code, and the exit code', () => {
     const error = new KiwiError('pin-wrong');
     expect(error.message).toBe(ERROR_CODES['pin-wrong'].message);
