@@ -93,6 +93,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
     'src/laptop/gateway-client/open-gateway-client.ts',
+    'platform/linux/terminal-prompt.ts',
   ],
   'process.binding': [],
   'process.dlopen': [],
