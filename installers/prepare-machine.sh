@@ -100,6 +100,8 @@ test_packages=(
   'python3-dev|builds other clients of the virtual YubiKey (ykman of PyPI)'
   'python3-venv|keeps ykman of PyPI apart'
   'faketime|sets a laptop to a wrong time'
+  'gpg|signs an apt repository'
+  'gpg-agent|keeps the key while gpg signs'
   'systemd|its library and its checks of units, where a container has none; it is not started'
   'polkitd|reads the polkit action of the package'
   'netbase|the names of protocols, for the rules that bar a laptop from the network'

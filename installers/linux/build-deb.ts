@@ -8,6 +8,7 @@ import { runScript } from '../../src/terminal/run-script.ts';
 import { kindOption } from '../build/kind-option.ts';
 import { packDeb } from './pack-deb.ts';
 import { readMspRoots } from './read-msp-roots.ts';
+import { readReleaseKeys } from './read-release-keys.ts';
 import { sourceDate } from './source-date.ts';
 import { stagePackage } from './stage-package.ts';
 
@@ -21,6 +22,8 @@ Builds the Debian package and prints its path.
   --out DIR               where to write the package (default: dist)
   --msp-roots FILE        PEM file with the provider's root certificates, pinned in the package; without it, every enrollment
                           needs --msp-roots
+  --release-keys FILE     PEM file with the public keys (P-256) of the provider's releases, pinned in the package; without it, laptops
+                          are not updated through their gateway
   --version VERSION       version of the package (default: the one in package.json)
 
 SOURCE_DATE_EPOCH sets the time of the files (default: the time of the last commit).
@@ -33,6 +36,7 @@ await runScript({
     kind: { type: 'string', default: 'production' },
     out: { type: 'string', default: path.join(PROJECT, 'dist') },
     'msp-roots': { type: 'string' },
+    'release-keys': { type: 'string' },
     version: { type: 'string' },
   },
   async run(flags) {
@@ -45,6 +49,7 @@ interface Flags {
   readonly kind: string;
   readonly out: string;
   readonly 'msp-roots'?: string | undefined;
+  readonly 'release-keys'?: string | undefined;
   readonly version?: string | undefined;
 }
 
@@ -70,7 +75,11 @@ async function buildDeb(flags: Flags): Promise<string> {
     await timed('bundle', () => run(process.execPath, ['installers/build/bundle.ts', '--kind', kind, '--out', app]));
     const epochSeconds = await sourceDate(PROJECT, process.env['SOURCE_DATE_EPOCH']);
     const mspRoots = pinned?.pem;
-    await timed('stage', () => stagePackage({ root, app, kind, version, architecture, mspRoots, epochSeconds }));
+    const keysFile = flags['release-keys'];
+    const releaseKeys = keysFile === undefined ? undefined : await readReleaseKeys(keysFile);
+    await timed('stage', () =>
+      stagePackage({ root, app, kind, version, architecture, mspRoots, releaseKeys, epochSeconds }),
+    );
     const packing = { root, name: 'kiwistack-enroll', version, architecture, kind, epochSeconds, out } as const;
     const made = await timed('pack', () => packDeb(packing));
     say(`${path.basename(made)}: ${((await stat(made)).size / 1e6).toFixed(1)} MB, ${kind}`);

@@ -14,11 +14,14 @@ const PROJECT = path.join(HERE, '../..');
 const APP = 'usr/lib/kiwistack-enroll';
 const DOC = 'usr/share/doc/kiwistack-enroll';
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
+const RELEASE_KEYS = 'etc/kiwistack/release-keys.pem';
 const UNITS = [
   'kiwistack-agent.service',
   'kiwistack-agent.socket',
   'kiwistack-enroll-check.service',
   'kiwistack-enroll-check.timer',
+  'kiwistack-enroll-update.service',
+  'kiwistack-enroll-update.timer',
   'kiwistack-mend@.service',
   'kiwistack-watch.path',
   'kiwistack-watch.service',
@@ -31,12 +34,14 @@ export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLib
   readonly app: string;
   /** PEM, as `readMspRoots` took it. */
   readonly mspRoots: Buffer | undefined;
+  /** PEM, as `readReleaseKeys` took it. */
+  readonly releaseKeys: Buffer | undefined;
   readonly epochSeconds: number;
 }
 
 /** Lays out the tree that dpkg-deb packs: every file with its mode and time, DEBIAN/ included. */
 export async function stagePackage(staging: Staging): Promise<void> {
-  const { root, version, mspRoots, epochSeconds } = staging;
+  const { root, version, mspRoots, releaseKeys, epochSeconds } = staging;
   const put = putInto(root);
   const ours = (name: string): Promise<Buffer> => readFile(path.join(HERE, name));
 
@@ -56,11 +61,18 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await put(`${DOC}/third-party-licenses.gz`, gzip(licenses));
   const changes = await readFile(path.join(PROJECT, 'CHANGELOG.md'), 'utf8');
   await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
-  if (mspRoots !== undefined) {
-    await put(PINNED_ROOTS, mspRoots);
-    // An upgrade does not overwrite what an administrator changed there.
-    await put('DEBIAN/conffiles', `/${PINNED_ROOTS}\n`);
+  const pinned = [
+    [PINNED_ROOTS, mspRoots],
+    [RELEASE_KEYS, releaseKeys],
+  ] as const;
+  const conffiles: string[] = [];
+  for (const [target, pem] of pinned) {
+    if (pem === undefined) continue;
+    await put(target, pem);
+    conffiles.push(`/${target}\n`);
   }
+  // An upgrade does not overwrite what an administrator changed there.
+  if (conffiles.length > 0) await put('DEBIAN/conffiles', conffiles.join(''));
 
   // Bundles keep the mode of their sources; only files in a folder of programs are executable.
   await tidyTree(root, epochSeconds, (name) => /\.(js|node|cache|json)$/u.test(name));

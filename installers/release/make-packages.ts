@@ -16,6 +16,8 @@ export interface Making {
   readonly version: string;
   /** PEM file with the provider's roots, to be pinned. */
   readonly mspRoots: string | undefined;
+  /** PEM file with the public keys of the provider's releases, to be pinned. */
+  readonly releaseKeys: string | undefined;
   /** The folder with unpacked archives of Electron. */
   readonly runtimes: string;
   /** The version of Electron that package.json names. */
@@ -65,11 +67,12 @@ async function archive({ packed }: Packed, work: string, making: Making, name: s
   return { file: path.join(out, file), signature: 'not signed' };
 }
 
-async function makeAgentDeb({ out, version, mspRoots, epochSeconds }: Making): Promise<Artefact> {
+async function makeAgentDeb({ out, version, mspRoots, releaseKeys, epochSeconds }: Making): Promise<Artefact> {
   const roots = mspRoots === undefined ? [] : ['--msp-roots', path.resolve(mspRoots)];
+  const keys = releaseKeys === undefined ? [] : ['--release-keys', path.resolve(releaseKeys)];
   const { stdout } = await runChecked({
     program: process.execPath,
-    args: ['installers/linux/build-deb.ts', '--out', out, '--version', version, ...roots],
+    args: ['installers/linux/build-deb.ts', '--out', out, '--version', version, ...roots, ...keys],
     cwd: PROJECT,
     env: { ...MINIMAL_ENVIRONMENT, SOURCE_DATE_EPOCH: epochSeconds.toString() },
     timeoutMs: 600_000,

@@ -13,6 +13,7 @@ import { linuxSystem } from './system.ts';
 import { LinuxTpm } from './tpm/tpm.ts';
 import { LinuxTrustStore } from './trust-store.ts';
 import { LinuxTunnel } from './tunnel/linux-tunnel.ts';
+import { DebianUpdater } from './updater.ts';
 
 /** Linux with systemd. */
 export function linuxPlatform(): Platform {
@@ -33,6 +34,7 @@ export function linuxPlatform(): Platform {
     desktop: new LogindDesktop(system),
     inspector: new LinuxInspector(system),
     caretaker: new LinuxCaretaker(system),
+    updater: new DebianUpdater(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     files: async (slug) => [

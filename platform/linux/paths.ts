@@ -4,6 +4,8 @@ export const PATHS = {
   state: '/var/lib/kiwistack',
   /** The provider's roots, from the package. */
   pinnedRoots: '/etc/kiwistack/msp-roots.pem',
+  /** The keys of the provider's releases, from the package. */
+  releaseKeys: '/etc/kiwistack/release-keys.pem',
   /** Temporary files with secrets: a tmpfs, gone after a restart. */
   runtime: '/run/kiwistack',
   /** smallstep's layout, which its other tools read. */

@@ -61,6 +61,7 @@ export function unsupportedPlatform(name: string): Platform {
     },
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
+    updater: { releaseKeys: refuseLater, installed: refuseLater, install: refuseLater },
     caretaker: { restrict: refuseLater, remove: refuseLater, enable: refuseLater, restart: refuseLater },
     inspector: {
       isRoot: refuse,

@@ -16,6 +16,7 @@ import { noTpm } from './tpm.ts';
 import { WindowsTrustStore } from './trust-store.ts';
 import { profilePath } from './tunnel/profile.ts';
 import { WindowsTunnel } from './tunnel/windows-tunnel.ts';
+import { noUpdater } from './updater.ts';
 
 /** Windows 11. */
 export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platform {
@@ -35,6 +36,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     desktop: new WindowsDesktop(system),
     inspector: new WindowsInspector(system),
     caretaker: new WindowsCaretaker(system),
+    updater: noUpdater(),
     stateFolder: at(system, PATHS.state),
     pinnedRootsFile: path.join(system.program, 'msp-roots.pem'),
     files: (slug) =>

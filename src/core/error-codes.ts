@@ -5,6 +5,7 @@ import { KEY_CODES } from './key-codes.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
 import { SLICE_CODES } from './slice-codes.ts';
 import { TPM_CODES } from './tpm-codes.ts';
+import { UPDATE_CODES } from './update-codes.ts';
 
 export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
 
@@ -178,6 +179,9 @@ const table = {
 
   // --- the agent on the laptop, and those who ask it ---------------------------------------------------------------
   ...AGENT_CODES,
+
+  // --- new versions on the laptop ------------------------------------------------------------------------------------
+  ...UPDATE_CODES,
 
   // --- what doctor finds ---------------------------------------------------------------------------------------------
   ...CHECK_CODES,

@@ -15,6 +15,7 @@ export const LIMITS = {
   renewal: 8 * 1024,
   renewed: 16 * 1024,
   bundle: 256 * 1024,
+  updateManifest: 16 * 1024,
   error: 4 * 1024,
 } as const;
 
@@ -43,6 +44,7 @@ export const TYP = {
   renewed: 'kiwi-renewed+jws',
   bundle: 'kiwi-bundle+jws',
   consent: 'kiwi-consent+jws',
+  update: 'kiwi-update+jws',
 } as const;
 
 export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;

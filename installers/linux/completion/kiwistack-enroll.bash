@@ -5,7 +5,7 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | doctor | check | mend | renew | support-bundle | uninstall | help)
+      enroll | status | doctor | check | mend | renew | update | support-bundle | uninstall | help)
         command=$word
         break
         ;;
@@ -24,16 +24,17 @@ _kiwistack_enroll() {
       ;;
   esac
   case $command in
-    '') words='enroll status doctor check mend renew support-bundle uninstall help --version --help' ;;
+    '') words='enroll status doctor check mend renew update support-bundle uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     status) words='--watch --json --help' ;;
     doctor) words='--check --fix --json --help' ;;
     check) words='--json --help' ;;
     mend) words='--reason --json --help' ;;
     renew) words='--json --help' ;;
+    update) words='--json --help' ;;
     support-bundle) words='--output --show --send --yes --json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status doctor check mend renew support-bundle uninstall' ;;
+    help) words='enroll status doctor check mend renew update support-bundle uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -8,6 +8,7 @@ commands=(
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
   'mend:bring a tunnel back that does not answer'
   'renew:renew the device certificate now'
+  'update:install the version that the provider has released'
   'support-bundle:write what helps to find out what is wrong into a file'
   'uninstall:deregister this laptop and remove its enrollment'
   'help:display help for a command'
@@ -48,6 +49,7 @@ case $state in
           '(- *)'{-h,--help}'[display help]'
         ;;
       renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      update) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       support-bundle)
         _arguments \
           '--output[the file to write, which must not be there yet]:file:_files' \

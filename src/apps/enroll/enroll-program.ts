@@ -9,6 +9,7 @@ import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
 import { statusCommand, type StatusFlags } from './status-command.ts';
 import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
+import { updateCommand } from './update-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
 /** The command `kiwistack-enroll`. stdout is the answer, stderr everything else. */
@@ -120,6 +121,24 @@ Example:
     .addHelpText('after', '\nThe device key stays, and so does the tunnel.\n\nExample:\n  sudo kiwistack-enroll renew')
     .action((flags: { json?: boolean }) =>
       carryOut(flags.json === true, () => renewCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+
+  cli
+    .command('update')
+    .description('Install the version that the provider has released, if it is newer and this laptop is to take it now')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+A timer runs this command every day. The gateway hands on what the provider has signed with its release key, which the
+package pins; the packages are verified by size and SHA-256 before the system's own package manager installs them. No older
+version is ever installed. Without such a key in the package, nothing is done.
+
+Example:
+  sudo kiwistack-enroll update`,
+    )
+    .action((flags: { json?: boolean }) =>
+      carryOut(flags.json === true, () => updateCommand(flags, cancelOnSignals()).then(() => 0)),
     );
 
   cli

@@ -44,6 +44,17 @@ export function addPackagesCommands(program: Command, { clock }: CommandContext)
         return EXIT.done;
       }),
     );
+  onSlice(packages.command('release <manifest>'))
+    .description("Hand the provider's signed update manifest on to laptops; its packages have to be there")
+    .action((file: string, flags: SliceFlags) =>
+      carryOut(flags.json === true, async () => {
+        const { version, rollout, expiresAt } = await (await shelfOf(flags)).release(file);
+        printAnswer(flags, 'released', { version, rollout, expiresAt }, [
+          `Laptops are offered version ${version} now: ${rollout} % of them, until ${expiresAt}.`,
+        ]);
+        return EXIT.done;
+      }),
+    );
   onSlice(packages.command('remove <name>'))
     .description('Take a package away')
     .action((name: string, flags: SliceFlags) =>

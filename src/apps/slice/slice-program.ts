@@ -140,6 +140,7 @@ const EXAMPLES = [
   'sudo kiwistack-slice intermediate install --dir acme --in answer.pem',
   'sudo kiwistack-slice fleet --dir acme --config fleet.json',
   'sudo kiwistack-slice packages add --dir acme kiwistack-enroll_0.1.0_amd64.deb',
+  'sudo kiwistack-slice packages release --dir acme manifest.jws',
   'sudo kiwistack-slice packages list --dir acme',
   'sudo kiwistack-slice packages remove --dir acme kiwistack-enroll_0.1.0_amd64.deb',
   'sudo kiwistack-slice up --dir acme',

@@ -6,6 +6,7 @@ import { forgetFarewell, noteTold, takeLeave } from '../standing/take-leave.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import { SeenFile } from '../state/seen.ts';
+import { NewestRelease } from '../state/newest-release.ts';
 import { rebuiltRecord, type EnrollmentRecord, type RecordFile } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { findTraces, listed, type Traces } from './find-traces.ts';
@@ -55,6 +56,7 @@ async function uninstallIn(
   if (record === undefined && !loaded.damaged && traces.ours.length === 0) {
     // An uninstallation that was interrupted at its very end may have left these.
     await new SeenFile(context.platform.stateFolder).remove();
+    await new NewestRelease(context.platform.stateFolder).remove();
     await journal.remove();
     await tellFarewells(context);
     throw new KiwiError(
@@ -106,6 +108,7 @@ export async function takeAway(input: {
   if (leftBehind.length === 0) {
     await file.remove();
     await new SeenFile(platform.stateFolder).remove();
+    await new NewestRelease(platform.stateFolder).remove();
     await journal.remove();
   }
   return { leftBehind, unsure };

@@ -134,8 +134,7 @@ export class GatewayClient {
    * repeat, and without effect on a session that was used.
    */
   async abandon(sessionId: string, signal?: AbortSignal): Promise<void> {
-    const path = `/v1/enrollments/${sessionId}`;
-    const asked = { what: 'abandon', method: 'DELETE', path } as const;
+    const asked = { what: 'abandon', method: 'DELETE', path: `/v1/enrollments/${sessionId}` } as const;
     await this.#exchange({ ...asked, accept: MEDIA.json, maxBytes: LIMITS.error }, signal);
   }
 
@@ -196,6 +195,12 @@ export class GatewayClient {
       const answer = await this.#exchange({ ...asked, maxBytes: LIMITS.deviceStatus, retries: 2 }, signal);
       return this.#statusIn(answer, device, body);
     });
+  }
+
+  /** What the provider has released: a compact JWS. The gateway hands it on, and has not signed it. @throws KiwiError `not-found` where there is none */
+  async updateManifest(signal?: AbortSignal): Promise<string> {
+    const form = { accept: MEDIA.jose, maxBytes: LIMITS.updateManifest, public: true };
+    return (await this.#exchange({ what: 'update', method: 'GET', path: '/packages/manifest', ...form }, signal)).text;
   }
 
   #statusIn(answer: Answer, { deviceId, slice }: KnownDevice, request: string): DeviceStatus {
@@ -271,9 +276,8 @@ export class GatewayClient {
   }
 
   async #exchange(exchange: Exchange, signal?: AbortSignal): Promise<Answer> {
-    const { what } = exchange;
+    const { what, retries = this.#retries } = exchange;
     let patienceMs = exchange.patienceMs ?? this.#patienceMs;
-    const retries = exchange.retries ?? this.#retries;
     // What is not both signed and public is for the gateway alone, which nothing proves any more.
     if (this.#unproven && exchange.public !== true) throw new KiwiError('gateway-tls-dates');
     for (let attempt = 0; ; attempt++) {
@@ -348,17 +352,16 @@ export class GatewayClient {
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
     });
     const granted = response.statusCode >= 200 && response.statusCode < 300;
+    const given = mediaType(response.headers['content-type']);
     const text = await readCapped(response.body, granted ? maxBytes : LIMITS.error);
     if (!granted) {
       // While the gateway restarts, an ingress in front of it answers with a page of its own.
-      const ours = mediaType(response.headers['content-type']) === MEDIA.json;
-      if (!ours && response.statusCode >= 502 && response.statusCode <= 504) {
+      if (given !== MEDIA.json && response.statusCode >= 502 && response.statusCode <= 504) {
         throw new KiwiError('gateway-unreachable', { detail: `HTTP ${response.statusCode}` });
       }
       throw refusal(response.statusCode, text, response.headers);
     }
     // A network's sign-in page answers 200 too. Mistaken for a challenge, it would look like an attack.
-    const given = mediaType(response.headers['content-type']);
     if (given !== accept) throw new KiwiError('gateway-answer-invalid', { detail: `an answer of type ${given}` });
     return { text, http: response.statusCode, requestId: requestIdOf(response.headers['x-request-id']) };
   }
@@ -368,7 +371,7 @@ export class GatewayClient {
 interface Exchange {
   /** For the log. */
   readonly what: string;
-  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: Uint8Array | string;
   readonly type?: string;
@@ -383,7 +386,7 @@ interface Exchange {
 interface Answer {
   readonly text: string;
   readonly http: number;
-  /** The gateway's id of the request; undefined where something before it took that away. */
+  /** The gateway's; undefined where something before it took that away. */
   readonly requestId: string | undefined;
 }
 

@@ -10,6 +10,7 @@ import type { ServiceReports } from './service-reports.ts';
 import type { Tpm } from './tpm.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Tunnel } from './tunnel.ts';
+import type { Updater } from './updater.ts';
 
 /**
  * Everything of the operating system that an enrollment touches, one interface each; `platform/` has one bundle per operating
@@ -26,6 +27,7 @@ export interface Platform {
   readonly agent: FleetAgent;
   readonly inspector: Inspector;
   readonly caretaker: Caretaker;
+  readonly updater: Updater;
   readonly reports: ServiceReports;
   readonly desktop: Desktop;
   /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */

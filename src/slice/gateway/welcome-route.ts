@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 
 import { KiwiError } from '../../core/errors.ts';
+import { MEDIA } from '../../protocol/common.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { languageFor, systemOf } from '../welcome/read-visitor.ts';
 import { PAGE_POLICY, renderPage } from '../welcome/render-page.ts';
@@ -26,6 +27,11 @@ export function welcomeRoute(slice: SliceContext): FastifyPluginCallback {
       return cached(request, reply, page, 'text/html; charset=utf-8');
     });
     app.get('/style.css', (request, reply) => cached(request, reply, STYLE, 'text/css; charset=utf-8'));
+    app.get('/packages/manifest', async (_request, reply) => {
+      const manifest = await slice.packages.manifest();
+      if (manifest === undefined) throw new KiwiError('not-found');
+      return reply.header('cache-control', CACHE).type(MEDIA.jose).send(manifest);
+    });
     app.get<{ Params: { sha256: string; name: string } }>('/packages/:sha256/:name', async (request, reply) => {
       const { sha256, name } = request.params;
       const found = await slice.packages.open(sha256);

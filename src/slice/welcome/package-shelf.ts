@@ -7,12 +7,17 @@ import { z } from 'zod';
 
 import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { unusable } from '../../core/read-given-file.ts';
+import { readGivenFile, unusable } from '../../core/read-given-file.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
+import { openCompact } from '../../pki/jws.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
+import { parseMessage } from '../../protocol/parse.ts';
+import { updateManifest, type UpdateManifest } from '../../protocol/update-manifest.ts';
 import { hashFile } from '../config/fleet-config.ts';
 import { readSliceFile } from '../config/read-slice-file.ts';
 
 const MAX_LIST = 64 * 1024;
+const MANIFEST = 'manifest.jws';
 /** A window with its runtime is some 100 MB. */
 const MAX_PACKAGE = 1024 ** 3;
 
@@ -93,6 +98,34 @@ export class PackageShelf {
     );
   }
 
+  /**
+   * Hands a provider's update manifest on to laptops from now on. They trust its signature only; here it is read so that it offers nothing that
+   * the shelf does not have.
+   * @throws KiwiError `file-unusable`
+   */
+  async release(given: string): Promise<UpdateManifest> {
+    const jws = (await readGivenFile(given, { maxBytes: LIMITS.updateManifest })).toString('latin1').trim();
+    const manifest = readManifest(given, jws);
+    const known = await this.list();
+    const missing = manifest.packages.find(
+      ({ sha256, file }) => !known.some((e) => e.sha256 === sha256 && e.name === file),
+    );
+    if (missing !== undefined) throw unusable(given, `names ${missing.file}, which is not on the shelf: add it first`);
+    await writeDurableFile(this.#file(MANIFEST), jws, 0o600);
+    return manifest;
+  }
+
+  /** The manifest as it was given; undefined when there is none. */
+  async manifest(): Promise<string | undefined> {
+    return readSliceFile(this.#file(MANIFEST), { private: false }).then(
+      (bytes) => bytes.toString(),
+      (error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      },
+    );
+  }
+
   /** @returns undefined when there is none, or when the file is not what the list says */
   async open(sha256: string): Promise<{ readonly entry: ShelfEntry; readonly stream: ReadStream } | undefined> {
     const known = (await this.list()).find((one) => one.sha256 === sha256);
@@ -130,5 +163,14 @@ export class PackageShelf {
 
   #file(name: string): string {
     return path.join(this.#dir, name);
+  }
+}
+
+function readManifest(given: string, jws: string): UpdateManifest {
+  try {
+    const { payload } = openCompact(jws, TYP.update);
+    return parseMessage(updateManifest, payload, LIMITS.updateManifest, 'file-unusable');
+  } catch (cause) {
+    throw unusable(given, 'is no update manifest', { cause });
   }
 }

@@ -111,6 +111,8 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-agent.socket",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.timer",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-update.service",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-update.timer",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-mend@.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.path",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.service",
@@ -221,8 +223,18 @@ LANG=not this one' NODE_OPTIONS=--inspect
   });
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
-    const services = { 'kiwistack-enroll-check': 5, 'kiwistack-mend@silent': 5, 'kiwistack-watch': 3 };
-    const units = [TIMER, 'kiwistack-watch.path', ...Object.keys(services).map((name) => `${name}.service`)];
+    const services = {
+      'kiwistack-enroll-check': 5,
+      'kiwistack-enroll-update': 5,
+      'kiwistack-mend@silent': 5,
+      'kiwistack-watch': 3,
+    };
+    const units = [
+      TIMER,
+      'kiwistack-enroll-update.timer',
+      'kiwistack-watch.path',
+      ...Object.keys(services).map((name) => `${name}.service`),
+    ];
     expect(await sh(`cd /usr/lib/systemd/system; systemd-analyze verify ${units.join(' ')} 2>&1`)).toBe('');
     for (const [name, most] of Object.entries(services)) {
       const security = await sh(`systemd-analyze security --offline=yes ${name}.service`);

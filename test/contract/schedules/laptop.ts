@@ -212,6 +212,11 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector({}),
+    updater: {
+      releaseKeys: () => Promise.resolve(undefined),
+      installed: () => Promise.resolve({ system: 'linux', architecture: 'x64', versions: {} }),
+      install: () => Promise.resolve(),
+    },
     caretaker: {
       restrict: () => Promise.resolve(),
       remove: () => Promise.resolve(),

@@ -18,6 +18,7 @@ const DOMAINS = [
   'src/laptop/fingerprint',
   'src/laptop/tunnel',
   'src/laptop/fleet-agent',
+  'src/laptop/update',
 ];
 
 /** How a plan is carried out, what is kept of it, and how this device stands at its slice. */
@@ -45,6 +46,7 @@ export const DIRECTIONS = {
   'src/laptop/fingerprint': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/tunnel': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/fleet-agent': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/update': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/pipeline': ['src/core'],
   'src/laptop/state': [...MESSAGES, 'src/laptop/pipeline'],
   'src/laptop/standing': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state'],
@@ -90,7 +92,7 @@ export const DIRECTIONS = {
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
   // The gateway's page for people.
-  'src/slice/welcome': ['src/core', 'src/slice/config'],
+  'src/slice/welcome': [...MESSAGES, 'src/slice/config'],
   'src/slice/slice-context.ts': [
     ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
     ...['src/slice/welcome', 'src/slice/audit'],
@@ -161,6 +163,7 @@ export const DIRECTIONS = {
   'installers/linux': ['src/core', 'src/programs', 'src/terminal'],
   'installers/release': ['src/core', 'src/programs', 'src/terminal', 'installers/linux'],
   'installers/linux': ['installers/build', 'src/core', 'src/programs', 'src/terminal'],
+  'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux'],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */

@@ -5,6 +5,10 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { signCompact } from '../../../../src/pki/jws.ts';
+import { generateP256 } from '../../../../src/pki/keys.ts';
+import { keySigner } from '../../../../src/pki/signer.ts';
+import { TYP } from '../../../../src/protocol/common.ts';
 import { PackageShelf } from '../../../../src/slice/welcome/package-shelf.ts';
 
 let dir: string;
@@ -98,5 +102,46 @@ describe('the shelf of packages', () => {
     await shelf.add(await file(NAME, 'x'), 0);
     await writeFile(path.join(dir, 'packages/packages.json'), '{"version":2}');
     await expect(shelf.list()).rejects.toMatchObject({ code: 'slice-damaged' });
+  });
+});
+
+describe('the update manifest on the shelf', () => {
+  const signed = (change: object): Promise<string> => {
+    const entry = { name: 'kiwistack-enroll', system: 'linux', architecture: 'x64', file: NAME, size: 11 };
+    const payload = {
+      ...{
+        schema: 1,
+        version: '0.2.0',
+        issuedAt: '2026-11-27T08:00:00.000Z',
+        expiresAt: '2027-01-01T00:00:00.000Z',
+        rollout: 10,
+      },
+      packages: [{ ...entry, sha256: sha256('the package') }],
+      ...change,
+    };
+    return signCompact({ typ: TYP.update, payload: JSON.stringify(payload), signer: keySigner(generateP256()) });
+  };
+
+  it('is handed on as it was given, once its packages are there', async () => {
+    const jws = await signed({});
+    const given = await file('manifest.jws', `${jws}\n`);
+    expect(await shelf.manifest()).toBeUndefined();
+    await expect(shelf.release(given)).rejects.toMatchObject({
+      code: 'file-unusable',
+      detail: expect.stringContaining(`names ${NAME}, which is not on the shelf`) as string,
+    });
+    await shelf.add(await file(NAME, 'the package'), 0);
+    expect(await shelf.release(given)).toMatchObject({ version: '0.2.0', rollout: 10 });
+    expect(await shelf.manifest()).toBe(jws);
+  });
+
+  it.each([
+    ['a text', () => Promise.resolve('hello')],
+    ['a package', () => Promise.resolve('\x21<arch>')],
+    ['one with a field that nobody knows', () => signed({ channel: 'beta' })],
+    ['one that is too large', () => Promise.resolve('x'.repeat(20_000))],
+  ])('is not %s', async (_, make) => {
+    await expect(shelf.release(await file('wrong.jws', await make()))).rejects.toMatchObject({ code: 'file-unusable' });
+    expect(await shelf.manifest()).toBeUndefined();
   });
 });
