@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, readdir, statfs } from 'node:fs/promises';
+import { access, lstat, readdir, stat, statfs } from 'node:fs/promises';
 
 import { ignoreMissing } from '../../src/core/durable-file.ts';
 import { systemErrorCode } from '../../src/core/system-error-code.ts';
@@ -64,6 +64,7 @@ export class LinuxInspector implements Inspector {
       writable,
       freeBytes: found.bavail * found.bsize,
       freeInodes: found.files === 0 ? undefined : found.ffree,
+      fileSystem: String((await stat(place)).dev),
     };
   }
 

@@ -135,7 +135,16 @@ function checkLines({ code, severity, state, saw, matters, error, fix }: ShownOu
 }
 
 function verdict(counts: Record<ShownOutcome['state'], number>, reason: KiwiError | undefined): string {
-  const sums = `${counts.well} checks are well, ${counts['not-well']} are not, ${counts['not-looked-at']} were not looked at, ${counts['not-known']} are not known.`;
+  const not = counts['not-well'];
+  const said = [
+    `${counts.well} checks are well`,
+    ...(not === 0 ? [] : [reason === undefined ? `${not} found something to look at` : `${not} are not`]),
+    ...(counts['not-looked-at'] === 0 ? [] : [`${counts['not-looked-at']} were not looked at because of those`]),
+    ...(counts['not-known'] === 0 ? [] : [`${counts['not-known']} could not tell`]),
+  ];
+  const sums = `${said.join(', ')}.`;
   if (reason !== undefined) return `${sums} Begin with: ${reason.message} [${reason.code}]`;
-  return counts['not-well'] === 0 ? sums : `${sums} What is not well are warnings.`;
+  return not === 0
+    ? `${sums} Everything works.`
+    : `${sums} Everything works; the lines with ! say what may not stay so.`;
 }

@@ -64,6 +64,15 @@ export function addBundleCommands(program: Command): void {
   onSlice(bundle.command('verify <file>'))
     .description('Check that a support bundle is whole and signed by a laptop of this slice')
     .option('--show', 'print all of it')
+    .addHelpText(
+      'after',
+      `
+FILE is what \`kiwistack-enroll support-bundle\` wrote and somebody gave to you; one that was sent is verified by \`bundle save\`.
+The signature is checked with the device key that the registry has for the laptop, also after the device has ended.
+
+Example:
+  kiwistack-operator bundle verify anna-laptop.json --dir acme --show`,
+    )
     .action((file: string, flags: ShowFlags) =>
       carryOut(flags.json === true, () =>
         withSlice(flags.dir, async (slice) => {

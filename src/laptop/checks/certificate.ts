@@ -71,8 +71,9 @@ export const certificateChains: Check = {
 export const rootsPinned: Check = {
   code: 'pinned-roots',
   severity: 'warning',
-  what: "The package's file with the provider's roots is there.",
-  matters: 'The roots of the enrollment take their place; a new enrollment is not possible.',
+  what: "The file with the provider's roots, which the package of kiwistack-enroll brings, is there.",
+  matters:
+    'This enrollment keeps working with the roots that it was made with, but this laptop cannot be enrolled again.',
   dependsOn: [],
   run({ context: { platform, roots } }) {
     const { pinnedRootsFile } = platform;

@@ -7,12 +7,18 @@ import type { EnrollmentFacts } from './enrollment-facts.ts';
 const ENOUGH_BYTES = 200e6;
 const ENOUGH_INODES = 1000;
 
+/** One folder of each file system: on most laptops all of them are on one. A part of it that is mounted read-only is looked at too. */
 async function disks({ context }: EnrollmentFacts): Promise<{ folder: string; disk: DiskFacts }[]> {
   const { inspector, writtenFolders } = context.platform;
   const found = await Promise.all(writtenFolders.map((folder) => inspector.disk(folder)));
+  const seen = new Set<string>();
   return writtenFolders.flatMap((folder, index) => {
     const disk = found[index];
-    return disk === undefined ? [] : [{ folder, disk }];
+    if (disk === undefined) return [];
+    const key = `${disk.fileSystem ?? folder} ${String(disk.writable)}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [{ folder, disk }];
   });
 }
 

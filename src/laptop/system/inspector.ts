@@ -13,6 +13,8 @@ export interface DiskFacts {
   readonly freeBytes: number;
   /** Undefined where a file system has no fixed number of them. */
   readonly freeInodes: number | undefined;
+  /** The same for folders that are on one file system, where that can be told. */
+  readonly fileSystem?: string;
 }
 
 export interface UnitFacts {

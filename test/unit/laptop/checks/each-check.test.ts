@@ -212,12 +212,43 @@ describe('each check', () => {
     expect(outcomes.filter(({ state }) => state !== 'well').map(({ code, saw }) => `${code}: ${saw}`)).toEqual([]);
   });
 
+  it('of the disk looks at each file system once', async () => {
+    const of = (fileSystems: readonly string[]) => {
+      let next = 0;
+      sees({ disk: () => Promise.resolve({ ...DISK, fileSystem: fileSystems[next++ % fileSystems.length] ?? '' }) })();
+      return examine(laptop.context, ['disk-writable']).then(({ outcomes }) => outcomes.at(-1)?.saw);
+    };
+    expect(await of(['a', 'a'])).toBe('/');
+    expect(await of(['a', 'b'])).toBe('/, /var');
+  });
+
   it.each(Object.entries(BROKEN))('%s is not well when it is not so', async (code, [how, expected]) => {
     await how();
     const { outcomes } = await examine(laptop.context, [code]);
     const found = outcomes.find((outcome) => outcome.code === code);
     expect([found?.state, found?.error?.code], found?.saw).toEqual(['not-well', expected]);
     expect(found?.saw).not.toBe('');
+  });
+
+  it('of a device key in a TPM has it sign once, for the question to the slice, and again only where no answer came', async () => {
+    let signed = 0;
+    const { certificates } = laptop.context.platform;
+    const load = certificates.loadDeviceKey.bind(certificates);
+    certificates.loadDeviceKey = async (slug) => {
+      const key = await load(slug);
+      if (key === undefined) return undefined;
+      const sign = (data: Uint8Array) => (signed++, key.sign(data));
+      return { ...key, kind: 'tpm', sign } as typeof key;
+    };
+    const seen = async () => {
+      signed = 0;
+      const { outcomes } = await examine(laptop.context);
+      return [outcomes.find(({ code }) => code === 'device-key')?.state, signed];
+    };
+    expect(await seen()).toEqual(['well', 1]);
+    laptop.gateway.answer(hangUp);
+    expect(await seen()).toEqual(['well', expect.any(Number)]);
+    expect(signed).toBeGreaterThan(1);
   });
 
   it('of a device key in a TPM uses it, and says what the TPM answered', async () => {
