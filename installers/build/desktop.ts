@@ -15,6 +15,8 @@ const WINDOW = path.join(PROJECT, 'src/apps/desktop');
 /** Where the package has the key lender; a test build is told where its own is. */
 const LENDER = ['/usr/lib/kiwistack-enroll/bin/node', '/usr/lib/kiwistack-enroll/kiwistack-key.js'];
 
+const LANGUAGES = ['en', 'de', 'fr', 'es', 'it'];
+
 const HELP = `usage: npm run build:desktop [-- --kind production|test] [--lender PROGRAM,ARGUMENT] [--out DIR] [--version VERSION]
 
 Builds the window in a folder (default: dist/window), which is emptied first.
@@ -77,11 +79,21 @@ async function buildDesktop(kind: BuildKind, lender: readonly string[], out: str
   });
   const page = await build({
     ...common,
-    entryPoints: [path.join(WINDOW, 'renderer/main.tsx')],
-    outfile: path.join(out, 'page/renderer.js'),
+    entryPoints: {
+      renderer: path.join(WINDOW, 'renderer/main.tsx'),
+      ...Object.fromEntries(
+        LANGUAGES.map((language) => [
+          `texts-${language}`,
+          path.join(WINDOW, `renderer/texts/languages/${language}.ts`),
+        ]),
+      ),
+    },
+    outdir: path.join(out, 'page'),
     platform: 'browser',
     target: 'chrome114',
-    format: 'iife',
+    format: 'esm',
+    // The page takes the words of one language.
+    splitting: true,
     minify: true,
     tsconfig: path.join(WINDOW, 'renderer/tsconfig.json'),
   });

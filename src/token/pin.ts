@@ -1,4 +1,5 @@
 import { KiwiError, never } from '../core/errors.ts';
+import { pinFault } from '../core/pin-fault.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { YubikeyReading } from './wire/messages.ts';
 
@@ -21,22 +22,8 @@ export function triesLeft(state: PinState): string {
   }
 }
 
-/**
- * Refuses what cannot be the PIN of a YubiKey before it is sent: OpenSC's module would use up a try, and the 44 characters
- * that an accidental touch types into a PIN field must not reach the card either. A blank at either end is one that was typed
- * or pasted by mistake: `ykman` refuses none, but who has set such a PIN would have to type it everywhere.
- *
- * @throws KiwiError `pin-malformed`
- */
+/** @throws KiwiError `pin-malformed` for what cannot be the PIN of a YubiKey: see `pinFault` */
 export function checkPin(pin: SecretBytes): void {
-  const refuse = (detail: string): never => {
-    throw new KiwiError('pin-malformed', { detail });
-  };
-  const blank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
-  if (pin.length > 40) refuse('too long: was the key touched while typing?');
-  if (blank(pin.bytes[0])) refuse('it begins with a blank');
-  if (blank(pin.bytes.at(-1))) refuse('it ends with a blank or a line end');
-  if (pin.bytes.some((byte) => byte < 0x20 || byte > 0x7e)) refuse('a character that is not plain ASCII');
-  if (pin.length < 6) refuse('too short');
-  if (pin.length > 8) refuse('too long');
+  const detail = pinFault(pin.bytes);
+  if (detail !== undefined) throw new KiwiError('pin-malformed', { detail });
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { FILES } from '../../src/apps/desktop/main/page-files.ts';
 import { launch, WindowPage } from './page.ts';
 import { VIEWS } from './views.ts';
 
@@ -34,9 +35,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test('the page is small', async () => {
-  const script = await readFile(path.join(folder, 'page/renderer.js'));
-  expect(gzipSync(script).length).toBeLessThan(60 * 1024);
+test.each(LANGUAGES)('the page with its words in %s is small', async (language) => {
+  const parts = await Promise.all(
+    ['renderer.js', `texts-${language}.js`].map((name) => readFile(path.join(folder, 'page', name))),
+  );
+  expect(parts.reduce((sum, part) => sum + gzipSync(part).length, 0)).toBeLessThan(60 * 1024);
+  // Everything that was built is on the list of what is served.
+  const built = (await readdir(path.join(folder, 'page'))).map((name) => `/${name}`);
+  expect(built.sort()).toEqual(Object.keys(FILES).sort());
 });
 
 describe.each(LANGUAGES)('in %s', (language) => {

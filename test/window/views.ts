@@ -55,13 +55,20 @@ export const VIEWS: Readonly<Record<string, View>> = {
       ...{ customer: slice.customer, hostName: 'ada-laptop', healthy: false, tunnel: 'silent', fleet: 'online' },
       ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
       checks: [
-        { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is' },
+        { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is', repairable: false },
         {
           code: 'b',
           severity: 'failure',
           state: 'not-well',
           what: 'The tunnel answers',
           saw: 'no answer for 3 min',
+          error: {
+            code: 'tunnel-altered',
+            message: 'The tunnel is not as it was granted.',
+            hint: '',
+            detail: 'MTU 9000',
+          },
+          repairable: true,
         },
         {
           code: 'c',
@@ -69,6 +76,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
           state: 'not-looked-at',
           what: 'Names inside',
           saw: 'the tunnel is silent',
+          repairable: false,
         },
       ],
     },
@@ -79,6 +87,30 @@ export const VIEWS: Readonly<Record<string, View>> = {
       ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
       ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', checks: [] },
     },
+  },
+  'status-repaired': {
+    page: 'status',
+    notice: { what: 'repaired', count: 2 },
+    status: {
+      ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
+      checks: [],
+    },
+  },
+  repairing: {
+    page: 'repairing',
+    steps: [
+      { step: 'restrict-files', title: 'Set owner and mode of the files', state: 'done' },
+      { step: 'raise-tunnel', title: 'Bring up the tunnel', state: 'running' },
+    ],
+  },
+  'report-making': { page: 'report', customer: '' },
+  report: {
+    page: 'report',
+    customer: slice.customer,
+    files: [
+      { name: 'enrollment.json', why: 'how this laptop is enrolled', text: '{\n  "state": "active"\n}' },
+      { name: 'journal.json', why: 'what the program logged', text: '[]' },
+    ],
   },
   left: { page: 'left', customer: 'Acme', told: false },
   unavailable: { page: 'unavailable', error: { code: 'agent-unavailable', message: 'It is not there.', hint: '' } },

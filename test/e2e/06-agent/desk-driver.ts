@@ -14,6 +14,7 @@ const lender = path.join(import.meta.dirname, '../../../src/apps/key-lender/main
 const desk = new Desk({
   findAgent: () => findAgent(AGENT_SOCKET),
   startLender: (shown, onSaid) => startLender([process.execPath, lender], shown, onSaid),
+  saveFile: () => Promise.resolve(undefined),
   now: Date.now,
   show: (view: View) => {
     process.stdout.write(`${JSON.stringify(view)}\n`);

@@ -156,7 +156,10 @@ export const DIRECTIONS = {
   'src/apps/desktop/view': [],
   'src/apps/desktop/main': ['src/core', 'src/local-api', 'src/programs', 'src/apps/desktop/view'],
   'src/apps/desktop/preload': ['src/apps/desktop/view'],
-  'src/apps/desktop/renderer': ['src/apps/desktop/view'],
+  // Of the core, what a PIN looks like, and the types of the codes.
+  'src/apps/desktop/renderer': [
+    ...['src/apps/desktop/view', 'src/core/pin-fault.ts', 'src/core/error-codes.ts', 'src/core/slice-codes.ts'],
+  ],
 
   // What ships, and how it is made.
   'installers/build': ['src/core', 'src/terminal'],

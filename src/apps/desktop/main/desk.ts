@@ -1,7 +1,8 @@
 import { KiwiError, toKiwiError } from '../../../core/errors.ts';
 import type { AgentClient } from '../../../local-api/agent-client.ts';
-import type { View } from '../view/view.ts';
+import type { Notice, View } from '../view/view.ts';
 import { afterEvent, afterLender, BEGUN, remains, shownError, unasked, viewOf, type Flow } from './flow.ts';
+import { Report } from './report.ts';
 import type { Lender, startLender } from './start-lender.ts';
 import { statusView } from './status-view.ts';
 
@@ -13,6 +14,8 @@ export interface DeskParts {
     onSaid: Parameters<typeof startLender>[2],
   ) => Promise<Lender>;
   readonly show: (view: View) => void;
+  /** Asks the person where, and writes it there with their rights alone. @returns undefined when they did not want it after all */
+  readonly saveFile: (name: string, text: string) => Promise<string | undefined>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -23,6 +26,8 @@ export class Desk {
   #flow: Flow = BEGUN;
   #lender: Lender | undefined;
   #running: AbortController | undefined;
+  /** What is shown and waits for a decision. */
+  #report: Report | undefined;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -80,6 +85,52 @@ export class Desk {
     });
   }
 
+  /** Repairs what needs no decision, and shows the status after it. */
+  async repair(): Promise<void> {
+    this.#flow = BEGUN;
+    await this.#alone({ page: 'repairing', steps: [] }, async (agent, signal) => {
+      const { repairs } = await agent.call<'repair'>(
+        { verb: 'repair' },
+        {
+          signal,
+          onEvent: (event) => {
+            this.#flow = afterEvent(this.#flow, event);
+            this.#parts.show({ page: 'repairing', steps: this.#flow.steps });
+          },
+        },
+      );
+      const count = repairs.filter(({ error }) => error === undefined).length;
+      await this.#showStatus(agent, signal, { what: 'repaired', count });
+    });
+  }
+
+  /** Makes a report and shows all of it; it leaves this laptop when the person says so, and only then. */
+  async report(): Promise<void> {
+    this.#flow = BEGUN;
+    await this.#alone({ page: 'report', customer: '' }, async (agent, signal) => {
+      const report = new Report(this.#parts.show);
+      this.#report = report;
+      const notice = await report.make(agent, signal).finally(() => {
+        this.#report = undefined;
+      });
+      // To cancel it ended the report only.
+      await this.#showStatus(agent, new AbortController().signal, notice);
+    });
+  }
+
+  /** The report that is shown may leave. */
+  sendReport(): void {
+    this.#report?.decide({ what: 'sent' });
+  }
+
+  /** Writes the report that is shown where the person says. */
+  async saveReport(): Promise<void> {
+    const report = this.#report;
+    if (report?.text === undefined) return;
+    const file = await this.#parts.saveFile('kiwistack-report.json', report.text);
+    if (file !== undefined) report.decide({ what: 'saved', file });
+  }
+
   /** Takes this laptop out of the customer's hands. */
   async leave(): Promise<void> {
     this.#flow = { ...BEGUN, undoing: true };
@@ -119,8 +170,8 @@ export class Desk {
     this.#running?.abort();
   }
 
-  async #showStatus(agent: AgentClient, signal: AbortSignal): Promise<void> {
-    this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal })));
+  async #showStatus(agent: AgentClient, signal: AbortSignal, notice?: Notice): Promise<void> {
+    this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal }), notice));
   }
 
   async #alone(meanwhile: View, use: (agent: AgentClient, signal: AbortSignal) => Promise<void>): Promise<void> {

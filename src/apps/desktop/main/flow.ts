@@ -60,13 +60,18 @@ export function afterEvent(flow: Flow, event: Event): Flow {
     case 'farewell':
     case 'certificate-expired':
     case 'certificate-renewed':
-    // Of a repair and of a status that is watched, which the window does not ask for.
-    case 'looked':
     case 'examined':
-    case 'repair-started':
-    case 'repair-done':
-    case 'repair-failed':
+    // Of a status that is watched, which the window does not ask for.
+    case 'looked':
       return rest;
+    case 'repair-started':
+      return { ...rest, steps: withStep(flow.steps, { step: event.name, title: event.does }, 'running') };
+    case 'repair-done':
+    case 'repair-failed': {
+      const title = flow.steps.find(({ step }) => step === event.name)?.title ?? event.name;
+      const state = event.type === 'repair-done' ? 'done' : 'failed';
+      return { ...rest, steps: withStep(flow.steps, { step: event.name, title }, state) };
+    }
   }
 }
 

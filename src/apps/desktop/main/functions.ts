@@ -14,6 +14,10 @@ export const FUNCTIONS = {
   refresh: z.tuple([]),
   renew: z.tuple([]),
   leave: z.tuple([]),
+  repair: z.tuple([]),
+  report: z.tuple([]),
+  sendReport: z.tuple([]),
+  saveReport: z.tuple([]),
   copy: z.tuple([z.string().max(10_000)]),
 } as const;
 export type FunctionName = keyof typeof FUNCTIONS;
@@ -40,7 +44,8 @@ export function callFunction(
       copy(String(first));
       return true;
     case 'cancel':
-      desk.cancel();
+    case 'sendReport':
+      desk[known]();
       return true;
     default:
       void desk[known]();

@@ -8,6 +8,7 @@ import type { View } from '../view/view.ts';
 import { closeEveryPage, closeSession, foreignSwitch, openWindow, PAGE } from './closed-window.ts';
 import { Desk } from './desk.ts';
 import { callFunction } from './functions.ts';
+import { saveFile } from './save-file.ts';
 import { registerProtocol, servePage } from './serve-page.ts';
 import { startLender } from './start-lender.ts';
 
@@ -24,6 +25,7 @@ function begin(): void {
   const desk = new Desk({
     findAgent: () => findAgent(AGENT_SOCKET),
     startLender: (shown, onSaid) => startLender(KIWISTACK_KEY_LENDER, shown, onSaid),
+    saveFile: async (name, text) => (window === undefined ? undefined : saveFile(window, name, text)),
     now: Date.now,
     show: (next) => {
       view = next;

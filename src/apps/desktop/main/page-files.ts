@@ -3,6 +3,10 @@ export const FILES: Readonly<Record<string, string>> = {
   '/index.html': 'text/html; charset=utf-8',
   '/renderer.js': 'text/javascript; charset=utf-8',
   '/style.css': 'text/css; charset=utf-8',
+  // The words of one language; the page takes one of them.
+  ...Object.fromEntries(
+    ['en', 'de', 'fr', 'es', 'it'].map((language) => [`/texts-${language}.js`, 'text/javascript; charset=utf-8']),
+  ),
 };
 
 /** No network, no inline script or style, no frames; pictures are in the page itself. */
@@ -17,7 +21,6 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
-  "webrtc 'block'",
   // No dialogs, windows, downloads or printing. Forms are needed for the Enter key, and lead nowhere.
   'sandbox allow-scripts allow-same-origin allow-forms',
 ].join('; ');

@@ -1,8 +1,9 @@
 import type { StatusReply } from '../../../local-api/replies.ts';
-import type { ShownStatus, View } from '../view/view.ts';
+import type { Notice, ShownStatus, View } from '../view/view.ts';
+import { shownError } from './flow.ts';
 
 /** The page for what the agent says about this laptop. */
-export function statusView({ enrollment, found }: StatusReply): View {
+export function statusView({ enrollment, found }: StatusReply, notice?: Notice): View {
   if (enrollment?.record.state !== 'active') {
     return { page: 'welcome', resumable: enrollment !== undefined || found.length > 0 };
   }
@@ -15,7 +16,10 @@ export function statusView({ enrollment, found }: StatusReply): View {
     ...(certificate.renewal === undefined ? {} : { renewal: certificate.renewal }),
     tunnel: !tunnel.up ? 'down' : tunnel.alive ? 'up' : 'silent',
     fleet: 'error' in slice || slice.fleet === null ? 'unknown' : slice.fleet.online ? 'online' : 'offline',
-    checks: checks.map(({ code, severity, state, what, saw }) => ({ code, severity, state, what, saw })),
+    checks: checks.map(({ code, severity, state, what, saw, error, fix }) => ({
+      ...{ code, severity, state, what, saw, repairable: fix !== undefined },
+      ...(error === undefined ? {} : { error: shownError(error) }),
+    })),
   };
-  return { page: 'status', status };
+  return { page: 'status', status, ...(notice === undefined ? {} : { notice }) };
 }

@@ -36,6 +36,18 @@ const kiwi: Kiwi = {
   leave: () => {
     call('leave');
   },
+  repair: () => {
+    call('repair');
+  },
+  report: () => {
+    call('report');
+  },
+  sendReport: () => {
+    call('sendReport');
+  },
+  saveReport: () => {
+    call('saveReport');
+  },
   copy: (text) => {
     call('copy', text);
   },

@@ -5,6 +5,7 @@ import { FailedPage } from './failed-page.tsx';
 import { Announced, Bullets, Button, CancelButton, Page, Steps } from './parts.tsx';
 import { LaptopPicture, PlugPicture, ReadyPicture, TroublePicture } from './pictures.tsx';
 import { PinPage } from './pin-page.tsx';
+import { ReportPage } from './report-page.tsx';
 import type { Words } from './texts/texts.ts';
 import { TouchPage } from './touch-page.tsx';
 
@@ -63,9 +64,7 @@ export function EnrollPage({
     case 'progress':
       return (
         <Page title={say('progress.title')}>
-          <Announced>
-            {view.waitsFor === undefined ? say('progress.text') : say('progress.waits', { what: view.waitsFor })}
-          </Announced>
+          <Announced>{view.waitsFor === undefined ? say('progress.text') : waitsFor(words, view.waitsFor)}</Announced>
           <Steps words={words} steps={view.steps} />
           <CancelButton words={words} onClick={kiwi.cancel} />
         </Page>
@@ -87,6 +86,15 @@ export function EnrollPage({
           </Button>
         </Page>
       );
+    case 'repairing':
+      return (
+        <Page title={say('repair.title')}>
+          <Announced>{say('repair.text')}</Announced>
+          <Steps words={words} steps={view.steps} />
+        </Page>
+      );
+    case 'report':
+      return <ReportPage words={words} kiwi={kiwi} view={view} />;
     case 'failed':
       return <FailedPage words={words} kiwi={kiwi} view={view} />;
     case 'left':
@@ -145,5 +153,11 @@ function Welcome({
 
 /** That no key is there is what the page is about; anything else is said. */
 function whyNoKey(words: Words, why: ShownError): string {
-  return why.code === 'key-absent' ? words.say('key.text') : (words.find(`key.${why.code}`) ?? why.message);
+  return why.code === 'key-absent' ? words.say('key.text') : (words.find(`key.${why.code}`) ?? words.meaning(why).text);
+}
+
+/** A code says what is in the way; anything else is what is waited for. */
+function waitsFor(words: Words, what: string): string {
+  const { text } = words.meaning({ code: what, message: words.say('progress.waits', { what }), hint: '' });
+  return text;
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Kiwi, View } from '../view/view.ts';
 import { EnrollPage } from './enroll-pages.tsx';
 import { StatusPage } from './status-page.tsx';
-import { languageOf, wordsIn } from './texts/texts.ts';
+import { languageOf, loadWords } from './texts/texts.ts';
 
 declare global {
   interface Window {
@@ -13,7 +13,7 @@ declare global {
 }
 
 const { kiwi } = window;
-const words = wordsIn(languageOf(kiwi.languages));
+const words = await loadWords(languageOf(kiwi.languages));
 document.documentElement.lang = words.language;
 
 function App(): JSX.Element {
@@ -22,7 +22,7 @@ function App(): JSX.Element {
     kiwi.onView(setView);
   }, []);
   return view.page === 'status' ? (
-    <StatusPage words={words} kiwi={kiwi} status={view.status} />
+    <StatusPage words={words} kiwi={kiwi} status={view.status} {...(view.notice && { notice: view.notice })} />
   ) : (
     <EnrollPage words={words} kiwi={kiwi} view={view} />
   );

@@ -1,9 +1,9 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
-import type { ShownError, ShownStep } from '../view/view.ts';
+import type { Kiwi, ShownError, ShownStep } from '../view/view.ts';
 import type { TextKey } from './texts/catalogue.ts';
-import type { Words } from './texts/texts.ts';
+import type { Said, Words } from './texts/texts.ts';
 
 /** Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there. */
 export function Page({
@@ -73,12 +73,16 @@ export function Steps({ words, steps }: { readonly words: Words; readonly steps:
           <span class="mark" aria-hidden="true">
             {MARK[state]}
           </span>
-          <span>{words.find(`step.${step}`) ?? title}</span>
+          <StepName known={words.find(`step.${step}`)} english={title} />
           <span class="state">{words.say(`state.${state}`)}</span>
         </li>
       ))}
     </ol>
   );
+}
+
+function StepName({ known, english }: { readonly known: string | undefined; readonly english: string }): JSX.Element {
+  return known === undefined ? <span lang="en">{english}</span> : <span>{known}</span>;
 }
 
 /** Read out when it changes. */
@@ -111,8 +115,43 @@ export function Bullets({
   );
 }
 
-/** What an operator needs to be told, as text. */
-export function detailsOf({ code, message, detail, requestId }: ShownError): string {
+/** In the person's language if it is known, else in English, and marked so: a screen reader changes its voice. */
+export function Told({ said }: { readonly said: Said }): JSX.Element {
+  return <p lang={said.language}>{said.text}</p>;
+}
+
+/** What an operator needs to be told: to read, and to copy. */
+export function Details({
+  words,
+  kiwi,
+  errors,
+}: {
+  readonly words: Words;
+  readonly kiwi: Kiwi;
+  readonly errors: readonly ShownError[];
+}): JSX.Element {
+  const [copied, setCopied] = useState(false);
+  const details = errors.map(detailsOf).join('\n\n');
+  return (
+    <details>
+      <summary>{words.say('failed.details')}</summary>
+      <pre lang="en" tabIndex={0}>
+        {details}
+      </pre>
+      <Button
+        onClick={() => {
+          kiwi.copy(details);
+          setCopied(true);
+        }}
+      >
+        {words.say('failed.copy')}
+      </Button>
+      <Announced>{copied ? words.say('failed.copied') : ''}</Announced>
+    </details>
+  );
+}
+
+function detailsOf({ code, message, detail, requestId }: ShownError): string {
   return [
     `[${code}] ${message}`,
     ...(detail === undefined ? [] : [detail]),

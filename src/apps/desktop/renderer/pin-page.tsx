@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+import { pinFault } from '../../../core/pin-fault.ts';
 import type { Kiwi, View } from '../view/view.ts';
 import { CancelButton, Page } from './parts.tsx';
 import { PinPicture } from './pictures.tsx';
@@ -19,7 +20,7 @@ export function PinPage({
   readonly kiwi: Kiwi;
   readonly view: Extract<View, { page: 'pin' }>;
 }): JSX.Element {
-  const { say, find } = words;
+  const { say, find, meaning } = words;
   const { slice, serial, tries, refused } = view;
   const field = useRef<HTMLInputElement>(null);
   const [shown, setShown] = useState(false);
@@ -27,8 +28,8 @@ export function PinPage({
   const [lastTry, setLastTry] = useState(false);
 
   useEffect(() => {
-    if (refused !== undefined) setWrong(find(`pin.${refused.code}`) ?? refused.message);
-  }, [refused, find]);
+    if (refused !== undefined) setWrong(find(`pin.${refused.code}`) ?? meaning(refused).text);
+  }, [refused, find, meaning]);
 
   const asked = tries !== 'final' || lastTry;
   const enter = (event: Event): void => {
@@ -38,7 +39,7 @@ export function PinPage({
     const typed = input.value;
     input.value = '';
     if (ONE_TIME_PASSWORD.test(typed)) setWrong(say('pin.otp'));
-    else if (!/^[\x21-\x7e][\x20-\x7e]{4,6}[\x21-\x7e]$/u.test(typed)) setWrong(say('pin.pin-malformed'));
+    else if (pinFault(new TextEncoder().encode(typed)) !== undefined) setWrong(say('pin.pin-malformed'));
     else {
       setWrong(undefined);
       kiwi.enterPin(typed);

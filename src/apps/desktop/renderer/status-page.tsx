@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-import type { Kiwi, ShownCheck, ShownStatus } from '../view/view.ts';
-import { Announced, Button, Page } from './parts.tsx';
+import type { Kiwi, Notice, ShownCheck, ShownError, ShownStatus } from '../view/view.ts';
+import { Announced, Button, Details, Page, Told } from './parts.tsx';
 import { ReadyPicture, TroublePicture } from './pictures.tsx';
 import type { Words } from './texts/texts.ts';
 
@@ -11,10 +11,12 @@ export function StatusPage({
   words,
   kiwi,
   status,
+  notice,
 }: {
   readonly words: Words;
   readonly kiwi: Kiwi;
   readonly status: ShownStatus;
+  readonly notice?: Notice;
 }): JSX.Element {
   const { say } = words;
   const { customer, hostName, healthy, certificateUntil, renewal, tunnel, fleet, checks } = status;
@@ -38,6 +40,8 @@ export function StatusPage({
       </Page>
     );
   }
+  const repairable = checks.some((check) => check.repairable && check.state === 'not-well');
+  const faults = checks.filter(({ state }) => state === 'not-well').map(faultOf);
   const certificate =
     certificateUntil === undefined
       ? say('status.certificate.none')
@@ -47,7 +51,9 @@ export function StatusPage({
       title={say(healthy ? 'status.title.well' : 'status.title.ill')}
       picture={healthy ? <ReadyPicture /> : <TroublePicture />}
     >
-      <Announced>{say('status.at', { host: hostName, customer })}</Announced>
+      <Announced>
+        {notice === undefined ? say('status.at', { host: hostName, customer }) : noticeText(words, notice)}
+      </Announced>
       <dl class="facts">
         <dt>{say('status.tunnel')}</dt>
         <dd>{say(`status.tunnel.${tunnel}`)}</dd>
@@ -62,12 +68,22 @@ export function StatusPage({
         <dt>{say('status.fleet')}</dt>
         <dd>{say(`status.fleet.${fleet}`)}</dd>
       </dl>
-      {checks.length === 0 ? null : <Checks words={words} checks={checks} />}
       <p class="row">
-        <Button kind="main" onClick={kiwi.refresh}>
+        {repairable ? (
+          <Button kind="main" onClick={kiwi.repair}>
+            {say('status.fix')}
+          </Button>
+        ) : null}
+        <Button kind={repairable ? 'plain' : 'main'} onClick={kiwi.refresh}>
           {say('status.refresh')}
         </Button>
         <Button onClick={kiwi.renew}>{say('status.renew')}</Button>
+      </p>
+      {checks.length === 0 ? null : <Checks words={words} checks={checks} />}
+      {faults.length === 0 ? null : <Details words={words} kiwi={kiwi} errors={faults} />}
+      <h2>{say('status.more')}</h2>
+      <p class="row">
+        <Button onClick={kiwi.report}>{say('status.report')}</Button>
         <Button
           onClick={() => {
             setLeaving(true);
@@ -87,11 +103,17 @@ function Checks({ words, checks }: { readonly words: Words; readonly checks: rea
       <h2>{words.say('status.checks')}</h2>
       <p>{words.say('status.checks.well', { count: well })}</p>
       <ul class="checks">
-        {checks.map(({ code, state, what, saw }) =>
+        {checks.map(({ code, state, what, saw, error }) =>
           state === 'well' ? null : (
             <li key={code} class={state}>
               <strong>{words.say(`status.check.${state}`)}</strong>{' '}
-              <span lang="en">
+              {error === undefined ? null : (
+                <>
+                  <Told said={words.meaning(error)} />
+                  <Told said={words.advice(error)} />
+                </>
+              )}
+              <span lang="en" class="quiet">
                 {what}: {saw}
               </span>
             </li>
@@ -100,4 +122,17 @@ function Checks({ words, checks }: { readonly words: Words; readonly checks: rea
       </ul>
     </section>
   );
+}
+
+function noticeText({ say }: Words, notice: Notice): string {
+  if (notice.what === 'sent') return say('report.sent', { customer: notice.customer });
+  if (notice.what === 'saved') return say('report.saved', { file: notice.file });
+  return notice.count === 0 ? say('repair.none') : say('repair.done', { count: notice.count });
+}
+
+/** For the operator: the error of a check, or what it saw. */
+function faultOf({ code, what, saw, error }: ShownCheck): ShownError {
+  return error === undefined
+    ? { code, message: `${what}: ${saw}`, hint: '' }
+    : { ...error, detail: [`check ${code}: ${saw}`, ...(error.detail === undefined ? [] : [error.detail])].join('\n') };
 }

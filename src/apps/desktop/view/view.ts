@@ -37,6 +37,23 @@ export interface ShownCheck {
   /** English, as `kiwistack-enroll doctor` says them. */
   readonly what: string;
   readonly saw: string;
+  readonly error?: ShownError;
+  /** A repair can mend it. */
+  readonly repairable: boolean;
+}
+
+/** What was done last, said above the status. */
+export type Notice =
+  | { readonly what: 'repaired'; readonly count: number }
+  | { readonly what: 'sent'; readonly customer: string }
+  | { readonly what: 'saved'; readonly file: string };
+
+/** A part of a report, as it would leave this laptop. */
+export interface ShownFile {
+  readonly name: string;
+  /** English: why it is in it. */
+  readonly why: string;
+  readonly text: string;
 }
 
 export interface ShownStatus {
@@ -80,7 +97,11 @@ export type View =
       /** Whether this laptop is as it was; `unknown` when the agent was lost. */
       readonly undone: 'yes' | 'no' | 'unknown';
     }
-  | { readonly page: 'status'; readonly status: ShownStatus }
+  | { readonly page: 'status'; readonly status: ShownStatus; readonly notice?: Notice }
+  /** What a repair does. */
+  | { readonly page: 'repairing'; readonly steps: readonly ShownStep[] }
+  /** A report is made; with `files`, it may be sent or saved. */
+  | { readonly page: 'report'; readonly customer: string; readonly files?: readonly ShownFile[] }
   | { readonly page: 'left'; readonly customer?: string; readonly told: boolean }
   /** The agent cannot be asked. */
   | { readonly page: 'unavailable'; readonly error: ShownError };
@@ -97,6 +118,14 @@ export interface Kiwi {
   readonly refresh: () => void;
   readonly renew: () => void;
   readonly leave: () => void;
+  /** Repairs what needs no decision. */
+  readonly repair: () => void;
+  /** Makes a report for the operator and shows it. */
+  readonly report: () => void;
+  /** The report that is shown may leave this laptop. */
+  readonly sendReport: () => void;
+  /** The report that is shown becomes a file, where the person says. */
+  readonly saveReport: () => void;
   readonly copy: (text: string) => void;
   /** The language of the system: BCP 47. */
   readonly languages: readonly string[];

@@ -7,7 +7,8 @@ const done = (): Promise<void> => Promise.resolve();
 const parts = () => {
   const desk = {
     ...{ enroll: vi.fn(done), cancel: vi.fn(), enterPin: vi.fn(), chooseKey: vi.fn() },
-    ...{ refresh: vi.fn(done), renew: vi.fn(done), leave: vi.fn(done) },
+    ...{ refresh: vi.fn(done), renew: vi.fn(done), leave: vi.fn(done), repair: vi.fn(done), report: vi.fn(done) },
+    ...{ sendReport: vi.fn(), saveReport: vi.fn(done) },
   };
   return { desk: desk as unknown as Desk, copy: vi.fn(), spies: desk };
 };
@@ -19,11 +20,22 @@ describe('what the page may call', () => {
     expect(spies.enterPin).toHaveBeenCalledWith('123456');
     expect(callFunction(given, 'chooseKey', [31_000_001])).toBe(true);
     expect(spies.chooseKey).toHaveBeenCalledWith(31_000_001);
-    for (const name of ['enroll', 'cancel', 'refresh', 'renew', 'leave'] as const) {
+    const plain = [
+      'enroll',
+      'cancel',
+      'refresh',
+      'renew',
+      'leave',
+      'repair',
+      'report',
+      'sendReport',
+      'saveReport',
+    ] as const;
+    for (const name of plain) {
       expect(callFunction(given, name, [])).toBe(true);
       expect(spies[name]).toHaveBeenCalledTimes(1);
     }
-    expect(Object.keys(FUNCTIONS).length).toBe(8);
+    expect(Object.keys(FUNCTIONS).length).toBe(12);
   });
 
   it.each([

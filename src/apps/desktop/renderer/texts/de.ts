@@ -127,6 +127,24 @@ export const de: Catalogue = {
   'status.renew': 'Zertifikat jetzt erneuern',
   'status.leave': '{customer} verlassen …',
 
+  'status.report': 'Bericht für Ihren Betreuer …',
+  'status.copy': 'Einzelheiten für Ihren Betreuer kopieren',
+  'status.fix': 'Reparieren',
+  'status.more': 'Mehr',
+  'repair.title': 'Dieser Laptop wird repariert',
+  'repair.text': 'Was keine Entscheidung von Ihnen braucht, wird in Ordnung gebracht.',
+  'repair.none': 'Es gab nichts, was repariert werden konnte.',
+  'repair.done': { one: '{count} Sache wurde repariert.', other: '{count} Sachen wurden repariert.' },
+  'report.title': 'Bericht für Ihren Betreuer',
+  'report.making': 'Der Bericht wird erstellt …',
+  'report.text':
+    'Er enthält den Zustand dieses Laptops, seine Einrichtung und seine Protokolle: keine PIN, keinen Schlüssel und keine Ihrer Dateien. Dies ist alles; er verlässt diesen Laptop nur, wenn Sie ihn senden.',
+  'report.send': 'An {customer} senden',
+  'report.save': 'Als Datei speichern …',
+  'report.back': 'Zurück',
+  'report.sent': 'Der Bericht wurde an {customer} gesendet.',
+  'report.saved': 'Der Bericht wurde gespeichert: {file}',
+
   'leave.title': '{customer} verlassen?',
   'leave.text':
     'Zertifikat, sichere Verbindung und Verwaltungsagent werden von diesem Laptop entfernt. Ihre Dateien bleiben. Um zurückzukommen, brauchen Sie wieder Ihren YubiKey.',

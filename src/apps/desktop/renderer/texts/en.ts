@@ -122,6 +122,24 @@ export const en = {
   'status.renew': 'Renew the certificate now',
   'status.leave': 'Leave {customer}…',
 
+  'status.report': 'Report for your operator…',
+  'status.copy': 'Copy details for your operator',
+  'status.fix': 'Repair',
+  'status.more': 'More',
+  'repair.title': 'Repairing this laptop',
+  'repair.text': 'What needs no decision of yours is put right.',
+  'repair.none': 'There was nothing that could be repaired.',
+  'repair.done': { one: '{count} thing was repaired.', other: '{count} things were repaired.' },
+  'report.title': 'Report for your operator',
+  'report.making': 'The report is being made…',
+  'report.text':
+    'It has the state of this laptop, its setup and its logs: no PIN, no key and no file of yours. This is all of it; it leaves this laptop only if you send it.',
+  'report.send': 'Send it to {customer}',
+  'report.save': 'Save it as a file…',
+  'report.back': 'Back',
+  'report.sent': 'The report was sent to {customer}.',
+  'report.saved': 'The report was saved: {file}',
+
   'leave.title': 'Leave {customer}?',
   'leave.text':
     'Certificate, secure connection and management agent are removed from this laptop. Your files stay. To come back you need your YubiKey again.',

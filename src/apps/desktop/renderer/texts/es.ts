@@ -125,6 +125,24 @@ export const es: Catalogue = {
   'status.renew': 'Renovar el certificado ahora',
   'status.leave': 'Salir de {customer}…',
 
+  'status.report': 'Informe para su responsable…',
+  'status.copy': 'Copiar los detalles para su responsable',
+  'status.fix': 'Reparar',
+  'status.more': 'Más',
+  'repair.title': 'Reparando este portátil',
+  'repair.text': 'Lo que no requiere una decisión suya se arregla.',
+  'repair.none': 'No había nada que se pudiera reparar.',
+  'repair.done': { one: 'Se ha reparado {count} cosa.', other: 'Se han reparado {count} cosas.' },
+  'report.title': 'Informe para su responsable',
+  'report.making': 'Se está preparando el informe…',
+  'report.text':
+    'Contiene el estado de este portátil, su configuración y sus registros: ningún PIN, ninguna clave y ningún archivo suyo. Esto es todo; solo sale de este portátil si usted lo envía.',
+  'report.send': 'Enviarlo a {customer}',
+  'report.save': 'Guardarlo como archivo…',
+  'report.back': 'Volver',
+  'report.sent': 'El informe se ha enviado a {customer}.',
+  'report.saved': 'El informe se ha guardado: {file}',
+
   'leave.title': '¿Salir de {customer}?',
   'leave.text':
     'El certificado, la conexión segura y el agente de gestión se quitan de este portátil. Sus archivos se quedan. Para volver necesitará de nuevo su YubiKey.',

@@ -125,6 +125,24 @@ export const fr: Catalogue = {
   'status.renew': 'Renouveler le certificat maintenant',
   'status.leave': 'Quitter {customer}…',
 
+  'status.report': 'Rapport pour votre responsable…',
+  'status.copy': 'Copier les détails pour votre responsable',
+  'status.fix': 'Réparer',
+  'status.more': 'Plus',
+  'repair.title': 'Réparation de cet ordinateur',
+  'repair.text': 'Ce qui ne demande aucune décision de votre part est remis en ordre.',
+  'repair.none': 'Il n’y avait rien à réparer.',
+  'repair.done': { one: '{count} chose a été réparée.', other: '{count} choses ont été réparées.' },
+  'report.title': 'Rapport pour votre responsable',
+  'report.making': 'Le rapport est en préparation…',
+  'report.text':
+    'Il contient l’état de cet ordinateur, sa configuration et ses journaux : ni PIN, ni clé, ni fichier à vous. Voici tout ; il ne quitte cet ordinateur que si vous l’envoyez.',
+  'report.send': 'L’envoyer à {customer}',
+  'report.save': 'L’enregistrer dans un fichier…',
+  'report.back': 'Retour',
+  'report.sent': 'Le rapport a été envoyé à {customer}.',
+  'report.saved': 'Le rapport a été enregistré : {file}',
+
   'leave.title': 'Quitter {customer} ?',
   'leave.text':
     'Le certificat, la connexion sécurisée et l’agent de gestion sont retirés de cet ordinateur. Vos fichiers restent. Pour revenir, il vous faudra de nouveau votre YubiKey.',

@@ -125,6 +125,24 @@ export const it: Catalogue = {
   'status.renew': 'Rinnovare ora il certificato',
   'status.leave': 'Uscire da {customer}…',
 
+  'status.report': 'Rapporto per il Suo responsabile…',
+  'status.copy': 'Copiare i dettagli per il Suo responsabile',
+  'status.fix': 'Riparare',
+  'status.more': 'Altro',
+  'repair.title': 'Riparazione di questo portatile',
+  'repair.text': 'Ciò che non richiede una Sua decisione viene sistemato.',
+  'repair.none': 'Non c’era nulla da riparare.',
+  'repair.done': { one: '{count} cosa è stata riparata.', other: '{count} cose sono state riparate.' },
+  'report.title': 'Rapporto per il Suo responsabile',
+  'report.making': 'Il rapporto è in preparazione…',
+  'report.text':
+    'Contiene lo stato di questo portatile, la sua configurazione e i suoi registri: nessun PIN, nessuna chiave e nessun Suo file. Questo è tutto; lascia il portatile solo se lo invia.',
+  'report.send': 'Inviarlo a {customer}',
+  'report.save': 'Salvarlo come file…',
+  'report.back': 'Indietro',
+  'report.sent': 'Il rapporto è stato inviato a {customer}.',
+  'report.saved': 'Il rapporto è stato salvato: {file}',
+
   'leave.title': 'Uscire da {customer}?',
   'leave.text':
     'Certificato, connessione sicura e agente di gestione vengono rimossi da questo portatile. I Suoi file restano. Per tornare servirà di nuovo la Sua YubiKey.',

@@ -1,0 +1,2 @@
+export { es as texts } from '../es.ts';
+export { errors } from '../errors/es.ts';

@@ -1,0 +1,2 @@
+export { fr as texts } from '../fr.ts';
+export { errors } from '../errors/fr.ts';
