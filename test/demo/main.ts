@@ -12,13 +12,15 @@ import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
 import { playUpkeep } from './play-upkeep.ts';
+import { showWindow } from './show-window.ts';
 
-const HELP = `usage: npm run demo [-- --json|--keep]
+const HELP = `usage: npm run demo [-- --json|--keep|--window]
 
 Sets up a customer and enrolls a laptop, in network namespaces that are removed afterwards.
 
-  --json  print one event per line; the last one is the result
-  --keep  leave everything running, and print what to try next (\`npm run lab\`)
+  --json    print one event per line; the last one is the result
+  --keep    leave everything running, and print what to try next (\`npm run lab\`)
+  --window  show the window on your screen instead, with a virtual YubiKey; needs a desktop (DISPLAY)
 `;
 
 const SERIAL = 12345678;
@@ -26,12 +28,17 @@ const SERIAL = 12345678;
 interface Flags {
   readonly json: boolean;
   readonly keep: boolean;
+  readonly window: boolean;
 }
 
 await runScript({
   name: 'npm run demo',
   help: HELP,
-  options: { json: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    window: { type: 'boolean', default: false },
+  },
   run: (flags) => demo(flags).then(() => 0),
 });
 // What is kept must not keep this process.
@@ -60,6 +67,14 @@ async function demo(flags: Flags): Promise<void> {
     });
   }
 
+  if (flags.window) {
+    try {
+      await showWindow(say, interruption.signal);
+    } catch (error) {
+      throw interruption.signal.aborted ? new KiwiError('cancelled', { cause: error }) : error;
+    }
+    return;
+  }
   const dir = await mkdtemp(path.join(tmpdir(), 'kiwistack-demo-'));
   const before = await hostState();
   try {

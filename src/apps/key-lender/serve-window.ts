@@ -63,7 +63,12 @@ export async function serveWindow({ token, clock, roots, left, input, output }: 
       say({ type: 'waiting-for-key', why });
     },
     chooseKey: (keys) => {
-      say({ type: 'choose-key', keys: [...keys] });
+      const named = keys.map(({ serial, role, customer }) => ({
+        serial,
+        ...(role === undefined ? {} : { role }),
+        ...(customer === undefined ? {} : { customer }),
+      }));
+      say({ type: 'choose-key', keys: named });
       return choices.next(signal);
     },
     askPin: async ({ serial, state, refused }) => {

@@ -33,20 +33,17 @@ export class Desktop {
     this.#launcher = launcher;
   }
 
-  /** @param dir a folder for the launcher, outside of the laptop */
-  static async start(laptop: Laptop, who: Who, dir: string): Promise<Desktop> {
+  /**
+   * @param dir a folder for the launcher, outside of the laptop
+   * @param screen one that there is; without it, one without a monitor is made
+   */
+  static async start(laptop: Laptop, who: Who, dir: string, screen?: string): Promise<Desktop> {
     if (!(laptop instanceof NamespaceRoom)) throw new TypeError('a laptop of the lab');
     const uid = PEOPLE[who];
     const home = path.join(laptop.root, 'home', who);
     await mkdir(home, { recursive: true });
     await chown(home, uid, uid);
-    // Other screens of this machine are other numbers: the name of its socket is shared by all that share a network.
-    const display = `:${1000 + (process.pid % 50_000)}${String(uid % 10)}`;
-    laptop.spawn([...as(who), '/usr/bin/Xvfb', display, '-screen', '0', '1100x1000x24', '-nolisten', 'tcp'], {
-      stdio: 'ignore',
-    });
-    const socket = laptop.path(`/tmp/.X11-unix/X${display.slice(1)}`);
-    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const display = screen ?? (await screenWithoutMonitor(laptop, who));
 
     // In the laptop, except for its network: the debugger of this process is on the machine's own.
     const launcher = path.join(dir, `electron-${who}.sh`);
@@ -83,4 +80,15 @@ export interface OpenWindow {
   readonly app: ElectronApplication;
   readonly page: Page;
   readonly openedAfterMs: number;
+}
+
+async function screenWithoutMonitor(laptop: Laptop, who: Who): Promise<string> {
+  // Other screens of this machine are other numbers: the name of its socket is shared by all that share a network.
+  const number = `${1000 + (process.pid % 50_000)}${String(PEOPLE[who] % 10)}`;
+  laptop.spawn([...as(who), '/usr/bin/Xvfb', `:${number}`, '-screen', '0', '1100x1000x24', '-nolisten', 'tcp'], {
+    stdio: 'ignore',
+  });
+  const socket = laptop.path(`/tmp/.X11-unix/X${number}`);
+  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+  return `:${number}`;
 }
