@@ -17,7 +17,7 @@ changes nothing.
   --for demo      only what the demo needs
   --for machine   what the virtual laptop of `npm run test:machine` needs
   --for fresh     what `npm run test:fresh` needs
-  --for test      everything that `npm test` needs, including the two above
+  --for test      everything that `npm test` needs, including the two above and the next
   --for window    what `npm run test:window` and `npm run demo -- --window` need
   --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
   --for bench     what `npm run bench` needs
@@ -140,8 +140,7 @@ dist_packages=(
 )
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
-  test) packages+=("${test_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
-  all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
+  test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
   dist) packages+=("${dist_packages[@]}") ;;

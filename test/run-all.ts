@@ -64,9 +64,9 @@ const quick: readonly Stage[] = [
 /** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [
   [suite('unit'), suite('fresh'), suite('machine')],
-  [suite('contract'), suite('e2e')],
+  [suite('contract'), suite('e2e'), suite('window')],
 ];
-const ONLY_IN_ALL = ['fresh', 'machine'];
+const ONLY_IN_ALL = ['fresh', 'machine', 'window'];
 
 const [wanted = 'most'] = process.argv.slice(2);
 const isWanted = ({ name }: Stage): boolean =>

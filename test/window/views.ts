@@ -17,6 +17,8 @@ const steps: ShownStep[] = [
   { step: 'tunnel', title: 'Bring up the tunnel', state: 'running' },
 ];
 
+const ended = steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' as const } : step));
+
 /** Each page once, and again where it looks otherwise. */
 export const VIEWS: Readonly<Record<string, View>> = {
   looking: { page: 'looking' },
@@ -41,8 +43,8 @@ export const VIEWS: Readonly<Record<string, View>> = {
   progress: { page: 'progress', steps },
   undoing: { page: 'undoing', steps: steps.map((step) => ({ ...step, state: 'undone' as const })) },
   done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop' },
-  failed: { page: 'failed', error, steps, undone: 'yes' },
-  'failed-unknown': { page: 'failed', error, steps, undone: 'unknown' },
+  failed: { page: 'failed', error, steps: ended, undone: 'yes' },
+  'failed-unknown': { page: 'failed', error, steps: ended, undone: 'unknown' },
   cancelled: {
     page: 'failed',
     error: { code: 'cancelled', message: 'Cancelled.', hint: '' },
@@ -93,6 +95,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
     notice: { what: 'repaired', count: 2 },
     status: {
       ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
       checks: [],
     },
   },
