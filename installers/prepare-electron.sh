@@ -9,7 +9,7 @@ electron_folder=$cache/electron
 
 # electron_ready: true also where nobody runs the tests of the window
 electron_ready() {
-  case $purpose in window | dist | all) ;; *) return 0 ;; esac
+  case $purpose in test | window | dist | all) ;; *) return 0 ;; esac
   [[ -x $electron_folder/electron && $(cat "$electron_folder/version" 2>/dev/null) == "$electron_version" ]]
 }
 

@@ -11,15 +11,19 @@ import { as, PEOPLE, type Who } from '../../world/agent-room.ts';
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
-/** The runtime that the tests have: see installers/prepare-electron.sh. Its application lies beside it. */
-export const ELECTRON = process.env['KIWISTACK_TEST_ELECTRON'] ?? path.join(REPOSITORY, '.cache/electron/electron');
+/** The runtime that the tests have: see installers/prepare-electron.sh. */
+const RUNTIME = process.env['KIWISTACK_TEST_ELECTRON'] ?? path.join(REPOSITORY, '.cache/electron/electron');
+/** The same with the window in it: what is packed for people must not find that there. */
+const WITH_WINDOW = path.join(REPOSITORY, '.cache/window');
+const ELECTRON = path.join(WITH_WINDOW, path.basename(RUNTIME));
 
 /** Builds the window into the runtime of the tests, with the key lender of the suite's program or of the sources. @returns the folder */
 export function buildWindow(kind: 'test' | 'production' = 'test'): string {
   const built = process.env['KIWISTACK_TEST_PROGRAM'];
   const lender =
     built === undefined ? path.join(REPOSITORY, 'src/apps/key-lender/main.ts') : path.join(built, 'kiwistack-key.js');
-  const out = path.join(path.dirname(ELECTRON), 'resources', 'app');
+  const out = path.join(WITH_WINDOW, 'resources', 'app');
+  if (!existsSync(ELECTRON)) execFileSync('/bin/cp', ['-al', path.dirname(RUNTIME), WITH_WINDOW]);
   const args = ['--kind', kind, '--out', out, ...(kind === 'test' ? ['--lender', `${NODE},${lender}`] : [])];
   execFileSync(process.execPath, [path.join(REPOSITORY, 'installers/build/desktop.ts'), ...args]);
   return out;
