@@ -47,7 +47,8 @@ const sha256 = async (file: string): Promise<string> =>
     .digest('hex');
 
 const APP = ['/THIRD-PARTY-LICENSES', '/main.js', '/package.json', '/page', '/page/index.html', '/page/renderer.js'];
-const WHOLE_APP = [...APP, '/page/style.css', '/preload.js'];
+const TEXTS = ['de', 'en', 'es', 'fr', 'it'].map((language) => `/page/texts-${language}.js`);
+const WHOLE_APP = [...APP, '/page/style.css', ...TEXTS, '/preload.js'];
 
 describe('npm run dist', () => {
   it('makes the packages for Linux: what it prints is so, and the same sources give the same bytes', async () => {
