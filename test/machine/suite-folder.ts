@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import { Machine } from './machine.ts';
 
@@ -12,11 +12,16 @@ const KEPT = path.join(import.meta.dirname, '..', '..', '.cache', 'machine-conso
  * A folder for the machines of a suite, with one subfolder per machine; call it before the suite's own hooks. After the
  * suite, the machines are switched off and the folder is removed. When something failed, the console output is kept,
  * and its path is printed.
+ *
+ * @param story its tests build on one another: what comes after one that failed is left out, which is said
  */
-export function useSuiteFolder(suite: string): { readonly path: string } {
+export function useSuiteFolder(suite: string, { story = false } = {}): { readonly path: string } {
   const folder = { path: '' };
   let passed = 0;
   let failed = 0;
+  beforeEach(({ skip }) => {
+    if (story && failed > 0) skip('it builds on what failed before it');
+  });
   beforeAll(async () => {
     folder.path = await mkdtemp(path.join(tmpdir(), 'kiwistack-machine-'));
   });

@@ -15,7 +15,7 @@ const NODE = '/srv/project/node';
 const KEYFILE = '/etc/NetworkManager/system-connections/kiwi-acme.nmconnection';
 const CONF = '/etc/wireguard/kiwi-acme.conf';
 
-const folder = useSuiteFolder('tunnel-profile');
+const folder = useSuiteFolder('tunnel-profile', { story: true });
 const [laptop, slice] = [keyPair(), keyPair()];
 const presharedKey = randomBytes(32).toString('base64');
 let machine: Machine;

@@ -13,7 +13,7 @@ import { useSuiteFolder } from './suite-folder.ts';
 const RECORD = '/var/lib/kiwistack/enrollment.json';
 const INSIDE = '10.9.9.2';
 
-const folder = useSuiteFolder('watch');
+const folder = useSuiteFolder('watch', { story: true });
 let machine: Machine;
 const inside = (script: string): Promise<string> => sh(machine, script);
 
