@@ -20,7 +20,7 @@ import { useSuiteFolder } from './suite-folder.ts';
 
 // The 364 days after an enrollment, on one laptop with a kernel of its own, in one go.
 
-const folder = useSuiteFolder('story');
+const folder = useSuiteFolder('story', { story: true });
 let customer: Customer;
 let outlet: Outlet;
 let machine: Machine;
@@ -67,6 +67,9 @@ async function letPass(hours: number): Promise<void> {
   }
 }
 
+/** What looks after the enrollment just now. */
+const AT_WORK = `systemctl list-units --no-legend --plain --state=active,activating kiwistack-enroll-check.service 'kiwistack-mend@*'`;
+
 /** Another network, beside the one of its outlet. */
 const ELSEWHERE = { router: '198.51.100.249/30', own: '198.51.100.250/30' } as const;
 const linkDevice = (): Promise<string> =>
@@ -82,13 +85,21 @@ interface FoundCheck {
   readonly state: string;
 }
 /** What the doctor finds not well on a laptop that is. */
-let usual: string[] = [];
+const usual = ['clock-synchronised'];
 const checksOf = ({ result }: Said): FoundCheck[] => (result as { checks?: FoundCheck[] }).checks ?? [];
 const notWell = (said: Said): string[] =>
   checksOf(said)
     .filter(({ state }) => state === 'not-well')
     .map(({ code }) => code)
     .sort();
+
+/** Beside other work on the host, programs of the emulated laptop take so long that a check may take one for hanging. */
+async function expectFound(codes: readonly string[]): Promise<Said> {
+  let said: Said | undefined;
+  const found = async (): Promise<string[]> => notWell((said = await cli('doctor')));
+  await expect.poll(found, { timeout: 600_000, interval: 1_000 }).toEqual(codes);
+  return said as Said;
+}
 
 describe('a laptop after its enrollment', () => {
   test('is installed and enrolled', async () => {
@@ -116,24 +127,38 @@ describe('a laptop after its enrollment', () => {
     expect(back).toBeLessThan(60);
   });
 
-  test('renews after 13 hours, also when it was asleep until then: something has to wake for it, and does', async () => {
-    const before = await certificateNumber(machine);
-    await letPass(13);
-    await inside('rtcwake -m mem -s 8 >&2');
-    await expect.poll(() => certificateNumber(machine), { timeout: 300_000, interval: 3000 }).toBeGreaterThan(before);
-    await expectWhole(machine);
-  });
+  test.for([13, 30])(
+    'renews after %d hours in which it was asleep: something has to wake for it, and does',
+    async (hours) => {
+      const before = await certificateNumber(machine);
+      await letPass(hours);
+      await inside('rtcwake -m mem -s 8 >&2');
+      await expect.poll(() => certificateNumber(machine), { timeout: 300_000, interval: 3000 }).toBeGreaterThan(before);
+      await expectWhole(machine);
+    },
+  );
 
-  test.for([13, 30])('renews with a clock that has jumped ahead by %d hours, and once only', async (hours) => {
-    const before = await certificateNumber(machine);
-    await inside(`date -s '+${hours} hours' >&2`);
-    // The watcher notices the jump; a run that meets its run has nothing to do.
-    await expect.poll(() => certificateNumber(machine), { timeout: 300_000, interval: 3000 }).toBeGreaterThan(before);
-    const after = await certificateNumber(machine);
-    expect((await cli('renew')).result).toMatchObject({ result: 'renewed' });
-    expect(await certificateNumber(machine)).toBe(after + 1);
-    await expectWhole(machine);
-  });
+  // Only the laptop's clock has moved: who asks the slice first, the watcher's run or the timer's, knows that nothing is due.
+  test.for([13, 30])(
+    'has one certificate too many at most when its clock has jumped ahead by %d hours',
+    async (hours) => {
+      const before = await certificateNumber(machine);
+      const asked = (): Promise<string> =>
+        inside("journalctl -q -u kiwistack-watch -o cat | grep -c 'reason=clock' || true");
+      const askedBefore = await asked();
+      await inside(`date -s '+${hours} hours' >&2`);
+      const patient = { timeout: 300_000, interval: 3000 };
+      await expect.poll(asked, patient).not.toBe(askedBefore);
+      await expect.poll(() => inside(AT_WORK), patient).toBe('');
+      const after = await certificateNumber(machine);
+      expect(after - before).toBeLessThanOrEqual(1);
+      expect((await cli('renew')).result).toMatchObject({ result: 'renewed' });
+      expect(await certificateNumber(machine)).toBe(after + 1);
+      expect((await cli('check')).code).toBe(0);
+      expect(await certificateNumber(machine)).toBe(after + 1);
+      await expectWhole(machine);
+    },
+  );
 
   test('is back when its clock is right again, and the slice has been restarted', async () => {
     // WireGuard's server takes no handshake that is older than the last one, as long as it lives.
@@ -160,7 +185,7 @@ describe('a laptop after its enrollment', () => {
     const ipv4 = `ipv4.method manual ipv4.addresses ${ELSEWHERE.own} ipv4.gateway ${router} ipv4.dns ${outlet.gateway}`;
     await inside(`nmcli device modify ${await linkDevice()} ${ipv4} >&2`);
     console.log(`after the move: ${(await untilPing(machine)).toFixed(1)} s to the first ping`);
-    expect(await inside(`ip -4 -o addr show ${await linkDevice()}`)).not.toContain(outlet.address);
+    expect(await inside(`ip -4 -o addr show ${await linkDevice()}`)).not.toContain(`inet ${outlet.address}/`);
     await expect.poll(endpointOfPeer).toContain(ELSEWHERE.own.replace('/30', ''));
     await inside(`nmcli device reapply ${await linkDevice()} >&2`);
     console.log(`and back: ${(await untilPing(machine)).toFixed(1)} s to the first ping`);
@@ -197,33 +222,29 @@ describe('a laptop after its enrollment', () => {
   });
 
   test('is found well by its doctor', async () => {
-    const said = await cli('doctor');
-    usual = notWell(said);
-    const checks = checksOf(said);
-    expect(checks.length).toBeGreaterThanOrEqual(40);
     // It has no time service, and nobody is told of that but by a warning.
-    expect(usual, said.output).toEqual(['clock-synchronised']);
+    const said = await expectFound(usual);
+    expect(checksOf(said).length).toBeGreaterThanOrEqual(40);
     expect(said.result, said.output).toMatchObject({ result: 'well' });
   });
 
   test.for(FAULTS)('with $what: its doctor names it, and mends it if it says so', async ({ script, codes, undo }) => {
     await inside(script);
-    const found = await cli('doctor');
-    expect(notWell(found), found.output).toEqual([...usual, ...codes].sort());
-    const fixed = await cli('doctor', '--fix');
-    const repairs = fixed.result['repairs'] as { for: string[]; mended: string[] }[];
     if (undo === undefined) {
-      expect(repairs, fixed.output).not.toEqual([]);
-      for (const { for: of, mended } of repairs) expect(mended, fixed.output).toEqual(of);
-      expect(notWell(fixed), fixed.output).toEqual(usual);
+      const fixed = await cli('doctor', '--fix');
+      const repairs = (fixed.result['repairs'] ?? []) as { for: string[]; mended: string[] }[];
+      expect(repairs.flatMap((one) => one.for).sort(), fixed.output).toEqual([...codes].sort());
+      expect(repairs.flatMap(({ mended }) => mended).sort(), fixed.output).toEqual([...codes].sort());
+      if (String(notWell(fixed)) !== String(usual)) await expectFound(usual);
     } else {
+      await expectFound([...usual, ...codes].sort());
       await inside(undo);
-      const after = await cli('doctor');
-      expect(notWell(after), after.output).toEqual(usual);
     }
   });
 
   test('is uninstalled, and nothing is left', async () => {
+    // The last fault is undone too.
+    await expectFound(usual);
     const said = await cli('uninstall');
     expect(said.code, said.output).toBe(0);
     expect(difference(installed, await machine.digest())).toEqual([]);
