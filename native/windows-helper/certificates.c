@@ -198,6 +198,8 @@ int verb_certificate_remove(int argc, wchar_t **argv) {
       code = failed("CertDeleteCertificateFromStore", GetLastError());
     }
     CertFreeCertificateContext(certificate);
+    /* Now, and not when the last context is freed: wine 8 leaves one behind. */
+    if (code == DONE && !CertControlStore(store, 0, CERT_STORE_CTRL_COMMIT, NULL)) code = failed("CertControlStore", GetLastError());
     break;
   }
   CertCloseStore(store, 0);

@@ -89,6 +89,16 @@ bool identity_of(HANDLE token, struct identity *identity);
 /* True while somebody is at the screen of that session. */
 bool session_is_active(DWORD session);
 
+/* True for the system and for the group Administrators, whom nobody else can make the owner of anything. */
+bool is_trusted_owner(PSID owner);
+/* True for the user of this process. */
+bool is_ourselves(PSID sid);
+
+/* --- security.c: a folder for the system and administrators alone -------------------------------------------------------- */
+
+/* Makes it, or looks that it was one of them who did: C:\ProgramData lets everybody make folders. */
+bool make_private_folder(const wchar_t *path);
+
 /* --- pipe.c: the agent's named pipe ---------------------------------------------------------------------------------------- */
 
 /* One more instance of it; the first refuses when another program has the name already. INVALID_HANDLE_VALUE when it cannot be. */

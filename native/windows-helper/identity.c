@@ -40,6 +40,29 @@ bool identity_of(HANDLE token, struct identity *identity) {
   return known;
 }
 
+bool is_trusted_owner(PSID owner) {
+  static const WELL_KNOWN_SID_TYPE trusted[] = {WinLocalSystemSid, WinBuiltinAdministratorsSid};
+  for (size_t index = 0; index < sizeof trusted / sizeof *trusted; index++) {
+    BYTE sid[SECURITY_MAX_SID_SIZE];
+    DWORD size = sizeof sid;
+    if (CreateWellKnownSid(trusted[index], NULL, sid, &size) && EqualSid(sid, owner)) return true;
+  }
+  return false;
+}
+
+bool is_ourselves(PSID sid) {
+  HANDLE token;
+  union {
+    TOKEN_USER user;
+    BYTE room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+  } user;
+  DWORD size = 0;
+  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) return false;
+  bool same = GetTokenInformation(token, TokenUser, &user, sizeof user, &size) && EqualSid(user.user.User.Sid, sid);
+  CloseHandle(token);
+  return same;
+}
+
 bool session_is_active(DWORD session) {
   WTS_CONNECTSTATE_CLASS *state = NULL;
   DWORD size = 0;

@@ -33,7 +33,10 @@ bool pipe_client(HANDLE pipe, struct client *client) {
   CloseHandle(process);
   if (!known) return false;
   client->started = ((uint64_t)made.dwHighDateTime << 32) | made.dwLowDateTime;
-  /* Not the process's token: the process may have given the handle away, or may be another by now. */
+  /*
+   * Not the process's token: the process may have given the handle away, or may be another by now. Possible before anything was read because our
+   * own client (`connect`) asks for static tracking; with one that does not, Windows refuses, and so do we.
+   */
   if (!ImpersonateNamedPipeClient(pipe)) return false;
   HANDLE token = NULL;
   /* As ourselves: a client that lets us only identify it has a token that may not open itself. */
@@ -53,13 +56,7 @@ static bool is_systems(HANDLE pipe) {
   if (GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor) != ERROR_SUCCESS) {
     return false;
   }
-  static const WELL_KNOWN_SID_TYPE trusted[] = {WinLocalSystemSid, WinBuiltinAdministratorsSid};
-  bool ours = false;
-  for (size_t index = 0; index < sizeof trusted / sizeof *trusted; index++) {
-    BYTE sid[SECURITY_MAX_SID_SIZE];
-    DWORD size = sizeof sid;
-    if (CreateWellKnownSid(trusted[index], NULL, sid, &size) && EqualSid(sid, owner)) ours = true;
-  }
+  bool ours = is_trusted_owner(owner);
   LocalFree(descriptor);
   return ours;
 }

@@ -74,6 +74,27 @@ int verb_secure_file(int argc, wchar_t **argv) {
   return code;
 }
 
+bool make_private_folder(const wchar_t *path) {
+  SECURITY_ATTRIBUTES attributes = {sizeof attributes, NULL, FALSE};
+  const wchar_t *sddl = L"O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl, SDDL_REVISION_1, &attributes.lpSecurityDescriptor, NULL)) return false;
+  BOOL made = CreateDirectoryW(path, &attributes);
+  bool there = GetLastError() == ERROR_ALREADY_EXISTS;
+  LocalFree(attributes.lpSecurityDescriptor);
+  if (made || !there) return made;
+  HANDLE folder = open_itself(path, READ_CONTROL | FILE_READ_ATTRIBUTES);
+  BY_HANDLE_FILE_INFORMATION about;
+  PSECURITY_DESCRIPTOR descriptor = NULL;
+  PSID owner = NULL;
+  bool ours = folder != INVALID_HANDLE_VALUE && GetFileInformationByHandle(folder, &about) &&
+              (about.dwFileAttributes & (FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_DIRECTORY)) == FILE_ATTRIBUTE_DIRECTORY &&
+              GetSecurityInfo(folder, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor) == ERROR_SUCCESS &&
+              (is_trusted_owner(owner) || is_ourselves(owner));
+  if (descriptor != NULL) LocalFree(descriptor);
+  if (folder != INVALID_HANDLE_VALUE) CloseHandle(folder);
+  return ours;
+}
+
 /* secure-folder PATH SDDL: makes it with these rights from its first moment; one that is there is given them. */
 int verb_secure_folder(int argc, wchar_t **argv) {
   SECURITY_ATTRIBUTES attributes = {sizeof attributes, NULL, FALSE};

@@ -12,10 +12,15 @@
 static CRITICAL_SECTION writing;
 static LONG ready;
 
+/* The folders that lead to the log, each of which has to be ours; platform/windows/paths.ts names them too. */
 static bool log_path(const wchar_t *name, wchar_t *path) {
   UINT length = GetSystemWindowsDirectoryW(path, MAX_PATH);
   if (length < 3 || length >= MAX_PATH) return false;
-  wcscpy(path + 3, L"ProgramData\\KiwiStack\\Log\\");
+  wcscpy(path + 3, L"ProgramData\\KiwiStack");
+  if (!make_private_folder(path)) return false;
+  wcscat(path, L"\\Log");
+  if (!make_private_folder(path)) return false;
+  wcscat(path, L"\\");
   wcscat(path, name);
   return true;
 }
@@ -110,8 +115,9 @@ static bool environment_with(const wchar_t *variable, wchar_t *block, size_t roo
   wchar_t windows[MAX_PATH];
   UINT length = GetSystemWindowsDirectoryW(windows, MAX_PATH);
   if (length == 0 || length >= MAX_PATH) return false;
-  int used = _snwprintf(block, room - 2, L"%ls%lcPATH=%ls\\System32%lcSystemRoot=%ls%lcTEMP=%ls\\Temp", variable == NULL ? L"KIWISTACK_UPKEEP=1" : variable,
-                        L'\1', windows, L'\1', windows, L'\1', windows);
+  /* KIWISTACK_SERVICE: standard error is a log. The one given comes before it, as a block is to be in order. */
+  int used = _snwprintf(block, room - 2, L"%ls%lsKIWISTACK_SERVICE=1\1PATH=%ls\\System32\1SystemRoot=%ls\1TEMP=%ls\\Temp",
+                        variable == NULL ? L"" : variable, variable == NULL ? L"" : L"\1", windows, windows, windows);
   if (used <= 0 || (size_t)used >= room - 2) return false;
   for (int index = 0; index < used; index++) {
     if (block[index] == L'\1') block[index] = L'\0';

@@ -58,8 +58,9 @@ void upkeep_begin(struct upkeep *upkeep, uint64_t now) {
 void upkeep_event(struct upkeep *upkeep, unsigned reasons, uint64_t now) {
   for (int reason = REASON_WAKE; reason > REASON_NONE; reason--) {
     if ((reasons & 1u << reason) == 0) continue;
+    /* Not put off by what comes after the first: on a bad radio something changes all the time. */
+    if (upkeep->pending == REASON_NONE) upkeep->pending_due = now + SETTLE_MS;
     if ((enum reason)reason > upkeep->pending) upkeep->pending = (enum reason)reason;
-    upkeep->pending_due = now + SETTLE_MS;
     return;
   }
 }
