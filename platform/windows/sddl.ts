@@ -3,8 +3,11 @@
  * is found can be read and tested anywhere.
  */
 
-/** `SY` is the system, `BA` the group Administrators, `BU` everybody who can log in. */
-const OWNER = 'O:SYG:SYD:PAI';
+/**
+ * `SY` is the system, `BA` the group Administrators, `BU` everybody who can log in. Administrators are the owner: an administrator may not make the
+ * system one without a privilege that is switched off at first.
+ */
+const OWNER = 'O:BAD:PAI';
 const OURS = ['(A;{};FA;;;SY)', '(A;{};FA;;;BA)'];
 /** FILE_GENERIC_READ and FILE_GENERIC_EXECUTE. */
 const READERS = '(A;{};0x1200a9;;;BU)';

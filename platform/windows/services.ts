@@ -92,8 +92,9 @@ async function becomes(system: WindowsSystem, name: string, state: number, signa
   for (;;) {
     const found = await serviceOf(system, name);
     if (found === undefined ? state === STATE.stopped : found.state === state) return true;
-    // What has ended again will not run by itself at once.
-    const hopeless = found === undefined || (state === STATE.running && found.state === STATE.stopped);
+    // What has ended again will not run by itself at once; what did not run yet may be on its way.
+    const ended = found?.state === STATE.stopped && found.exitCode !== NEVER_STARTED;
+    const hopeless = found === undefined || (state === STATE.running && ended);
     if (hopeless || clock.monotonic() >= deadline) return false;
     await clock.sleep(200, signal);
   }

@@ -35,6 +35,7 @@ const PROGRAMS = {
   sc: 'Windows/System32/sc.exe',
   reg: 'Windows/System32/reg.exe',
   netsh: 'Windows/System32/netsh.exe',
+  ipconfig: 'Windows/System32/ipconfig.exe',
   msiexec: 'Windows/System32/msiexec.exe',
   wireguard: 'Program Files/WireGuard/wireguard.exe',
   wg: 'Program Files/WireGuard/wg.exe',

@@ -6,10 +6,11 @@ import { logLine, type Log, type LogLevel } from '../core/log.ts';
 export const PRIORITY: Readonly<Record<LogLevel, string>> = { error: '<3>', warning: '<4>', info: '<6>' };
 
 /**
- * True when stderr is systemd's journal: systemd.exec(5) has it as `device:inode` in `$JOURNAL_STREAM`. Compared, because the
+ * True when stderr is a log: on Windows our service says so to what it starts; on Linux it is systemd's journal: systemd.exec(5) has it as `device:inode` in `$JOURNAL_STREAM`. Compared, because the
  * variable is inherited by programs whose output was turned elsewhere.
  */
 export function stderrIsJournal(environment: NodeJS.ProcessEnv): boolean {
+  if (process.platform === 'win32') return environment['KIWISTACK_SERVICE'] === '1';
   const named = environment['JOURNAL_STREAM'];
   if (named === undefined) return false;
   try {

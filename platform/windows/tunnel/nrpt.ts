@@ -2,7 +2,7 @@ import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
 import { addressValue, domainValue } from '../../../src/laptop/tunnel/profile-values.ts';
 import { profileUuid } from '../../../src/laptop/tunnel/profile-uuid.ts';
 import { changeRegistry, readRegistry, type RegistryKeys } from '../registry.ts';
-import type { WindowsSystem } from '../system.ts';
+import { runTool, type WindowsSystem } from '../system.ts';
 
 /** The name resolution policy table of this machine ([MS-GPNRPT], section 2.2.2), where programs add rules beside those of a domain's policy. */
 const TABLE = String.raw`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\Dnscache\Parameters\DnsPolicyConfig`;
@@ -51,9 +51,16 @@ export async function nameRules(system: WindowsSystem): Promise<NameRule[]> {
 /** Writes or removes the tunnel's rule. */
 export async function setNameRule(system: WindowsSystem, tunnel: string, dns: TunnelConfig['dns']): Promise<void> {
   await changeRegistry(system, tunnel, renderNameRule(tunnel, dns) ?? { [keyOf(tunnel)]: undefined });
+  await forgetAnswers(system);
 }
 
 export async function removeNameRule(system: WindowsSystem, tunnel: string): Promise<void> {
   if ((await nameRules(system)).every((rule) => rule.tunnel !== tunnel)) return;
   await changeRegistry(system, tunnel, { [keyOf(tunnel)]: undefined });
+  await forgetAnswers(system);
+}
+
+/** Windows keeps answers, also that there is no such name, and asks again only when they are old. That it works is not needed. */
+async function forgetAnswers(system: WindowsSystem): Promise<void> {
+  await runTool(system, { name: 'ipconfig', args: ['/flushdns'], timeoutMs: 10_000 }).catch(() => undefined);
 }

@@ -34,7 +34,7 @@ it('keeps the device key sealed, in a folder that others cannot open, and finds 
   expect(await machine.read(KEY)).toMatch(/^# Written by kiwistack-enroll; .*\n[A-Za-z0-9+/=]+\n$/u);
   expect(await machine.read(KEY)).not.toContain('PRIVATE KEY');
   expect(machine.rights.get(at(machine, 'ProgramData/KiwiStack/Certificates'))).toBe(
-    'O:SYG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)',
+    'O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)',
   );
   // The key is what the helper is given, never what it is told.
   expect(machine.ran.filter((line) => line.includes('seal'))[0]).toBe(

@@ -171,6 +171,7 @@ export class FakeWindows implements WindowsSystem {
     if (own !== undefined) return own(args);
     if (name === 'reg') return this.registry.run(args);
     if (name === 'sc') return this.#sc(args);
+    if (name === 'ipconfig' && args[0] === '/flushdns') return undefined;
     throw new TypeError(`no such program: ${name}`);
   }
 

@@ -74,13 +74,13 @@ describe('a registration file', () => {
 
 describe('rights', () => {
   it('of what is secret are the system’s and administrators’', () => {
-    expect(renderSecurity('file', 0o600)).toBe('O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)');
-    expect(renderSecurity('folder', 0o700)).toBe('O:SYG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)');
-    expect(renderSecurity('file', 0o644)).toBe('O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;BU)');
+    expect(renderSecurity('file', 0o600)).toBe('O:BAD:PAI(A;;FA;;;SY)(A;;FA;;;BA)');
+    expect(renderSecurity('folder', 0o700)).toBe('O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)');
+    expect(renderSecurity('file', 0o644)).toBe('O:BAD:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;BU)');
   });
 
   it.each([0o600, 0o644])('of mode %o are read again as they were written', (mode) => {
-    expect(readSecurity(renderSecurity('file', mode))).toEqual({ ownedByUs: true, owner: 'SY', mode });
+    expect(readSecurity(renderSecurity('file', mode))).toEqual({ ownedByUs: true, owner: 'BA', mode });
   });
 
   it.each([
