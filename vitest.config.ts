@@ -86,6 +86,17 @@ export default defineConfig({
       {
         test: {
           ...patient,
+          name: 'wine',
+          include: ['test/wine/**/*.test.ts'],
+          globalSetup: ['test/wine/build-program.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...patient,
           name: 'fresh',
           include: ['test/fresh/**/*.test.ts'],
           testTimeout: 900_000,

@@ -5,7 +5,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist|wine]
 
 Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
 Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
@@ -20,6 +20,7 @@ changes nothing.
   --for test      everything that `npm test` needs, including the two above and the next
   --for window    what `npm run test:window` and `npm run demo -- --window` need
   --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
+  --for wine      what `npm run test:wine` needs: wine, a compiler for Windows, and Node for Windows
   --for bench     what `npm run bench` needs
 Without --for, it prepares for everything.
 
@@ -67,7 +68,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | window | dist | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window or dist' ;; esac
+case $purpose in demo | test | bench | machine | fresh | window | dist | wine | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window, dist or wine' ;; esac
 
 # Each package, and why it is needed
 packages=(
@@ -138,12 +139,22 @@ dist_packages=(
   'appstream|checks what software centres read of the window'
   'desktop-file-utils|checks the entry of the window in the menu'
 )
+wine_packages=(
+  'wine|runs the program for Windows, as far as it can'
+  'wine64|the same for 64 bits'
+  'gcc-mingw-w64-x86-64|compiles the helper of the program for Windows'
+)
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
-  test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
+  test) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
+  all)
+    packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "${wine_packages[@]}")
+    packages+=("$tree_package")
+    ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
   dist) packages+=("${dist_packages[@]}") ;;
+  wine) packages+=("${wine_packages[@]}") ;;
   window) packages+=("${window_packages[@]}" 'polkitd|decides who may ask the agent') ;;
 esac
 
@@ -171,6 +182,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-electron.sh"
 # shellcheck source=prepare-electron-archives.sh
 . "$repository/installers/prepare-electron-archives.sh"
+# shellcheck source=prepare-wine.sh
+. "$repository/installers/prepare-wine.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
@@ -178,7 +191,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready && electron_ready && archives_ready; then exit 0; fi
+  key_clients_ready && electron_ready && archives_ready && windows_node_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -215,4 +228,5 @@ if ! resolved_ready; then provide_resolved; fi
 if ! key_clients_ready; then provide_key_clients; fi
 if ! electron_ready; then provide_electron; fi
 if ! archives_ready; then provide_archives; fi
+if ! windows_node_ready; then provide_windows_node; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

@@ -6,12 +6,12 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import path from 'node:path';
 
-import { build, type BuildOptions } from 'esbuild';
+import { build } from 'esbuild';
 
 import { runScript } from '../../src/terminal/run-script.ts';
+import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
 import { kindOption, type BuildKind } from './kind-option.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
-import { trimPackages } from './trim-packages.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 /** Name in the output folder, entry file, and a command line that loads everything and exits at once. */
@@ -50,19 +50,7 @@ await runScript({
 async function bundle(kind: BuildKind, out: string): Promise<void> {
   const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
 
-  const common = {
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    // pkcs11js tells its errors apart by class name.
-    keepNames: true,
-    // Not minified, so that stack traces stay readable; licences are in a separate file.
-    legalComments: 'none',
-    absWorkingDir: PROJECT,
-    define: { 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname', 'import.meta.url': '__url' },
-    logLevel: 'warning',
-  } as const satisfies BuildOptions;
+  const common = bundleOptions(PROJECT, kind, 'node24');
 
   // A checkout that has grown an addon since `npm install`.
   if (!ADDONS.every((addon) => existsSync(path.join(PROJECT, addon)))) {
@@ -76,14 +64,8 @@ async function bundle(kind: BuildKind, out: string): Promise<void> {
       ...common,
       entryPoints: [entry],
       outfile: path.join(out, `${name}.bundle.js`),
-      external: ['*.node'],
-      define: { ...common.define, KIWISTACK_BUILD_KIND: JSON.stringify(kind) },
-      banner: {
-        js: '(function (require, __filename, __dirname) { const __url = require("node:url").pathToFileURL(__filename).href;',
-      },
+      banner: { js: `(function (require, __filename, __dirname) { ${URL_OF_BUNDLE}` },
       footer: { js: '})' },
-      plugins: [trimPackages],
-      metafile: true,
     });
     inputs.push(...Object.keys(metafile.inputs));
     await build({
