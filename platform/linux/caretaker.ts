@@ -1,8 +1,6 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-
 import { removeDurableFile } from '../../src/core/durable-file.ts';
 import type { Caretaker } from '../../src/laptop/system/caretaker.ts';
+import { restrictFile } from '../unix/files.ts';
 import { at, runToolChecked, type LinuxSystem } from './system.ts';
 
 export class LinuxCaretaker implements Caretaker {
@@ -12,18 +10,8 @@ export class LinuxCaretaker implements Caretaker {
     this.#system = system;
   }
 
-  async restrict(file: string, mode: number): Promise<void> {
-    // On the handle: between a look at the path and a change of it, another file could take its place.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = await open(at(this.#system, file), flags);
-    try {
-      const found = await handle.stat();
-      // First the mode: its owner could read it until it is root's.
-      await handle.chmod(found.mode & mode);
-      if (found.uid !== 0) await handle.chown(0, 0);
-    } finally {
-      await handle.close();
-    }
+  restrict(file: string, mode: number): Promise<void> {
+    return restrictFile(at(this.#system, file), mode);
   }
 
   remove(file: string): Promise<void> {

@@ -1,8 +1,3 @@
-import { constants } from 'node:fs';
-import { access, lstat, readdir, stat, statfs } from 'node:fs/promises';
-
-import { ignoreMissing } from '../../src/core/durable-file.ts';
-import { systemErrorCode } from '../../src/core/system-error-code.ts';
 import type {
   BrowserStore,
   DiskFacts,
@@ -12,6 +7,8 @@ import type {
   PeerFacts,
   UnitFacts,
 } from '../../src/laptop/system/inspector.ts';
+import { readPeerFacts } from '../../src/laptop/tunnel/read-wg-dump.ts';
+import { diskFacts, fileFacts, namesIn } from '../unix/files.ts';
 import { browserStores } from './browser-stores.ts';
 import { TOOLS } from './preflight.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
@@ -40,32 +37,16 @@ export class LinuxInspector implements Inspector {
     return process.geteuid?.() === 0;
   }
 
-  async file(path: string): Promise<FileFacts | undefined> {
-    const found = await lstat(at(this.#system, path)).catch(ignoreMissing);
-    if (found === undefined) return undefined;
-    const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
-    return { kind, mode: found.mode & 0o7777, uid: found.uid, modifiedAt: found.mtimeMs };
+  file(path: string): Promise<FileFacts | undefined> {
+    return fileFacts(at(this.#system, path));
   }
 
-  async names(folder: string): Promise<readonly string[]> {
-    return ((await readdir(at(this.#system, folder)).catch(ignoreMissing)) ?? []).toSorted();
+  names(folder: string): Promise<readonly string[]> {
+    return namesIn(at(this.#system, folder));
   }
 
-  async disk(folder: string): Promise<DiskFacts | undefined> {
-    const place = at(this.#system, folder);
-    const found = await statfs(place).catch(ignoreMissing);
-    if (found === undefined) return undefined;
-    // access(2): EROFS even for root; who may not write otherwise learns nothing of the mount.
-    const writable = await access(place, constants.W_OK).then(
-      () => true,
-      (error: unknown) => systemErrorCode(error) !== 'EROFS',
-    );
-    return {
-      writable,
-      freeBytes: found.bavail * found.bsize,
-      freeInodes: found.files === 0 ? undefined : found.ffree,
-      fileSystem: String((await stat(place)).dev),
-    };
+  disk(folder: string): Promise<DiskFacts | undefined> {
+    return diskFacts(at(this.#system, folder));
   }
 
   async units(names: readonly string[]): Promise<readonly UnitFacts[]> {
@@ -115,17 +96,7 @@ export class LinuxInspector implements Inspector {
 
   async peer(interfaceName: string): Promise<PeerFacts | undefined> {
     const said = await this.#read('wg', ['show', interfaceName, 'dump']);
-    const [own, ...peers] = said?.split('\n').filter((line) => line !== '') ?? [];
-    const publicKey = own?.split('\t')[1];
-    if (publicKey === undefined) return undefined;
-    const [, , , networks = '', , , , keepalive = ''] = peers[0]?.split('\t') ?? [];
-    const seconds = Number(keepalive);
-    return {
-      publicKey,
-      peers: peers.length,
-      allowedNetworks: networks === '(none)' || networks === '' ? [] : networks.split(','),
-      keepaliveSeconds: seconds > 0 ? seconds : undefined,
-    };
+    return said === undefined ? undefined : readPeerFacts(said);
   }
 
   async wireguard(): Promise<'kernel' | 'userspace' | 'none'> {

@@ -1,3 +1,5 @@
+import { RUNTIME_FOLDER } from '../unix/system.ts';
+
 /** Every file and folder of ours on Linux, and those of others that we write to. Absolute, as the system sees them. */
 export const PATHS = {
   /** State of the enrollment: the record, the journal, pending deregistrations, the lock. */
@@ -7,7 +9,7 @@ export const PATHS = {
   /** The keys of the provider's releases, from the package. */
   releaseKeys: '/etc/kiwistack/release-keys.pem',
   /** Temporary files with secrets: a tmpfs, gone after a restart. */
-  runtime: '/run/kiwistack',
+  runtime: RUNTIME_FOLDER,
   /** smallstep's layout, which its other tools read. */
   certificates: '/etc/step/certs',
   wireguard: '/etc/wireguard',

@@ -10,7 +10,7 @@ import type { Certificate } from '../../src/pki/certificate.ts';
 import { addToDebianBundle } from './debian-bundle.ts';
 import { DebianHooks } from './debian-hooks.ts';
 import { rootFileName, rootNameIn } from './root-file-name.ts';
-import { withRuntimeFile } from './runtime-file.ts';
+import { withRuntimeFile } from '../unix/runtime-file.ts';
 import { at, runToolChecked, type LinuxSystem } from './system.ts';
 import { BUNDLES, DEBIAN_ANCHORS, findTrustLayout, type TrustLayout } from './trust-layout.ts';
 

@@ -63,7 +63,8 @@ export class WindowsInspector implements Inspector {
       (error: unknown) => systemErrorCode(error) !== 'EROFS',
     );
     // NTFS makes room for new files as it needs it.
-    return { writable, freeBytes: found.bavail * found.bsize, freeInodes: undefined };
+    const fileSystem = path.win32.parse(place).root;
+    return { writable, freeBytes: found.bavail * found.bsize, freeInodes: undefined, fileSystem };
   }
 
   async units(names: readonly string[]): Promise<readonly UnitFacts[]> {

@@ -18,8 +18,8 @@ import { localNetworks } from './local-networks.ts';
 import { NetworkManager } from './network-manager.ts';
 import { answersPing, carriesPing } from './ping.ts';
 import { foreignProfiles } from './profile-files.ts';
-import { resolveHost } from './resolve-host.ts';
-import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from './wg.ts';
+import { resolveHost } from '../../unix/resolve-host.ts';
+import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from '../../unix/wg.ts';
 import { WgQuick } from './wg-quick.ts';
 
 /** Time limit for a handshake, over all candidates. */

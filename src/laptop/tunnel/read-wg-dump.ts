@@ -1,3 +1,5 @@
+import type { PeerFacts } from '../system/inspector.ts';
+
 export interface WgDump {
   readonly publicKey: string;
   readonly peers: readonly WgPeer[];
@@ -32,4 +34,19 @@ export function readWgDump(text: string): WgDump | undefined {
     };
   });
   return { publicKey, peers };
+}
+
+/** The same text, as the checks want it: what the peer is configured to be. */
+export function readPeerFacts(text: string): PeerFacts | undefined {
+  const [own, ...peers] = text.split('\n').filter((line) => line !== '');
+  const publicKey = own?.split('\t')[1];
+  if (publicKey === undefined) return undefined;
+  const [, , , networks = '', , , , keepalive = ''] = peers[0]?.split('\t') ?? [];
+  const seconds = Number(keepalive);
+  return {
+    publicKey,
+    peers: peers.length,
+    allowedNetworks: networks === '(none)' || networks === '' ? [] : networks.split(','),
+    keepaliveSeconds: seconds > 0 ? seconds : undefined,
+  };
 }

@@ -75,10 +75,15 @@ export const DIRECTIONS = {
   ],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
-  'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+  'platform/unix': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+  'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
+  'platform/macos': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
   'platform/unsupported': ['src/core', 'src/laptop/system'],
   'platform/windows': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
-  'platform/select.ts': ['platform/linux', 'platform/windows', 'platform/unsupported', 'src/laptop/system'],
+  'platform/select.ts': [
+    ...['platform/linux', 'platform/macos', 'platform/windows', 'platform/unsupported'],
+    'src/laptop/system',
+  ],
 
   // The slice judges what laptops send, so it shares no code with them beyond the messages.
   'src/slice/config': MESSAGES,

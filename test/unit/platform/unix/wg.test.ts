@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { wgNudge, wgRace, wgReadd } from '../../../../../platform/linux/tunnel/wg.ts';
-import { FakeLinux } from '../fake-linux.ts';
+import { wgNudge, wgRace, wgReadd } from '../../../../platform/unix/wg.ts';
+import { FakeLinux } from '../linux/fake-linux.ts';
 
 const NAME = 'kiwi-acme';
 const PEER = Buffer.alloc(32, 2).toString('base64');

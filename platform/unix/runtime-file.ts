@@ -2,20 +2,19 @@ import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { writeDurableFile } from '../../src/core/durable-file.ts';
-import { PATHS } from './paths.ts';
-import { at, type LinuxSystem } from './system.ts';
+import { at, RUNTIME_FOLDER, type UnixSystem } from './system.ts';
 
 /**
- * Passes text to a program that reads only files: while `use` runs, the text is in a file on a tmpfs that only root can read.
+ * Passes text to a program that reads only files: while `use` runs, the text is in a file that only root can read.
  * Afterwards file and folder are removed.
  */
 export async function withRuntimeFile<Result>(
-  system: LinuxSystem,
+  system: UnixSystem,
   name: string,
   text: string,
   use: (file: string) => Promise<Result>,
 ): Promise<Result> {
-  const folder = at(system, PATHS.runtime);
+  const folder = at(system, system.runtimeFolder ?? RUNTIME_FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, name);
   try {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 
-import { systemClock } from '../../../src/core/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 
 const RESOLVE_MS = 5_000;
 

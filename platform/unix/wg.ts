@@ -1,14 +1,14 @@
-import { withEndpoint } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
-import { readWgDump, type WgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
-import { withRuntimeFile } from '../runtime-file.ts';
-import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
+import { withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
+import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
+import { withRuntimeFile } from './runtime-file.ts';
+import { runTool, runToolChecked, type UnixSystem } from './system.ts';
 
 const POLL_MS = 50;
 /** How long each endpoint of a race has in the first rounds; RFC 8305 recommends the same delay between connection attempts. */
 export const TURNS_MS = [250, 1_000] as const;
 
 /** @returns undefined when there is no such interface */
-export async function wgDump(system: LinuxSystem, name: string): Promise<WgDump | undefined> {
+export async function wgDump(system: UnixSystem, name: string): Promise<WgDump | undefined> {
   const result = await runTool(system, { name: 'wg', args: ['show', name, 'dump'], timeoutMs: 20_000 });
   return result.code === 0 ? readWgDump(result.stdout.toString()) : undefined;
 }
@@ -17,7 +17,7 @@ export async function wgDump(system: LinuxSystem, name: string): Promise<WgDump 
  * `setconf` replaces the peer, and a new peer with a keepalive starts a handshake at once; after changing only the endpoint
  * it would wait.
  */
-export async function wgSetconf(system: LinuxSystem, name: string, text: string, signal?: AbortSignal): Promise<void> {
+export async function wgSetconf(system: UnixSystem, name: string, text: string, signal?: AbortSignal): Promise<void> {
   // A file, because wg opens /dev/stdin by name and Node's pipes are sockets, which cannot be opened by name.
   await withRuntimeFile(system, `${name}.setconf`, text, (file) =>
     runToolChecked(system, { name: 'wg', args: ['setconf', name, file], signal }, 'tunnel-tools-failed'),
@@ -25,7 +25,7 @@ export async function wgSetconf(system: LinuxSystem, name: string, text: string,
 }
 
 /** Sets the endpoint that is in use again: WireGuard forgets the source address that goes with it, and sends from the current one. */
-export async function wgNudge(system: LinuxSystem, name: string): Promise<void> {
+export async function wgNudge(system: UnixSystem, name: string): Promise<void> {
   const peer = (await wgDump(system, name))?.peers[0];
   if (peer?.endpoint === undefined) return;
   const args = ['set', name, 'peer', peer.publicKey, 'endpoint', peer.endpoint];
@@ -34,7 +34,7 @@ export async function wgNudge(system: LinuxSystem, name: string): Promise<void> 
 
 /** Removes the peer of a running interface and adds it again, with another endpoint if one is given; whoever configured it. */
 export async function wgReadd(
-  system: LinuxSystem,
+  system: UnixSystem,
   name: string,
   endpoint?: string,
   signal?: AbortSignal,
@@ -53,7 +53,7 @@ export async function wgReadd(
  * @returns the endpoint that answered, with which the interface is left; undefined: it is left with the last
  */
 export async function wgRace(
-  system: LinuxSystem,
+  system: UnixSystem,
   wanted: { readonly name: string; readonly peer: string; readonly endpoints: readonly string[]; readonly ms: number },
   signal?: AbortSignal,
 ): Promise<string | undefined> {
@@ -71,7 +71,7 @@ export async function wgRace(
 
 /** Waits for a handshake with this peer that is not older than `since`. */
 export async function wgHandshake(
-  system: LinuxSystem,
+  system: UnixSystem,
   wanted: { readonly name: string; readonly peer: string; readonly since: number; readonly ms: number },
   signal?: AbortSignal,
 ): Promise<boolean> {
