@@ -5,6 +5,9 @@ import type { Platform } from '../src/laptop/system/platform.ts';
 import { linuxPlatform } from './linux/index.ts';
 import { polkit } from './linux/polkit.ts';
 import { terminalPrompt } from './linux/terminal-prompt.ts';
+import { byConsole } from './macos/authority.ts';
+import { macPlatform } from './macos/index.ts';
+import { macSystem } from './macos/system.ts';
 import { unsupportedPlatform } from './unsupported/index.ts';
 import { rootOnly } from './unsupported/root-only.ts';
 import { byToken } from './windows/authority.ts';
@@ -17,12 +20,14 @@ import { windowsSystem } from './windows/system.ts';
 /** The implementations for the operating system that we run on. */
 export function selectPlatform(name: NodeJS.Platform = process.platform): Platform {
   if (name === 'linux') return linuxPlatform();
+  if (name === 'darwin') return macPlatform();
   return name === 'win32' ? windowsPlatform() : unsupportedPlatform(name);
 }
 
 /** Who decides what a caller of the agent may do. Where nobody does, it is root alone. */
 export function selectAuthority(name: NodeJS.Platform = process.platform): Authority {
   if (name === 'linux') return polkit();
+  if (name === 'darwin') return byConsole(macSystem);
   return name === 'win32' ? byToken() : rootOnly();
 }
 

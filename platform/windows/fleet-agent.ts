@@ -13,7 +13,7 @@ import { keptSettings, renderAgentCommand, renderKeptSettings, type KeptSettings
 import { makeFolders } from './folders.ts';
 import { readHelper } from './helper.ts';
 import { PATHS, SERVICES, UPGRADE_CODES } from './paths.ts';
-import { readRecentLines } from './recent-lines.ts';
+import { readRecentLines } from '../../src/laptop/fleet-agent/recent-lines.ts';
 import { isRunning, serviceOf, setRecovery, startService, stopService } from './services.ts';
 import { at, runTool, runToolChecked, type WindowsSystem } from './system.ts';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { ServiceReports } from '../../src/laptop/system/service-reports.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { PATHS, SERVICES } from './paths.ts';
-import { readRecentLines } from './recent-lines.ts';
+import { readRecentLines } from '../../src/laptop/fleet-agent/recent-lines.ts';
 import { services, wordsFor } from './services.ts';
 import { at, type WindowsSystem } from './system.ts';
 import { serviceName } from './tunnel/profile.ts';

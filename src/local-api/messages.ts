@@ -6,8 +6,12 @@ import { errorCode, wireError } from './wire-error.ts';
 /** Other versions are refused: agent and programs come in one package, and differ only while it is being upgraded. */
 export const API = 1;
 
-/** Where systemd listens for the agent. The folder belongs to root, so that nobody else can have put a socket there. */
-export const AGENT_SOCKET = '/run/kiwistack-enroll/agent.socket';
+/**
+ * Where systemd, or launchd, listens for the agent. The folder belongs to root, so that nobody else can have put a socket there. On macOS it is
+ * one of the package: /var/run is empty after a restart there, and launchd makes no folder.
+ */
+export const AGENT_SOCKET =
+  process.platform === 'darwin' ? '/Library/KiwiStack/run/agent.socket' : '/run/kiwistack-enroll/agent.socket';
 
 /** The longest line that each side reads. A caller says little; an answer has every check in it. */
 export const MAX_LINE = { toAgent: 64 * 1024, fromAgent: 1024 * 1024 } as const;

@@ -44,7 +44,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/laptop/state',
     'src/slice',
     'src/token/wire',
-    // What its helper prints.
+    // What programs print.
+    'platform/macos',
     'platform/windows',
   ],
 };

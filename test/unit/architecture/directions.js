@@ -145,6 +145,7 @@ export const DIRECTIONS = {
     ...['src/core', 'src/terminal', 'native/peer-credentials', 'platform/select.ts'],
     ...['src/laptop/system', 'src/laptop/state', 'src/laptop/service'],
   ],
+  'src/apps/mac-tunnel': ['src/core', 'src/terminal', 'platform/macos'],
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [

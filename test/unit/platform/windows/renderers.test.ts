@@ -9,7 +9,7 @@ import { readListing, renderRegistration } from '../../../../platform/windows/re
 import { PIPE_SECURITY, readSecurity, renderSecurity } from '../../../../platform/windows/sddl.ts';
 import { recoveryArguments } from '../../../../platform/windows/services.ts';
 import { renderNameRule } from '../../../../platform/windows/tunnel/nrpt.ts';
-import { recentLines } from '../../../../platform/windows/recent-lines.ts';
+import { recentLines } from '../../../../src/laptop/fleet-agent/recent-lines.ts';
 
 const dns = { servers: ['10.77.1.30', '10.77.1.31'], domains: ['corp.example', 'acme.test'] };
 

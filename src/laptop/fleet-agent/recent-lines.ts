@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-import { ignoreMissing } from '../../src/core/durable-file.ts';
+import { ignoreMissing } from '../../core/durable-file.ts';
 
 /** RFC 3339, at the beginning of a line. */
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))/u;
@@ -10,7 +10,7 @@ const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))/u;
  * many bytes of the end of each are read. What is not there is empty.
  */
 export async function readRecentLines(files: readonly string[], sinceMs: number, maxBytes: number): Promise<string> {
-  const texts = await Promise.all(files.map((file) => readEnd(file, maxBytes).catch(ignoreMissing)));
+  const texts = await Promise.all(files.map((file) => readLogEnd(file, maxBytes).catch(ignoreMissing)));
   return recentLines(texts.map((text) => text ?? '').join(''), sinceMs);
 }
 
@@ -24,7 +24,8 @@ export function recentLines(text: string, sinceMs: number): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-async function readEnd(file: string, maxBytes: number): Promise<string> {
+/** At most so many bytes of the end of a log, in whole lines. */
+export async function readLogEnd(file: string, maxBytes: number): Promise<string> {
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();

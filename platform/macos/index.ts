@@ -1,0 +1,54 @@
+import type { Platform } from '../../src/laptop/system/platform.ts';
+import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { MacCaretaker } from './caretaker.ts';
+import { MacCertificateStore } from './certificate-store.ts';
+import { MacDesktop } from './desktop.ts';
+import { AGENT_SETTINGS, MacFleetAgent } from './fleet-agent.ts';
+import { MacHardwareReader } from './hardware-reader.ts';
+import { MacInspector } from './inspector.ts';
+import { tunnelLabels } from './jobs.ts';
+import { daemonFile, JOBS, PATHS } from './paths.ts';
+import { MacPreflight } from './preflight.ts';
+import { MacReports } from './service-reports.ts';
+import { macSystem, type MacSystem } from './system.ts';
+import { noTpm } from './tpm.ts';
+import { MacTrustStore } from './trust-store.ts';
+import { MacTunnel } from './tunnel/mac-tunnel.ts';
+import { profilePath } from './tunnel/profile.ts';
+
+/** macOS 14 and later. */
+export function macPlatform(system: MacSystem = macSystem): Platform {
+  const certificates = new MacCertificateStore(system);
+  return {
+    preflight: new MacPreflight(system),
+    hardware: new MacHardwareReader(system),
+    certificates,
+    tpm: noTpm(),
+    // A program of macOS finds the identity in the System keychain, and a new one too.
+    consumers: [],
+    trust: new MacTrustStore(system),
+    tunnel: new MacTunnel(system),
+    agent: new MacFleetAgent(system),
+    reports: new MacReports(system),
+    desktop: new MacDesktop(system),
+    inspector: new MacInspector(system),
+    caretaker: new MacCaretaker(system),
+    stateFolder: PATHS.state,
+    pinnedRootsFile: PATHS.pinnedRoots,
+    files: (slug) => {
+      const { certificate, key, roots } = certificates.paths(slug);
+      const tunnel = tunnelInterfaceName(slug);
+      const daemons = Object.values(tunnelLabels(tunnel)).map(daemonFile);
+      return Promise.resolve([certificate, key, roots, profilePath(tunnel), ...daemons, ...AGENT_SETTINGS]);
+    },
+    isSecret: (file) => /\.(?:key|conf)$/u.test(file) || file === AGENT_SETTINGS[0],
+    writtenFolders: ['/Library', '/etc', '/opt', '/var'],
+    units: {
+      checkTimer: JOBS.check,
+      checkService: JOBS.check,
+      watcher: JOBS.mend,
+      agentSocket: JOBS.agent,
+      agent: JOBS.fleet,
+    },
+  };
+}
