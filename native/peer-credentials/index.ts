@@ -4,14 +4,37 @@ import { createRequire } from 'node:module';
 /** The process at the other end of a Unix socket, as polkit names one: `unix-process {pid, start-time, uid}`. */
 export interface Peer {
   readonly pid: number;
-  /** Clock ticks since boot, proc(5): with it a pid names one process for ever. */
+  /** Clock ticks since boot, proc(5); on macOS microseconds since 1970: with it a pid names one process for ever. */
   readonly startTime: string;
   readonly uid: number;
   readonly gid: number;
 }
 
+interface Found {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly pidfd: number;
+  /** On macOS: what is read from /proc elsewhere. */
+  readonly started?: number;
+  readonly ruid?: number;
+  readonly svuid?: number;
+}
+
 interface Addon {
-  peerOf(fd: number): { pid: number; uid: number; gid: number; pidfd: number } | undefined;
+  peerOf(fd: number): Found | undefined;
+  activatedSocket(name: string): number | undefined;
+}
+
+const addon = (): Addon => createRequire(import.meta.url)('./build/Release/peer_credentials.node') as Addon;
+
+/**
+ * The listening socket that launchd has for the job that we are, by the name that it has in the job's file.
+ * @returns undefined when there is none, or more than one; and on every system but macOS
+ * @throws Error when the addon was not built
+ */
+export function activatedSocket(name: string): number | undefined {
+  return addon().activatedSocket(name);
 }
 
 /**
@@ -26,10 +49,12 @@ interface Addon {
  * @throws Error when the addon was not built
  */
 export function readPeer(fd: number): Peer | undefined {
-  const addon = createRequire(import.meta.url)('./build/Release/peer_credentials.node') as Addon;
-  const peer = addon.peerOf(fd);
+  const peer = addon().peerOf(fd);
   if (peer === undefined) return undefined;
-  const { pidfd, ...who } = peer;
+  const { pidfd, started, ruid, svuid, ...who } = peer;
+  if (started !== undefined) {
+    return ruid === who.uid && svuid === who.uid ? { ...who, startTime: String(started) } : undefined;
+  }
   try {
     const startTime = startTimeOf(who.pid);
     if (startTime === undefined || !isOnly(who.uid, who.pid)) return undefined;

@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../../src/core/durable-file.ts';
@@ -36,6 +36,8 @@ export async function removeProfile(system: MacSystem, tunnel: string): Promise<
       await removeDurableFile(at(system, file));
     }
   }
+  // Not empty while there is another.
+  await rmdir(at(system, PATHS.tunnel)).catch(() => undefined);
 }
 
 /** Of tunnels that have a profile, or what a killed write of one left. */

@@ -8,6 +8,7 @@ import { readPinnedRoots } from '../../laptop/state/pinned-roots.ts';
 import { journalLog, stderrIsJournal } from '../../terminal/journal-log.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printFor } from '../../terminal/reader.ts';
+import { launchdSocket } from './launchd-socket.ts';
 import { passedSocket } from './passed-socket.ts';
 import { serveConnection } from './serve-connection.ts';
 import { serveSocket } from './serve-socket.ts';
@@ -35,7 +36,8 @@ void carryOut(false, async () => {
   }
   const options = { context, authority: selectAuthority(), log: journalLog };
   if (process.platform !== 'win32') {
-    await serveSocket(passedSocket(process.env, process.pid), options, stopped.signal);
+    const socket = process.platform === 'darwin' ? launchdSocket() : passedSocket(process.env, process.pid);
+    await serveSocket(socket, options, stopped.signal);
     return 0;
   }
   await serveConnection(toldCaller(process.env), options, stopped.signal);
