@@ -1,5 +1,6 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noUpdater } from '../unsupported/no-updater.ts';
 import { MacCaretaker } from './caretaker.ts';
 import { MacCertificateStore } from './certificate-store.ts';
 import { MacDesktop } from './desktop.ts';
@@ -24,6 +25,7 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     hardware: new MacHardwareReader(system),
     certificates,
     tpm: noTpm(),
+    updater: noUpdater('macos'),
     // A program of macOS finds the identity in the System keychain, and a new one too.
     consumers: [],
     trust: new MacTrustStore(system),

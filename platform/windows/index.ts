@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noUpdater } from '../unsupported/no-updater.ts';
 import { WindowsCaretaker } from './caretaker.ts';
 import { WindowsCertificateStore } from './certificate-store.ts';
 import { WindowsDesktop } from './desktop.ts';
@@ -16,7 +17,6 @@ import { noTpm } from './tpm.ts';
 import { WindowsTrustStore } from './trust-store.ts';
 import { profilePath } from './tunnel/profile.ts';
 import { WindowsTunnel } from './tunnel/windows-tunnel.ts';
-import { noUpdater } from './updater.ts';
 
 /** Windows 11. */
 export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platform {
@@ -36,7 +36,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     desktop: new WindowsDesktop(system),
     inspector: new WindowsInspector(system),
     caretaker: new WindowsCaretaker(system),
-    updater: noUpdater(),
+    updater: noUpdater('windows'),
     stateFolder: at(system, PATHS.state),
     pinnedRootsFile: path.join(system.program, 'msp-roots.pem'),
     files: (slug) =>

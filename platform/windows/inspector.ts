@@ -63,7 +63,7 @@ export class WindowsInspector implements Inspector {
       (error: unknown) => systemErrorCode(error) !== 'EROFS',
     );
     // NTFS makes room for new files as it needs it.
-    const fileSystem = path.win32.parse(place).root;
+    const fileSystem = path.win32.parse(folder).root;
     return { writable, freeBytes: found.bavail * found.bsize, freeInodes: undefined, fileSystem };
   }
 

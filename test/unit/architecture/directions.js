@@ -77,9 +77,12 @@ export const DIRECTIONS = {
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/unix': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
-  'platform/macos': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
+  'platform/macos': [
+    ...[...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+    ...['platform/unix', 'platform/unsupported'],
+  ],
   'platform/unsupported': ['src/core', 'src/laptop/system'],
-  'platform/windows': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+  'platform/windows': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unsupported'],
   'platform/select.ts': [
     ...['platform/linux', 'platform/macos', 'platform/windows', 'platform/unsupported'],
     'src/laptop/system',
