@@ -238,7 +238,7 @@ describe('each check', () => {
       const key = await load(slug);
       if (key === undefined) return undefined;
       const sign = (data: Uint8Array) => (signed++, key.sign(data));
-      return { ...key, kind: 'tpm', sign } as typeof key;
+      return { ...key, kind: 'tpm', sign };
     };
     const seen = async () => {
       signed = 0;
