@@ -1,5 +1,10 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import { expect } from 'vitest';
 
+import type { Customer } from '../e2e/01-enrollment/customer.ts';
+import { makeOlder } from '../e2e/01-enrollment/make-older.ts';
 import { INTRANET_URL } from '../world/world.ts';
 import { sh } from './install-package.ts';
 import type { Machine } from './machine.ts';
@@ -59,4 +64,22 @@ export async function expectRenewable(machine: Machine): Promise<void> {
   expect(code, stdout + stderr).toBe(0);
   expect(await certificateNumber(machine)).toBeGreaterThan(before);
   expect(await sh(machine, `find /etc/step /var/lib/kiwistack -name '*.tmp'`)).toBe('');
+}
+
+/** Time passes, for the laptop's certificate and what the registry knows of it. (step-ca's clock cannot be moved.) */
+export async function letPass(
+  machine: Machine,
+  customer: Customer,
+  { serial, folder, hours }: { readonly serial: number; readonly folder: string; readonly hours: number },
+): Promise<void> {
+  const files = [`${CERTS}/acme.crt`, RECORD];
+  const here = (file: string): string => path.join(folder, 'copy', file);
+  for (const file of files) {
+    await mkdir(path.dirname(here(file)), { recursive: true });
+    await machine.copyOut(file, here(file));
+  }
+  await makeOlder(customer, { laptop: { path: here }, serial }, hours);
+  for (const file of files) {
+    await machine.run(['/bin/sh', '-ec', 'cat >"$1"', 'put', file], { input: await readFile(here(file)) });
+  }
 }

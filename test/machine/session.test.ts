@@ -16,7 +16,7 @@ import { installPackage, sh } from './install-package.ts';
 import { addMachine } from './join-world.ts';
 import type { Machine } from './machine.ts';
 import { plugInYubiKey } from './plug-in-yubikey.ts';
-import { expectWhole } from './renewal.ts';
+import { expectWhole, letPass } from './renewal.ts';
 import { logIn, type Session } from './session.ts';
 import { everything } from '../sample.ts';
 import { useSuiteFolder } from './suite-folder.ts';
@@ -183,17 +183,19 @@ describe('the agent and who is logged in', () => {
   });
 
   test('the timer renews with the key in the TPM, and so does what mends the tunnel', async () => {
-    const due = `sed -i 's/"renewAfter": *"[^"]*"/"renewAfter": "2026-01-01T00:00:00.000Z"/' /var/lib/kiwistack/enrollment.json`;
+    const due = (): Promise<void> => letPass(machine, customer, { serial, folder: folder.path, hours: 14 });
     const renewals = (unit: string): Promise<string> =>
-      inside(`journalctl -q -u ${unit} -o cat | grep -c '^exchange what=renew http=200' || true`);
+      inside(`journalctl -q -u ${unit} -o cat | grep -c '^exchange what=renewals http=200' || true`);
     const timer = '/run/systemd/system/kiwistack-enroll-check.timer.d';
     // So that it need not be waited for for an hour.
-    await inside(`${due}; mkdir ${timer}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=*:*:0/10\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n' >${timer}/soon.conf
+    await due();
+    await inside(`mkdir ${timer}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=*:*:0/10\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n' >${timer}/soon.conf
       systemctl daemon-reload; systemctl restart kiwistack-enroll-check.timer`);
     await expect.poll(() => renewals(CHECK), PATIENT).toBe('1');
     await inside(`rm -r ${timer}; systemctl daemon-reload; systemctl restart kiwistack-enroll-check.timer`);
     await untilAtRest();
-    await inside(`${due}; systemctl start kiwistack-mend@wake.service`);
+    await due();
+    await inside('systemctl start kiwistack-mend@wake.service');
     expect(await renewals('kiwistack-mend@wake.service')).toBe('1');
     await expectWhole(machine);
     for (const unit of [AGENT, CHECK, 'kiwistack-mend@wake.service']) {
@@ -209,7 +211,7 @@ describe('the agent and who is logged in', () => {
   test('the journal names its requests as the gateway’s log does', async () => {
     await inside(`systemctl start ${CHECK}`);
     for (const [unit, what] of [
-      [AGENT, 'renew'],
+      [AGENT, 'renewals'],
       [CHECK, 'status'],
     ] as const) {
       const lines = (await inside(`journalctl -q -u ${unit} -o json --output-fields=MESSAGE,PRIORITY`)).split('\n');

@@ -1,11 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { buildDeb } from '../contract/linux-package/build.ts';
 import { Customer } from '../e2e/01-enrollment/customer.ts';
-import { makeOlder } from '../e2e/01-enrollment/make-older.ts';
 import type { Outlet } from '../lab/lab.ts';
 import { plan } from '../lab/network.ts';
 import { difference, type Digest } from './digest.ts';
@@ -15,7 +14,7 @@ import { installPackage, sh } from './install-package.ts';
 import { addMachine, namesFolder } from './join-world.ts';
 import type { Machine } from './machine.ts';
 import { plugInYubiKey } from './plug-in-yubikey.ts';
-import { CERTS, certificateNumber, expectWhole, RECORD, untilPing } from './renewal.ts';
+import { certificateNumber, expectWhole, letPass, untilPing } from './renewal.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
 // The 364 days after an enrollment, on one laptop with a kernel of its own, in one go.
@@ -51,20 +50,6 @@ async function cli(...args: string[]): Promise<Said> {
   const last = stdout.trim().split('\n').at(-1) ?? '';
   const result = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
   return { code, result, output: stdout + stderr };
-}
-
-/** Time passes: for the laptop's clock, its certificate and what the registry knows of that. (step-ca's clock cannot be moved.) */
-async function letPass(hours: number): Promise<void> {
-  const files = [`${CERTS}/acme.crt`, `${CERTS}/acme.key`, RECORD];
-  const here = (file: string): string => path.join(folder.path, 'copy', file);
-  for (const file of files) {
-    await mkdir(path.dirname(here(file)), { recursive: true });
-    await machine.copyOut(file, here(file));
-  }
-  await makeOlder(customer, { laptop: { path: here }, serial }, hours);
-  for (const file of [`${CERTS}/acme.crt`, RECORD]) {
-    await machine.run(['/bin/sh', '-ec', 'cat >"$1"', 'put', file], { input: await readFile(here(file)) });
-  }
 }
 
 /** What looks after the enrollment just now. */
@@ -131,7 +116,7 @@ describe('a laptop after its enrollment', () => {
     'renews after %d hours in which it was asleep: something has to wake for it, and does',
     async (hours) => {
       const before = await certificateNumber(machine);
-      await letPass(hours);
+      await letPass(machine, customer, { serial, folder: folder.path, hours });
       await inside('rtcwake -m mem -s 8 >&2');
       await expect.poll(() => certificateNumber(machine), { timeout: 300_000, interval: 3000 }).toBeGreaterThan(before);
       await expectWhole(machine);

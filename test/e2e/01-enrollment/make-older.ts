@@ -27,7 +27,7 @@ export async function makeOlder(
   const { cn = '', o = '', ou = '' } = leaf.subject;
   const older = await issueCertificate({
     subject: { cn, o, ou },
-    key: createPrivateKey(await readFile(laptop.path('/etc/step/certs/acme.key'))),
+    key: leaf.publicKey,
     issuer: {
       certificate: parseCertificate(await readFile(paths.ca.certificate, 'utf8')),
       key: createPrivateKey(await readFile(paths.ca.key)),
