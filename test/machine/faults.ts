@@ -47,10 +47,10 @@ export const FAULTS: readonly Fault[] = [
     codes: ['dns-split'],
   },
   {
-    what: 'a profile that is gone while the tunnel is up',
+    what: 'a profile that is gone, with which NetworkManager takes the tunnel down',
     script: `mv ${PROFILE} /srv/; nmcli connection reload`,
-    codes: [],
-    undo: `mv /srv/kiwi-acme.nmconnection ${PROFILE}; nmcli connection reload`,
+    codes: ['files-of-ours', 'tunnel-at-boot', 'tunnel-up'],
+    undo: `mv /srv/kiwi-acme.nmconnection ${PROFILE}; nmcli connection reload; nmcli connection up ${TUNNEL} >&2`,
   },
   {
     what: 'a timer that was switched off',
