@@ -11,7 +11,7 @@ archives_macos_sha256='97c624e5f06acab44ab280e39ee05355705f64d3f22d52f5255f0ef78
 
 # archives_ready: true also where nothing is packed
 archives_ready() {
-  if [[ $purpose != dist && $purpose != all ]]; then return 0; fi
+  if [[ $purpose != dist ]]; then return 0; fi
   [[ -f $archives_folder/linux-x64/version && -f $archives_folder/win32-x64/version && -f $archives_folder/darwin-arm64/version ]]
 }
 

@@ -22,7 +22,7 @@ changes nothing.
   --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
   --for wine      what `npm run test:wine` needs: wine, a compiler for Windows, and Node for Windows
   --for bench     what `npm run bench` needs
-Without --for, it prepares for everything.
+Without --for, it prepares for all of these but dist and wine, whose downloads are large.
 
 exit codes
   0  the machine is ready
@@ -146,11 +146,7 @@ wine_packages=(
 )
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
-  test) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
-  all)
-    packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "${wine_packages[@]}")
-    packages+=("$tree_package")
-    ;;
+  test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
   dist) packages+=("${dist_packages[@]}") ;;

@@ -8,7 +8,7 @@ windows_node_folder=$cache/windows-node
 
 # windows_node_ready: true also where nobody runs that suite
 windows_node_ready() {
-  case $purpose in wine | all) ;; *) return 0 ;; esac
+  if [[ $purpose != wine ]]; then return 0; fi
   [[ -f $windows_node_folder/node.exe && $(cat "$windows_node_folder/package" 2>/dev/null) == "$windows_node_package" ]]
 }
 

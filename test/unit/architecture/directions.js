@@ -75,13 +75,13 @@ export const DIRECTIONS = {
   ],
 
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
+  'platform/unsupported': ['src/core', 'src/laptop/system'],
   'platform/unix': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
   'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
   'platform/macos': [
     ...[...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
     ...['platform/unix', 'platform/unsupported'],
   ],
-  'platform/unsupported': ['src/core', 'src/laptop/system'],
   'platform/windows': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unsupported'],
   'platform/select.ts': [
     ...['platform/linux', 'platform/macos', 'platform/windows', 'platform/unsupported'],
@@ -174,7 +174,6 @@ export const DIRECTIONS = {
   'installers/build': ['src/core', 'src/programs', 'src/terminal'],
   'installers/linux': ['installers/build', 'src/core', 'src/programs', 'src/terminal'],
   'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux'],
-  'installers/release': ['src/core', 'src/programs', 'src/terminal', 'installers/linux'],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */
