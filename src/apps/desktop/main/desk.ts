@@ -1,7 +1,7 @@
 import { KiwiError, toKiwiError } from '../../../core/errors.ts';
 import type { AgentClient } from '../../../local-api/agent-client.ts';
 import type { Notice, View } from '../view/view.ts';
-import { afterEvent, afterLender, BEGUN, remains, shownError, unasked, viewOf, type Flow } from './flow.ts';
+import { afterEvent, afterLender, ASIDE, BEGUN, remains, shownError, unasked, viewOf, type Flow } from './flow.ts';
 import { Report } from './report.ts';
 import type { Lender, startLender } from './start-lender.ts';
 import { statusView } from './status-view.ts';
@@ -35,14 +35,13 @@ export class Desk {
 
   /** Shows how this laptop stands. */
   async refresh(): Promise<void> {
-    await this.#alone({ page: 'looking' }, async (agent, signal) => {
+    await this.#alone(ASIDE, { page: 'looking' }, async (agent, signal) => {
       await this.#showStatus(agent, signal);
     });
   }
 
   async enroll(): Promise<void> {
-    this.#flow = BEGUN;
-    await this.#alone(viewOf(BEGUN), async (agent, signal) => {
+    await this.#alone(BEGUN, viewOf(BEGUN), async (agent, signal) => {
       const move = (flow: Flow): void => {
         this.#flow = flow;
         this.#parts.show(viewOf(flow));
@@ -79,7 +78,7 @@ export class Desk {
   }
 
   async renew(): Promise<void> {
-    await this.#alone({ page: 'looking' }, async (agent, signal) => {
+    await this.#alone(ASIDE, { page: 'looking' }, async (agent, signal) => {
       await agent.call<'renew'>({ verb: 'renew' }, { signal });
       await this.#showStatus(agent, signal);
     });
@@ -87,8 +86,7 @@ export class Desk {
 
   /** Repairs what needs no decision, and shows the status after it. */
   async repair(): Promise<void> {
-    this.#flow = BEGUN;
-    await this.#alone({ page: 'repairing', steps: [] }, async (agent, signal) => {
+    await this.#alone(ASIDE, { page: 'repairing', steps: [] }, async (agent, signal) => {
       const { repairs } = await agent.call<'repair'>(
         { verb: 'repair' },
         {
@@ -106,8 +104,7 @@ export class Desk {
 
   /** Makes a report and shows all of it; it leaves this laptop when the person says so, and only then. */
   async report(): Promise<void> {
-    this.#flow = BEGUN;
-    await this.#alone({ page: 'report', customer: '' }, async (agent, signal) => {
+    await this.#alone(ASIDE, { page: 'report', customer: '' }, async (agent, signal) => {
       const report = new Report(this.#parts.show);
       this.#report = report;
       const notice = await report.make(agent, signal).finally(() => {
@@ -133,8 +130,8 @@ export class Desk {
 
   /** Takes this laptop out of the customer's hands. */
   async leave(): Promise<void> {
-    this.#flow = { ...BEGUN, undoing: true };
-    await this.#alone(viewOf(this.#flow), async (agent, signal) => {
+    const leaving: Flow = { ...BEGUN, undoing: true };
+    await this.#alone(leaving, viewOf(leaving), async (agent, signal) => {
       const { customer, farewell } = await agent.call<'uninstall'>(
         { verb: 'uninstall' },
         {
@@ -174,8 +171,14 @@ export class Desk {
     this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal }), notice));
   }
 
-  async #alone(meanwhile: View, use: (agent: AgentClient, signal: AbortSignal) => Promise<void>): Promise<void> {
+  /** Does nothing while something else goes on: what that has come to stays. */
+  async #alone(
+    begins: Flow,
+    meanwhile: View,
+    use: (agent: AgentClient, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     if (this.#running !== undefined) return;
+    this.#flow = begins;
     const running = new AbortController();
     this.#running = running;
     this.#parts.show(meanwhile);

@@ -8,6 +8,8 @@ const TOUCH_MS = 15_000;
 
 /** What an enrollment has come to. The page to show follows from it. */
 export interface Flow {
+  /** False while something else than an enrollment, or its end, goes on. */
+  readonly enrolls: boolean;
   readonly steps: readonly ShownStep[];
   readonly slice?: ShownSlice;
   readonly waitsFor?: string;
@@ -20,7 +22,9 @@ export interface Flow {
     | { readonly for: 'touch'; readonly endsAt: number };
 }
 
-export const BEGUN: Flow = { steps: [], undoing: false };
+export const BEGUN: Flow = { enrolls: true, steps: [], undoing: false };
+/** Of something that is no enrollment, and nothing of it is ever undone. */
+export const ASIDE: Flow = { ...BEGUN, enrolls: false };
 
 export function shownError({ code, message, hint, detail, requestId }: KiwiError): ShownError {
   return {
@@ -116,14 +120,15 @@ export function viewOf(flow: Flow): View {
 
 /** What an operation that failed leaves: the steps as they are now, and whether this laptop is as it was before. */
 export function remains(
-  { steps }: Flow,
+  { enrolls, undoing, steps }: Flow,
   { code }: KiwiError,
-): { readonly steps: readonly ShownStep[]; readonly undone: 'yes' | 'no' | 'unknown' } {
+): Pick<Extract<View, { page: 'failed' }>, 'steps' | 'undone'> {
   const lost = code === 'agent-lost' || code === 'agent-answer-invalid';
   const stuck = steps.some(({ state }) => state === 'stuck');
   return {
     steps: steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' } : step)),
-    undone: lost ? 'unknown' : stuck ? 'no' : 'yes',
+    // To leave was refused before anything was removed.
+    undone: !enrolls || (undoing && steps.length === 0) ? 'nothing' : lost ? 'unknown' : stuck ? 'no' : 'yes',
   };
 }
 

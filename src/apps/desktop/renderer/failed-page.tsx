@@ -24,7 +24,7 @@ export function FailedPage({
       picture={cancelled ? <LaptopPicture /> : <TroublePicture />}
     >
       {cancelled ? null : <Told said={words.meaning(error)} />}
-      <Announced>{say(`failed.undone.${undone}`)}</Announced>
+      {undone === 'nothing' ? null : <Announced>{say(`failed.undone.${undone}`)}</Announced>}
       {cancelled ? null : (
         <>
           <h2>{say('failed.what')}</h2>

@@ -94,8 +94,8 @@ export type View =
       readonly page: 'failed';
       readonly error: ShownError;
       readonly steps: readonly ShownStep[];
-      /** Whether this laptop is as it was; `unknown` when the agent was lost. */
-      readonly undone: 'yes' | 'no' | 'unknown';
+      /** Whether this laptop is as it was; `unknown` when the agent was lost, `nothing` where nothing is undone. */
+      readonly undone: 'yes' | 'no' | 'unknown' | 'nothing';
     }
   | { readonly page: 'status'; readonly status: ShownStatus; readonly notice?: Notice }
   /** What a repair does. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   afterEvent,
   afterLender,
+  ASIDE,
   BEGUN,
   remains,
   unasked,
@@ -73,5 +74,8 @@ describe('what the window shows of an enrollment', () => {
     const error = new KiwiError('internal');
     expect(remains(afterEvent(running, { type: 'undo-failed', ...step, error }), error).undone).toBe('no');
     expect(remains(running, new KiwiError('agent-lost')).undone).toBe('unknown');
+    // A renewal that failed has undone nothing.
+    expect(remains(ASIDE, new KiwiError('no-network'))).toEqual({ steps: [], undone: 'nothing' });
+    expect(remains({ ...BEGUN, undoing: true }, new KiwiError('not-authorised')).undone).toBe('nothing');
   });
 });
