@@ -10,7 +10,8 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 const APP = path.join(PROJECT, '.cache/bench-app');
 const NODE = path.join(PROJECT, 'node_modules/node/bin/node');
 /** The program as people install it, once it is built. */
-export const BUILT = [NODE, path.join(APP, 'kiwistack-enroll.js'), 'enroll', '--json', '--pin-fd', '0'];
+export const PROGRAM = [NODE, path.join(APP, 'kiwistack-enroll.js')];
+export const BUILT = [...PROGRAM, 'enroll', '--json', '--pin-fd', '0'];
 
 export interface StepTime {
   readonly step: string;

@@ -13,10 +13,11 @@ import { FAR_MS, measureFar, type FarFigures } from './far.ts';
 import { CONCURRENCY, measureGateway, measureSign, type GatewayFigures } from './gateway.ts';
 import { median } from './parts.ts';
 import { measureReconnect, type ReconnectFigures, type RestFigures } from './reconnect.ts';
+import { measureRenewal, type RenewalFigures } from './renewal.ts';
 
-const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|reconnect|gateway] [--laptops N] [--rest SECONDS]
+const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|reconnect|renewal|gateway] [--laptops N] [--rest SECONDS]
 
-Compares a whole enrollment with its bare parts, the gateway with step-ca's bare /sign, and a watched tunnel with plain wg-quick; see
+Compares a whole enrollment and a renewal with their bare parts, the gateway with step-ca's bare /sign, and a watched tunnel with plain wg-quick; see
 docs/performance.md. Takes about five minutes and needs a quiet machine. What runs at rest is measured for SECONDS: half a minute, and
 ten minutes with --json.
 `;
@@ -46,7 +47,7 @@ interface Flags {
   readonly rest: number;
   readonly only?: Part;
 }
-const PARTS = ['enrollment', 'far', 'reconnect', 'gateway'] as const;
+const PARTS = ['enrollment', 'far', 'reconnect', 'renewal', 'gateway'] as const;
 type Part = (typeof PARTS)[number];
 const isPart = (text: string | undefined): text is Part => PARTS.some((part) => part === text);
 
@@ -89,6 +90,7 @@ async function bench(flags: Flags): Promise<void> {
       sayEnrollment(enrollment, await measureSign(world));
     }
     if (wanted('far')) sayFar(await measureFar(world, SERIAL));
+    if (wanted('renewal')) sayRenewal(await measureRenewal(world, SERIAL), await measureSign(world));
     if (wanted('gateway')) sayGateway(await measureGateway(world, SERIAL));
   } finally {
     await world.destroy();
@@ -133,6 +135,20 @@ function sayReconnect({ reconnect, rest }: { reconnect: ReconnectFigures; rest: 
     `  resident                        ${rest.rssKib.toFixed(0).padStart(6)} KiB  (at most 2048); proportionally ${rest.pssKib.toFixed(0)} KiB`,
   );
   say(`  of one core                     ${rest.cpuPercent.toFixed(3).padStart(6)} %    (at most 0.05)\n`);
+}
+
+function sayRenewal({ renewMs, startMs, connectMs }: RenewalFigures, renewalSignMs: number): void {
+  const parts = renewalSignMs + 2 * connectMs;
+  const renewalRatio = renewMs / parts;
+  Object.assign(figures, { renewalRatio, renewMs, programStartMs: startMs, connectMs, renewalSignMs });
+  say('\nA renewal by the built program, without its start:');
+  say(
+    `  renewal                         ${ms(renewMs)}   (and ${startMs.toFixed(0)} ms for the start of Node and the program)`,
+  );
+  say('Its bare parts:');
+  say(`  step-ca: /sign                  ${ms(renewalSignMs)}`);
+  say(`  two connections with TLS        ${ms(2 * connectMs)}`);
+  say(`\nrenewal / parts      ${renewalRatio.toFixed(2)}`);
 }
 
 function sayGateway({ gatewayRatio, signsPerSecond, enrollmentsPerSecond }: GatewayFigures): void {
