@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -161,6 +162,8 @@ describe('a signed apt repository', () => {
   it('is refused when its time is over, and an older state does not take a newer one back', async () => {
     const stale = path.join(dir, 'stale');
     await cp(path.join(repository, 'dists'), stale, { recursive: true });
+    // The date of a state is in whole seconds, and apt takes one of the same second.
+    await sleep(1100);
     await publish('--valid-days', '1');
     expect((await apt('update')).code).toBe(0);
     const later = ['/usr/bin/faketime', '+2 days', '/usr/bin/apt-get', ...OPTIONS, 'update'];
