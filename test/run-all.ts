@@ -63,8 +63,8 @@ const quick: readonly Stage[] = [
 ];
 /** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [
-  [suite('unit'), suite('fresh'), suite('machine')],
-  [suite('contract'), suite('e2e'), suite('window')],
+  [suite('unit'), suite('fresh'), suite('window'), suite('machine')],
+  [suite('contract'), suite('e2e')],
 ];
 const ONLY_IN_ALL = ['fresh', 'machine', 'window'];
 
