@@ -10,7 +10,8 @@ import { Machine } from './machine.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
-const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
+const UPDATE = 'kiwistack-enroll-update.timer';
+const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-enroll-update.service ${UPDATE} kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
 /** What dpkg keeps of a package that is removed but not purged: its settings, and what its last script needs. */
 const KEPT_UNTIL_PURGE =
   /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/(?:paths\.target\.wants|kiwistack-(?:enroll-(?:check|update)\.timer|watch\.path|agent\.socket)\S*)|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
@@ -34,10 +35,12 @@ beforeAll(async () => {
 }, 1_800_000);
 
 describe('the package on a machine with systemd', () => {
-  test('its units are known, right, and the timer waits', async () => {
-    expect(await inside(`systemctl is-enabled ${TIMER}; systemctl is-active ${TIMER}`)).toBe('enabled\nactive');
+  test('its units are known, right, and the timers wait', async () => {
+    for (const timer of [TIMER, UPDATE]) {
+      expect(await inside(`systemctl is-enabled ${timer}; systemctl is-active ${timer}`)).toBe('enabled\nactive');
+    }
     expect(await inside(`systemd-analyze verify ${UNITS} 2>&1`)).toBe('');
-    expect(await inside('systemctl list-timers --no-legend | grep -c kiwistack')).toBe('1');
+    expect(await inside('systemctl list-timers --no-legend | grep -c kiwistack')).toBe('2');
   });
 
   test('the check does nothing on a laptop that is not enrolled', async () => {
