@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import { packetsFit } from '../tunnel/fit-packets.ts';
+import { isLiteral } from '../tunnel/endpoint-candidates.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 
@@ -64,7 +65,10 @@ export const tunnelEndpointKnown: Check = {
     const { endpoint } = await tunnel();
     if (granted === undefined) return notKnown('the record does not say where the slice is');
     if (await inside()) return well(`it answers at ${endpoint ?? 'an unknown address'}`);
-    const now = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
+    // A literal address in the grant stays what it was when the slice moves: names say where it is now.
+    const known = knownEndpoints(granted, record.gatewayUrl);
+    const named = known.filter((one) => !isLiteral(one));
+    const now = await context.platform.tunnel.resolve(named.length > 0 ? named : known);
     if (now.length === 0) return well(`silent, but no other address of the slice is known than ${endpoint ?? 'none'}`);
     // One of several: the mending tries the others too, and that none of them answers is what the check of UDP says.
     if (endpoint !== undefined && now.includes(endpoint))

@@ -30,6 +30,12 @@ export function splitEndpoint(endpoint: string): { host: string; port: number } 
   return { host, port: Number(match?.[3]) };
 }
 
+/** True for `a.b.c.d:port` and `[v6]:port`, which no name server can move. */
+export function isLiteral(endpoint: string): boolean {
+  const { host } = splitEndpoint(endpoint);
+  return isIPv4(host) || isIPv6(host);
+}
+
 function literal(address: string, port: number): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
