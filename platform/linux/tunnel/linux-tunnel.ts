@@ -7,7 +7,13 @@ import type {
   TunnelProfile,
   TunnelStatus,
 } from '../../../src/laptop/system/tunnel.ts';
-import { endpointCandidates, splitEndpoint, type ResolveHost } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import {
+  endpointCandidates,
+  reachableCandidates,
+  splitEndpoint,
+  type ResolveHost,
+} from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
 import { renderWgSetconf } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
@@ -19,15 +25,8 @@ import { NetworkManager } from './network-manager.ts';
 import { answersPing, carriesPing } from './ping.ts';
 import { foreignProfiles } from './profile-files.ts';
 import { resolveHost } from '../../unix/resolve-host.ts';
-import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from '../../unix/wg.ts';
+import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd, wgSetconf } from '../../unix/wg.ts';
 import { WgQuick } from './wg-quick.ts';
-
-/** Time limit for a handshake, over all candidates. */
-const HANDSHAKE_MS = 20_000;
-/** The same for a tunnel that was up: WireGuard repeats a handshake that got no answer after 5 seconds. */
-const FOLLOW_MS = 12_000;
-/** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
-const HEALTHY_HANDSHAKE_MS = 150_000;
 
 /** One tunnel on its way up. */
 interface Rise {
@@ -221,12 +220,8 @@ export class LinuxTunnel implements Tunnel {
   }
 
   /** Without those to which there is no route: where there is no IPv6, an AAAA record costs nothing. */
-  async #candidates(config: TunnelConfig): Promise<readonly [string, ...string[]]> {
-    const all = await endpointCandidates(config.endpoints, this.#resolve);
-    const usable = await this.routable(all);
-    const [first, ...others] = usable.length > 0 ? usable : all;
-    if (first !== undefined) return [first, ...others];
-    throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
+  #candidates({ endpoints }: TunnelConfig): Promise<readonly [string, ...string[]]> {
+    return reachableCandidates(endpoints, this.#resolve, (all) => this.routable(all));
   }
 
   /** Waits for a handshake with the first candidate, which the interface has, lets all race, and keeps the winner in the profile. */

@@ -2,11 +2,17 @@ import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
 import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
-import { endpointCandidates, splitEndpoint, type ResolveHost } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import {
+  endpointCandidates,
+  reachableCandidates,
+  splitEndpoint,
+  type ResolveHost,
+} from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { resolveHost } from '../../unix/resolve-host.ts';
-import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from '../../unix/wg.ts';
+import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from '../../unix/wg.ts';
 import { tunnelLabels } from '../jobs.ts';
 import { disabledJobs, isOurJob, readDaemonFile } from '../launchd.ts';
 import { readTool, runTool, runToolChecked, type MacSystem } from '../system.ts';
@@ -16,12 +22,6 @@ import { readNetworks } from './local-networks.ts';
 import { interfaceOf, profilePath, readProfile, writeProfile } from './profile.ts';
 import { resolverFiles, setResolverFiles } from './resolver-files.ts';
 
-/** Time limit for a handshake, over all candidates. */
-const HANDSHAKE_MS = 20_000;
-/** The same for a tunnel that was up: WireGuard repeats a handshake that got no answer after 5 seconds. */
-const FOLLOW_MS = 12_000;
-/** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
-const HEALTHY_HANDSHAKE_MS = 150_000;
 const PING_GRACE_MS = 5_000;
 
 interface Rise {
@@ -228,12 +228,8 @@ export class MacTunnel implements Tunnel {
     if (foreign.length > 0) throw new KiwiError('tunnel-name-taken', { detail: foreign.join(', ') });
   }
 
-  async #candidates(config: TunnelConfig): Promise<readonly [string, ...string[]]> {
-    const all = await endpointCandidates(config.endpoints, this.#resolve);
-    const usable = await this.routable(all);
-    const [first, ...others] = usable.length > 0 ? usable : all;
-    if (first !== undefined) return [first, ...others];
-    throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
+  #candidates({ endpoints }: TunnelConfig): Promise<readonly [string, ...string[]]> {
+    return reachableCandidates(endpoints, this.#resolve, (all) => this.routable(all));
   }
 
   /** Waits for a handshake with the first candidate, which the interface has, lets all race, and keeps the winner in the profile. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { writeDurableFile } from '../../../src/core/durable-file.ts';
 import { withEndpoint } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { raceEndpoints, waitForHandshake, type RunningTunnel } from '../../../src/laptop/tunnel/handshakes.ts';
 import { readWgDump, type WgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { makeFolders } from '../folders.ts';
 import { PATHS } from '../paths.ts';
@@ -10,8 +11,6 @@ import { at, runTool, runToolChecked, type WindowsSystem } from '../system.ts';
 
 const POLL_MS = 100;
 const SHOW_MS = 20_000;
-/** How long each endpoint of a race has in the first rounds; RFC 8305 recommends the same delay between connection attempts. */
-export const TURNS_MS = [250, 1_000] as const;
 
 /** What `wg.exe` shows of a tunnel; undefined when it does not run. The text has keys in it, and is cleared. */
 export async function wgDump(system: WindowsSystem, name: string): Promise<WgDump | undefined> {
@@ -49,39 +48,29 @@ export async function wgReadd(
   }
 }
 
-/**
- * Lets these literal endpoints take turns for a handshake with the peer: short ones first, so that an address that leads nowhere costs a
- * quarter of a second, then longer ones, `ms` in all.
- * @returns the endpoint that answered, with which the tunnel is left; undefined: it is left with the last
- */
-export async function wgRace(
+/** @returns the endpoint that answered; see `raceEndpoints` */
+export function wgRace(
   system: WindowsSystem,
   wanted: { readonly name: string; readonly peer: string; readonly endpoints: readonly string[]; readonly ms: number },
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const { name, peer, endpoints, ms } = wanted;
-  const rest = Math.max(0, ms / endpoints.length - TURNS_MS[0] - TURNS_MS[1]);
-  for (const turn of endpoints.length === 1 ? [ms] : [...TURNS_MS, rest]) {
-    for (const endpoint of endpoints) {
-      await wgReadd(system, name, endpoint, signal);
-      // A peer that was just added has no handshake yet, so any is a new one.
-      if (await wgHandshake(system, { name, peer, since: 0, ms: turn }, signal)) return endpoint;
-    }
-  }
-  return undefined;
+  return raceEndpoints(running(system, wanted.name, signal), wanted, signal);
 }
 
 /** Waits for a handshake with this peer that is not older than `since`. */
-export async function wgHandshake(
+export function wgHandshake(
   system: WindowsSystem,
   wanted: { readonly name: string; readonly peer: string; readonly since: number; readonly ms: number },
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const deadline = system.clock.monotonic() + wanted.ms;
-  for (;;) {
-    const peer = (await wgDump(system, wanted.name))?.peers.find(({ publicKey }) => publicKey === wanted.peer);
-    if (peer?.lastHandshake !== undefined && peer.lastHandshake >= wanted.since) return true;
-    if (system.clock.monotonic() >= deadline) return false;
-    await system.clock.sleep(POLL_MS, signal);
-  }
+  return waitForHandshake(running(system, wanted.name, signal), wanted, signal);
+}
+
+function running(system: WindowsSystem, name: string, signal: AbortSignal | undefined): RunningTunnel {
+  return {
+    clock: system.clock,
+    pollMs: POLL_MS,
+    dump: () => wgDump(system, name),
+    readd: (endpoint) => wgReadd(system, name, endpoint, signal),
+  };
 }

@@ -2,7 +2,13 @@ import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
 import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
-import { endpointCandidates, splitEndpoint, type ResolveHost } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import {
+  endpointCandidates,
+  reachableCandidates,
+  splitEndpoint,
+  type ResolveHost,
+} from '../../../src/laptop/tunnel/endpoint-candidates.ts';
+import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { adapters, routes } from '../adapters.ts';
@@ -23,14 +29,7 @@ import {
   tunnels,
   writeProfile,
 } from './profile.ts';
-import { TURNS_MS, wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from './wg.ts';
-
-/** Time limit for a handshake, over all candidates. */
-const HANDSHAKE_MS = 20_000;
-/** The same for a tunnel that was up: WireGuard repeats a handshake that got no answer after 5 seconds. */
-const FOLLOW_MS = 12_000;
-/** A tunnel in use repeats its handshake every two minutes; with an older one it is in doubt. */
-const HEALTHY_HANDSHAKE_MS = 150_000;
+import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from './wg.ts';
 
 /**
  * WireGuard for Windows: a service for each tunnel, made by `wireguard.exe`, and one rule for names. The profile has no `DNS`: Windows would ask
@@ -206,12 +205,8 @@ export class WindowsTunnel implements Tunnel {
     await setNameRule(this.#system, name, config.dns);
   }
 
-  async #candidates(config: TunnelConfig): Promise<readonly [string, ...string[]]> {
-    const all = await endpointCandidates(config.endpoints, this.#resolve);
-    const usable = await this.routable(all);
-    const [first, ...others] = usable.length > 0 ? usable : all;
-    if (first !== undefined) return [first, ...others];
-    throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${config.endpoints.join(', ')}` });
+  #candidates({ endpoints }: TunnelConfig): Promise<readonly [string, ...string[]]> {
+    return reachableCandidates(endpoints, this.#resolve, (all) => this.routable(all));
   }
 
   /** Waits for a handshake with the first candidate, lets all race, and keeps the winner in the profile. */

@@ -1,5 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+import { KiwiError } from '../../core/errors.ts';
+
 /** All addresses of a name, best first (RFC 6724 order of the system's resolver). Throws or is empty when there is none. */
 export type ResolveHost = (host: string) => Promise<readonly string[]>;
 
@@ -20,6 +22,23 @@ export async function endpointCandidates(endpoints: readonly string[], resolve: 
     }),
   );
   return [...new Set(lists.flat())].slice(0, MAX_CANDIDATES);
+}
+
+/**
+ * The same, without those to which there is no route: where there is no IPv6, an AAAA record costs nothing.
+ * @param routable those of these to which there is one
+ * @throws KiwiError `tunnel-no-handshake` when no name has an address
+ */
+export async function reachableCandidates(
+  endpoints: readonly string[],
+  resolve: ResolveHost,
+  routable: (all: readonly string[]) => Promise<readonly string[]>,
+): Promise<readonly [string, ...string[]]> {
+  const all = await endpointCandidates(endpoints, resolve);
+  const usable = await routable(all);
+  const [first, ...others] = usable.length > 0 ? usable : all;
+  if (first !== undefined) return [first, ...others];
+  throw new KiwiError('tunnel-no-handshake', { detail: `no address for ${endpoints.join(', ')}` });
 }
 
 /** The parts of `host:port` or `[v6]:port`. */

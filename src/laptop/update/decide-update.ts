@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-
+import { sha256 } from '../../core/bytes.ts';
 import type { UpdateManifest, UpdatePackage } from '../../protocol/update-manifest.ts';
 import type { InstalledPackages } from '../system/updater.ts';
 import { compareVersions } from './compare-versions.ts';
@@ -36,5 +35,5 @@ export function decideUpdate(manifest: UpdateManifest, { installed, deviceId }: 
 
 /** A number from 0 to 99, another one for each version: the same laptops are not always the first. */
 export function rolloutBucket(version: string, deviceId: string): number {
-  return createHash('sha256').update(`kiwi-rollout/1\n${version}\n${deviceId}`).digest().readUInt32BE() % 100;
+  return sha256(`kiwi-rollout/1\n${version}\n${deviceId}`).readUInt32BE() % 100;
 }

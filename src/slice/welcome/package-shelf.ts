@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { z } from 'zod';
 
-import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
+import { ignoreMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { readGivenFile, unusable } from '../../core/read-given-file.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
@@ -51,10 +51,7 @@ export class PackageShelf {
   /** @throws KiwiError `slice-damaged` when the list is not one */
   async list(): Promise<readonly ShelfEntry[]> {
     const file = this.#file('packages.json');
-    const text = await readSliceFile(file, { private: false }).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    });
+    const text = await readSliceFile(file, { private: false }).catch(ignoreMissing);
     if (text === undefined) return [];
     try {
       return list.parse(parseStrictJson(text, MAX_LIST)).packages;
@@ -117,13 +114,8 @@ export class PackageShelf {
 
   /** The manifest as it was given; undefined when there is none. */
   async manifest(): Promise<string | undefined> {
-    return readSliceFile(this.#file(MANIFEST), { private: false }).then(
-      (bytes) => bytes.toString(),
-      (error: unknown) => {
-        if (isMissing(error)) return undefined;
-        throw error;
-      },
-    );
+    const bytes = await readSliceFile(this.#file(MANIFEST), { private: false }).catch(ignoreMissing);
+    return bytes?.toString();
   }
 
   /** @returns undefined when there is none, or when the file is not what the list says */
