@@ -47,7 +47,12 @@ describe('a value that an option does not take is named', () => {
     ['installers/linux/build-deb.ts', ['--kind', 'x'], 'usage', '--kind must be production or test'],
     ['installers/linux/build-deb.ts', ['--version', 'x'], 'usage', '--version: not a version: x'],
     ['installers/build/bundle.ts', ['--kind', 'x'], 'usage', '--kind must be production or test'],
-    ['test/bench/main.ts', ['--only', 'x'], 'usage', '--only must be one of enrollment, far, reconnect, renewal, gateway'],
+    [
+      'test/bench/main.ts',
+      ['--only', 'x'],
+      'usage',
+      '--only must be one of enrollment, far, reconnect, renewal, gateway',
+    ],
     ['test/bench/main.ts', ['--laptops', '0'], 'usage', '--laptops must be 1 to 99'],
     ['test/lab/main.ts', ['fly'], 'usage', 'there is no command fly'],
     ['test/lab/main.ts', [], 'usage', 'no command was given'],
