@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { PIN, type World } from '../world/world.ts';
@@ -48,13 +47,11 @@ export async function measureEnrollment(
     wholes.push(performance.now() - start);
     if (result.code !== 0) throw new Error(`the enrollment failed: ${result.stdout}${result.stderr}`);
     const last = index >= laptops;
-    const packages = path.join(world.dir, 'private/packages');
-    const [package_ = ''] = await readdir(packages);
     const parts = last && {
       steps: stepTimes(result.stdout),
       tokenMs: await measureToken(laptop),
       tunnelMs: await measureTunnel(laptop, probe),
-      agentMs: await measureAgent(world, laptop, path.join(packages, package_)),
+      agentMs: await measureAgent(world, laptop),
     };
     await key.stop();
     await laptop.powerOff();

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { fleetFiles } from '../fakes/fleet/server/files.ts';
@@ -67,14 +67,16 @@ export async function measureTunnel(laptop: Laptop, probe: string): Promise<numb
 }
 
 /** The agent alone, on an enrolled laptop: from `dpkg -i` with its configuration in place to online in Fleet. */
-export async function measureAgent(world: World, laptop: Laptop, packageFile: string): Promise<number> {
+export async function measureAgent(world: World, laptop: Laptop): Promise<number> {
   const { enrollSecretPath, apiTokenPath, caPath } = fleetFiles(world.fleetDir);
   const secret = (await readText(enrollSecretPath)).trim();
   const token = (await readText(apiTokenPath)).trim();
   const keep = ['/bin/sh', '-ec', 'mkdir -p /tmp/kept; cp -a /etc/fleet /etc/systemd/system/orbit.service.d /tmp/kept'];
   await must(laptop, keep);
-  const copied = path.join('/tmp', path.basename(packageFile));
-  await laptop.run(['/bin/sh', '-c', `cat >${copied}`], { input: await readFile(packageFile) });
+  const packages = path.join(world.dir, 'private/packages');
+  const [file = ''] = await readdir(packages);
+  const copied = path.join('/tmp', file);
+  await laptop.run(['/bin/sh', '-c', `cat >${copied}`], { input: await readFile(path.join(packages, file)) });
   const before = await hostSeen(world, laptop, token, caPath);
   await must(laptop, ['/usr/bin/dpkg', '--purge', 'fleet-osquery']);
   await laptop.run(['/bin/sh', '-c', 'cat >/tmp/secret'], { input: secret });
