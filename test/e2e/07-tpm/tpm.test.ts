@@ -81,6 +81,12 @@ describe('a slice that would like device keys in TPMs', { concurrent: true }, ()
     const status = await cli(seat, 'status');
     expect(status, status.stdout).toMatchObject({ code: 0, result: { record: { device: { keyKind: 'tpm' } } } });
     expect((await cli(seat, 'check')).code).toBe(0);
+    // The TPM signs it, and the slice knows whose it is.
+    const written = await cli(seat, 'support-bundle', '--output', '/tmp/ada.json');
+    expect(written, written.stdout).toMatchObject({ code: 0, result: { signed: true } });
+    const { device } = await customer.operator.verifyBundle(await readFile(seat.laptop.path('/tmp/ada.json')));
+    expect(device.hostName).toBe('ada');
+    await seat.laptop.run(['/bin/rm', '/tmp/ada.json']);
     await leave(seat);
     expect(await tpm.inside()).toBe(before);
   });
