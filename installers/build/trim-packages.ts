@@ -25,6 +25,7 @@ const Dispatcher = require('./lib/dispatcher/dispatcher');
 Object.assign(Dispatcher.prototype, require('./lib/api'));
 exports.Agent = require('./lib/dispatcher/agent');
 exports.Client = require('./lib/dispatcher/client');
+exports.Pool = require('./lib/dispatcher/pool');
 exports.buildConnector = require('./lib/core/connect');
 exports.request = (url, { dispatcher, ...options }) => {
   const { origin, pathname, search } = new URL(url);

@@ -1,4 +1,4 @@
-// `npm run build:deb`: builds kiwistack-enroll_VERSION_ARCHITECTURE.deb, reproducibly on the same machine.
+// `npm run build:deb`: builds NAME_VERSION_ARCHITECTURE.deb, by default of kiwistack-enroll, reproducibly on the same machine.
 import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -6,6 +6,8 @@ import { KiwiError } from '../../src/core/errors.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { kindOption } from '../build/kind-option.ts';
+import { PRODUCTS, productOption } from '../build/products.ts';
+import { stageOperatorsPackage } from './stage-operators-package.ts';
 import { packDeb } from './pack-deb.ts';
 import { readMspRoots } from './read-msp-roots.ts';
 import { readReleaseKeys } from './read-release-keys.ts';
@@ -16,8 +18,9 @@ const PROJECT = path.join(import.meta.dirname, '../..');
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 const HELP = `usage: npm run build:deb -- [options]
 
-Builds the Debian package and prints its path.
+Builds a Debian package and prints its path.
 
+  --package NAME          ${Object.keys(PRODUCTS).join(', ')} (default: the first)
   --kind production|test  a test build can be interrupted by a variable, for tests (default: production)
   --out DIR               where to write the package (default: dist)
   --msp-roots FILE        PEM file with the provider's root certificates, pinned in the package; without it, every enrollment
@@ -33,6 +36,7 @@ await runScript({
   name: 'npm run build:deb',
   help: HELP,
   options: {
+    package: { type: 'string', default: 'kiwistack-enroll' },
     kind: { type: 'string', default: 'production' },
     out: { type: 'string', default: path.join(PROJECT, 'dist') },
     'msp-roots': { type: 'string' },
@@ -46,6 +50,7 @@ await runScript({
 });
 
 interface Flags {
+  readonly package: string;
   readonly kind: string;
   readonly out: string;
   readonly 'msp-roots'?: string | undefined;
@@ -54,6 +59,7 @@ interface Flags {
 }
 
 async function buildDeb(flags: Flags): Promise<string> {
+  const name = productOption('--package', flags.package);
   const kind = kindOption(flags.kind);
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
@@ -61,6 +67,8 @@ async function buildDeb(flags: Flags): Promise<string> {
   const version = flags.version ?? (await packageVersion());
   if (!/^\d[a-zA-Z0-9.+~]*$/u.test(version))
     throw new KiwiError('usage', { detail: `--version: not a version: ${version}` });
+  if (name !== 'kiwistack-enroll' && (flags['msp-roots'] ?? flags['release-keys']) !== undefined)
+    throw new KiwiError('usage', { detail: `${name} pins nothing: --msp-roots and --release-keys are for laptops` });
   const pinned = flags['msp-roots'] === undefined ? undefined : await readMspRoots(flags['msp-roots']);
   for (const { subject, fingerprint256 } of pinned?.roots ?? []) {
     say(`pins the root ${subject.replaceAll('\n', ', ')}, SHA-256 ${fingerprint256}`);
@@ -72,18 +80,23 @@ async function buildDeb(flags: Flags): Promise<string> {
   try {
     const app = path.join(work, 'app');
     const root = path.join(work, 'root');
-    await timed('bundle', () => run(process.execPath, ['installers/build/bundle.ts', '--kind', kind, '--out', app]));
+    const building = ['--product', name, '--kind', kind, '--out', app];
+    await timed('bundle', () => run(process.execPath, ['installers/build/bundle.ts', ...building]));
     const epochSeconds = await sourceDate(PROJECT, process.env['SOURCE_DATE_EPOCH']);
     const mspRoots = pinned?.pem;
     const keysFile = flags['release-keys'];
     const releaseKeys = keysFile === undefined ? undefined : await readReleaseKeys(keysFile);
+    const staging = { root, app, kind, version, architecture, epochSeconds } as const;
     await timed('stage', () =>
-      stagePackage({ root, app, kind, version, architecture, mspRoots, releaseKeys, epochSeconds }),
+      name === 'kiwistack-enroll'
+        ? stagePackage({ ...staging, mspRoots, releaseKeys })
+        : stageOperatorsPackage({ ...staging, name }),
     );
-    const packing = { root, name: 'kiwistack-enroll', version, architecture, kind, epochSeconds, out } as const;
+    const packing = { root, name, version, architecture, kind, epochSeconds, out } as const;
     const made = await timed('pack', () => packDeb(packing));
     say(`${path.basename(made)}: ${((await stat(made)).size / 1e6).toFixed(1)} MB, ${kind}`);
-    if (mspRoots === undefined) say("without the provider's roots: whoever enrolls has to give --msp-roots");
+    if (name === 'kiwistack-enroll' && mspRoots === undefined)
+      say("without the provider's roots: whoever enrolls has to give --msp-roots");
     return made;
   } finally {
     await rm(work, { recursive: true, force: true });

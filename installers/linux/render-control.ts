@@ -80,7 +80,7 @@ export function renderWindowControl(values: Omit<ControlValues, 'kind'>): string
 }
 
 /** See deb-control(5). */
-function renderFields(values: {
+export function renderFields(values: {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;

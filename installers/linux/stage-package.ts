@@ -1,18 +1,14 @@
-import { chmod, cp, readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
 
-import { runChecked } from '../../src/programs/run-program.ts';
-import { renderChangelog } from './render-changelog.ts';
 import { renderControl, type ControlValues } from './render-control.ts';
-import { renderLicenses } from './render-licenses.ts';
+import { PROXY_VARIABLES } from './render-launcher.ts';
 import { sharedLibraryDependencies } from './shared-libraries.ts';
+import { stageProgram, tidyProgram, type ProgramStaging } from './stage-program.ts';
 import { gzip, installedKib, putInto, tidyTree } from './stage-tree.ts';
 
 const HERE = import.meta.dirname;
-const PROJECT = path.join(HERE, '../..');
-const APP = 'usr/lib/kiwistack-enroll';
-const DOC = 'usr/share/doc/kiwistack-enroll';
+const NAME = 'kiwistack-enroll';
 const PINNED_ROOTS = 'etc/kiwistack/msp-roots.pem';
 const RELEASE_KEYS = 'etc/kiwistack/release-keys.pem';
 const UNITS = [
@@ -45,8 +41,13 @@ export async function stagePackage(staging: Staging): Promise<void> {
   const put = putInto(root);
   const ours = (name: string): Promise<Buffer> => readFile(path.join(HERE, name));
 
-  const binaries = await stageApp(staging);
-  await put('usr/bin/kiwistack-enroll', await ours('deb/kiwistack-enroll.sh'), 0o755);
+  const program: ProgramStaging = {
+    ...{ root, name: NAME, app: staging.app, version, epochSeconds },
+    launcher: { variables: [...PROXY_VARIABLES, 'PKEXEC_UID'] },
+    programs: ['kiwistack-watch'],
+    copyright: (await ours('deb/copyright')).toString(),
+  };
+  const binaries = await stageProgram(program);
   for (const unit of UNITS) {
     await put(`usr/lib/systemd/system/${unit}`, await ours(`systemd/${unit}`));
   }
@@ -56,11 +57,6 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await put('usr/share/bash-completion/completions/kiwistack-enroll', await ours('completion/kiwistack-enroll.bash'));
   await put('usr/share/zsh/vendor-completions/_kiwistack-enroll', await ours('completion/kiwistack-enroll.zsh'));
   await put('usr/share/lintian/overrides/kiwistack-enroll', await ours('deb/lintian-overrides'));
-  const { copyright, licenses } = await readLicenses(staging.app);
-  await put(`${DOC}/copyright`, copyright);
-  await put(`${DOC}/third-party-licenses.gz`, gzip(licenses));
-  const changes = await readFile(path.join(PROJECT, 'CHANGELOG.md'), 'utf8');
-  await put(`${DOC}/changelog.gz`, gzip(renderChangelog(changes, version, epochSeconds)));
   const pinned = [
     [PINNED_ROOTS, mspRoots],
     [RELEASE_KEYS, releaseKeys],
@@ -74,41 +70,11 @@ export async function stagePackage(staging: Staging): Promise<void> {
   // An upgrade does not overwrite what an administrator changed there.
   if (conffiles.length > 0) await put('DEBIAN/conffiles', conffiles.join(''));
 
-  // Bundles keep the mode of their sources; only files in a folder of programs are executable.
-  await tidyTree(root, epochSeconds, (name) => /\.(js|node|cache|json)$/u.test(name));
+  await tidyProgram(program);
   const size = await installedKib(root);
   const sharedLibraries = await sharedLibraryDependencies(binaries);
   for (const script of ['postinst', 'prerm', 'postrm'])
     await put(`DEBIAN/${script}`, await ours(`deb/${script}`), 0o755);
   await put('DEBIAN/control', renderControl({ ...staging, installedKib: size, sharedLibraries }));
   await tidyTree(path.join(root, 'DEBIAN'), epochSeconds);
-}
-
-/** Copies the program and its Node. @returns the binaries among the files */
-async function stageApp({ root, app }: Staging): Promise<string[]> {
-  const target = path.join(root, APP);
-  await cp(app, target, {
-    recursive: true,
-    filter: (file) => !['LICENSE', 'THIRD-PARTY-LICENSES'].includes(path.basename(file)),
-  });
-  const node = path.join(target, 'bin/node');
-  await cp(path.join(PROJECT, 'node_modules/node/bin/node'), node);
-  await chmod(node, 0o755);
-  const addons = path.join(target, 'build/Release');
-  const watcher = path.join(target, 'bin/kiwistack-watch');
-  await chmod(watcher, 0o755);
-  const binaries = [node, watcher, ...(await readdir(addons)).map((name) => path.join(addons, name))];
-  await Promise.all(
-    binaries.map((file) => runChecked({ program: '/usr/bin/strip', args: ['--strip-unneeded', file] })),
-  );
-  return binaries;
-}
-
-async function readLicenses(app: string): Promise<ReturnType<typeof renderLicenses>> {
-  return renderLicenses({
-    own: await readFile(path.join(HERE, 'deb/copyright'), 'utf8'),
-    libraries: await readFile(path.join(app, 'THIRD-PARTY-LICENSES'), 'utf8'),
-    nodeVersion: process.versions.node,
-    node: gunzipSync(await readFile(path.join(HERE, 'licenses/node.txt.gz'))).toString(),
-  });
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { MINIMAL_ENVIRONMENT } from '../../src/programs/minimal-environment.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
+import type { ProductName } from '../build/products.ts';
 import { buildDesktopDeb } from '../linux/build-desktop-deb.ts';
 import type { Artefact, Made, NotMade } from './artefact.ts';
 import { findRuntime, runtimeName, type Runtime, type System } from './find-runtime.ts';
@@ -27,7 +28,7 @@ export interface Making {
 
 /** Makes the packages of one system, as far as this machine can. */
 export async function makePackages(system: System, making: Making): Promise<Made> {
-  const agent = system === 'linux' ? [await makeAgentDeb(making)] : [];
+  const agent = system === 'linux' ? await makeDebs(making) : [];
   const runtime = await findRuntime(making.runtimes, system);
   if (runtime === undefined) return { artefacts: agent, notMade: [withoutRuntime(system, making)] };
   // Next to its destination, so that what is finished can be moved there.
@@ -67,19 +68,38 @@ async function archive({ packed }: Packed, work: string, making: Making, name: s
   return { file: path.join(out, file), signature: 'not signed' };
 }
 
-async function makeAgentDeb({ out, version, mspRoots, releaseKeys, epochSeconds }: Making): Promise<Artefact> {
+/** The packages that need nothing but this checkout: the agent's, and those of operators. */
+async function makeDebs(making: Making): Promise<Artefact[]> {
+  const { mspRoots, releaseKeys } = making;
   const roots = mspRoots === undefined ? [] : ['--msp-roots', path.resolve(mspRoots)];
   const keys = releaseKeys === undefined ? [] : ['--release-keys', path.resolve(releaseKeys)];
+  const unpinned = "Without the provider's roots: whoever enrolls has to give --msp-roots.";
+  return [
+    {
+      ...(await makeDeb('kiwistack-enroll', [...roots, ...keys], making)),
+      ...(mspRoots === undefined ? { remark: unpinned } : {}),
+    },
+    await makeDeb('kiwistack-operator', [], making),
+    await makeDeb('kiwistack-slice', [], making),
+  ];
+}
+
+async function makeDeb(
+  name: ProductName,
+  more: readonly string[],
+  { out, version, epochSeconds }: Making,
+): Promise<Artefact> {
   const { stdout } = await runChecked({
     program: process.execPath,
-    args: ['installers/linux/build-deb.ts', '--out', out, '--version', version, ...roots, ...keys],
+    args: ['installers/linux/build-deb.ts', '--package', name, '--out', out, '--version', version, ...more],
     cwd: PROJECT,
     env: { ...MINIMAL_ENVIRONMENT, SOURCE_DATE_EPOCH: epochSeconds.toString() },
     timeoutMs: 600_000,
   });
-  const signature = 'not signed by itself: the signed apt repository vouches for it';
-  const unpinned = "Without the provider's roots: whoever enrolls has to give --msp-roots.";
-  return { file: stdout.toString().trim(), signature, ...(mspRoots === undefined ? { remark: unpinned } : {}) };
+  return {
+    file: stdout.toString().trim(),
+    signature: 'not signed by itself: the signed apt repository vouches for it',
+  };
 }
 
 function withoutRuntime(system: System, { runtimes, declaredElectron }: Making): NotMade {

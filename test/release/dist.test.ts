@@ -55,7 +55,7 @@ describe('npm run dist', () => {
     const [once, again] = [path.join(folder, 'once'), path.join(folder, 'again')];
     const { code, stdout, stderr } = await dist(['linux', '--out', once]);
     expect(code, stderr).toBe(0);
-    const names = ['kiwistack-enroll-desktop_0.1.0_amd64.deb', 'kiwistack-enroll_0.1.0_amd64.deb'];
+    const names = ['enroll-desktop', 'enroll', 'operator', 'slice'].map((name) => `kiwistack-${name}_0.1.0_amd64.deb`);
     expect((await readdir(once)).sort()).toEqual(names);
     for (const name of names) {
       const file = path.join(once, name);
@@ -101,7 +101,8 @@ describe('npm run dist', () => {
       'not made: the window for macos',
     ]);
     expect(stdout).toContain(`There is no Electron in ${path.join(runtimes, 'linux-x64')}.`);
-    expect(await readdir(out)).toEqual(['kiwistack-enroll_0.1.0_amd64.deb']);
+    const debs = ['enroll', 'operator', 'slice'].map((name) => `kiwistack-${name}_0.1.0_amd64.deb`);
+    expect((await readdir(out)).sort()).toEqual(debs);
   });
 
   it('refuses a folder that is no Electron, and words that it does not know', async () => {

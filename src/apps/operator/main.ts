@@ -3,4 +3,4 @@ import { runCommands } from '../../terminal/run-commands.ts';
 import { operatorProgram } from './operator-program.ts';
 
 const usesNpx = process.env['npm_command'] === 'exec';
-await runCommands(operatorProgram(), { reader: { is: 'operator', usesNpx }, argv: process.argv });
+void runCommands(operatorProgram(), { reader: { is: 'operator', usesNpx }, argv: process.argv });

@@ -5,4 +5,4 @@ import { sliceProgram } from './slice-program.ts';
 
 const usesNpx = process.env['npm_command'] === 'exec';
 const program = sliceProgram({ clock: systemClock, env: process.env });
-await runCommands(program, { reader: { is: 'operator', usesNpx }, argv: process.argv });
+void runCommands(program, { reader: { is: 'operator', usesNpx }, argv: process.argv });

@@ -2,14 +2,20 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 
+import { BUILD_KIND } from '../../core/build-kind.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { runProgram } from '../../programs/run-program.ts';
 
 /** The release series that ca.json, the templates and the HTTP answers were tested with. */
 const VERSION = /^0\.30\.\d+/;
 
+const HINT =
+  BUILD_KIND === 'source'
+    ? 'Run `npm run prepare-machine`, which builds it.'
+    : 'It is no part of Debian or Ubuntu: install the package step-ca of its makers, Smallstep, or put the program into /usr/local/bin. See STEP-CA in kiwistack-slice(8).';
+
 /**
- * Finds step-ca: KIWISTACK_STEP_CA, else `.cache/bin/step-ca` of this repository, else PATH.
+ * Finds step-ca: KIWISTACK_STEP_CA, else `.cache/bin/step-ca` of this repository when the sources run, else PATH.
  * @throws KiwiError `tool-missing` when there is none, or only one of another version
  */
 export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
@@ -17,13 +23,14 @@ export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
   const candidates =
     given === undefined
       ? [
-          path.resolve(import.meta.dirname, '../../../.cache/bin/step-ca'),
+          ...(BUILD_KIND === 'source' ? [path.resolve(import.meta.dirname, '../../../.cache/bin/step-ca')] : []),
           ...(env['PATH'] ?? '').split(':').map((folder) => path.join(folder, 'step-ca')),
         ]
       : [given];
   const found = candidates.find((file) => path.isAbsolute(file) && existsSync(file));
   if (found === undefined) {
-    throw new KiwiError('tool-missing', { detail: 'step-ca 0.30 (npm run prepare-machine builds it)' });
+    const detail = given === undefined ? 'step-ca 0.30' : `step-ca 0.30: KIWISTACK_STEP_CA names ${given}`;
+    throw new KiwiError('tool-missing', { detail, hint: HINT });
   }
   const version = await versionOf(found);
   if (!VERSION.test(version)) {

@@ -172,8 +172,13 @@ export const DIRECTIONS = {
 
   // What ships, and how it is made.
   'installers/build': ['src/core', 'src/programs', 'src/terminal'],
-  'installers/linux': ['installers/build', 'src/core', 'src/programs', 'src/terminal'],
-  'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux'],
+  'installers/linux/documents': [],
+  // Completion and the lists in man pages are made of the commands.
+  'installers/linux': [
+    ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal'],
+    ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts'],
+  ],
+  'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */

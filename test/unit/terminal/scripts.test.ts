@@ -42,10 +42,21 @@ it('a script reports a wrong option in the result of --json', () => {
   expect(JSON.parse(stdout)).toMatchObject({ type: 'result', result: 'error', error: { code: 'usage' } });
 });
 
+const namesOf = (option: string): string =>
+  `${option} must be one of kiwistack-enroll, kiwistack-operator, kiwistack-slice`;
+
 describe('a value that an option does not take is named', () => {
   it.each([
     ['installers/linux/build-deb.ts', ['--kind', 'x'], 'usage', '--kind must be production or test'],
     ['installers/linux/build-deb.ts', ['--version', 'x'], 'usage', '--version: not a version: x'],
+    ['installers/linux/build-deb.ts', ['--package', 'x'], 'usage', namesOf('--package')],
+    [
+      'installers/linux/build-deb.ts',
+      ['--package', 'kiwistack-slice', '--msp-roots', 'x'],
+      'usage',
+      'kiwistack-slice pins nothing: --msp-roots and --release-keys are for laptops',
+    ],
+    ['installers/build/bundle.ts', ['--product', 'x'], 'usage', namesOf('--product')],
     ['installers/build/bundle.ts', ['--kind', 'x'], 'usage', '--kind must be production or test'],
     [
       'test/bench/main.ts',
