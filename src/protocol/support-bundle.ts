@@ -23,7 +23,7 @@ export type BundleMessage = z.infer<typeof bundleMessage>;
 const fileName = z.string().regex(/^[a-z][a-z0-9-]{0,30}\.(?:json|txt|pem)$/);
 
 /** What is in a bundle, and why. */
-const manifest = z.strictObject({
+export const bundleManifest = z.strictObject({
   form: z.literal('kiwistack-support/1'),
   bundleId: base64urlOf(16),
   createdAt: timestamp,
@@ -44,7 +44,7 @@ const manifest = z.strictObject({
   /** How many fields and lines were left out because nothing says that they may leave. */
   leftOut: z.int().min(0),
 });
-export type BundleManifest = z.infer<typeof manifest>;
+export type BundleManifest = z.infer<typeof bundleManifest>;
 
 /** The file: one JSON object whose parts are texts, so that a person can read it and nothing has to be unpacked. */
 const container = z.strictObject({
@@ -72,7 +72,7 @@ export function writeBundle(parts: z.infer<typeof container>): string {
  */
 export function openBundle(bytes: Uint8Array, code: ErrorCode = 'bundle-invalid'): OpenedBundle {
   const { manifest: said, signature, files } = parseMessage(container, bytes, LIMITS.bundle, code);
-  const listed = parseMessage(manifest, said, LIMITS.bundle, code);
+  const listed = parseMessage(bundleManifest, said, LIMITS.bundle, code);
   const refuse = (what: string): never => {
     throw new KiwiError(code, { detail: `the manifest does not fit ${what}` });
   };

@@ -13,7 +13,7 @@ export function addAlarmCommands(program: Command): void {
     .description('List the alarms that nobody has acknowledged, newest first; an alarm does not stop a laptop')
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
-        (await slice.alarms()).map((entry) => ({
+        (await slice.ask('alarm.list')).map((entry) => ({
           id: entry.id,
           at: time(entry.at),
           code: entry.code ?? '',
@@ -28,9 +28,9 @@ export function addAlarmCommands(program: Command): void {
     .option('--why <text>', 'what was found, for the audit', 'looked at')
     .action((alarmId: string, flags: Flags & { why: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           const id = /^\d{1,15}$/u.test(alarmId) ? Number(alarmId) : undefined;
-          if (id === undefined || !(await slice.acknowledgeAlarm(id, flags.why))) {
+          if (id === undefined || !(await slice.ask('alarm.acknowledge', { alarm: id, why: flags.why })).acknowledged) {
             throw new KiwiError('usage', { detail: `no open alarm ${alarmId}`, hint: 'See `alarm list`.' });
           }
           if (flags.json === true) printJson({ type: 'result', result: 'acknowledged', id });

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { EXIT } from '../../core/error-codes.ts';
 import { readGivenFile } from '../../core/read-given-file.ts';
 import { writeNewFile } from '../../core/write-new-file.ts';
-import { MAX_AUDIT_EXPORT, type TrailReport } from '../../slice/operator/open-slice.ts';
+import { exportTrail, MAX_AUDIT_EXPORT } from '../../slice/operator/open-slice.ts';
 import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { sinceOption } from './since-option.ts';
 import { Id } from './table.ts';
+import { verifyTrail, type VerifiedTrail } from './verify-trail.ts';
 
 /** `audit`: the decisions of the slice. */
 export function addAuditCommands(program: Command): void {
@@ -22,7 +23,12 @@ export function addAuditCommands(program: Command): void {
       listing(
         flags,
         async (slice) =>
-          (await slice.audit(flags.limit, flags.since?.getTime())).map((entry) => ({
+          (
+            await slice.ask('audit.list', {
+              limit: flags.limit,
+              ...(flags.since === undefined ? {} : { since: flags.since.getTime() }),
+            })
+          ).map((entry) => ({
             at: time(entry.at),
             action: entry.action,
             decision: entry.decision,
@@ -46,12 +52,12 @@ export function addAuditCommands(program: Command): void {
     .option('--export <file>', 'an earlier export: it must be whole, and the records must go on from it')
     .action((flags: Flags & { export?: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           const exported =
             flags.export === undefined
               ? undefined
               : await readGivenFile(flags.export, { option: '--export', maxBytes: MAX_AUDIT_EXPORT });
-          const report = await slice.trail.verify(exported);
+          const report = await verifyTrail(slice, exported);
           printAnswer(flags, report.fault === undefined ? 'whole' : 'changed', report, linesOf(report));
           return report.fault === undefined ? EXIT.done : EXIT.refused;
         }),
@@ -62,10 +68,12 @@ export function addAuditCommands(program: Command): void {
     .option('--output <file>', 'the file; it must not be there yet (default: audit-SLUG-TIME.jsonl)')
     .action((flags: Flags & { output?: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          const name = `audit-${slice.config.customer.slug}-${time(Date.now()).toISOString().replaceAll(/[:.]/gu, '')}.jsonl`;
+        withSlice(flags, async (slice) => {
+          const name = `audit-${(await slice.ask('slice.about')).customer.slug}-${time(Date.now()).toISOString().replaceAll(/[:.]/gu, '')}.jsonl`;
           const file = path.resolve(flags.output ?? name);
-          await writeNewFile(file, slice.trail.export());
+          const page = (after: number, until?: number) =>
+            slice.ask('audit.export', { after, ...(until === undefined ? {} : { until }) });
+          await writeNewFile(file, exportTrail(page));
           printAnswer(flags, 'exported', { file }, [`Written to ${file}. Keep it where this slice cannot write.`]);
           return EXIT.done;
         }),
@@ -76,8 +84,8 @@ export function addAuditCommands(program: Command): void {
     .requiredOption('--why <text>', 'what was found, for the audit')
     .action((flags: Flags & { why: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          await slice.trail.accept(flags.why);
+        withSlice(flags, async (slice) => {
+          await slice.ask('audit.accept', { why: flags.why });
           printAnswer(flags, 'accepted', {}, ['The records are sealed as they are now.']);
           return EXIT.done;
         }),
@@ -85,7 +93,7 @@ export function addAuditCommands(program: Command): void {
     );
 }
 
-function linesOf({ records, sealed, sealedAt, accepted, fault, acceptedFault, exported }: TrailReport): string[] {
+function linesOf({ records, sealed, sealedAt, accepted, fault, acceptedFault, exported }: VerifiedTrail): string[] {
   const newer = records - sealed;
   return [
     fault === undefined ? `All ${records} records are as they were written.` : `The audit was changed: ${fault.what}.`,

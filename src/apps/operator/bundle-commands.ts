@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import path from 'node:path';
 
+import { base64url } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { printable } from '../../core/log.ts';
 import { readGivenFile } from '../../core/read-given-file.ts';
 import { writeNewFile } from '../../core/write-new-file.ts';
 import { LIMITS } from '../../protocol/common.ts';
-import type { VerifiedBundle } from '../../slice/operator/open-slice.ts';
+import type { VerifiedBundle } from '../../protocol/operator-records.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
@@ -23,7 +24,7 @@ export function addBundleCommands(program: Command): void {
     )
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
-        (await slice.listBundles()).map(({ id, hostName, receivedAt, bytes, deviceId }) => ({
+        (await slice.ask('bundle.list')).map(({ id, hostName, receivedAt, bytes, deviceId }) => ({
           ...{ id, device: hostName, received: time(receivedAt), bytes, deviceId: new Id(deviceId) },
         })),
       ),
@@ -36,9 +37,9 @@ export function addBundleCommands(program: Command): void {
     .option('--show', 'print all of it')
     .action((given: string, flags: ShowFlags & { output?: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           const id = numberOf(given);
-          const { text, ...bundle } = await slice.readBundle(id);
+          const { text, ...bundle } = await slice.ask('bundle.read', { bundle: id });
           const file = path.resolve(flags.output ?? `bundle-${id}.json`);
           await writeNewFile(file, text);
           printAnswer(flags, 'saved', { file, ...fieldsOf(bundle, flags) }, [
@@ -53,9 +54,9 @@ export function addBundleCommands(program: Command): void {
     .description('Delete one of them from the slice, by its number')
     .action((given: string, flags: Flags) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           const id = numberOf(given);
-          await slice.removeBundle(id);
+          await slice.ask('bundle.remove', { bundle: id });
           printAnswer(flags, 'removed', { id }, [`Bundle ${id} was removed.`]);
           return 0;
         }),
@@ -75,8 +76,9 @@ Example:
     )
     .action((file: string, flags: ShowFlags) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          const bundle = await slice.verifyBundle(await readGivenFile(file, { maxBytes: LIMITS.bundle }));
+        withSlice(flags, async (slice) => {
+          const bytes = await readGivenFile(file, { maxBytes: LIMITS.bundle });
+          const bundle = await slice.ask('bundle.verify', { bundle: base64url(bytes) });
           printAnswer(flags, 'verified', fieldsOf(bundle, flags), linesOf(bundle, flags));
           return 0;
         }),

@@ -1,11 +1,7 @@
 import { Option, type Command } from 'commander';
 
-import type {
-  ConsentListing,
-  DeviceListing,
-  OperatorEndReason,
-  OperatorSlice,
-} from '../../slice/operator/open-slice.ts';
+import type { ConsentRecord, DeviceRecord } from '../../protocol/operator-records.ts';
+import type { Arguments, OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { allLaptops } from './all-laptops.ts';
@@ -13,6 +9,8 @@ import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { Id, type Row } from './table.ts';
 
+/** Why an operator ends a device; see docs/operators.md. */
+type OperatorEndReason = Arguments<'device.end'>['why'];
 type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
 
 /** A year; a consent is meant for the next day. */
@@ -36,7 +34,7 @@ export function addDeviceCommands(program: Command): void {
       listing(
         flags,
         async (slice) => {
-          const [devices, alarms] = await Promise.all([slice.listDevices(), slice.alarms()]);
+          const [devices, alarms] = await Promise.all([slice.ask('device.list'), slice.ask('alarm.list')]);
           const alarmed = new Set(alarms.map(({ deviceId }) => deviceId));
           return devices.map((entry) => deviceRow(entry, alarmed.has(entry.id)));
         },
@@ -56,8 +54,8 @@ export function addDeviceCommands(program: Command): void {
     .option('--yes', 'do not ask for confirmation')
     .action((name: string, flags: EndFlags) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          const found = await slice.findDevice(name);
+        withSlice(flags, async (slice) => {
+          const found = await slice.ask('device.find', { device: name });
           const what = `${found.hostName} (${found.id}, ${found.state}) will end for good. ${LAPTOP[flags.why]}`;
           await askConfirmation(what, found.hostName, flags);
           return end(slice, [found], flags);
@@ -69,8 +67,11 @@ export function addDeviceCommands(program: Command): void {
     .requiredOption('--why <text>', 'what became of the copy, for the audit')
     .action((name: string, flags: Flags & { why: string }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          const { device: found, released } = await slice.releaseDevice(name, flags.why);
+        withSlice(flags, async (slice) => {
+          const { device: found, released } = await slice.ask('device.release', {
+            device: name,
+            why: flags.why,
+          });
           const { id, hostName } = found;
           const result = released ? 'released' : 'unchanged';
           if (flags.json === true) printJson({ type: 'result', result, device: { id, name: hostName } });
@@ -89,9 +90,10 @@ export function addDeviceCommands(program: Command): void {
     .option('--new-mainboard', 'allow it although the hardware looks like a copy, because the mainboard was replaced')
     .action((name: string, flags: Flags & { hours: number; why: string; newMainboard?: boolean }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           const { hours, why } = flags;
-          const consent = await slice.consentToReenrollment(name, {
+          const consent = await slice.ask('consent.give', {
+            device: name,
             hours,
             why,
             newMainboard: flags.newMainboard === true,
@@ -108,13 +110,13 @@ export function addDeviceCommands(program: Command): void {
     );
   onSlice(device.command('consents'))
     .description('List the consents, newest first')
-    .action((flags: Flags) => listing(flags, async (slice) => (await slice.listConsents()).map(consentRow)));
+    .action((flags: Flags) => listing(flags, async (slice) => (await slice.ask('consent.list')).map(consentRow)));
   onSlice(device.command('withdraw <consent>'))
     .description('Withdraw a consent that has not been used yet')
-    .action((consentId: string, flags: Flags) =>
+    .action((given: string, flags: Flags) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          await slice.withdrawConsent(consentId);
+        withSlice(flags, async (slice) => {
+          const { consentId } = await slice.ask('consent.withdraw', { consent: given });
           if (flags.json === true) printJson({ type: 'result', result: 'withdrawn', consentId });
           else process.stdout.write(`Consent ${consentId} was withdrawn.\n`);
           return 0;
@@ -128,9 +130,9 @@ export function addDeviceCommands(program: Command): void {
     .option('--yes', 'do not ask for confirmation')
     .action((flags: Omit<EndFlags, 'why'>) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
-          const { name, slug } = slice.config.customer;
-          const live = (await slice.listDevices()).filter(
+        withSlice(flags, async (slice) => {
+          const { name, slug } = (await slice.ask('slice.about')).customer;
+          const live = (await slice.ask('device.list')).filter(
             ({ state, endReason }) => state !== 'ended' || endReason === 'lost',
           );
           if (live.length > 0) {
@@ -142,8 +144,8 @@ export function addDeviceCommands(program: Command): void {
     );
 }
 
-async function end(slice: OperatorSlice, devices: readonly DeviceListing[], flags: EndFlags): Promise<number> {
-  const { revoked } = await slice.endDevices(devices, flags.why);
+async function end(slice: OperatorSlice, devices: readonly DeviceRecord[], flags: EndFlags): Promise<number> {
+  const { revoked } = await slice.ask('device.end', { devices: devices.map(({ id }) => id), why: flags.why });
   if (flags.json === true) {
     const ended = devices.map(({ id, hostName }) => ({ id, name: hostName }));
     printJson({ type: 'result', result: 'ended', why: flags.why, devices: ended, revoked });
@@ -158,7 +160,7 @@ async function end(slice: OperatorSlice, devices: readonly DeviceListing[], flag
   return 0;
 }
 
-const deviceRow = (entry: DeviceListing, alarm: boolean): Row => ({
+const deviceRow = (entry: DeviceRecord, alarm: boolean): Row => ({
   name: entry.hostName,
   state: entry.state,
   address: entry.address,
@@ -191,7 +193,7 @@ function deviceForPeople({
   return { name, state: stands, since: ended ?? created ?? '', address, role, yubikey, key, id };
 }
 
-const consentRow = (entry: ConsentListing): Row => ({
+const consentRow = (entry: ConsentRecord): Row => ({
   device: entry.hostName,
   state: entry.state,
   created: time(entry.createdAt),

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 
 import { systemClock } from '../../core/clock.ts';
-import { openSlice, type OperatorSlice } from '../../slice/operator/open-slice.ts';
+import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
+import { openSlice } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { renderTable, type Row } from './table.ts';
@@ -31,7 +32,7 @@ export function listing(
   forPeople: (row: Row) => Row = (row) => row,
 ): Promise<void> {
   return carryOut(flags.json === true, () =>
-    withSlice(flags.dir, async (slice) => {
+    withSlice(flags, async (slice) => {
       const list = await rows(slice);
       if (flags.json === true) printJson({ type: 'result', result: 'list', list });
       else {
@@ -43,8 +44,8 @@ export function listing(
   );
 }
 
-export async function withSlice<T>(dir: string, action: (slice: OperatorSlice) => Promise<T>): Promise<T> {
-  const slice = await openSlice(dir, systemClock);
+export async function withSlice<T>(flags: Flags, action: (slice: OperatorSlice) => Promise<T>): Promise<T> {
+  const slice = await openSlice(flags.dir, systemClock);
   try {
     return await action(slice);
   } finally {

@@ -1,9 +1,12 @@
+import { base64url } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
-import { parseCertificate } from '../../pki/certificate.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
-import type { OperatorSlice, Yubikey } from '../../slice/operator/open-slice.ts';
+import type { YubikeyRecord } from '../../protocol/operator-records.ts';
+import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
+import { firmwareFlaw } from '../../slice/operator/open-slice.ts';
 import { generateInSlot, importCertificate, type GeneratedKey, type ManagementKey } from '../../token/provision.ts';
 import type { PinState, Token } from '../../token/token.ts';
 
@@ -36,9 +39,10 @@ export async function provisionYubikey(
   request: ProvisionRequest,
 ): Promise<{ serial: number; slot: string; role: string; notAfter: string }> {
   const { slice, token, role, managementKey, progress, signal } = request;
+  const about = await slice.ask('slice.about');
   const serial = await chooseYubikey(token, request.serial, signal);
   // Checked before the key in the slot is overwritten: somebody may be using it.
-  checkRegistration(await slice.findYubikey(serial), serial, request);
+  checkRegistration(await slice.ask('yubikey.find', { serial }), serial, request);
   progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {
     serial,
@@ -48,10 +52,12 @@ export async function provisionYubikey(
     managementKey,
     signal,
   });
-  const { firmware } = checkAttestation(key, slice);
-  const old = slice.firmwareFlaw(firmware);
-  if (old !== undefined && slice.config.firmware.older === 'refuse')
-    throw new KiwiError('policy-refused', { detail: old });
+  const { firmware } = checkAttestation(
+    key,
+    about.yubicoRoots.map((der) => parseCertificate(Buffer.from(der, 'base64url'))),
+  );
+  const old = firmwareFlaw(firmware, about.firmware.minimum);
+  if (old !== undefined && about.firmware.older === 'refuse') throw new KiwiError('policy-refused', { detail: old });
   if (old !== undefined) progress(`Warning: ${old}: its key could be extracted by whoever opens it (EUCLEAK).`);
   const signer = {
     alg: key.algorithm,
@@ -66,14 +72,18 @@ export async function provisionYubikey(
   };
   const csr = await makeCsrWith(key.publicKey, signer, `KiwiStack enrollment ${serial}`);
   progress('Requesting its certificate …');
-  const [certificate] = await slice.issueEnrollmentCertificate({ csr, serial, slot: SLOT, role });
+  const issued = await slice.ask('yubikey.certify', { csr: base64url(csr), serial, slot: SLOT, role });
+  const certificate = parseCertificate(Buffer.from(issued.certificate, 'base64url'));
   await importCertificate(token, { serial, slot: SLOT, der: certificate.der, managementKey, signal });
-  await slice.registerYubikey({ serial, slot: SLOT, role, certificate, reinstate: request.reinstate });
+  await slice.ask('yubikey.register', {
+    ...{ serial, slot: SLOT, role, certificate: issued.certificate },
+    reinstate: request.reinstate,
+  });
   return { serial, slot: SLOT, role, notAfter: certificate.notAfter.toISOString() };
 }
 
-function checkRegistration(known: Yubikey | undefined, serial: number, request: ProvisionRequest): void {
-  if (known === undefined) return;
+function checkRegistration(known: YubikeyRecord | null, serial: number, request: ProvisionRequest): void {
+  if (known === null) return;
   if (known.burnedAt === null) throw new KiwiError('yubikey-registered', { detail: `serial ${serial}` });
   const burned = `burned ${new Date(known.burnedAt).toISOString()}: ${known.burnedWhy ?? ''}`;
   if (!request.reinstate) {
@@ -101,12 +111,12 @@ async function chooseYubikey(token: Token, wanted: number | undefined, signal: A
 }
 
 /** Makes sure that the key is genuine and the one just generated: the slice checks the same at every enrollment. */
-function checkAttestation(key: GeneratedKey, slice: OperatorSlice): YubikeyAttestation {
+function checkAttestation(key: GeneratedKey, roots: readonly Certificate[]): YubikeyAttestation {
   try {
     const attested = verifyAttestation({
       attestation: parseCertificate(key.attestation),
       issuer: parseCertificate(key.attestationIssuer),
-      roots: slice.identity.yubicoRoots,
+      roots,
     });
     if (attested.serial === key.serial && attested.slot === key.slot) return attested;
   } catch (error) {

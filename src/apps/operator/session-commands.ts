@@ -12,7 +12,7 @@ export function addSessionCommands(program: Command): void {
     )
     .action((flags: Flags) =>
       listing(flags, async (slice) =>
-        (await slice.listSessions()).map(({ id, code, remote, createdAt, expiresAt, used }) => ({
+        (await slice.ask('session.list')).map(({ id, code, remote, createdAt, expiresAt, used }) => ({
           code,
           from: remote,
           begun: time(createdAt),

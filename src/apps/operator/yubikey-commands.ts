@@ -4,7 +4,7 @@ import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { KiwiError } from '../../core/errors.ts';
-import type { OperatorSlice } from '../../slice/operator/open-slice.ts';
+import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { provisionCommand, type ProvisionFlags } from './provision-command.ts';
@@ -28,7 +28,7 @@ export function addYubikeyCommands(program: Command): void {
     .description('List the registered YubiKeys')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {
-        const keys = await slice.listYubikeys();
+        const keys = await slice.ask('yubikey.list');
         return keys.map(({ serial, slot, role, registeredAt, burnedAt, burnedWhy }) => ({
           serial,
           slot,
@@ -46,9 +46,9 @@ export function addYubikeyCommands(program: Command): void {
     .option('--yes', 'do not ask for confirmation')
     .action((flags: Flags & { serial: number; why: string; yes?: boolean }) =>
       carryOut(flags.json === true, () =>
-        withSlice(flags.dir, async (slice) => {
+        withSlice(flags, async (slice) => {
           await askConfirmation(await whatBurnEnds(slice, flags.serial), `${flags.serial}`, flags);
-          const { revoked } = await slice.burnYubikey(flags.serial, flags.why);
+          const { revoked } = await slice.ask('yubikey.burn', { serial: flags.serial, why: flags.why });
           if (flags.json === true) printJson({ type: 'result', result: 'burned', serial: flags.serial, revoked });
           else {
             process.stdout.write(`YubiKey ${flags.serial} is burned: it can no longer enroll laptops.\n`);
@@ -63,14 +63,14 @@ export function addYubikeyCommands(program: Command): void {
 
 /** @throws KiwiError `yubikey-unregistered` */
 async function whatBurnEnds(slice: OperatorSlice, serial: number): Promise<string> {
-  const key = await slice.findYubikey(serial);
-  if (key === undefined) {
+  const key = await slice.ask('yubikey.find', { serial });
+  if (key === null) {
     throw new KiwiError('yubikey-unregistered', {
       detail: `serial ${serial}`,
       hint: 'See `kiwistack-operator yubikey list`.',
     });
   }
-  const devices = (await slice.listDevices()).filter((device) => device.yubikeySerial === serial);
+  const devices = (await slice.ask('device.list')).filter((device) => device.yubikeySerial === serial);
   const [active, unfinished] = ['active', 'pending'].map(
     (state) => devices.filter((device) => device.state === state).length,
   );

@@ -8,7 +8,7 @@ import { enroll } from '../../../src/laptop/enrollment/enroll.ts';
 import { RecordFile } from '../../../src/laptop/state/record.ts';
 import { uninstall } from '../../../src/laptop/enrollment/uninstall.ts';
 import { Journal, undoWasBegun } from '../../../src/laptop/pipeline/journal.ts';
-import { openSlice, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
+import { openSlice, type LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import { reap } from '../../../src/slice/upkeep/reap.ts';
 import { enrollEarlier } from './earlier-enrollment.ts';
 import type { FaultyNetwork, Weather } from './faulty-network.ts';
@@ -35,7 +35,7 @@ export interface Played {
 export interface Stage {
   readonly slice: FaultySlice;
   readonly network: FaultyNetwork;
-  readonly operator: OperatorSlice;
+  readonly operator: LocalSlice;
   readonly folder: string;
 }
 
@@ -53,7 +53,7 @@ export const kindOf = (seed: number): Kind => {
   return rest === 0 ? 'uninstalled' : rest <= 3 ? 'known' : 'new';
 };
 
-export const openOperator = (slice: FaultySlice): Promise<OperatorSlice> => openSlice(slice.kit.dir, slice.clock);
+export const openOperator = (slice: FaultySlice): Promise<LocalSlice> => openSlice(slice.kit.dir, slice.clock);
 
 /**
  * Plays the schedule of a seed until the laptop is green, or in the end without an enrollment again.
@@ -198,7 +198,7 @@ class Player {
     const { slice, operator } = this.#stage;
     const deviceId = await enrollEarlier(slice, this.#laptop);
     const wish = { hours: 24, why: 'a new disk', newMainboard: false };
-    const { consentId } = await operator.consentToReenrollment(deviceId, wish);
+    const { consentId } = await operator.ask('consent.give', { device: deviceId, ...wish });
     this.#story.push(`enrolled before as ${deviceId}; new disk, consent`);
     return consentId;
   }

@@ -69,16 +69,18 @@ describe('a support bundle', () => {
       },
     ]);
     const [id = 0] = await kept(enrolled);
-    expect(await asOperator(slice, (operator) => operator.listBundles())).toContainEqual({
+    expect(await asOperator(slice, (operator) => operator.ask('bundle.list'))).toContainEqual({
       ...{ id, deviceId: enrolled.grant.deviceId, hostName: enrolled.grant.hostName },
       ...{ receivedAt: expect.any(Number) as number, bytes: Buffer.byteLength(body) },
     });
-    const read = await asOperator(slice, (operator) => operator.readBundle(id));
+    const read = await asOperator(slice, (operator) => operator.ask('bundle.read', { bundle: id }));
     expect(read).toMatchObject({ text: body, device: { hostName: enrolled.grant.hostName } });
     expect(await auditOf(enrolled, 'bundle.read')).toHaveLength(1);
-    await asOperator(slice, (operator) => operator.removeBundle(id));
+    await asOperator(slice, (operator) => operator.ask('bundle.remove', { bundle: id }));
     expect([await kept(enrolled), await auditOf(enrolled, 'bundle.remove')]).toEqual([[], [expect.anything()]]);
-    await expect(asOperator(slice, (operator) => operator.readBundle(id))).rejects.toMatchObject({ code: 'usage' });
+    await expect(asOperator(slice, (operator) => operator.ask('bundle.read', { bundle: id }))).rejects.toMatchObject({
+      code: 'usage',
+    });
   });
 
   test('that is sent again, also after a restart, is kept once', async () => {

@@ -32,7 +32,7 @@ async function again(machine: Machine, deviceKey?: Laptop['deviceKey']): Promise
 }
 
 const stateOf = async (consentId: string): Promise<string | undefined> =>
-  (await asOperator(slice, (operator) => operator.listConsents())).find(({ id }) => id === consentId)?.state;
+  (await asOperator(slice, (operator) => operator.ask('consent.list'))).find(({ id }) => id === consentId)?.state;
 
 /** Acts as somebody who can write to the registry but has no operator's key. */
 function write(sql: string, ...values: (string | number)[]): void {
@@ -121,9 +121,11 @@ describe('a consent', () => {
   test('can be withdrawn while it is unused', async () => {
     const { laptop, grant } = await active();
     const { consentId } = await consentTo(slice, grant.deviceId);
-    await asOperator(slice, (operator) => operator.withdrawConsent(consentId));
+    await asOperator(slice, (operator) => operator.ask('consent.withdraw', { consent: consentId }));
     expect(await again(laptop.machine)).toBe('fingerprint-known');
-    await expect(asOperator(slice, (operator) => operator.withdrawConsent(consentId))).rejects.toMatchObject({
+    await expect(
+      asOperator(slice, (operator) => operator.ask('consent.withdraw', { consent: consentId })),
+    ).rejects.toMatchObject({
       code: 'consent-refused',
     });
   });

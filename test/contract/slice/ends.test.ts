@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import type { LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import { reap } from '../../../src/slice/upkeep/reap.ts';
 import { newLaptop, readStatus, sendLeave, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
@@ -22,16 +23,24 @@ beforeAll(async () => {
 });
 afterAll(() => slice.remove());
 
+const endBy = async (operator: LocalSlice, device: string, why: 'lost' | 'offboarded') => {
+  const { id } = await operator.ask('device.find', { device });
+  return operator.ask('device.end', { devices: [id], why });
+};
 const active = (): Promise<Enrolled> => enrollAndConfirm(slice, key);
 
 describe('a device that an operator ends', () => {
   test.each(['lost', 'offboarded'] as const)('as %s is gone, and its laptop is told so', async (why) => {
     const { laptop, grant } = await active();
     await asOperator(slice, async (operator) => {
-      const ended = await operator.endDevices([await operator.findDevice(grant.hostName)], why);
+      const ended = await endBy(operator, grant.hostName, why);
       expect(ended).toEqual({ revoked: true });
-      if (why === 'lost') expect(await operator.findDevice(grant.hostName)).toMatchObject({ endReason: 'lost' });
-      else await expect(operator.findDevice(grant.hostName)).rejects.toMatchObject({ code: 'device-unknown' });
+      if (why === 'lost')
+        expect(await operator.ask('device.find', { device: grant.hostName })).toMatchObject({ endReason: 'lost' });
+      else
+        await expect(operator.ask('device.find', { device: grant.hostName })).rejects.toMatchObject({
+          code: 'device-unknown',
+        });
     });
     // The gateway has to remove the peer.
     await reap(slice.running.context);
@@ -53,7 +62,7 @@ describe('a device that an operator ends', () => {
     const { laptop, grant } = await active();
     const { registry } = slice.running.context;
     await asOperator(slice, async (operator) => {
-      await operator.endDevices([await operator.findDevice(grant.deviceId)], 'lost');
+      await endBy(operator, grant.deviceId, 'lost');
     });
     expect(readStatus(await sendLeave(slice.gateway, laptop, grant.deviceId))).toMatchObject({ endReason: 'lost' });
     expect((await registry.listDuties('fleet-host', 100)).map(({ id }) => id)).not.toContain(grant.deviceId);
@@ -66,8 +75,8 @@ describe('a device that an operator ends', () => {
   test('has its host deleted from Fleet, unless it was lost', async () => {
     const [lost, gone] = [await active(), await active()];
     await asOperator(slice, async (operator) => {
-      await operator.endDevices([await operator.findDevice(lost.grant.deviceId)], 'lost');
-      await operator.endDevices([await operator.findDevice(gone.grant.deviceId)], 'offboarded');
+      await endBy(operator, lost.grant.deviceId, 'lost');
+      await endBy(operator, gone.grant.deviceId, 'offboarded');
     });
     const duties = (await slice.running.context.registry.listDuties('fleet-host', 100)).map(({ id }) => id);
     expect([duties.includes(lost.grant.deviceId), duties.includes(gone.grant.deviceId)]).toEqual([false, true]);
@@ -76,8 +85,8 @@ describe('a device that an operator ends', () => {
   test('together with all others: the customer leaves', async () => {
     await active();
     await asOperator(slice, async (operator) => {
-      const live = (await operator.listDevices()).filter(({ state }) => state !== 'ended');
-      await operator.endDevices(live, 'churn');
+      const live = (await operator.ask('device.list')).filter(({ state }) => state !== 'ended');
+      await operator.ask('device.end', { devices: live.map(({ id }) => id), why: 'churn' });
     });
     expect(await livingDevices(slice)).toEqual([]);
   });

@@ -4,7 +4,8 @@ import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Consent } from '../../../src/protocol/consent.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
-import { openSlice, type ConsentWish, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
+import type { Arguments } from '../../../src/protocol/operator-verbs.ts';
+import { openSlice, type LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import {
   newHello,
   newLaptop,
@@ -80,7 +81,7 @@ export async function livingDevices(slice: TestSlice): Promise<string[]> {
 export const readText = (file: string): string => readFileSync(file, 'utf8');
 
 /** Does what an operator does in the slice's folder. */
-export async function asOperator<T>(slice: TestSlice, work: (operator: OperatorSlice) => Promise<T>): Promise<T> {
+export async function asOperator<T>(slice: TestSlice, work: (operator: LocalSlice) => Promise<T>): Promise<T> {
   const operator = await openSlice(slice.dir, slice.clock);
   try {
     return await work(operator);
@@ -89,7 +90,11 @@ export async function asOperator<T>(slice: TestSlice, work: (operator: OperatorS
   }
 }
 
-export const consentTo = (slice: TestSlice, device: string, wish: Partial<ConsentWish> = {}): Promise<Consent> =>
+export const consentTo = (
+  slice: TestSlice,
+  device: string,
+  wish: Partial<Arguments<'consent.give'>> = {},
+): Promise<Consent> =>
   asOperator(slice, (operator) =>
-    operator.consentToReenrollment(device, { hours: 1, why: 'new disk', newMainboard: false, ...wish }),
+    operator.ask('consent.give', { device, hours: 1, why: 'new disk', newMainboard: false, ...wish }),
   );

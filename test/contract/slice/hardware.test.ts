@@ -41,7 +41,9 @@ const hardware = async (enrolled: Enrolled, machine: Machine): Promise<DeviceSta
   readStatus(await ask(enrolled, machine)).hardware;
 
 const alarmsOf = async ({ grant }: Enrolled) =>
-  (await asOperator(slice, (operator) => operator.alarms())).filter(({ deviceId }) => deviceId === grant.deviceId);
+  (await asOperator(slice, (operator) => operator.ask('alarm.list'))).filter(
+    ({ deviceId }) => deviceId === grant.deviceId,
+  );
 
 describe('a device key', () => {
   test('on its own laptop is on the same hardware, even with another disk or adapter', async () => {
@@ -81,12 +83,14 @@ describe('a device key', () => {
     const [real, ended] = [await active(), await active()];
     expect(await hardware(real, newMachine())).toBe('changed');
     await asOperator(slice, async (operator) => {
-      await operator.endDevices([await operator.findDevice(ended.grant.deviceId)], 'offboarded');
+      await operator.ask('device.end', { devices: [ended.grant.deviceId], why: 'offboarded' });
     });
     for (let n = 0; n < 12; n++) expect(await hardware(ended, newMachine())).toBe('changed');
     expect(await alarmsOf(ended)).toHaveLength(5);
     const [alarm] = await alarmsOf(real);
-    await asOperator(slice, (operator) => operator.acknowledgeAlarm(alarm?.id ?? 0, 'a new mainboard'));
+    await asOperator(slice, (operator) =>
+      operator.ask('alarm.acknowledge', { alarm: alarm?.id ?? 0, why: 'a new mainboard' }),
+    );
     expect(await alarmsOf(real)).toEqual([]);
     const [entry] = await slice.running.context.registry.listAudit(1);
     expect(entry).toMatchObject({ action: 'alarm.acknowledge', why: `alarm ${alarm?.id}: a new mainboard` });

@@ -63,7 +63,7 @@ describe('a hello', () => {
     const listed = async (): Promise<string[]> => {
       const operator = await openSlice(slice.dir, slice.clock);
       try {
-        return (await operator.listSessions()).map(({ id }) => id);
+        return (await operator.ask('session.list')).map(({ id }) => id);
       } finally {
         await operator.close();
       }

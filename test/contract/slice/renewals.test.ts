@@ -187,7 +187,8 @@ describe('a copied disk', () => {
     expect(alarms[0]).toMatchObject({ action: 'device.copied', code: 'device-copied' });
     expect(alarms[0]?.why).toContain(enrolled.grant.hostName);
 
-    const release = () => asOperator(slice, (operator) => operator.releaseDevice(deviceId, 'the copy was erased'));
+    const release = () =>
+      asOperator(slice, (operator) => operator.ask('device.release', { device: deviceId, why: 'the copy was erased' }));
     expect(await release()).toMatchObject({ released: true });
     expect(await release()).toMatchObject({ released: false });
     expect(readRenewed(await renew(enrolled, 2)).number).toBe(4);

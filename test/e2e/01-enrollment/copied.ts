@@ -32,7 +32,7 @@ export function aDiskThatWasCopied(getCustomer: () => Customer): void {
     });
 
     step('raises one alarm that names both, and is reported on the first laptop, which keeps running', async () => {
-      const alarms = (await customer.operator.alarms()).filter((alarm) => alarm.deviceId === deviceId);
+      const alarms = (await customer.operator.ask('alarm.list')).filter((alarm) => alarm.deviceId === deviceId);
       expect(alarms).toHaveLength(1);
       const [device] = await customer.liveDevicesOf(kim.serial);
       expect(alarms[0]?.why).toContain(`kim (${deviceId}), enrolled on hardware ${device?.fingerprintDigest ?? ''}`);

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { expect } from 'vitest';
 
 import { systemClock } from '../../../src/core/clock.ts';
-import { openSlice, type DeviceListing, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
+import type { DeviceRecord } from '../../../src/protocol/operator-records.ts';
+import { openSlice, type LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import type { Laptop, LaptopSettings } from '../../lab/lab.ts';
 import { readWgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { startInRoom } from '../../world/long-running.ts';
@@ -33,14 +34,14 @@ export interface SeatOptions extends Partial<LaptopSettings> {
 /** Acme GmbH, with what the tests ask of its side. */
 export class Customer {
   readonly world: World;
-  readonly operator: OperatorSlice;
+  readonly operator: LocalSlice;
   /** How many seats a case failed on. */
   abandoned = 0;
   readonly #dir: string;
   #serial = 20_000_000;
   #provisioning: Promise<unknown> = Promise.resolve();
 
-  private constructor(dir: string, world: World, operator: OperatorSlice) {
+  private constructor(dir: string, world: World, operator: LocalSlice) {
     this.#dir = dir;
     this.world = world;
     this.operator = operator;
@@ -78,14 +79,20 @@ export class Customer {
   }
 
   /** Devices that this key enrolled, newest last. */
-  async devicesOf(serial: number): Promise<DeviceListing[]> {
-    const devices = await this.operator.listDevices();
+  async devicesOf(serial: number): Promise<DeviceRecord[]> {
+    const devices = await this.operator.ask('device.list');
     return devices.filter(({ yubikeySerial }) => yubikeySerial === serial).sort((a, b) => a.createdAt - b.createdAt);
   }
 
   /** Devices that are reserved, pending or active. */
-  async liveDevicesOf(serial: number): Promise<DeviceListing[]> {
+  async liveDevicesOf(serial: number): Promise<DeviceRecord[]> {
     return (await this.devicesOf(serial)).filter(({ state }) => state !== 'ended');
+  }
+
+  /** The operator ends what this key enrolled. */
+  async end(serial: number, why: 'lost' | 'offboarded'): Promise<void> {
+    const devices = (await this.liveDevicesOf(serial)).map(({ id }) => id);
+    await this.operator.ask('device.end', { devices, why });
   }
 
   /** Public keys of the peers that the endpoint has. */
@@ -139,7 +146,7 @@ export class Customer {
   async abandon(seat: Seat): Promise<void> {
     this.abandoned++;
     await seat.laptop.powerOff();
-    await this.operator.endDevices(await this.liveDevicesOf(seat.serial), 'offboarded');
+    await this.end(seat.serial, 'offboarded');
   }
 
   async destroy(): Promise<void> {

@@ -43,7 +43,7 @@ failures.lateOnOneLaptop();
 
 // Runs when all of the above are over, and before the customer's Fleet begins to have its troubles.
 test('they all have gone again: no device is left, and no peer', async () => {
-  const devices = await customer.operator.listDevices();
+  const devices = await customer.operator.ask('device.list');
   // What a failed case did not enroll any more is its own failure, not this one's.
   if (customer.abandoned === 0) expect(devices.length).toBeGreaterThan(20);
   expect(devices.filter(({ state }) => state !== 'ended')).toEqual([]);

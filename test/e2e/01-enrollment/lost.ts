@@ -134,7 +134,7 @@ export function filesThatAreLost(getCustomer: () => Customer): void {
       expect(await traces(seat)).toEqual([]);
       expect(await processesLeft(seat)).toEqual([]);
       expect(await systemState(seat)).toBe(before);
-      await customer.operator.endDevices(await customer.liveDevicesOf(seat.serial), 'offboarded');
+      await customer.end(seat.serial, 'offboarded');
     });
 
     step("all settings of the agent, so that it may be somebody else's: it stays, and that is said", async () => {

@@ -81,7 +81,7 @@ export function renewals(getCustomer: () => Customer): void {
       expect(await cli('renew')).toMatchObject({ code: 0, result: { result: 'renewed' } });
       expect(await cli('status')).toMatchObject({ code: 0 });
       expect(await sh('find /etc/step /var/lib/kiwistack -name "*.tmp"')).toBe('');
-      const alarms = await customer.operator.alarms();
+      const alarms = await customer.operator.ask('alarm.list');
       const [device] = await customer.liveDevicesOf(rita.serial);
       expect(alarms.filter(({ deviceId }) => deviceId === device?.id)).toEqual([]);
     });
@@ -105,10 +105,10 @@ export function renewals(getCustomer: () => Customer): void {
       const [device] = await customer.liveDevicesOf(rita.serial);
       if (device === undefined) throw new Error('no device');
       await makeOlder(customer, rita, 13);
-      await customer.operator.endDevices([device], 'lost');
+      await customer.operator.ask('device.end', { devices: [device.id], why: 'lost' });
       expect(await cli('renew')).toMatchObject({ code: 4, result: { error: { code: 'device-ended' } } });
       expect(await cli('check')).toMatchObject({ code: 4, result: { error: { code: 'device-ended' } } });
-      await customer.operator.endDevices([device], 'offboarded');
+      await customer.operator.ask('device.end', { devices: [device.id], why: 'offboarded' });
       expect(await cli('check')).toMatchObject({ code: 0, result: { result: 'removed' } });
       await expectNothingLeft(customer, rita);
     });
@@ -126,7 +126,7 @@ export function aCopyThatRenews(getCustomer: () => Customer): void {
     const renewed = { code: 0, result: { result: 'renewed' } };
     const copied = { code: 4, result: { error: { code: 'device-copied' } } };
     const copies = async () =>
-      (await customer.operator.alarms()).filter(
+      (await customer.operator.ask('alarm.list')).filter(
         (alarm) => alarm.deviceId === deviceId && alarm.code === 'device-copied',
       );
 

@@ -102,7 +102,7 @@ export function secretsStayHidden(getCustomer: () => Customer): void {
     step('neither our output nor the slice’s files have one', async () => {
       expect(namesIn(run.output, secrets)).toEqual([]);
       expect(namesIn(customer.world.sliceLog(), secrets)).toEqual([]);
-      expect(namesIn(JSON.stringify(await customer.operator.audit(1000)), secrets)).toEqual([]);
+      expect(namesIn(JSON.stringify(await customer.operator.ask('audit.list', { limit: 1000 })), secrets)).toEqual([]);
       expect((await customer.world.cli(grace.laptop, ['uninstall', '--json'])).code).toBe(0);
       await expectNothingLeft(customer, grace);
       expect(await holders(grace.laptop, secrets, customer.world.dir)).toEqual([]);

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import { base64url, digest } from '../../../src/core/bytes.ts';
 import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import { openSlice, type OperatorSlice } from '../../../src/slice/operator/open-slice.ts';
+import { openSlice, type LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
 import type { Room } from '../../lab/lab.ts';
@@ -73,7 +73,7 @@ export class Siege {
   readonly otherKey: ForgedYubiKey;
   readonly intermediate: Authority;
   readonly maker: TestRoot;
-  readonly operator: OperatorSlice;
+  readonly operator: LocalSlice;
   readonly gatewaySocket: string;
   /** A laptop that is enrolled. */
   victim!: Enrolled;
@@ -90,7 +90,7 @@ export class Siege {
     gatewaySocket: string;
     relays: LongRunning[];
     otherKey: ForgedYubiKey;
-    operator: OperatorSlice;
+    operator: LocalSlice;
   }) {
     this.world = made.world;
     this.mallory = made.mallory;
@@ -273,8 +273,10 @@ export class Siege {
 export const confirmation = (grantHash: string): object => ({ grantHash });
 export const nonce = (): object => ({ nonce: base64url(randomBytes(16)) });
 
-async function registerKey(operator: OperatorSlice, key: ForgedYubiKey): Promise<void> {
-  await operator.registerYubikey({ serial: key.serial, slot: '9c', role: 'engineer', certificate: key.certificate });
+async function registerKey(operator: LocalSlice, key: ForgedYubiKey): Promise<void> {
+  const certificate = base64url(key.certificate.der);
+  const { serial } = key;
+  await operator.ask('yubikey.register', { serial, slot: '9c', role: 'engineer', certificate, reinstate: false });
 }
 
 function startRelay(world: World, room: Room, from: string, to: string): Promise<LongRunning> {

@@ -73,7 +73,7 @@ describe('a slice that would like device keys in TPMs', { concurrent: true }, ()
     expect(stdout).toMatch(/"name":"ada"[^}]*"key":"tpm"/u);
     expect(await keyFile(seat)).toContain('TSS2 PRIVATE KEY');
     // The first of the two sessions was given up.
-    const sessions = await customer.operator.listSessions();
+    const sessions = await customer.operator.ask('session.list');
     expect(sessions.filter(({ used, remote }) => !used && remote === seat.laptop.address)).toEqual([]);
 
     expect(await cli(seat, 'renew')).toMatchObject({ code: 0 });
@@ -84,7 +84,8 @@ describe('a slice that would like device keys in TPMs', { concurrent: true }, ()
     // The TPM signs it, and the slice knows whose it is.
     const written = await cli(seat, 'support-bundle', '--output', '/tmp/ada.json');
     expect(written, written.stdout).toMatchObject({ code: 0, result: { signed: true } });
-    const { device } = await customer.operator.verifyBundle(await readFile(seat.laptop.path('/tmp/ada.json')));
+    const bundle = await readFile(seat.laptop.path('/tmp/ada.json'), 'base64url');
+    const { device } = await customer.operator.ask('bundle.verify', { bundle });
     expect(device.hostName).toBe('ada');
     await seat.laptop.run(['/bin/rm', '/tmp/ada.json']);
     await leave(seat);
@@ -150,7 +151,12 @@ describe('a slice that would like device keys in TPMs', { concurrent: true }, ()
     const refused = await runEnroll(seat.laptop);
     expect(refused.errorCode, refused.output).toBe('fingerprint-known');
     const [device] = await customer.liveDevicesOf(seat.serial);
-    await customer.operator.consentToReenrollment(device?.id ?? '', { hours: 1, why: 'TPM', newMainboard: false });
+    await customer.operator.ask('consent.give', {
+      device: device?.id ?? '',
+      hours: 1,
+      why: 'TPM',
+      newMainboard: false,
+    });
     const again = await runEnroll(seat.laptop);
     expect(again.code, again.output).toBe(0);
     expect(await kindOf(seat)).toBe('tpm');

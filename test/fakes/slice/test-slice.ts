@@ -6,7 +6,8 @@ import path from 'node:path';
 import { pino, type Logger } from 'pino';
 
 import { systemClock, type Clock } from '../../../src/core/clock.ts';
-import type { Certificate } from '../../../src/pki/certificate.ts';
+import { base64url } from '../../../src/core/bytes.ts';
+import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import type { FleetConfig } from '../../../src/slice/config/fleet-config.ts';
@@ -116,8 +117,10 @@ export async function startTestSlice(
       const operator = await openSlice(dir, systemClock);
       try {
         const { serial, slot } = yubikey;
-        const chain = await operator.issueEnrollmentCertificate({ csr: await yubikey.csr(), serial, slot, role });
-        if (register) await operator.registerYubikey({ serial, slot, role, certificate: chain[0], reinstate });
+        const csr = base64url(await yubikey.csr());
+        const { certificate, intermediate } = await operator.ask('yubikey.certify', { csr, serial, slot, role });
+        if (register) await operator.ask('yubikey.register', { serial, slot, role, certificate, reinstate });
+        const chain = [certificate, intermediate].map((der) => parseCertificate(Buffer.from(der, 'base64url')));
         return { ...yubikey, chain };
       } finally {
         await operator.close();

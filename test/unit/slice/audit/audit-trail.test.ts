@@ -5,14 +5,18 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { verifyTrail, type VerifiedTrail } from '../../../../src/apps/operator/verify-trail.ts';
+import { base64url } from '../../../../src/core/bytes.ts';
 import { systemClock } from '../../../../src/core/clock.ts';
 import { parseCertificate } from '../../../../src/pki/certificate.ts';
 import { keySigner } from '../../../../src/pki/signer.ts';
+import type { OperatorSlice } from '../../../../src/protocol/operator-verbs.ts';
 import { AuditSeal } from '../../../../src/slice/audit/audit-seal.ts';
-import { exportTrail } from '../../../../src/slice/audit/export-trail.ts';
+import { exportPage, exportTrail } from '../../../../src/slice/audit/export-trail.ts';
 import { trailOf } from '../../../../src/slice/audit/trail-of.ts';
 import type { SliceIdentity } from '../../../../src/slice/config/slice-identity.ts';
-import { auditTrail, type AuditTrail } from '../../../../src/slice/operator/audit-trail.ts';
+import { auditVerbs } from '../../../../src/slice/operator/verbs/audit-verbs.ts';
+import type { OperatorParts } from '../../../../src/slice/operator/verbs/handlers.ts';
 import { auditLink, FIRST_LINK } from '../../../../src/slice/registry/audit-link.ts';
 import type { AuditEntry, AuditRecord, Registry } from '../../../../src/slice/registry/registry.ts';
 import { createSqliteRegistry } from '../../../../src/slice/registry/sqlite/sqlite-registry.ts';
@@ -36,7 +40,7 @@ const clock = { ...systemClock, now: () => NOW.getTime() };
 let dir: string;
 let registry: Registry;
 let seal: AuditSeal;
-let trail: AuditTrail;
+let trail: { verify(exported?: Buffer): Promise<VerifiedTrail>; accept(why: string): Promise<unknown> };
 const entry = (action: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...{ requestId: 'r', actor: 'operator', action, decision: 'allowed', why: `why of ${action}` },
   ...more,
@@ -50,7 +54,8 @@ async function all<T>(from: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 const written = async (): Promise<AuditRecord[]> => all(trailOf(registry));
-const exported = async (): Promise<Buffer> => Buffer.from((await all(exportTrail(seal, registry))).join(''));
+const exported = async (): Promise<Buffer> =>
+  Buffer.from((await all(exportTrail((...page) => exportPage(seal, registry, ...page)))).join(''));
 
 const sealOf = (name: string, slug: string): AuditSeal =>
   new AuditSeal({ file: path.join(dir, name), slug, identity, registry, clock });
@@ -59,8 +64,19 @@ beforeEach(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kiwi-audit-'));
   registry = createSqliteRegistry(path.join(dir, 'registry.sqlite'));
   seal = sealOf('checkpoint.jws', SLUG);
-  const parts = { registry, seal, slug: SLUG, root: identity.mspRoot, now: () => NOW.getTime() };
-  trail = auditTrail({ ...parts, audited: (action, more) => entry(action, more) });
+  const config = { customer: { slug: SLUG, name: 'Acme GmbH' } };
+  const verbs = auditVerbs({ config, identity, registry, seal, clock } as OperatorParts);
+  const asked = { audited: entry };
+  const slice = {
+    ask: (verb: string, given: object) =>
+      verb === 'slice.about'
+        ? Promise.resolve({ ...config, root: base64url(identity.mspRoot.der) })
+        : verbs['audit.verify'](given, asked),
+  } as unknown as OperatorSlice;
+  trail = {
+    verify: (exported) => verifyTrail(slice, exported),
+    accept: (why) => verbs['audit.accept']({ why }, asked),
+  };
   await record('one', 'two', 'three', 'four', 'five');
 });
 afterEach(async () => {
@@ -215,7 +231,7 @@ describe('an export is refused that', () => {
 
   test('is of another customer', async () => {
     const other = sealOf('other.jws', 'other');
-    const foreign = (await all(exportTrail(other, registry))).join('');
+    const foreign = (await all(exportTrail((...page) => exportPage(other, registry, ...page)))).join('');
     await expect(trail.verify(Buffer.from(foreign))).rejects.toMatchObject({ code: 'slice-damaged' });
   });
 });

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+import { base64urlUpTo, hostName, ipv4, slug, text, timestamp, uuid, version, wireguardKey } from './common.ts';
+import { bundleManifest } from './support-bundle.ts';
+import { endReason } from './device-messages.ts';
+import { pivSlot, statement } from './statement.ts';
+
+/**
+ * What an operator is shown of a slice. The objects are not strict: what is not named here does not leave the slice, and a client
+ * ignores what a newer slice adds.
+ */
+
+/** Milliseconds since 1970, by the slice's clock. */
+const millis = z.int();
+const digestOrEmpty = z.string().max(64);
+const word = z.string().max(2000);
+const count = z.int().min(0);
+
+export const yubikeySerial = z.int().min(1).max(0xffffffff);
+
+/** What somebody may do: look; help people with their laptops; everything. Each includes the ones before it. */
+export const operatorRole = z.enum(['read', 'helpdesk', 'admin']);
+export type OperatorRole = z.infer<typeof operatorRole>;
+
+/** DER of a certificate, base64url. */
+export const certificateText = base64urlUpTo(8192);
+
+export const deviceRecord = z.object({
+  id: uuid,
+  state: z.enum(['reserved', 'pending', 'active', 'ended']),
+  attemptId: uuid,
+  hostName,
+  address: ipv4,
+  wireguardPublicKey: wireguardKey,
+  keyKind: z.enum(['tpm', 'unproven']),
+  deviceKeyThumbprint: digestOrEmpty,
+  role: word,
+  yubikeySerial,
+  fingerprintDigest: digestOrEmpty,
+  host: z.object(statement.shape.host.shape),
+  createdAt: millis,
+  grantedAt: millis.nullable(),
+  confirmBy: millis.nullable(),
+  confirmedAt: millis.nullable(),
+  grantHash: digestOrEmpty.nullable(),
+  endedAt: millis.nullable(),
+  endReason: endReason.nullable(),
+  supersedes: uuid.nullable(),
+  /** When the laptop was first told that it has ended. */
+  toldAt: millis.nullable(),
+});
+
+export const yubikeyRecord = z.object({
+  serial: yubikeySerial,
+  slot: pivSlot,
+  /** SubjectPublicKeyInfo of the enrollment key, base64url. */
+  spki: base64urlUpTo(1024),
+  role: word,
+  registeredAt: millis,
+  burnedAt: millis.nullable(),
+  burnedWhy: word.nullable(),
+});
+
+export const sessionRecord = z.object({
+  id: uuid,
+  /** Six digits; the laptop shows the same. */
+  code: z.string().max(6),
+  remote: word,
+  createdAt: millis,
+  expiresAt: millis,
+  used: z.boolean(),
+});
+
+export const consentRecord = z.object({
+  id: uuid,
+  deviceId: uuid,
+  hostName: z.string().max(63),
+  createdAt: millis,
+  expiresAt: millis,
+  state: z.enum(['open', 'used', 'expired', 'worthless']),
+  /** From the signed text. For a worthless consent, `why` says what is wrong with it. */
+  operator: word,
+  why: word,
+  newMainboard: z.boolean(),
+});
+
+export const auditRecord = z.object({
+  id: count,
+  at: millis,
+  requestId: word,
+  actor: word,
+  action: word,
+  decision: z.enum(['allowed', 'refused', 'alarm', 'failed']),
+  code: word.exactOptional(),
+  yubikeySerial: z.int().exactOptional(),
+  deviceId: word.exactOptional(),
+  sessionId: word.exactOptional(),
+  why: z.string().max(16_384).exactOptional(),
+  link: z.string().max(64),
+});
+
+const trailFault = z.object({ record: count, what: word });
+export const trailReport = z.object({
+  records: count,
+  /** How many of them a checkpoint of the gateway seals; the others are newer. */
+  sealed: count,
+  /** When that checkpoint was made; undefined when there is none. */
+  sealedAt: timestamp.optional(),
+  /** So many of the first records an operator has accepted as they are. */
+  accepted: count,
+  fault: trailFault.optional(),
+  acceptedFault: trailFault.optional(),
+});
+
+export const bundleRecord = z.object({
+  id: count,
+  deviceId: uuid,
+  receivedAt: millis,
+  bytes: count,
+  hostName: z.string().max(63),
+});
+
+/** Whose a support bundle is; its text says the rest. */
+export const verifiedBundle = z.object({
+  device: deviceRecord.pick({ id: true, hostName: true, state: true, endReason: true }),
+  /** By the laptop's clock. */
+  signedAt: timestamp,
+  manifest: bundleManifest,
+  files: z.record(z.string().max(200), z.string().max(256 * 1024)),
+});
+
+/** What a client has to know of the slice. */
+export const aboutSlice = z.object({
+  customer: z.object({ slug, name: text(100) }),
+  gatewayUrl: word,
+  firmware: z.object({ minimum: version, older: z.enum(['warn', 'refuse']) }),
+  /** DER: the provider's root, and the roots of the YubiKeys' maker. */
+  root: certificateText,
+  yubicoRoots: z.array(certificateText).max(16),
+});
+
+export type DeviceRecord = z.output<typeof deviceRecord>;
+export type YubikeyRecord = z.output<typeof yubikeyRecord>;
+export type ConsentRecord = z.output<typeof consentRecord>;
+export type TrailReport = z.output<typeof trailReport>;
+export type VerifiedBundle = z.output<typeof verifiedBundle>;
+export type AboutSlice = z.output<typeof aboutSlice>;

@@ -1,0 +1,199 @@
+import { z } from 'zod';
+
+import { base64urlUpTo, text, uuid } from './common.ts';
+import { consent } from './consent.ts';
+import {
+  aboutSlice,
+  auditRecord,
+  bundleRecord,
+  certificateText,
+  consentRecord,
+  deviceRecord,
+  sessionRecord,
+  trailReport,
+  verifiedBundle,
+  yubikeyRecord,
+  yubikeySerial,
+  type OperatorRole,
+} from './operator-records.ts';
+import { pivSlot } from './statement.ts';
+
+/** One thing that an operator can have a slice do. */
+export interface OperatorVerb<A extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
+  /** The least that the operator has to be. */
+  readonly role: OperatorRole;
+  /** Whether the slice is another one afterwards. */
+  readonly changes: boolean;
+  /** Whether a second operator may have to sign it: src/slice/decisions/needs-two.ts says when. */
+  readonly critical: boolean;
+  readonly arguments: A;
+  readonly result: R;
+  /** Sizes of the JSON, in bytes. */
+  readonly maxArguments: number;
+  readonly maxResult: number;
+}
+
+const KB = 1024;
+/** A list of everything: some twenty thousand laptops. */
+const LIST = { maxResult: 32 * KB * KB };
+
+type More = Partial<Pick<OperatorVerb, 'critical' | 'maxArguments' | 'maxResult'>>;
+const verb =
+  (changes: boolean) =>
+  <A extends z.ZodType, R extends z.ZodType>(
+    role: OperatorRole,
+    given: A,
+    result: R,
+    more: More = {},
+  ): OperatorVerb<A, R> => ({
+    ...{ role, changes, critical: false, arguments: given, result },
+    ...{ maxArguments: 16 * KB, maxResult: 64 * KB, ...more },
+  });
+const reads = verb(false);
+const changes = verb(true);
+
+const nothing = z.strictObject({});
+/** An identifier, its beginning, or a host name. */
+const which = text(64);
+const why = text(500);
+const revoked = z.object({ revoked: z.boolean() });
+const bundleId = z.int().min(0);
+
+/**
+ * Everything that an operator can have a slice do, in the slice's folder or over the network. This table is the whole interface: what
+ * has no row cannot be asked.
+ */
+export const OPERATOR_VERBS = {
+  'slice.about': reads('read', nothing, aboutSlice),
+
+  'device.list': reads('read', nothing, z.array(deviceRecord), LIST),
+  /** A live or lost device. */
+  'device.find': reads('read', z.strictObject({ device: which }), deviceRecord),
+  /** Ends live devices, and lost ones for good. `revoked`: step-ca has answered; otherwise the gateway goes on trying. */
+  'device.end': changes(
+    'admin',
+    z.strictObject({ devices: z.array(uuid).max(100_000), why: z.enum(['lost', 'offboarded', 'churn']) }),
+    revoked,
+    { critical: true, maxArguments: 4 * KB * KB },
+  ),
+  /** Lets a device that was stopped because two laptops used it renew its certificate again. */
+  'device.release': changes(
+    'admin',
+    z.strictObject({ device: which, why }),
+    z.object({ device: deviceRecord, released: z.boolean() }),
+  ),
+
+  'consent.list': reads('read', nothing, z.array(consentRecord), LIST),
+  /** To one re-enrollment of a live or lost laptop. */
+  'consent.give': changes(
+    'helpdesk',
+    z.strictObject({
+      device: which,
+      hours: z.int().min(1).max(8760),
+      // The schema of the consent has the limit.
+      why: z.string().max(2000),
+      newMainboard: z.boolean(),
+    }),
+    consent,
+  ),
+  'consent.withdraw': changes('helpdesk', z.strictObject({ consent: which }), z.object({ consentId: uuid })),
+
+  'session.list': reads('read', nothing, z.array(sessionRecord), LIST),
+
+  'yubikey.list': reads('read', nothing, z.array(yubikeyRecord), LIST),
+  'yubikey.find': reads('read', z.strictObject({ serial: yubikeySerial }), yubikeyRecord.nullable()),
+  /** Has step-ca issue the certificate of an enrollment key. Needs the slice to be up. */
+  'yubikey.certify': changes(
+    'admin',
+    z.strictObject({ csr: base64urlUpTo(4096), serial: yubikeySerial, slot: pivSlot, role: text(64) }),
+    z.object({ certificate: certificateText, intermediate: certificateText }),
+  ),
+  /** From now on the key may enroll laptops. */
+  'yubikey.register': changes(
+    'admin',
+    z.strictObject({
+      ...{ serial: yubikeySerial, slot: pivSlot, role: text(64), certificate: certificateText },
+      /** Also if it was burned. */
+      reinstate: z.boolean(),
+    }),
+    z.object({}),
+  ),
+  /** Permanently bars the key from enrolling. */
+  'yubikey.burn': changes('admin', z.strictObject({ serial: yubikeySerial, why }), revoked, { critical: true }),
+
+  'audit.list': reads(
+    'read',
+    z.strictObject({ limit: z.int().min(1).max(100_000), since: z.int().exactOptional() }),
+    z.array(auditRecord),
+    LIST,
+  ),
+  /** Reads all of it, and compares it with the gateway's last checkpoint and with one of an earlier export. */
+  'audit.verify': reads(
+    'read',
+    z.strictObject({
+      checkpoint: z
+        .string()
+        .max(16 * KB)
+        .exactOptional(),
+    }),
+    trailReport,
+  ),
+  /** The next lines of an export, after so many records; the first page says up to where it goes. */
+  'audit.export': reads(
+    'read',
+    z.strictObject({ after: z.int().min(0), until: z.int().min(0).exactOptional() }),
+    z.object({
+      records: z.array(auditRecord),
+      until: z.int(),
+      checkpoint: z
+        .string()
+        .max(16 * KB)
+        .exactOptional(),
+    }),
+    LIST,
+  ),
+  /** Seals a trail that was changed as it is now. */
+  'audit.accept': changes('admin', z.strictObject({ why }), z.object({}), { critical: true }),
+
+  /** The alarms about devices that nobody has acknowledged. */
+  'alarm.list': reads('read', nothing, z.array(auditRecord), LIST),
+  /** `acknowledged` is false when there is no such open alarm. */
+  'alarm.acknowledge': changes(
+    'helpdesk',
+    z.strictObject({ alarm: z.int().min(0), why }),
+    z.object({ acknowledged: z.boolean() }),
+  ),
+
+  'bundle.list': reads('read', nothing, z.array(bundleRecord), LIST),
+  /** One that a laptop has sent, verified anew. Reading it is audited. */
+  'bundle.read': reads(
+    'helpdesk',
+    z.strictObject({ bundle: bundleId }),
+    verifiedBundle.extend({ text: z.string().max(256 * KB) }),
+    { maxResult: KB * KB },
+  ),
+  /** Whose a bundle is that somebody handed over. */
+  'bundle.verify': reads('helpdesk', z.strictObject({ bundle: base64urlUpTo(256 * KB) }), verifiedBundle, {
+    maxArguments: 512 * KB,
+    maxResult: KB * KB,
+  }),
+  'bundle.remove': changes('admin', z.strictObject({ bundle: bundleId }), z.object({})),
+} as const satisfies Record<string, OperatorVerb>;
+
+export type Verb = keyof typeof OPERATOR_VERBS;
+export type Arguments<V extends Verb> = z.output<(typeof OPERATOR_VERBS)[V]['arguments']>;
+export type Result<V extends Verb> = z.output<(typeof OPERATOR_VERBS)[V]['result']>;
+
+export const isVerb = (name: string): name is Verb => Object.hasOwn(OPERATOR_VERBS, name);
+
+/** Arguments that may be left out where a verb takes none. */
+type Given<V extends Verb> =
+  Record<string, never> extends Arguments<V> ? [given?: Arguments<V>] : [given: Arguments<V>];
+
+/** A slice as an operator has it: in its folder, or over the network. */
+export interface OperatorSlice {
+  /** @throws KiwiError as the verb says; `usage` for arguments that its schema does not allow */
+  ask<V extends Verb>(verb: V, ...given: Given<V>): Promise<Result<V>>;
+  /** Safe to repeat. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,24 @@
+import { KiwiError } from '../../../core/errors.ts';
+import { findDevice } from '../find-device.ts';
+import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
+
+export function deviceVerbs({ registry, clock, revokeIfPossible }: OperatorParts): Handlers<VerbsOf<'device'>> {
+  return {
+    'device.list': () => registry.listDevices(),
+    'device.find': ({ device }) => findDevice(registry, device),
+    async 'device.end'({ devices, why }, { audited }) {
+      for (const id of devices) {
+        const device = await registry.findDevice(id);
+        if (device === undefined) throw new KiwiError('device-unknown', { detail: `no device ${id}` });
+        const entry = audited('device.end', { deviceId: id, why: `${device.hostName}: ${why}` });
+        await registry.endDevice(id, why, clock.now(), entry);
+      }
+      return { revoked: await revokeIfPossible() };
+    },
+    async 'device.release'({ device: idOrName, why }, { audited }) {
+      const device = await findDevice(registry, idOrName);
+      const entry = audited('device.release', { deviceId: device.id, why: `${device.hostName}: ${why}` });
+      return { device, released: await registry.releaseDevice(device.id, clock.now(), entry) };
+    },
+  };
+}
