@@ -16,6 +16,7 @@ import {
   type SignFlags,
 } from './intermediate-commands.ts';
 import { addPackagesCommands } from './packages-commands.ts';
+import { addReloadCommand } from './reload-command.ts';
 import { statusCommand } from './status-command.ts';
 import { upCommand, type UpFlags } from './up-command.ts';
 
@@ -96,6 +97,7 @@ export function sliceProgram(context: CommandContext): Command {
     .requiredOption('--dir <folder>', 'folder of the slice')
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
+  addReloadCommand(program, context);
   addIntermediate(program, context);
   addPackagesCommands(program, context);
   addExamples(program, EXAMPLES);
@@ -145,5 +147,6 @@ const EXAMPLES = [
   'sudo kiwistack-slice packages remove --dir acme kiwistack-enroll_0.1.0_amd64.deb',
   'sudo kiwistack-slice up --dir acme',
   'sudo kiwistack-slice status --dir acme --json',
+  'sudo kiwistack-slice reload --dir acme --tls-cert fullchain.pem --tls-key privkey.pem',
   'sudo kiwistack-slice down --dir acme',
 ];

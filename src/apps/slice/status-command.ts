@@ -23,7 +23,7 @@ export async function statusCommand(flags: SliceFlags, { clock }: CommandContext
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
   // A record without its process: the slice was killed, and parts of it may still run.
   const state = parts !== undefined ? 'running' : alive ? 'not-answering' : record === undefined ? 'stopped' : 'killed';
-  const notices = await sliceNotices(paths, config, new Date(clock.now()));
+  const notices = await sliceNotices(paths, config, new Date(clock.now()), parts?.web);
   const failing = notices.some((notice) => notice.failing);
   const good = !failing && parts !== undefined && parts.gateway && parts.stepCa && parts.endpoint && parts.auditWhole;
   const word = (up: boolean): string => (up ? 'up' : 'DOWN');

@@ -23,6 +23,7 @@ import { clientAddress } from './client-address.ts';
 import { limitConnections } from './limit-connections.ts';
 import { packageRoute } from './package-route.ts';
 import { RefusalBook } from './refusal-book.ts';
+import { TLS_VERSIONS, type WebPair } from './replace-web-certificate.ts';
 import { welcomeRoute } from './welcome-route.ts';
 
 /** A request that takes longer to arrive is closed. */
@@ -54,15 +55,12 @@ declare module 'fastify' {
 }
 
 /** The only part of a slice that is exposed to the public network: the routes of kiwi/1 and the page for people, over TLS. */
-export async function buildGateway(
-  slice: SliceContext,
-  tls: { certificate: Buffer; key: Buffer },
-): Promise<FastifyInstance> {
+export async function buildGateway(slice: SliceContext, tls: WebPair): Promise<FastifyInstance> {
   const app = fastify({
     https: {
       cert: tls.certificate,
       key: tls.key,
-      minVersion: 'TLSv1.2',
+      ...TLS_VERSIONS,
       handshakeTimeout: IDLE_TIMEOUT_MS,
       headersTimeout: IDLE_TIMEOUT_MS,
       // By default, Node looks for connections whose time is over every 30 s only.

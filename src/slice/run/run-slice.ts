@@ -24,14 +24,16 @@ import type { Endpoint } from '../endpoint/endpoint.ts';
 import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
 import { createFleetClient } from '../fleet/fleet-client.ts';
 import { buildGateway } from '../gateway/build-gateway.ts';
+import type { WebPair } from '../gateway/replace-web-certificate.ts';
 import { openRegistry } from '../open-registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
-import { serveStatus, type PartsStatus } from './control-socket.ts';
+import { serveControl, type PartsStatus } from './control-socket.ts';
 import { takePlace } from './end-leftover.ts';
 import { PackageShelf } from '../welcome/package-shelf.ts';
 import { explainConflict } from './explain-conflict.ts';
 import { removeRunRecord, updateRunRecord } from './run-record.ts';
+import { readWebPair, WebCertificateInUse } from './web-certificate-in-use.ts';
 
 const TPM_MAKERS_HINT =
   'Put the CA certificates of the TPM makers that you trust into that file, PEM, or set deviceKey.tpm to off.';
@@ -130,11 +132,17 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       upkeep.abort();
       await reaping;
     });
-    const gateway = await listen(context, paths);
+    const pair = await readWebPair(paths);
+    const gateway = await listen(context, pair);
     undo.push(() => gateway.close());
+    const web = new WebCertificateInUse(context, paths, gateway, pair);
     const { address: host, port } = gateway.server.address() as AddressInfo;
-    const status = (): Promise<PartsStatus> => statusOf(context, gateway);
-    const control = await serveStatus(paths.run.controlSocket, status);
+    const status = (): Promise<PartsStatus> => statusOf(context, gateway, web);
+    const reload = async (): Promise<Record<string, never>> => {
+      await web.reload();
+      return {};
+    };
+    const control = await serveControl(paths.run.controlSocket, { status, reload });
     undo.push(() => closeSocket(control, paths.run.controlSocket));
     return { context, listen: { host, port }, stepCaPid: () => stepCa.pid, status, stop };
   } catch (error) {
@@ -200,11 +208,8 @@ async function checkedFleetConfig(dir: string): Promise<FleetConfig | undefined>
   return config;
 }
 
-async function listen(context: SliceContext, paths: SlicePaths): Promise<FastifyInstance> {
-  const gateway = await buildGateway(context, {
-    certificate: await readPart(paths.gateway.tlsCertificate),
-    key: await readPart(paths.gateway.tlsKey, true),
-  });
+async function listen(context: SliceContext, pair: WebPair): Promise<FastifyInstance> {
+  const gateway = await buildGateway(context, pair);
   try {
     await gateway.listen(context.config.gateway.listen);
     return gateway;
@@ -214,7 +219,11 @@ async function listen(context: SliceContext, paths: SlicePaths): Promise<Fastify
   }
 }
 
-async function statusOf(context: SliceContext, gateway: FastifyInstance): Promise<PartsStatus> {
+async function statusOf(
+  context: SliceContext,
+  gateway: FastifyInstance,
+  web: WebCertificateInUse,
+): Promise<PartsStatus> {
   const [stepCa, endpoint, fleet, devices] = await Promise.all([
     context.ca.healthy(),
     context.endpoint.healthy(),
@@ -229,6 +238,7 @@ async function statusOf(context: SliceContext, gateway: FastifyInstance): Promis
     auditWhole: context.auditSeal.whole,
     fleet: fleet === undefined ? 'not-configured' : fleet ? 'reachable' : 'unreachable',
     devices: { pending: count('pending'), active: count('active') },
+    web: { certificate: web.certificate, ...(web.refused === undefined ? {} : { refused: web.refused }) },
   };
 }
 

@@ -140,6 +140,12 @@ describe('the service', () => {
     expect(await sh(`journalctl -u ${UNIT}`)).toContain('The slice of Acme GmbH is up');
   });
 
+  it('takes its web certificate again when it is reloaded', async () => {
+    await sh(`systemctl reload ${UNIT}`);
+    expect(await sh(`journalctl -u ${UNIT}`)).toContain('the web certificate was replaced');
+    expect(await state()).toBe('running');
+  });
+
   it('goes on with the new program when the package is upgraded', async () => {
     const old = await sh(`systemctl show -P MainPID ${UNIT}`);
     const { code, stderr } = await run('/usr/bin/dpkg', '-i', newer);
