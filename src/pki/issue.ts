@@ -3,7 +3,9 @@ import { createPublicKey, randomBytes, webcrypto, type KeyObject } from 'node:cr
 import * as x509 from './x509.ts';
 
 import { parseCertificate, type Certificate } from './certificate.ts';
-import { spkiDer } from './keys.ts';
+import { generateP256, spkiDer } from './keys.ts';
+import { signAgain } from './sign-again.ts';
+import type { Signer } from './signer.ts';
 
 /** Lifetimes are counted in whole days: certificates need no calendar. */
 export const DAY = 86_400_000;
@@ -11,12 +13,19 @@ export const YEAR = 365.25 * DAY;
 
 const CA_USAGE: x509.KeyUsageFlags = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
 
+/** A CA whose key is in memory, or elsewhere, as in a YubiKey. */
+export type Issuer = { readonly certificate: Certificate } & (
+  { readonly key: KeyObject; readonly signer?: undefined } | { readonly signer: Signer; readonly key?: undefined }
+);
+
 export interface IssueInput {
   readonly subject: { readonly cn: string; readonly o?: string; readonly ou?: string };
   /** The key that the certificate is for: private or public, P-256. */
   readonly key: KeyObject;
   /** The issuer; absent: self-signed with `key`. */
-  readonly issuer?: { readonly certificate: Certificate; readonly key: KeyObject };
+  readonly issuer?: Issuer;
+  /** Self-signed with a key that is not in memory: `key` is its public half. */
+  readonly selfSigner?: Signer;
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** Present for a CA certificate. */
@@ -31,18 +40,20 @@ export interface IssueInput {
 }
 
 /**
- * Issues a certificate with a P-256 key in memory: for roots, intermediates and the gateway's certificate at `init`,
- * and for tests. Only step-ca issues device and YubiKey certificates.
+ * Issues a certificate with a P-256 key: for roots, intermediates and the gateway's certificate, and for tests. Only
+ * step-ca issues device and YubiKey certificates.
  */
 export async function issueCertificate(input: IssueInput): Promise<Certificate> {
   const publicKey = await toCryptoKey(input.key.type === 'private' ? createPublicKey(input.key) : input.key, 'verify');
-  const issuerKey = input.issuer?.key ?? input.key;
+  const signer = input.issuer?.signer ?? input.selfSigner;
+  const issuerSpki =
+    input.issuer?.signer === undefined ? spkiDer(input.issuer?.key ?? input.key) : input.issuer.certificate.spki;
   const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(input.ca !== undefined, input.ca?.pathLength, true),
     new x509.KeyUsagesExtension(input.ca === undefined ? x509.KeyUsageFlags.digitalSignature : CA_USAGE, true),
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
     await x509.AuthorityKeyIdentifierExtension.create(
-      await toCryptoKey(createPublicKey({ key: spkiDer(issuerKey), type: 'spki', format: 'der' }), 'verify'),
+      await toCryptoKey(createPublicKey({ key: issuerSpki, type: 'spki', format: 'der' }), 'verify'),
     ),
   ];
   if (input.extendedKeyUsages !== undefined) {
@@ -68,11 +79,13 @@ export async function issueCertificate(input: IssueInput): Promise<Certificate> 
     notBefore: input.notBefore,
     notAfter: input.notAfter,
     publicKey,
-    signingKey: await toCryptoKey(issuerKey, 'sign'),
+    // The library signs with keys in memory only; another key's signature takes the place of a passing one's.
+    signingKey: await toCryptoKey(signer === undefined ? (input.issuer?.key ?? input.key) : generateP256(), 'sign'),
     signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
     extensions,
   });
-  return parseCertificate(Buffer.from(certificate.rawData));
+  const der = Buffer.from(certificate.rawData);
+  return parseCertificate(signer === undefined ? der : await signAgain(der, signer));
 }
 
 /** 16 random octets, positive and without a leading zero (RFC 5280, section 4.1.2.2). */
