@@ -88,7 +88,7 @@ export async function removeDurableFile(file: string): Promise<void> {
 }
 
 /**
- * Gives a file another name in the same folder, durably and with everything that belongs to it (mode, owner, times). A file
+ * Gives a file another name on the same file system, durably and with everything that belongs to it (mode, owner, times). A file
  * that has the new name already is replaced.
  */
 export async function renameDurableFile(from: string, to: string): Promise<void> {

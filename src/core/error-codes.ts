@@ -248,6 +248,16 @@ const table = {
     "Your organisation's certificate authority may speak for every website, so this laptop does not trust it.",
     'Tell your operator: the slice needs a new intermediate, see `kiwistack-slice intermediate request --help`.',
   ),
+  'slice-revoked': entry(
+    'refused',
+    'The answer comes from a certificate authority of your organisation that the provider has revoked.',
+    'Nothing on this laptop was changed. Tell your operator: somebody may be using stolen keys, or the slice still has the old ones.',
+  ),
+  'key-certificate-replaced': entry(
+    'refused',
+    'The certificate on this YubiKey is from before your organisation got new keys.',
+    'Ask your operator to renew it: `kiwistack-operator yubikey reissue`. Its key and PIN stay.',
+  ),
   'slice-root-unknown': entry(
     'refused',
     "This laptop does not trust the root of your YubiKey's certificate.",

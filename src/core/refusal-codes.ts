@@ -259,6 +259,12 @@ export const REFUSAL_CODES = {
     'Enroll this laptop again: run `kiwistack-enroll enroll` with your YubiKey.',
     { http: 403 },
   ),
+  'touch-required': entry(
+    'person',
+    'Your organisation has new keys, and wants this laptop to be enrolled again with a YubiKey.',
+    'Have your YubiKey renewed by your operator, plug it in and run `kiwistack-enroll enroll`.',
+    { http: 403 },
+  ),
   'confirm-mismatch': entry('refused', 'The confirmation does not match the grant.', 'Run the command again.', {
     http: 403,
   }),

@@ -27,6 +27,11 @@ export const SLICE_CODES = {
     'The slice cannot use this intermediate certificate.',
     'The details say why. Have the provider sign the request of this slice again: `kiwistack-slice intermediate request`.',
   ),
+  'provider-policy-refused': entry(
+    'refused',
+    "The provider's policy does not allow this intermediate.",
+    'The details say what is outside it. Compare with the customer, then correct the request or the policy file.',
+  ),
   'slice-running': entry('person', 'The slice is already running.', 'See `kiwistack-slice status --dir DIR`.'),
   'slice-conflict': entry(
     'usage',

@@ -101,7 +101,7 @@ export const event = z.discriminatedUnion('type', [
   z.object({ type: z.literal('undo-failed'), ...step, error: wireError }),
   z.object({ type: z.literal('resumed'), startedAt: word }),
   z.object({ type: z.literal('farewell'), customer: word, deviceId: word, error: wireError.exactOptional() }),
-  z.object({ type: z.literal('certificate-expired'), at: word }),
+  z.object({ type: z.literal('certificate-expired'), at: word, replaced: z.literal(true).exactOptional() }),
   z.object({ type: z.literal('certificate-renewed'), number: z.number(), notAfter: word }),
   z.object({ type: z.literal('undo-resumed') }),
   z.object({ type: z.literal('waiting'), for: word }),

@@ -37,12 +37,14 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'certificate-renewed':
           say(
-            `The device certificate had expired. It was renewed: number ${event.number}, valid until ${event.notAfter}.`,
+            `The device certificate was out of date. It was renewed: number ${event.number}, valid until ${event.notAfter}.`,
           );
           break;
         case 'certificate-expired':
           say(
-            `The device certificate expired at ${event.at}: the enrollment is removed, and this laptop enrolls again.`,
+            event.replaced === true
+              ? 'Your organisation has new keys: the enrollment is removed, and this laptop enrolls again.'
+              : `The device certificate expired at ${event.at}: the enrollment is removed, and this laptop enrolls again.`,
           );
           break;
         case 'undo-resumed':

@@ -5,17 +5,20 @@ import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { unusable } from '../../core/read-given-file.ts';
 import { isAlive } from '../../programs/process-mark.ts';
+import { signRequest } from '../../provider/sign-request.ts';
 import { readSliceConfig } from '../../slice/config/slice-config.ts';
 import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { installAnswer } from '../../slice/intermediate/install-answer.ts';
+import { replaceIntermediate } from '../../slice/intermediate/replace-intermediate.ts';
 import { requestIntermediate } from '../../slice/intermediate/request-intermediate.ts';
-import { signRequest } from '../../slice/intermediate/sign-request.ts';
+import { takeRootList } from '../../slice/intermediate/take-root-list.ts';
 import { readRunRecord } from '../../slice/run/run-record.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 
 export interface RequestFlags extends SliceFlags {
   readonly out: string;
+  readonly newKey?: boolean;
 }
 
 export interface SignFlags extends Omit<SliceFlags, 'dir'> {
@@ -29,10 +32,20 @@ export interface InstallFlags extends SliceFlags {
   readonly in: string;
 }
 
+export interface ReplaceFlags extends InstallFlags {
+  /** False for `--not-revoked`: commander makes one option of `--x` and `--no-x` only. */
+  readonly revoked?: string;
+  readonly notRevoked?: boolean;
+  readonly rekey?: 'itself' | 'touch';
+  readonly hours?: number;
+}
+
 /** `kiwistack-slice intermediate request` */
 export async function requestCommand(flags: RequestFlags): Promise<number> {
-  const { text, keyDigest } = await requestIntermediate(path.resolve(flags.dir));
+  const newKey = flags.newKey === true;
+  const { text, keyDigest } = await requestIntermediate(path.resolve(flags.dir), { newKey });
   await write(flags.out, text);
+  if (newKey) return printNewKey(flags, keyDigest);
   printAnswer(flags, 'requested', { file: path.resolve(flags.out), keyDigest }, [
     `Wrote the request to ${flags.out}. It holds nothing secret.`,
     `Public key (SHA-256): ${keyDigest}. Read it to the provider over another channel.`,
@@ -60,19 +73,73 @@ export async function signCommand(flags: SignFlags, { clock }: CommandContext): 
 
 /** `kiwistack-slice intermediate install` */
 export async function installCommand(flags: InstallFlags, { clock }: CommandContext): Promise<number> {
-  const dir = path.resolve(flags.dir);
-  await readSliceConfig(dir);
-  // A running slice has the old one in memory, and step-ca would go on with both.
-  const record = await readRunRecord(slicePaths(dir).run.lock);
-  if (record !== undefined && (await isAlive(record.slice))) {
-    throw new KiwiError('slice-running', { hint: `Stop it first: \`kiwistack-slice down --dir ${flags.dir}\`.` });
-  }
+  const dir = await stoppedSlice(flags);
   const { serialHex, notAfter } = await installAnswer(dir, flags.in, clock);
   printAnswer(flags, 'installed', { serial: serialHex, until: notAfter.toISOString() }, [
     `Installed the intermediate, valid until ${notAfter.toISOString()}.`,
     `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\``,
   ]);
   return EXIT.done;
+}
+
+/** `kiwistack-slice intermediate replace` */
+export async function replaceCommand(flags: ReplaceFlags, { clock }: CommandContext): Promise<number> {
+  if ((flags.revoked === undefined) === (flags.notRevoked !== true)) {
+    throw new KiwiError('usage', { detail: 'either --revoked FILE or --not-revoked' });
+  }
+  const dir = await stoppedSlice(flags);
+  const { rekey: by, hours } = flags;
+  const rekey = { ...(by === undefined ? {} : { by }), ...(hours === undefined ? {} : { hours }) };
+  const done = await replaceIntermediate(dir, { answer: flags.in, list: flags.revoked, rekey }, clock);
+  const { serialHex: serial, notAfter } = done.intermediate;
+  const { old, revoked } = done;
+  const follow =
+    done.rekey.by === 'touch'
+      ? 'Each laptop has to be enrolled again with a YubiKey: `kiwistack-enroll enroll`. Its user is told so.'
+      : `Laptops move to it by themselves at their next hourly check, for ${done.rekey.hours} hours; later only with a YubiKey.`;
+  const answer = { serial, until: notAfter.toISOString(), old: old?.serialHex, revoked, rekey: done.rekey };
+  printAnswer(flags, 'replaced', answer, [
+    `Replaced the intermediate; the new one is valid until ${notAfter.toISOString()}.`,
+    ...(old === undefined
+      ? []
+      : [`  old      ${old.serialHex}, ${revoked ? 'revoked by the provider' : 'NOT revoked'}`]),
+    `  new      ${serial}`,
+    'New as well: the keys that sign grants and that ask step-ca. What was issued under the old one counts no more.',
+    follow,
+    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\`, then \`kiwistack-operator yubikey reissue --dir ${flags.dir}\` for each YubiKey.`,
+  ]);
+  return EXIT.done;
+}
+
+/** `kiwistack-slice intermediate revoked` */
+export async function revokedCommand(flags: InstallFlags): Promise<number> {
+  const { number, revoked } = await takeRootList(path.resolve(flags.dir), flags.in);
+  printAnswer(flags, 'taken', { number, revoked: revoked.length }, [
+    `Took the provider's list number ${number}, with ${revoked.length} revoked intermediates.`,
+    'Laptops are told at the next `up`.',
+  ]);
+  return EXIT.done;
+}
+
+function printNewKey(flags: RequestFlags, keyDigest: string): number {
+  printAnswer(flags, 'requested', { file: path.resolve(flags.out), keyDigest }, [
+    `Wrote the request for a new key to ${flags.out}. It holds nothing secret; the slice goes on with the old key until then.`,
+    `Public key (SHA-256): ${keyDigest}. Read it to the provider over another channel.`,
+    `Where the provider's root key is: \`kiwistack-msp sign --request ${flags.out} --key-digest ${keyDigest} …\`, and \`kiwistack-msp revoke\` of the old one`,
+    `Then here: \`kiwistack-slice down\`, and \`kiwistack-slice intermediate replace --dir ${flags.dir} --in ANSWER.pem --revoked ROOT.crl\``,
+  ]);
+  return EXIT.done;
+}
+
+/** A running slice has the old one in memory, and step-ca would go on with both. @throws KiwiError `slice-running` */
+async function stoppedSlice(flags: SliceFlags): Promise<string> {
+  const dir = path.resolve(flags.dir);
+  await readSliceConfig(dir);
+  const record = await readRunRecord(slicePaths(dir).run.lock);
+  if (record !== undefined && (await isAlive(record.slice))) {
+    throw new KiwiError('slice-running', { hint: `Stop it first: \`kiwistack-slice down --dir ${flags.dir}\`.` });
+  }
+  return dir;
 }
 
 async function write(file: string, text: string): Promise<void> {

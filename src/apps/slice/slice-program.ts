@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 
 import { addExamples } from '../../terminal/add-examples.ts';
-import { carryOut } from '../../terminal/carry-out.ts';
+import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
@@ -10,8 +10,11 @@ import type { InitFlags } from './init-options.ts';
 import {
   installCommand,
   requestCommand,
+  replaceCommand,
+  revokedCommand,
   signCommand,
   type InstallFlags,
+  type ReplaceFlags,
   type RequestFlags,
   type SignFlags,
 } from './intermediate-commands.ts';
@@ -115,11 +118,14 @@ function addIntermediate(program: Command, context: CommandContext): void {
     )
     .requiredOption('--dir <folder>', 'folder of the slice')
     .requiredOption('--out <file>', 'the request, JSON, to take to the root key')
+    .option('--new-key', 'for a new key, where the old one may have been stolen: then take the answer with `replace`')
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: RequestFlags) => carryOut(flags.json === true, () => requestCommand(flags)));
   intermediate
     .command('sign')
-    .description("Sign a request with the provider's root key; needs no slice. Shows what the intermediate may certify")
+    .description(
+      "Sign a request with the provider's root key in a file; needs no slice. With a policy, or the key in a YubiKey: kiwistack-msp sign",
+    )
     .requiredOption('--root-certificate <file>', "the provider's root, PEM")
     .requiredOption('--root-key <file>', 'its key, P-256, PEM without a password')
     .requiredOption('--request <file>', 'what `intermediate request` wrote')
@@ -133,6 +139,34 @@ function addIntermediate(program: Command, context: CommandContext): void {
     .requiredOption('--in <file>', 'what `intermediate sign` wrote')
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: InstallFlags) => carryOut(flags.json === true, () => installCommand(flags, context)));
+  intermediate
+    .command('replace')
+    .description(
+      'Take the answer to `request --new-key` into a slice that is stopped, with new keys for all that was beside the old one',
+    )
+    .requiredOption('--dir <folder>', 'folder of the slice')
+    .requiredOption('--in <file>', 'what `kiwistack-msp sign` wrote')
+    .option(
+      '--revoked <file>',
+      "the provider's revocation list with the old intermediate on it, from `kiwistack-msp revoke`",
+    )
+    .option('--not-revoked', 'the old key was not stolen: the old intermediate stays valid until it ends')
+    .addOption(
+      new Option('--rekey <how>', 'whether laptops follow by themselves, or are enrolled again with a touch').choices([
+        'itself',
+        'touch',
+      ]),
+    )
+    .option('--hours <number>', 'how long they may follow by themselves (default: 168)', wholeNumber)
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: ReplaceFlags) => carryOut(flags.json === true, () => replaceCommand(flags, context)));
+  intermediate
+    .command('revoked')
+    .description("Take the provider's newest revocation list into a slice; takes effect at the next `up`")
+    .requiredOption('--dir <folder>', 'folder of the slice')
+    .requiredOption('--in <file>', 'the list, PEM')
+    .option('--json', 'print one line of JSON; fields are added, never removed')
+    .action((flags: InstallFlags) => carryOut(flags.json === true, () => revokedCommand(flags)));
 }
 
 const EXAMPLES = [
@@ -140,6 +174,9 @@ const EXAMPLES = [
   'sudo kiwistack-slice intermediate request --dir acme --out request.json',
   'kiwistack-slice intermediate sign --root-certificate root.crt --root-key root.key --request request.json --out answer.pem',
   'sudo kiwistack-slice intermediate install --dir acme --in answer.pem',
+  'sudo kiwistack-slice intermediate request --dir acme --new-key --out request.json',
+  'sudo kiwistack-slice intermediate replace --dir acme --in answer.pem --revoked root.crl',
+  'sudo kiwistack-slice intermediate revoked --dir beta --in root.crl',
   'sudo kiwistack-slice fleet --dir acme --config fleet.json',
   'sudo kiwistack-slice packages add --dir acme kiwistack-enroll_0.1.0_amd64.deb',
   'sudo kiwistack-slice packages release --dir acme manifest.jws',

@@ -9,7 +9,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import { EnrollmentRun, type EnrollmentOptions } from './enrollment-run.ts';
 import { findTraces, listed } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
-import { certificateExpiry, leaveExpired, renewExpired } from './leave-expired.ts';
+import { certificateExpiry, isReplaced, leaveExpired, renewExpired } from './leave-expired.ts';
 import { ENROLLMENT, ENROLLMENT_PLAN } from './plan.ts';
 import { takeAway } from './uninstall.ts';
 
@@ -24,8 +24,8 @@ export type EnrollEvent =
   | ({ readonly type: 'farewell' } & FarewellOutcome)
   /** The device certificate had expired and was renewed: nothing else is needed. */
   | { readonly type: 'certificate-renewed'; readonly number: number; readonly notAfter: string }
-  /** It has expired too long ago: the enrollment is removed, and this laptop enrolls again. */
-  | { readonly type: 'certificate-expired'; readonly at: string }
+  /** It has expired too long ago, or is of keys that the customer has replaced: the enrollment is removed, and this laptop enrolls again. */
+  | { readonly type: 'certificate-expired'; readonly at: string; readonly replaced?: true }
   /** An earlier run was interrupted while undoing its changes; this one finishes the undo first. */
   | { readonly type: 'undo-resumed' };
 
@@ -61,12 +61,14 @@ async function enrollIn(
     if (record?.state === 'active') {
       await refuseElsewhere(options, record);
       const expired = await certificateExpiry(options, record);
-      const renewed = expired === undefined ? undefined : await renewExpired({ file, journal }, options, record);
+      const replaced = expired === undefined && (await isReplaced(options, record));
+      const due = expired ?? (replaced ? new Date(options.clock.now()) : undefined);
+      const renewed = due === undefined ? undefined : await renewExpired({ file, journal }, options, record);
       if (renewed !== undefined) {
         const { number, notAfter } = renewed;
         report({ type: 'certificate-renewed', number, notAfter: notAfter.toISOString() });
-      } else if (expired !== undefined) {
-        report({ type: 'certificate-expired', at: expired.toISOString() });
+      } else if (due !== undefined) {
+        report({ type: 'certificate-expired', at: due.toISOString(), ...(replaced ? { replaced } : {}) });
         await leaveExpired({ file, journal }, options, record, report);
         record = undefined;
       }

@@ -7,6 +7,7 @@ import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
 import type { DeviceIdentity, GatewayClient } from '../gateway-client/gateway-client.ts';
 import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
+import { RevokedLists } from '../state/revoked-lists.ts';
 import type { EnrollmentRecord, RecordFile } from '../state/record.ts';
 import type { DeviceKey } from '../system/device-key.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -96,8 +97,11 @@ export class KnownEnrollment {
   async #authority(): Promise<SliceAuthority> {
     const { roots } = this.context;
     const { exchange, slug, device } = this.record;
-    if (exchange === undefined) return sliceAuthority(this.platform, slug, roots, device?.intermediate);
-    return { intermediate: this.opened().intermediate, roots };
+    const known =
+      exchange === undefined
+        ? await sliceAuthority(this.platform, slug, roots, device?.intermediate)
+        : { intermediate: this.opened().intermediate, roots };
+    return { ...known, revoked: await new RevokedLists(this.platform).load(known.roots) };
   }
 
   /** The verified challenge, from the record: an earlier step or run may have received it. */

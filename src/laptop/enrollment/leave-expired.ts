@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askSlice } from '../standing/ask-slice.ts';
@@ -5,6 +6,8 @@ import { renewCertificate, type RenewedCertificate } from '../standing/renew-cer
 import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import type { RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
+import { RevokedLists } from '../state/revoked-lists.ts';
+import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { EnrollmentOptions } from './enrollment-run.ts';
 import { findKey } from './find-key.ts';
@@ -12,6 +15,7 @@ import { listed } from './find-traces.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
 import { takeAway } from './uninstall.ts';
 
+const ENROLL_AGAIN: ReadonlySet<ErrorCode> = new Set(['certificate-expired', 'touch-required']);
 const WHILE_A_PERSON_WAITS = { retries: 3, patienceMs: 60_000 };
 
 /** When the device certificate of an enrolled laptop expired; undefined while it is valid, and when there is none. */
@@ -24,8 +28,19 @@ export async function certificateExpiry(
 }
 
 /**
+ * True when the customer has other keys than those that this laptop's certificate comes from: the provider's root has taken them back, or
+ * the slice has refused the last renewal for it.
+ */
+export async function isReplaced({ platform, roots }: EnrollmentOptions, { slug }: EnrollmentRecord): Promise<boolean> {
+  const stored = await platform.certificates.load(slug);
+  const lists = await new RevokedLists(platform).load(roots);
+  if (stored !== undefined && lists.some((list) => list.revokes(stored.intermediate))) return true;
+  return (await new SeenFile(platform.stateFolder).load()).renewal?.code === 'touch-required';
+}
+
+/**
  * Renews the certificate of an enrollment where it has expired: no PIN, and everything stays.
- * @returns undefined when it is too old for the slice, so that this laptop has to enroll again
+ * @returns undefined when it is too old for the slice, or the slice wants a touch, so that this laptop has to enroll again
  * @throws KiwiError why it can be neither renewed nor given up: nothing was changed
  */
 export async function renewExpired(
@@ -36,7 +51,7 @@ export async function renewExpired(
   try {
     return await renewCertificate(context, file, record, { patience: WHILE_A_PERSON_WAITS });
   } catch (error) {
-    if (error instanceof KiwiError && error.code === 'certificate-expired') return undefined;
+    if (error instanceof KiwiError && ENROLL_AGAIN.has(error.code)) return undefined;
     throw error;
   }
 }

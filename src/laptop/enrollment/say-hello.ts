@@ -9,6 +9,7 @@ import { tpmExtension, type TpmClaim } from '../../protocol/tpm-key.ts';
 import { openChallenge } from '../exchange/open-challenge.ts';
 import { requireConfined } from '../exchange/require-confined.ts';
 import { describeHost } from '../fingerprint/describe-host.ts';
+import { RevokedLists } from '../state/revoked-lists.ts';
 import type { EnrollmentRun, Meeting } from './enrollment-run.ts';
 
 /**
@@ -36,7 +37,7 @@ export async function sayHello(run: EnrollmentRun, deviceKey: KeyObject, claim?:
   const { certificate } = key;
   const opened = openChallenge({
     ...{ jws: challenge, helloBytes: Buffer.from(hello), slug: record.slug, keyCertificate: certificate },
-    ...{ roots: options.roots, now },
+    ...{ roots: options.roots, revoked: await new RevokedLists(platform).load(options.roots), now },
   });
   requireConfined(opened.intermediate);
   const challengeAt = new Date(now).toISOString();

@@ -3,11 +3,13 @@ import { KiwiError } from '../../core/errors.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { ChainError, verifyChain } from '../../pki/chain.ts';
 import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
+import type { RevocationList } from '../../pki/revocation-list.ts';
 import { intermediateName } from '../../pki/roles.ts';
 import { challenge as schema, type Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { sessionCode } from '../../protocol/session-code.ts';
+import { refuseRevoked } from './refuse-revoked.ts';
 import { clockDifference } from './clock-difference.ts';
 
 export interface OpenedChallenge {
@@ -32,7 +34,8 @@ export interface OpenedChallenge {
  * the slug that the key's certificate names, and names the customer as the intermediate's subject does. TLS plays no part in it: a proxy that intercepts TLS gains nothing.
  *
  * @param input.now wall clock when the challenge arrived, milliseconds
- * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-invalid`, `clock-skew`
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `slice-revoked`, `key-certificate-replaced`, `key-certificate-invalid`,
+ * `clock-skew`
  */
 export function openChallenge(input: {
   jws: string;
@@ -40,6 +43,7 @@ export function openChallenge(input: {
   slug: string;
   keyCertificate: Certificate;
   roots: readonly Certificate[];
+  revoked?: readonly RevocationList[];
   now: number;
 }): OpenedChallenge {
   const { payload, gateway, intermediate } = openGatewaySigned(input.jws, TYP.challenge);
@@ -47,7 +51,14 @@ export function openChallenge(input: {
 
   const serverTime = new Date(challenge.serverTime);
   const root = checkGateway({ gateway, intermediate, roots: input.roots, at: serverTime });
+  refuseRevoked(intermediate, input.revoked);
   const { keyCertificate } = input;
+  // The customer's next intermediate, with another key: it is the YubiKey that is behind, and only its operator can renew it.
+  if (isReplaced(keyCertificate, intermediate)) {
+    throw new KiwiError('key-certificate-replaced', {
+      detail: "its issuer is not the customer's intermediate any more",
+    });
+  }
   if (!keyCertificate.issuerDer.equals(intermediate.subjectDer) || !keyCertificate.isSignedBy(intermediate)) {
     refuse("another issuer than that of the key's certificate");
   }
@@ -72,6 +83,11 @@ export function openChallenge(input: {
   const hash = sha256(input.jws);
   return { challenge, hash, intermediate, root, gateway, code: sessionCode(helloHash, hash), skewMs };
 }
+
+const isReplaced = (keyCertificate: Certificate, intermediate: Certificate): boolean =>
+  keyCertificate.issuerDer.equals(intermediate.subjectDer) &&
+  !keyCertificate.isSignedBy(intermediate) &&
+  keyCertificate.notBefore < intermediate.notBefore;
 
 function refuse(detail: string): never {
   throw new KiwiError('slice-not-proven', { detail });

@@ -5,6 +5,12 @@ import { renewed } from '../../protocol/renewal.ts';
 import { checkDeviceCertificate, type DeviceCertificateExpectation } from './check-device-certificate.ts';
 import { openSliceAnswer, type AskedOfSlice } from './open-slice-answer.ts';
 
+/**
+ * How far a number may be above the one that is held: more answers than that are not lost. Whoever stole the slice's keys could otherwise
+ * give the highest number that there is, after which no slice could renew this laptop's certificate again.
+ */
+const MOST_AHEAD = 100_000;
+
 /** What was requested; the answer is compared with it. */
 export interface RenewalExpectation extends Omit<
   DeviceCertificateExpectation,
@@ -38,7 +44,7 @@ export function openRenewed(
   const form = { typ: TYP.renewed, schema: renewed, maxBytes: LIMITS.renewed };
   const { message, skewMs, intermediate } = openSliceAnswer(answer, form, asked);
   const { number, certificate, serverTime } = message;
-  if (number <= expected.held) refuse('the number of the certificate');
+  if (number <= expected.held || number > expected.held + MOST_AHEAD) refuse('the number of the certificate');
   const { deviceId, slice } = asked;
   const { leaf, root } = checkDeviceCertificate(
     certificate,

@@ -3,8 +3,10 @@ import type { z } from 'zod';
 import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { Certificate } from '../../pki/certificate.ts';
+import type { RevocationList } from '../../pki/revocation-list.ts';
 import { checkGateway, openGatewaySigned } from '../../pki/gateway-signed.ts';
 import { parseMessage } from '../../protocol/parse.ts';
+import { refuseRevoked } from './refuse-revoked.ts';
 import { clockDifference } from './clock-difference.ts';
 
 /** The customer's slice as it proved itself at enrollment: the only one whose answers are accepted afterwards. */
@@ -13,6 +15,8 @@ export interface SliceAuthority {
   readonly intermediate: Certificate;
   /** Pinned. */
   readonly roots: readonly Certificate[];
+  /** What the roots have taken back, as far as this laptop knows. */
+  readonly revoked?: readonly RevocationList[] | undefined;
   /** A time that is past, because the slice has signed it. */
   readonly past?: Date | undefined;
 }
@@ -45,7 +49,7 @@ export interface SliceAnswer<Message> {
  * certificate with the gateway's role under the customer's intermediate and a pinned root, and made now. A proxy that
  * intercepts TLS can neither forge nor replay one, and a gateway certificate that is out of date speaks for nobody.
  *
- * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `clock-skew`
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `slice-revoked`, `clock-skew`
  */
 export function openSliceAnswer<S extends z.ZodType<{ requestHash: string; deviceId: string; serverTime: string }>>(
   answer: string,
@@ -57,6 +61,7 @@ export function openSliceAnswer<S extends z.ZodType<{ requestHash: string; devic
   const { toldSkewMs = 0 } = asked;
   if (!intermediate.subjectDer.equals(known.subjectDer)) refuse('from another slice than that of the enrollment');
   if (!intermediate.der.equals(known.der) && intermediate.notBefore < known.notBefore) refuse('an older intermediate');
+  refuseRevoked(intermediate, asked.slice.revoked);
   const message = parseMessage(form.schema, payload, form.maxBytes, 'slice-not-proven');
   const serverTime = new Date(message.serverTime);
   checkGateway({ gateway, intermediate, roots, at: serverTime });

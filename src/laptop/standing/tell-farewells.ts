@@ -3,6 +3,7 @@ import { parseCertificate } from '../../pki/certificate.ts';
 import type { GatewayClient } from '../gateway-client/gateway-client.ts';
 import { openGatewayClient } from '../gateway-client/open-gateway-client.ts';
 import { FarewellFile, type Farewell } from '../state/farewell.ts';
+import { RevokedLists } from '../state/revoked-lists.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 
 export interface FarewellOutcome {
@@ -42,7 +43,9 @@ export async function tellFarewell(farewell: Farewell, context: LaptopContext): 
   let client: GatewayClient | undefined;
   try {
     client = await openGatewayClient(context, gatewayUrl, { keptProxy: farewell.proxy });
-    const slice = { intermediate: parseCertificate(intermediate), roots: roots.map((pem) => parseCertificate(pem)) };
+    const kept = roots.map((pem) => parseCertificate(pem));
+    const revoked = await new RevokedLists(context.platform).load(kept);
+    const slice = { intermediate: parseCertificate(intermediate), roots: kept, revoked };
     const { state } = await client.tell({ deviceId, slice }, 'leave', leave, signal);
     return state === 'ended'
       ? undefined

@@ -9,9 +9,10 @@ import { tellOfCheck, tellOfFailure } from './tell-of-check.ts';
 import { mendTunnel } from './mend-tunnel.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
 import { askOn } from '../standing/ask-slice.ts';
+import { noteRevoked } from '../standing/note-revoked.ts';
 import { noteSeen } from '../standing/note-seen.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
-import { openSliceLine } from '../standing/slice-line.ts';
+import { openSliceLine, withRevoked } from '../standing/slice-line.ts';
 import { tellConsumers } from '../standing/tell-consumers.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { FarewellFile } from '../state/farewell.ts';
@@ -87,11 +88,14 @@ async function checkIn(
     if (!(slice instanceof KiwiError) && slice.state === 'ended' && LET_GO.has(slice.endReason)) {
       return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
     }
+    const { lists, isOwn } = await noteRevoked(context, record.slug, slice);
+    const renewing =
+      line instanceof KiwiError ? { isRevoked: isOwn } : { isRevoked: isOwn, line: withRevoked(line, lists) };
     // The peer of an ended device is gone.
     const ours = record.state === 'active' && (slice instanceof KiwiError || slice.state === 'active');
     // At once: a slice may put a renewal off for minutes, and the tunnel needs no certificate.
     const [renewal, tunnel] = await Promise.all([
-      renewIfDue(context, file, record, line instanceof KiwiError ? {} : { line }),
+      renewIfDue(context, file, record, renewing),
       ours ? mendTunnel(context, record, { slice }) : undefined,
     ]);
     await tellConsumers(context, file);

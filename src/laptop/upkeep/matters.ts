@@ -7,6 +7,7 @@ import type { CheckResult } from './check-result.ts';
 export type Matter =
   | 'connect'
   | 'enroll-again'
+  | 'rekey'
   | 'ended'
   | 'refused'
   | 'hardware-changed'
@@ -24,6 +25,8 @@ const CONNECT_WITHIN = 0.5;
 
 const OF_CODE: Partial<Record<ErrorCode, Matter>> = {
   'certificate-expired': 'enroll-again',
+  'touch-required': 'rekey',
+  'slice-revoked': 'refused',
   'device-copied': 'copied',
   // A renewal says it first where the device was ended between the two questions, or the slice's answer got lost.
   'device-ended': 'ended',
@@ -45,7 +48,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['gateway-answer-invalid', 'pr
 
 /** Over only when the slice has answered, or a renewal has got as far again. */
 const HEARD: readonly Matter[] = [
-  ...(['ended', 'refused', 'hardware-changed', 'copied', 'enroll-again', 'update', 'clock', 'disk'] as const),
+  ...(['ended', 'refused', 'hardware-changed', 'copied', 'enroll-again', 'rekey', 'update', 'clock', 'disk'] as const),
 ];
 
 /** Who may need to hear of a check, and when nothing is known of a matter. */
@@ -86,7 +89,8 @@ export function mattersOf(
   if (slice.hardware === 'seen-elsewhere') matters.add('copied');
   if (slice.state === 'ended') matters.add('ended');
   // A renewal that is not due yet does not say whether the slice still refuses it, and one that failed not whether it could be written.
-  const unknown: Matter[] = renewal === undefined ? ['enroll-again'] : renewal instanceof KiwiError ? ['disk'] : [];
+  const unknown: Matter[] =
+    renewal === undefined ? ['enroll-again', 'rekey'] : renewal instanceof KiwiError ? ['disk'] : [];
   return { now: matters, unknown: new Set(unknown.filter((matter) => !matters.has(matter))) };
 }
 
@@ -111,6 +115,10 @@ export const NOTICES: Readonly<Record<Matter, Notice>> = {
   'enroll-again': {
     title: 'Enroll this laptop again',
     body: 'It was offline for too long. Plug in your YubiKey and run: sudo kiwistack-enroll enroll',
+  },
+  rekey: {
+    title: 'Enroll this laptop again with your YubiKey',
+    body: 'Your organisation has new keys. Have your YubiKey renewed by your operator, plug it in and run: sudo kiwistack-enroll enroll',
   },
   ended: {
     title: "This laptop's enrollment has ended",

@@ -50,11 +50,16 @@ export function crlDistributionPoint(input: { address: string; crlPort: number }
   return `http://${input.address}:${input.crlPort}/crl`;
 }
 
+/** The public key of a provisioner, as ca.json has it. */
+export function provisionerKey({ x, y, ...key }: P256Jwk): Record<string, string> & { kid: string } {
+  return { use: 'sig', kty: 'EC', crv: 'P-256', alg: 'ES256', kid: jwkThumbprint({ x, y, ...key }), x, y };
+}
+
 function provisioner(name: string, key: P256Jwk, duration: string, template: string): object {
   return {
     type: 'JWK',
     name,
-    key: { use: 'sig', kty: 'EC', crv: 'P-256', alg: 'ES256', kid: jwkThumbprint(key), x: key.x, y: key.y },
+    key: provisionerKey(key),
     claims: {
       minTLSCertDuration: duration,
       maxTLSCertDuration: duration,

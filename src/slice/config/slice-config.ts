@@ -68,6 +68,13 @@ export const sliceConfig = z.strictObject({
    * trusted stands in tpm-makers.pem.
    */
   deviceKey: z.strictObject({ tpm: z.enum(['off', 'prefer', 'require']) }).default({ tpm: 'off' }),
+  /**
+   * After the intermediate was replaced: whether laptops that are enrolled move to the new one by themselves, and for how
+   * long, or have to be enrolled again with a touch.
+   */
+  rekey: z
+    .strictObject({ by: z.enum(['itself', 'touch']), hours: z.number().min(0).max(8760) })
+    .default({ by: 'itself', hours: 168 }),
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),
     /** A device that does not confirm within this time is ended. */

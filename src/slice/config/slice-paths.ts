@@ -19,6 +19,12 @@ export interface SlicePaths {
     readonly previous: string;
     readonly key: string;
     readonly log: string;
+    /** The provider's newest revocation list, PEM; absent while it has taken nothing back. */
+    readonly rootList: string;
+    /** When the intermediate was replaced by one with another key; absent while it never was. */
+    readonly replaced: string;
+    /** What is to take the place of these, until it has. */
+    readonly next: string;
   };
   /** The gateway's keys: its grant-signing key, its TLS key, and the key of step-ca's provisioner `gateway`. */
   readonly gateway: {
@@ -67,6 +73,9 @@ export function slicePaths(dir: string): SlicePaths {
       previous: at('ca', 'intermediate.previous.crt'),
       key: at('ca', 'intermediate.key'),
       log: at('ca', 'step-ca.log'),
+      rootList: at('ca', 'root.crl'),
+      replaced: at('ca', 'replaced.json'),
+      next: at('ca', 'next'),
     },
     gateway: {
       dir: at('gateway'),

@@ -1,3 +1,4 @@
+import { DEVICE_CERTIFICATE_HOURS } from '../../protocol/common.ts';
 import { FIRST_CERTIFICATE } from '../../protocol/renewal.ts';
 import type { DeviceState } from './device-state.ts';
 
@@ -33,11 +34,30 @@ export interface RenewalClaim {
 }
 
 export interface RenewalRefusal {
-  readonly refused: 'device-unknown' | 'device-ended' | 'device-copied' | 'clock-skew' | 'certificate-expired';
+  readonly refused:
+    'device-unknown' | 'device-ended' | 'device-copied' | 'clock-skew' | 'certificate-expired' | 'touch-required';
   readonly why: string;
   /** The copy was not known before: this raises the alarm. */
   readonly discovered?: true;
 }
+
+/** The customer has another intermediate: of which devices a touch is asked before they get a certificate of it. */
+export interface RekeyRule {
+  readonly replacedAt: number;
+  /** From now on devices that have none yet are refused. */
+  readonly touchFrom: number;
+}
+
+/** The slice's rule; undefined while its intermediate was never replaced. */
+export function rekeyRule(
+  replacedAt: number | undefined,
+  { by, hours }: { readonly by: 'itself' | 'touch'; readonly hours: number },
+): RekeyRule | undefined {
+  if (replacedAt === undefined) return undefined;
+  return { replacedAt, touchFrom: by === 'touch' ? replacedAt : replacedAt + hours * 3_600_000 };
+}
+
+const LIFE_MS = DEVICE_CERTIFICATE_HOURS * 3_600_000;
 
 /**
  * Whether a device's certificate is renewed.
@@ -59,7 +79,7 @@ export interface RenewalRefusal {
 export function decideRenewal(
   state: DeviceState,
   counter: CertificateCounter,
-  request: RenewalClaim & { readonly now: number; readonly graceMs: number },
+  request: RenewalClaim & { readonly now: number; readonly graceMs: number; readonly rekey?: RekeyRule | undefined },
 ): { readonly number: number } | RenewalRefusal {
   const { held, at, now, graceMs } = request;
   const { issued, acknowledged, requestedAt, copiedAt, notAfter } = counter;
@@ -73,6 +93,11 @@ export function decideRenewal(
   }
   if (now > notAfter + graceMs) {
     return { refused: 'certificate-expired', why: `the last one ended at ${new Date(notAfter).toISOString()}` };
+  }
+  // By when its last certificate was issued: no certificate is issued while the intermediate is replaced.
+  const { rekey } = request;
+  if (rekey !== undefined && notAfter - LIFE_MS < rekey.replacedAt && now >= rekey.touchFrom) {
+    return { refused: 'touch-required', why: 'its last certificate is of the intermediate that was replaced' };
   }
   return { number: Math.max(held, issued) + 1 };
 }

@@ -2,7 +2,8 @@ import { digest } from '../../core/bytes.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
-import { SLICE_PARTS } from '../../protocol/slice-parts.ts';
+import { PROVIDER_REVOKED, sayRevoked } from '../../protocol/provider-revoked.ts';
+import { SLICE_PARTS, type SliceParts } from '../../protocol/slice-parts.ts';
 import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
 import { lookAtParts } from './look-at-parts.ts';
@@ -41,7 +42,10 @@ export async function answerDevice(
     hardware: options.hardware ?? null,
     serverTime: timestampOf(clock.now()),
     fleet: fleetView,
-    ...(parts === undefined ? {} : { extensions: { [SLICE_PARTS]: { critical: false, value: parts } } }),
+    ...extended({
+      ...(parts === undefined ? {} : { [SLICE_PARTS]: parts }),
+      ...(identity.rootList === undefined ? {} : { [PROVIDER_REVOKED]: sayRevoked(identity.rootList.der) }),
+    }),
   };
   return signCompact({
     typ: TYP.deviceStatus,
@@ -49,4 +53,12 @@ export async function answerDevice(
     signer: identity.signer,
     x5c: [identity.grantCertificate.der, identity.intermediate.der],
   });
+}
+
+/** Extensions that no laptop has to know. */
+function extended(
+  values: Readonly<Record<string, SliceParts | ReturnType<typeof sayRevoked>>>,
+): Pick<DeviceStatus, 'extensions'> {
+  const entries = Object.entries(values).map(([name, value]) => [name, { critical: false, value }] as const);
+  return entries.length === 0 ? {} : { extensions: Object.fromEntries(entries) };
 }

@@ -7,7 +7,7 @@ import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import { renewal, type Renewal, type Renewed } from '../../protocol/renewal.ts';
 import { checkCsr } from '../ca/check-csr.ts';
 import { issueDeviceCertificate, renewAfter } from '../ca/issue-device-certificate.ts';
-import { decideRenewal, type RenewalRefusal } from '../decisions/decide-renewal.ts';
+import { decideRenewal, rekeyRule, type RenewalRefusal } from '../decisions/decide-renewal.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { Turns } from '../decisions/turns.ts';
 import type { Device } from '../registry/registry.ts';
@@ -40,7 +40,7 @@ const renewals = new WeakMap<SliceContext, Renewals>();
  * Answers a request for a new certificate: same key, subject, names and role as at the enrollment. The same bytes get the same
  * certificate again, as long as no later request got one.
  *
- * @throws KiwiError `device-ended`, `device-copied`, `certificate-expired`, `too-many-requests`, `slice-busy`, `csr-refused`,
+ * @throws KiwiError `device-ended`, `device-copied`, `certificate-expired`, `touch-required`, `too-many-requests`, `slice-busy`, `csr-refused`,
  * `ca-unavailable`, and those of `openDeviceMessage`
  */
 export async function renewDevice(
@@ -87,6 +87,7 @@ async function renew(
   const claim = {
     ...{ held: message.held, at: Date.parse(message.timestamp) },
     ...{ now: clock.now(), graceMs: config.windows.offlineDays * 86_400_000 },
+    rekey: rekeyRule(slice.identity.replacedAt, config.rekey),
   };
   const decision = decideRenewal(device.state, known, claim);
   if ('refused' in decision) return refuse(slice, device, decision, request);

@@ -1,10 +1,11 @@
 import type { Certificate } from '../../pki/certificate.ts';
 import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
 import { generateP256 } from '../../pki/keys.ts';
+import { issueIntermediate } from '../../provider/issue-intermediate.ts';
 import type { SliceConfig } from '../config/slice-config.ts';
 import type { SlicePaths } from '../config/slice-paths.ts';
 import { issueGrantCertificate } from '../intermediate/issue-grant-certificate.ts';
-import { issueIntermediate, scopeOf } from '../intermediate/issue-intermediate.ts';
+import { scopeOf } from '../intermediate/scope-of.ts';
 import { writeCertificate, writeKey } from './write-part.ts';
 
 /**

@@ -9,7 +9,7 @@ import { generateP256 } from '../../pki/keys.ts';
 import { EKU } from '../../pki/roles.ts';
 import type { SlicePaths } from '../config/slice-paths.ts';
 import { webCertificateFault } from '../config/web-certificate-fault.ts';
-import { MAX_GIVEN } from '../intermediate/request-file.ts';
+import { MAX_GIVEN } from '../../provider/request-file.ts';
 import { writeCertificate, writeKey } from './write-part.ts';
 
 export interface WebCertificate {

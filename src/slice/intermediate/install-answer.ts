@@ -1,22 +1,15 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 
 import type { Clock } from '../../core/clock.ts';
-import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
-import { KiwiError } from '../../core/errors.ts';
-import { readGivenFile } from '../../core/read-given-file.ts';
-import { CertificateError, parseCertificate, parsePemBundle, type Certificate } from '../../pki/certificate.ts';
-import { ChainError, verifyChain } from '../../pki/chain.ts';
-import { confinementFault } from '../../pki/confinement.ts';
-import { issueCertificate } from '../../pki/issue.ts';
+import { writeDurableFile } from '../../core/durable-file.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { spkiDer } from '../../pki/keys.ts';
-import { EKU, intermediateName } from '../../pki/roles.ts';
 import { renewTemplates } from '../ca/renew-templates.ts';
-import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { readSliceConfig } from '../config/slice-config.ts';
 import { readPart } from '../config/slice-identity.ts';
-import { readSliceFile } from '../config/read-slice-file.ts';
 import { slicePaths } from '../config/slice-paths.ts';
+import { certificateAt, checkServes, checkSubject, readAnswer, refuse } from './check-answer.ts';
 import { issueGrantCertificate } from './issue-grant-certificate.ts';
-import { MAX_GIVEN } from './request-file.ts';
 
 /**
  * Takes the provider's answer: checks that the slice can work with this intermediate and that what the old one issued
@@ -31,25 +24,15 @@ export async function installAnswer(dir: string, file: string, clock: Clock): Pr
   const root = parseCertificate((await readPart(paths.ca.root)).toString('utf8'));
   const key = createPrivateKey(await readPart(paths.ca.key, true));
   const grantKey = createPrivateKey(await readPart(paths.gateway.key, true));
-  const intermediate = readAnswer(
-    (await readGivenFile(file, { option: '--in', maxBytes: MAX_GIVEN })).toString('utf8'),
-    root,
-  );
+  const intermediate = await readAnswer(file, root);
 
-  const { o, cn } = intermediate.subject;
   const old = await certificateAt(paths.ca.certificate);
   if (!intermediate.spki.equals(spkiDer(key))) refuse("for another key than the slice's ca/intermediate.key");
-  if (o !== config.customer.name || cn !== intermediateName(config.customer.slug)) refuse('another customer');
-  if (old !== undefined && !old.subjectDer.equals(intermediate.subjectDer))
-    refuse("another subject than the old one's");
-  const fault = confinementFault(intermediate);
-  if (fault !== undefined) refuse(fault);
+  checkSubject(intermediate, old, config);
   const authority = { certificate: intermediate, key };
   const grant =
     (await certificateAt(paths.gateway.certificate)) ?? (await issueGrantCertificate(config, grantKey, authority));
-  for (const leaf of [grant, await serverCertificate(config, authority)]) {
-    check({ leaf, intermediate, roots: [root], at: new Date(clock.now()) });
-  }
+  await checkServes(authority, { grant, root, config, now: new Date(clock.now()) });
 
   // The templates first: they suit the old intermediate as well, and the new one refuses what the old templates make.
   const ca = (await readPart(paths.ca.config, true)).toString('utf8');
@@ -60,53 +43,4 @@ export async function installAnswer(dir: string, file: string, clock: Clock): Pr
   }
   await writeDurableFile(paths.ca.certificate, intermediate.pem, 0o644);
   return intermediate;
-}
-
-/** The intermediate alone, or with the root behind it. */
-function readAnswer(pem: string, root: Certificate): Certificate {
-  let certificates: Certificate[];
-  try {
-    certificates = parsePemBundle(pem);
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error;
-    throw new KiwiError('usage', { detail: '--in holds no certificates in PEM', cause: error });
-  }
-  const [intermediate, above, ...more] = certificates;
-  if (intermediate === undefined || more.length > 0) {
-    throw new KiwiError('usage', { detail: '--in is not an intermediate and its root in PEM' });
-  }
-  if (above !== undefined && !above.der.equals(root.der)) refuse("under another root than the slice's ca/root.crt");
-  return intermediate;
-}
-
-/** As step-ca makes one for itself: it could not start if the intermediate did not permit its address. */
-function serverCertificate(
-  { inside }: SliceConfig,
-  issuer: { readonly certificate: Certificate; readonly key: KeyObject },
-): Promise<Certificate> {
-  const { notBefore, notAfter } = issuer.certificate;
-  const names = { subject: { cn: 'Step Online CA' }, sanIps: [inside.address], extendedKeyUsages: [EKU.serverAuth] };
-  return issueCertificate({ ...names, key: issuer.key, issuer, notBefore, notAfter });
-}
-
-function check(chain: Parameters<typeof verifyChain>[0]): void {
-  try {
-    verifyChain(chain);
-  } catch (error) {
-    if (!(error instanceof ChainError)) throw error;
-    refuse(error.message, error);
-  }
-}
-
-async function certificateAt(file: string): Promise<Certificate | undefined> {
-  try {
-    return parseCertificate((await readSliceFile(file, { private: false })).toString('utf8'));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function refuse(detail: string, cause?: unknown): never {
-  throw new KiwiError('intermediate-refused', { detail, cause });
 }

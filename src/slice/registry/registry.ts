@@ -9,7 +9,7 @@ import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
 import type { DeviceState } from '../decisions/device-state.ts';
 import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
-import type { CertificateCounter, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
+import type { CertificateCounter, RekeyRule, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
 
 /** Times are milliseconds since 1970, by the slice's clock. */
 export type Millis = number;
@@ -23,6 +23,8 @@ export interface Yubikey {
   readonly registeredAt: Millis;
   readonly burnedAt: Millis | null;
   readonly burnedWhy: string | null;
+  /** False when its certificate is of an intermediate that was replaced: it needs another one. */
+  readonly certified: boolean;
 }
 
 /** A certificate that we issued; no other serial is ever revoked. */
@@ -197,6 +199,7 @@ export interface RenewedCertificate extends RenewalClaim {
   /** Recorded before the laptop receives it; `der` is base64url. */
   readonly certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { readonly der: string };
   readonly graceMs: Millis;
+  readonly rekey?: RekeyRule | undefined;
   readonly now: Millis;
 }
 
@@ -218,6 +221,18 @@ export interface Registry {
   ): Promise<'registered' | 'exists' | 'burned'>;
   /** Marks a key as lost for ever and its certificates for revocation; ends its devices that are not confirmed yet. */
   burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
+  /**
+   * The customer has another intermediate, with another key: no certificate on a YubiKey counts any more, and the next
+   * number that a device says of its certificate counts, because somebody else may have given it one.
+   */
+  replaceIntermediate(now: Millis, audit: AuditEntry): Promise<void>;
+  /** Records another certificate for the key that a YubiKey is registered with. */
+  certifyYubikey(
+    key: Pick<Yubikey, 'serial' | 'spki'>,
+    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+    now: Millis,
+    audit: AuditEntry,
+  ): Promise<'certified' | 'unknown' | 'burned'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
 

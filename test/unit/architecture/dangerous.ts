@@ -11,7 +11,7 @@ import { hasImports, type SourceFile } from './source-files.ts';
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@noble/curves': ['src/laptop/tunnel/wireguard-key.ts'],
   '@peculiar/x509': ['src/pki'],
-  commander: ['src/apps/enroll', 'src/apps/operator', 'src/apps/slice', 'src/terminal'],
+  commander: ['src/apps/enroll', 'src/apps/msp', 'src/apps/operator', 'src/apps/slice', 'src/terminal'],
   electron: ['src/apps/desktop/main', 'src/apps/desktop/preload'],
   // Run as a program by installers/release.
   'electron-builder': [],
@@ -42,6 +42,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/pki',
     'src/laptop/pipeline',
     'src/laptop/state',
+    'src/provider',
     'src/slice',
     'src/token/wire',
     // What programs print.
@@ -91,6 +92,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/enroll/enroll-command.ts',
     'src/apps/enroll/main.ts',
     'src/apps/enroll/support-bundle-command.ts',
+    'src/apps/msp/main.ts',
     'src/apps/operator/main.ts',
     'src/apps/slice/main.ts',
     'src/laptop/gateway-client/open-gateway-client.ts',

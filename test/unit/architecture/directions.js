@@ -121,9 +121,13 @@ export const DIRECTIONS = {
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
     ...['src/slice/enrollment', 'src/slice/device', 'src/slice/welcome'],
   ],
-  'src/slice/intermediate': [...MESSAGES, 'src/slice/config', 'src/slice/ca'],
+  // The provider's root: what is done with it, wherever it is.
+  'src/provider': [...MESSAGES, 'src/token', 'src/slice/config'],
+  'src/slice/intermediate': [
+    ...[...MESSAGES, 'src/provider', 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
+  ],
   'src/slice/init': [
-    ...[...MESSAGES, 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
+    ...[...MESSAGES, 'src/provider', 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
     'src/slice/intermediate',
   ],
   'src/slice/operator': [
@@ -152,10 +156,12 @@ export const DIRECTIONS = {
   // Of the slice, the operator's program sees one door only.
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [
-    ...['src/core', 'src/programs', 'src/terminal', 'src/slice/config'],
+    ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome'],
     'src/slice/open-registry.ts',
   ],
+
+  'src/apps/msp': [...MESSAGES, 'src/terminal', 'src/token', 'src/provider'],
 
   // The window has no rights: it asks the agent, and runs the key lender. Its page imports nothing but the view.
   'src/apps/key-lender': [

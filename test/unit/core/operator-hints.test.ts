@@ -7,7 +7,9 @@ import { readSyntax } from '../architecture/read-syntax.ts';
 import { allFiles } from '../architecture/source-files.ts';
 
 /** What operators start; the token host is a process of its own, whose errors arrive as codes. */
-const PROGRAMS = ['src/apps/slice/main.ts', 'src/apps/operator/main.ts', 'src/token/host/main.ts'];
+const PROGRAMS = ['slice', 'operator', 'msp']
+  .map((name) => `src/apps/${name}/main.ts`)
+  .concat('src/token/host/main.ts');
 
 /** These answer laptops, whose users see the other hint; and the table names every code. */
 const NOT_SHOWN = [

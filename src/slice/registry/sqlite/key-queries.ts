@@ -1,3 +1,4 @@
+import { FIRST_COUNTER } from '../../decisions/decide-renewal.ts';
 import { decideRegistration } from '../../decisions/decide-registration.ts';
 import type { AuditEntry, IssuedCertificate, Millis, Yubikey } from '../registry.ts';
 import { endDevice } from './end-device.ts';
@@ -11,8 +12,10 @@ const isoTime = (millis: Millis): string => new Date(millis).toISOString();
 /** YubiKeys and certificates: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
   const { read, writeDurably } = methodMakers(db);
+  const columns = `*, EXISTS (SELECT 1 FROM certificate WHERE yubikey_serial = yubikey.serial
+    AND revoke_why IS NOT 'intermediate-replaced') AS certified`;
   const find = (serial: number): Yubikey | undefined => {
-    const row = db.get('SELECT * FROM yubikey WHERE serial = ?', serial);
+    const row = db.get(`SELECT ${columns} FROM yubikey WHERE serial = ?`, serial);
     return row === undefined ? undefined : toYubikey(row);
   };
   return {
@@ -69,9 +72,45 @@ export function keyQueries(db: SqliteDatabase) {
       }
       return 'burned';
     }),
+    replaceIntermediate: writeDurably((now: Millis, audit: AuditEntry): void => {
+      // Taken back with their issuer, at its root: step-ca has nothing to revoke.
+      db.run(
+        `UPDATE certificate SET revoke_why = 'intermediate-replaced', revoked_at = ?
+         WHERE kind = 'enrollment' AND revoke_why IS NULL`,
+        now,
+      );
+      const { issued, requestedAt } = FIRST_COUNTER;
+      db.run(
+        `INSERT OR IGNORE INTO renewal (device_id, issued, requested_at)
+         SELECT id, ?, ? FROM device WHERE state = 'active'`,
+        ...[issued, requestedAt],
+      );
+      db.run('UPDATE renewal SET acknowledged = NULL, request_hash = NULL, certificate = NULL');
+      insertAudit(db, audit, now);
+    }),
+    certifyYubikey: writeDurably(
+      (
+        { serial, spki }: Pick<Yubikey, 'serial' | 'spki'>,
+        certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+        now: Millis,
+        audit: AuditEntry,
+      ): 'certified' | 'unknown' | 'burned' => {
+        const known = find(serial);
+        if (known?.spki !== spki) return 'unknown';
+        if (known.burnedAt !== null) return 'burned';
+        db.insert('certificate', {
+          serial: certificate.serial,
+          kind: 'enrollment',
+          yubikey_serial: serial,
+          not_after: certificate.notAfter,
+        });
+        insertAudit(db, audit, now);
+        return 'certified';
+      },
+    ),
     findYubikey: read(find),
     listYubikeys: read((): Yubikey[] => {
-      return db.all('SELECT * FROM yubikey ORDER BY registered_at, serial').map(toYubikey);
+      return db.all(`SELECT ${columns} FROM yubikey ORDER BY registered_at, serial`).map(toYubikey);
     }),
 
     findCertificate: read((serial: string): IssuedCertificate | undefined => {

@@ -28,6 +28,7 @@ export function toYubikey(row: Row): Yubikey {
     registeredAt: number(row, 'registered_at'),
     burnedAt: numberOrNull(row, 'burned_at'),
     burnedWhy: textOrNull(row, 'burned_why'),
+    certified: number(row, 'certified') === 1,
   };
 }
 

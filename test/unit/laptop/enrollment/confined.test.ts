@@ -49,6 +49,7 @@ async function runWith(customer: Customer): Promise<{ run: EnrollmentRun; told: 
     ...{ clock, signal: new AbortController().signal, roots: [customer.root.certificate] },
     person: { sliceProven: () => told.push('proven') },
     platform: {
+      ...{ stateFolder: '/nonexistent', pinnedRootsFile: '/nonexistent/roots.pem' },
       hardware,
       trust: { install: () => Promise.resolve(void told.push('root installed')) },
     },

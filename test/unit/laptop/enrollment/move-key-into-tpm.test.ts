@@ -31,6 +31,7 @@ const does = <Result>(what: keyof Tpm | 'hello', result: Result): Promise<Result
 const run = () =>
   ({
     platform: {
+      ...{ stateFolder: '/nonexistent', pinnedRootsFile: '/nonexistent/roots.pem' },
       tpm: {
         endorsementCertificate: () => does('endorsementCertificate', Buffer.from(endorsement ?? '', 'base64url')),
         createKey: () => does('createKey', PARTS),

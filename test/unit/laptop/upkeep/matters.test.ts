@@ -109,14 +109,14 @@ describe('what a person was told', () => {
   it('stays true while nobody can be asked', () => {
     const { unknown } = mattersOf({ farewells: [], enrollment: { record, slice: silent } }, { now: NOW });
     expect([...unknown].sort()).toEqual(
-      ['clock', 'copied', 'disk', 'ended', 'enroll-again', 'hardware-changed', 'refused', 'update'].sort(),
+      ['clock', 'copied', 'disk', 'ended', 'enroll-again', 'hardware-changed', 'refused', 'rekey', 'update'].sort(),
     );
     // Nor by a slice that answers, while the renewal gets no further.
     const put = { slice: saying({}), renewal: new KiwiError('ca-unavailable') };
     const answered = mattersOf({ farewells: [], enrollment: { record, ...put } }, { now: NOW });
     expect([...answered.unknown]).toEqual(['disk']);
     const well = mattersOf({ farewells: [], enrollment: { record, slice: saying({}) } }, { now: NOW });
-    expect([...well.unknown]).toEqual(['enroll-again']);
+    expect([...well.unknown]).toEqual(['enroll-again', 'rekey']);
   });
 
   it('is ours alone, short, and without markup', () => {

@@ -17,7 +17,7 @@ import { sliceNotices } from '../../../../src/slice/config/slice-notices.ts';
 import type { SlicePaths } from '../../../../src/slice/config/slice-paths.ts';
 import { installAnswer } from '../../../../src/slice/intermediate/install-answer.ts';
 import { requestIntermediate } from '../../../../src/slice/intermediate/request-intermediate.ts';
-import { signRequest } from '../../../../src/slice/intermediate/sign-request.ts';
+import { signRequest } from '../../../../src/provider/sign-request.ts';
 import { issue, makeEnrollmentKey, makeRoot, NOW, type Authority } from '../../pki/test-authority.ts';
 import { clock, newSlice } from './new-slice.ts';
 

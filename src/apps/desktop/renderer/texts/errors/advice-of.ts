@@ -100,6 +100,8 @@ export const ADVICE_OF: Readonly<Record<ShownCode, Advice>> = {
   'slice-refused': 'update',
   'slice-not-proven': 'noPin',
   'slice-unconfined': 'operator',
+  'slice-revoked': 'operator',
+  'key-certificate-replaced': 'keyOperator',
   'slice-root-unknown': 'provider',
   'clock-skew': 'clock',
   'grant-invalid': 'operator',
@@ -161,5 +163,6 @@ export const ADVICE_OF: Readonly<Record<ShownCode, Advice>> = {
   'device-ended': 'leave',
   'device-copied': 'operator',
   'certificate-expired': 'enroll',
+  'touch-required': 'enroll',
   'confirm-mismatch': 'again',
 };

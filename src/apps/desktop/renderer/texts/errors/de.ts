@@ -102,6 +102,8 @@ export const errors: ErrorTexts = {
     'slice-not-proven': 'Der Server konnte nicht beweisen, dass er der Ihrer Organisation ist.',
     'slice-unconfined':
       'Die Zertifikate Ihrer Organisation könnten für jede Website gelten; daher vertraut ihnen dieser Laptop nicht.',
+    'slice-revoked': 'Diese Antwort kommt von Schlüsseln Ihrer Organisation, die der Anbieter zurückgezogen hat.',
+    'key-certificate-replaced': 'Das Zertifikat auf dem YubiKey ist von vor dem Schlüsselwechsel Ihrer Organisation.',
     'slice-root-unknown': 'Dieser Laptop kennt den Anbieter des Zertifikats Ihres YubiKeys nicht.',
     'clock-skew': 'Die Uhren dieses Laptops und des Servers weichen zu sehr voneinander ab.',
     'grant-invalid': 'Die Antwort des Servers passt nicht zur Anfrage. Nichts davon wurde benutzt.',
@@ -163,6 +165,8 @@ export const errors: ErrorTexts = {
     'device-ended': 'Ihre Organisation hat diesen Laptop entfernt.',
     'device-copied': 'Zwei Laptops benutzen diese Einrichtung, oder sie stammt aus einer Sicherung.',
     'certificate-expired': 'Das Zertifikat dieses Laptops ist zu lange abgelaufen.',
+    'touch-required':
+      'Ihre Organisation hat neue Schlüssel; dieser Laptop muss mit dem YubiKey neu eingerichtet werden.',
     'confirm-mismatch': 'Die Bestätigung passt nicht zur Antwort.',
   },
   advice: {

@@ -101,6 +101,8 @@ export const errors: ErrorTexts = {
     'slice-not-proven': 'The server could not prove that it is your organisation’s.',
     'slice-unconfined':
       'Your organisation’s certificates could stand for any website, so this laptop does not trust them.',
+    'slice-revoked': 'This answer comes from keys of your organisation that the provider has withdrawn.',
+    'key-certificate-replaced': 'The certificate on the YubiKey is from before your organisation got new keys.',
     'slice-root-unknown': 'This laptop does not know the provider of your YubiKey’s certificate.',
     'clock-skew': 'The clocks of this laptop and of the server differ too much.',
     'grant-invalid': 'The server’s answer does not match the request. Nothing in it was used.',
@@ -162,6 +164,7 @@ export const errors: ErrorTexts = {
     'device-ended': 'Your organisation has removed this laptop.',
     'device-copied': 'Two laptops use the setup of this one, or it was restored from a backup.',
     'certificate-expired': 'The certificate of this laptop expired too long ago.',
+    'touch-required': 'Your organisation has new keys; this laptop has to be set up again with the YubiKey.',
     'confirm-mismatch': 'The confirmation does not match the answer.',
   },
   advice: {

@@ -101,6 +101,8 @@ export const errors: ErrorTexts = {
     'slice-not-proven': 'El servidor no ha podido probar que es el de su organización.',
     'slice-unconfined':
       'Los certificados de su organización podrían valer para cualquier sitio; por eso este portátil no confía en ellos.',
+    'slice-revoked': 'Esta respuesta procede de claves de su organización que el proveedor ha retirado.',
+    'key-certificate-replaced': 'El certificado de la YubiKey es anterior al cambio de claves de su organización.',
     'slice-root-unknown': 'Este portátil no conoce al proveedor del certificado de su YubiKey.',
     'clock-skew': 'Los relojes de este portátil y del servidor difieren demasiado.',
     'grant-invalid': 'La respuesta del servidor no corresponde a la petición. No se ha usado nada de ella.',
@@ -162,6 +164,7 @@ export const errors: ErrorTexts = {
     'device-ended': 'Su organización ha dado de baja este portátil.',
     'device-copied': 'Dos portátiles usan esta configuración, o se restauró de una copia.',
     'certificate-expired': 'El certificado de este portátil caducó hace demasiado tiempo.',
+    'touch-required': 'Su organización tiene claves nuevas; hay que volver a configurar este portátil con la YubiKey.',
     'confirm-mismatch': 'La confirmación no corresponde a la respuesta.',
   },
   advice: {

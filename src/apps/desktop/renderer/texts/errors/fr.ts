@@ -101,6 +101,8 @@ export const errors: ErrorTexts = {
     'slice-not-proven': 'Le serveur n’a pas pu prouver qu’il est celui de votre organisation.',
     'slice-unconfined':
       'Les certificats de votre organisation pourraient valoir pour tout site ; cet ordinateur ne s’y fie donc pas.',
+    'slice-revoked': 'Cette réponse vient de clés de votre organisation que le fournisseur a révoquées.',
+    'key-certificate-replaced': 'Le certificat de la YubiKey date d’avant le changement de clés de votre organisation.',
     'slice-root-unknown': 'Cet ordinateur ne connaît pas le fournisseur du certificat de votre YubiKey.',
     'clock-skew': 'Les horloges de cet ordinateur et du serveur diffèrent trop.',
     'grant-invalid': 'La réponse du serveur ne correspond pas à la demande. Rien n’en a été utilisé.',
@@ -162,6 +164,8 @@ export const errors: ErrorTexts = {
     'device-ended': 'Votre organisation a retiré cet ordinateur.',
     'device-copied': 'Deux ordinateurs utilisent cette configuration, ou elle vient d’une sauvegarde.',
     'certificate-expired': 'Le certificat de cet ordinateur a expiré depuis trop longtemps.',
+    'touch-required':
+      'Votre organisation a de nouvelles clés ; cet ordinateur doit être configuré à nouveau avec la YubiKey.',
     'confirm-mismatch': 'La confirmation ne correspond pas à la réponse.',
   },
   advice: {

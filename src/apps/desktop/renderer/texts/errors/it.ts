@@ -101,6 +101,9 @@ export const errors: ErrorTexts = {
     'slice-not-proven': 'Il server non ha potuto provare di essere quello della Sua organizzazione.',
     'slice-unconfined':
       'I certificati della Sua organizzazione potrebbero valere per ogni sito; perciò questo portatile non se ne fida.',
+    'slice-revoked': 'Questa risposta viene da chiavi della Sua organizzazione che il fornitore ha ritirato.',
+    'key-certificate-replaced':
+      'Il certificato della YubiKey è di prima del cambio di chiavi della Sua organizzazione.',
     'slice-root-unknown': 'Questo portatile non conosce il fornitore del certificato della Sua YubiKey.',
     'clock-skew': 'Gli orologi di questo portatile e del server differiscono troppo.',
     'grant-invalid': 'La risposta del server non corrisponde alla richiesta. Non ne è stato usato nulla.',
@@ -162,6 +165,7 @@ export const errors: ErrorTexts = {
     'device-ended': 'La Sua organizzazione ha rimosso questo portatile.',
     'device-copied': 'Due portatili usano questa configurazione, o è stata ripristinata da un backup.',
     'certificate-expired': 'Il certificato di questo portatile è scaduto da troppo tempo.',
+    'touch-required': 'La Sua organizzazione ha chiavi nuove; questo portatile va configurato di nuovo con la YubiKey.',
     'confirm-mismatch': 'La conferma non corrisponde alla risposta.',
   },
   advice: {

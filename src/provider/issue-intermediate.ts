@@ -1,12 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 
-import { KiwiError } from '../../core/errors.ts';
-import type { Certificate } from '../../pki/certificate.ts';
-import { CONFINED_USAGES, confinementFault, confinementOf } from '../../pki/confinement.ts';
-import { DAY, issueCertificate, YEAR } from '../../pki/issue.ts';
-import { NAME_CONSTRAINTS, renderNameConstraints } from '../../pki/name-constraints.ts';
-import { intermediateName } from '../../pki/roles.ts';
-import type { SliceConfig } from '../config/slice-config.ts';
+import { KiwiError } from '../core/errors.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import { CONFINED_USAGES, confinementFault, confinementOf } from '../pki/confinement.ts';
+import { DAY, issueCertificate, YEAR, type Issuer } from '../pki/issue.ts';
+import { NAME_CONSTRAINTS, renderNameConstraints } from '../pki/name-constraints.ts';
+import { intermediateName } from '../pki/roles.ts';
 
 /** What an intermediate is for: the customer, and the names and addresses that it may certify. */
 export interface IntermediateScope {
@@ -18,18 +17,11 @@ export interface IntermediateScope {
 
 /** A grant holds certificates of at most this size. */
 const MAX_DER = 4096;
-
-/** The names that a slice needs: its domains, and the networks that its laptops reach. step-ca's own address is among them. */
-export function scopeOf({ customer, inside }: SliceConfig): IntermediateScope {
-  return {
-    customer,
-    domains: inside.dns.domains,
-    networks: [...new Set([`${inside.address}/32`, inside.network, ...inside.cidrs])],
-  };
-}
+/** Five years, where nobody says less. */
+const LIFE_MS = 5 * YEAR;
 
 /**
- * Issues a customer's intermediate for five years, or as long as the root is valid: one CA, with none below it, for the
+ * Issues a customer's intermediate for its life, or as long as the root is valid: one CA, with none below it, for the
  * customer's names only.
  *
  * @throws KiwiError `usage` when the names do not limit it
@@ -37,10 +29,11 @@ export function scopeOf({ customer, inside }: SliceConfig): IntermediateScope {
 export async function issueIntermediate(
   scope: IntermediateScope,
   publicKey: KeyObject,
-  root: { readonly certificate: Certificate; readonly key: KeyObject },
+  root: Issuer,
   now: Date,
+  lifeMs = LIFE_MS,
 ): Promise<Certificate> {
-  const end = Math.min(now.getTime() + 5 * YEAR, root.certificate.notAfter.getTime());
+  const end = Math.min(now.getTime() + lifeMs, root.certificate.notAfter.getTime());
   const certificate = await issueCertificate({
     subject: { cn: intermediateName(scope.customer.slug), o: scope.customer.name },
     key: publicKey,

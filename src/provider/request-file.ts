@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { readGivenFile } from '../../core/read-given-file.ts';
-import { ipv4Cidr, slug, text } from '../../protocol/common.ts';
-import { domain } from '../../protocol/grant.ts';
-import { parseConfigFile } from '../config/slice-config.ts';
+import { readGivenFile } from '../core/read-given-file.ts';
+import { ipv4Cidr, slug, text } from '../protocol/common.ts';
+import { domain } from '../protocol/grant.ts';
+import { parseConfigFile } from '../slice/config/slice-config.ts';
 
 /**
  * A request for an intermediate, which a person carries to where the provider's root key is. The names in it are a wish:
