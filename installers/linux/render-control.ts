@@ -71,8 +71,13 @@ export function renderWindowControl(values: Omit<ControlValues, 'kind'>): string
   return renderFields({
     ...values,
     name: 'kiwistack-enroll-desktop',
-    // polkit asks for the password in a window, by the desktop's own agent.
-    depends: [`kiwistack-enroll (= ${values.version})`, 'polkitd | policykit-1', ...values.sharedLibraries],
+    // polkit asks for the password in a window, by the desktop's own agent; xdg-utils open the customer's pages in the browser.
+    depends: [
+      `kiwistack-enroll (= ${values.version})`,
+      'polkitd | policykit-1',
+      'xdg-utils',
+      ...values.sharedLibraries,
+    ],
     more: [],
     section: 'utils',
     description: WINDOW_DESCRIPTION,

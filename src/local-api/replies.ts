@@ -106,6 +106,7 @@ const enrollment = z.object({
   tunnel: z.object({ up: z.boolean(), alive: z.boolean(), startsAtBoot: z.boolean(), inside: z.boolean() }),
   agent: z.object({ running: z.boolean(), orbitEnrolled: z.boolean(), version: word.exactOptional() }),
   slice: z.union([deviceStatus, z.object({ error: code })]),
+  links: list(z.object({ title: word, url: z.string().max(500).startsWith('https://') })),
   sliceAskedAt: word.exactOptional(),
   works,
   checks: list(checkOutcome),

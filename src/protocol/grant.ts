@@ -19,7 +19,7 @@ import { message } from './extensions.ts';
 /** A DNS name of at least two labels, in lower case. */
 export const domain = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
 /** Printable ASCII without spaces: URL parsers drop line breaks silently, and this text ends up in configuration files. */
-const httpsUrl = z
+export const httpsUrl = z
   .string()
   .max(500)
   .regex(/^https:\/\/[!-~]+$/)

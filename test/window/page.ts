@@ -50,7 +50,7 @@ export class WindowPage {
     await page.addInitScript(
       (languages) => {
         const calls: unknown[] = [];
-        const plain = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy'];
+        const plain = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy', 'openLink'];
         const names = [...plain, 'repair', 'report', 'sendReport', 'saveReport'];
         const noted = names.map((name) => [name, (...args: unknown[]) => void calls.push([name, ...args])]);
         const listeners: ((view: unknown) => void)[] = [];

@@ -8,6 +8,10 @@ const error = {
   detail: 'enroll.acme.example: connection refused',
   requestId: '01JABCDEF',
 };
+const links = [
+  { title: 'Portal', url: 'https://portal.acme.example/' },
+  { title: 'Help & questions', url: 'https://help.acme.example/laptop' },
+];
 const steps: ShownStep[] = [
   { step: 'preflight', title: 'Check this laptop', state: 'done' },
   { step: 'key', title: 'Find the YubiKey', state: 'done' },
@@ -42,7 +46,8 @@ export const VIEWS: Readonly<Record<string, View>> = {
   touch: { page: 'touch', slice, endsAt: Date.now() + 3_600_000 },
   progress: { page: 'progress', steps },
   undoing: { page: 'undoing', steps: steps.map((step) => ({ ...step, state: 'undone' as const })) },
-  done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop' },
+  done: { page: 'done', customer: slice.customer, hostName: 'ada-laptop', links },
+  'done-without-links': { page: 'done', customer: slice.customer, hostName: 'ada-laptop', links: [] },
   failed: { page: 'failed', error, steps: ended, undone: 'yes' },
   'failed-unknown': { page: 'failed', error, steps: ended, undone: 'unknown' },
   cancelled: {
@@ -55,7 +60,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
     page: 'status',
     status: {
       ...{ customer: slice.customer, hostName: 'ada-laptop', healthy: false, tunnel: 'silent', fleet: 'online' },
-      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', links },
       checks: [
         { code: 'a', severity: 'failure', state: 'well', what: 'The tunnel is up', saw: 'it is', repairable: false },
         {
@@ -87,7 +92,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
     page: 'status',
     status: {
       ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
-      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', checks: [] },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', checks: [], links },
     },
   },
   'status-repaired': {
@@ -95,7 +100,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
     notice: { what: 'repaired', count: 2 },
     status: {
       ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', fleet: 'online' },
-      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', links: [] },
       checks: [],
     },
   },

@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
+import { customerLinksIn, type CustomerLink } from '../../protocol/customer-links.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { CheckOutcome } from '../checks/check.ts';
 import { CHECKS } from '../checks/checks.ts';
@@ -39,6 +40,8 @@ export interface EnrollmentStatus {
   readonly agent: { readonly running: boolean; readonly orbitEnrolled: boolean; readonly version?: string };
   /** The slice's answer; the error code when it could not be asked. */
   readonly slice: DeviceStatus | { readonly error: ErrorCode };
+  /** Where the customer's people go, as the slice says it. */
+  readonly links: readonly CustomerLink[];
   /** Which part fails, what works without it, and until when. */
   readonly works: WhatWorks;
   /** Every check, in the order of the list. */
@@ -118,6 +121,7 @@ export async function enrollmentStatus(
       ...(agent.version === undefined ? {} : { version: agent.version }),
     },
     slice: slice instanceof KiwiError ? { error: slice.code } : slice,
+    links: slice instanceof KiwiError ? [] : customerLinksIn(slice),
     works,
     checks,
     healthy: reason === undefined,

@@ -4,6 +4,7 @@ import { isMissing, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { policy } from '../../protocol/challenge.ts';
+import { customerLinks } from '../../protocol/customer-links.ts';
 import {
   base64urlOf,
   digestText,
@@ -26,6 +27,8 @@ const port = z.int().min(1).max(65_535);
 export const sliceConfig = z.strictObject({
   version: z.literal(1),
   customer: z.strictObject({ slug, name: text(100) }),
+  /** Where people go with an enrolled laptop: shown in its window, in this order. */
+  links: customerLinks.default([]),
   /** One salt per customer, so that a laptop cannot be tracked across customers. */
   fingerprintSalt: base64urlOf(32),
   gateway: z.strictObject({

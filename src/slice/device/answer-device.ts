@@ -1,9 +1,11 @@
 import { digest } from '../../core/bytes.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
+import { CUSTOMER_LINKS } from '../../protocol/customer-links.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { Extensions } from '../../protocol/extensions.ts';
 import { PROVIDER_REVOKED, sayRevoked } from '../../protocol/provider-revoked.ts';
-import { SLICE_PARTS, type SliceParts } from '../../protocol/slice-parts.ts';
+import { SLICE_PARTS } from '../../protocol/slice-parts.ts';
 import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
 import { lookAtParts } from './look-at-parts.ts';
@@ -20,7 +22,7 @@ export async function answerDevice(
   device: Pick<Device, 'id' | 'state' | 'endReason'> & Partial<Device>,
   options: { askFleet?: boolean; hardware?: DeviceStatus['hardware'] } = {},
 ): Promise<string> {
-  const { identity, fleet, clock } = slice;
+  const { identity, fleet, clock, config } = slice;
   const alive = device.state === 'pending' || device.state === 'active';
   const asked = options.askFleet === true && alive;
   const [fleetView, parts] = await Promise.all([
@@ -33,6 +35,7 @@ export async function answerDevice(
       : null,
     asked ? lookAtParts(slice) : undefined,
   ]);
+  const links = config.links.length === 0 ? {} : { [CUSTOMER_LINKS]: config.links };
   const status: DeviceStatus = {
     protocol: PROTOCOL,
     deviceId: device.id,
@@ -43,7 +46,7 @@ export async function answerDevice(
     serverTime: timestampOf(clock.now()),
     fleet: fleetView,
     ...extended({
-      ...(parts === undefined ? {} : { [SLICE_PARTS]: parts }),
+      ...(parts === undefined ? {} : { [SLICE_PARTS]: parts, ...links }),
       ...(identity.rootList === undefined ? {} : { [PROVIDER_REVOKED]: sayRevoked(identity.rootList.der) }),
     }),
   };
@@ -56,9 +59,7 @@ export async function answerDevice(
 }
 
 /** Extensions that no laptop has to know. */
-function extended(
-  values: Readonly<Record<string, SliceParts | ReturnType<typeof sayRevoked>>>,
-): Pick<DeviceStatus, 'extensions'> {
+function extended(values: Readonly<Record<string, Extensions[string]['value']>>): Pick<DeviceStatus, 'extensions'> {
   const entries = Object.entries(values).map(([name, value]) => [name, { critical: false, value }] as const);
   return entries.length === 0 ? {} : { extensions: Object.fromEntries(entries) };
 }

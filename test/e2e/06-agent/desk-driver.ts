@@ -15,6 +15,7 @@ const desk = new Desk({
   findAgent: () => findAgent(AGENT_SOCKET),
   startLender: (shown, onSaid) => startLender([process.execPath, lender], shown, onSaid),
   saveFile: () => Promise.resolve(undefined),
+  openPage: () => undefined,
   now: Date.now,
   show: (view: View) => {
     process.stdout.write(`${JSON.stringify(view)}\n`);

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { readSliceConfig, writeSliceConfig } from '../../../src/slice/config/slice-config.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { AgentRoom } from '../../world/agent-room.ts';
 import { PIN, World, type Reader } from '../../world/world.ts';
@@ -13,6 +14,10 @@ import { buildWindow, Desktop, type OpenWindow } from './desktop.ts';
 // through it from its first page to its last; each test begins at the welcome, or at the status once it is enrolled.
 const SERIAL = 31_000_003;
 const OTHER = 31_000_004;
+const LINKS = [
+  { title: 'Portal', url: 'https://portal.acme.example/' },
+  { title: 'Help & questions', url: 'https://help.acme.example/laptop' },
+] as const;
 /** What a touch by accident types: 44 letters. */
 const ONE_TIME_PASSWORD = 'cccccclhbcdfkbgkjtvrhdlneutiihlkvbuccigcbkjr';
 
@@ -28,6 +33,9 @@ beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kiwi-electron-'));
   buildWindow();
   world = await World.create({ dir });
+  await world.stopSlice();
+  await writeSliceConfig(world.sliceDir, { ...(await readSliceConfig(world.sliceDir)), links: [...LINKS] });
+  await world.startSlice();
   laptop = await world.addLaptop({ name: 'ada', resolved: true });
   await world.provisionKey(SERIAL);
   await world.provisionKey(OTHER);
@@ -143,8 +151,15 @@ test('a run is cut off, and goes on with one button', async () => {
   await press('Continue the setup');
   await on(/^This laptop is ready/u);
   expect(await said()).toContain('ada belongs to Acme GmbH now');
+  // The slice has named them; the system opens what the person presses, and nothing else of it.
+  await laptop.run(['/bin/sh', '-c', 'rm /usr/bin/xdg-open; cat >/usr/bin/xdg-open; chmod 755 /usr/bin/xdg-open'], {
+    input: '#!/bin/sh\necho "$@" >>/tmp/opened\n',
+  });
+  await press(/^Help/u);
+  await expect.poll(() => readFile(laptop.path('/tmp/opened'), 'utf8').catch(() => '')).toBe(`${LINKS[1].url}\n`);
   await press('Show the state');
   await on(/^(All is well|Something needs attention)/u);
+  expect(await said()).toContain('Opens portal.acme.example in your browser');
 });
 
 test('what is broken is named, and repaired by a button', async () => {

@@ -1,6 +1,6 @@
 import { KiwiError, toKiwiError } from '../../../core/errors.ts';
 import type { AgentClient } from '../../../local-api/agent-client.ts';
-import type { Notice, View } from '../view/view.ts';
+import type { Notice, ShownLink, View } from '../view/view.ts';
 import { afterEvent, afterLender, ASIDE, BEGUN, remains, shownError, unasked, viewOf, type Flow } from './flow.ts';
 import { Report } from './report.ts';
 import type { Lender, startLender } from './start-lender.ts';
@@ -16,6 +16,8 @@ export interface DeskParts {
   readonly show: (view: View) => void;
   /** Asks the person where, and writes it there with their rights alone. @returns undefined when they did not want it after all */
   readonly saveFile: (name: string, text: string) => Promise<string | undefined>;
+  /** In the person's browser. */
+  readonly openPage: (url: string) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -28,9 +30,18 @@ export class Desk {
   #running: AbortController | undefined;
   /** What is shown and waits for a decision. */
   #report: Report | undefined;
+  #shown: View | undefined;
+  /** Those on the page. */
+  #links: readonly ShownLink[] = [];
 
   constructor(parts: DeskParts) {
-    this.#parts = parts;
+    this.#parts = {
+      ...parts,
+      show: (view) => {
+        this.#shown = view;
+        parts.show(view);
+      },
+    };
   }
 
   /** Shows how this laptop stands. */
@@ -69,7 +80,9 @@ export class Desk {
           },
         );
         const { customer, device } = record;
-        this.#parts.show({ page: 'done', customer, hostName: device?.hostName ?? '' });
+        const done = { page: 'done', customer, hostName: device?.hostName ?? '', links: [] } as const;
+        this.#parts.show(done);
+        void this.#addLinks(agent, done);
       } finally {
         this.#lender = undefined;
         lender.end();
@@ -167,8 +180,26 @@ export class Desk {
     this.#running?.abort();
   }
 
+  /** The enrollment is complete without them, so the person may go on meanwhile. */
+  async #addLinks(agent: AgentClient, done: Extract<View, { page: 'done' }>): Promise<void> {
+    const { signal } = new AbortController();
+    const reply = await agent.call<'status'>({ verb: 'status' }, { signal }).catch(() => undefined);
+    const links = reply?.enrollment?.links ?? [];
+    if (links.length === 0 || this.#shown !== done) return;
+    this.#links = links;
+    this.#parts.show({ ...done, links });
+  }
+
+  /** Opens what the slice has named, and nothing else. */
+  openLink(place: number): void {
+    const link = this.#links[place];
+    if (link !== undefined) this.#parts.openPage(link.url);
+  }
+
   async #showStatus(agent: AgentClient, signal: AbortSignal, notice?: Notice): Promise<void> {
-    this.#parts.show(statusView(await agent.call<'status'>({ verb: 'status' }, { signal }), notice));
+    const reply = await agent.call<'status'>({ verb: 'status' }, { signal });
+    this.#links = reply.enrollment?.links ?? [];
+    this.#parts.show(statusView(reply, notice));
   }
 
   /** Does nothing while something else goes on: what that has come to stays. */

@@ -19,6 +19,7 @@ export const FUNCTIONS = {
   sendReport: z.tuple([]),
   saveReport: z.tuple([]),
   copy: z.tuple([z.string().max(10_000)]),
+  openLink: z.tuple([z.int().min(0).max(100)]),
 } as const;
 export type FunctionName = keyof typeof FUNCTIONS;
 
@@ -39,6 +40,9 @@ export function callFunction(
       return true;
     case 'chooseKey':
       desk.chooseKey(Number(first));
+      return true;
+    case 'openLink':
+      desk.openLink(Number(first));
       return true;
     case 'copy':
       copy(String(first));

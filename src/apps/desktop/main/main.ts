@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { app, clipboard, ipcMain, Menu, type BrowserWindow } from 'electron';
+import { app, clipboard, ipcMain, Menu, shell, type BrowserWindow } from 'electron';
 
 import { findAgent } from '../../../local-api/agent-client.ts';
 import { AGENT_SOCKET } from '../../../local-api/messages.ts';
@@ -26,6 +26,10 @@ function begin(): void {
     findAgent: () => findAgent(AGENT_SOCKET),
     startLender: (shown, onSaid) => startLender(KIWISTACK_KEY_LENDER, shown, onSaid),
     saveFile: async (name, text) => (window === undefined ? undefined : saveFile(window, name, text)),
+    openPage: (url) => {
+      // Without a browser there is nothing to show, and nothing to say that the person does not see.
+      shell.openExternal(url).catch(() => undefined);
+    },
     now: Date.now,
     show: (next) => {
       view = next;

@@ -7,11 +7,11 @@ export function statusView({ enrollment, found }: StatusReply, notice?: Notice):
   if (enrollment?.record.state !== 'active') {
     return { page: 'welcome', resumable: enrollment !== undefined || found.length > 0 };
   }
-  const { record, certificate, tunnel, slice, checks, healthy } = enrollment;
+  const { record, certificate, tunnel, slice, links, checks, healthy } = enrollment;
   const status: ShownStatus = {
     customer: record.customer,
     hostName: record.device?.hostName ?? '',
-    healthy,
+    ...{ healthy, links },
     ...(certificate.notAfter === undefined ? {} : { certificateUntil: certificate.notAfter }),
     ...(certificate.renewal === undefined ? {} : { renewal: certificate.renewal }),
     tunnel: !tunnel.up ? 'down' : tunnel.alive ? 'up' : 'silent',

@@ -51,6 +51,9 @@ const kiwi: Kiwi = {
   copy: (text) => {
     call('copy', text);
   },
+  openLink: (place) => {
+    call('openLink', place);
+  },
   languages: [...navigator.languages],
 };
 

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 
 import type { Kiwi, ShownError, View } from '../view/view.ts';
 import { FailedPage } from './failed-page.tsx';
-import { Announced, Bullets, Button, CancelButton, Page, Steps } from './parts.tsx';
+import { Announced, Bullets, Button, CancelButton, Links, Page, Steps } from './parts.tsx';
 import { LaptopPicture, PlugPicture, ReadyPicture, TroublePicture } from './pictures.tsx';
 import { PinPage } from './pin-page.tsx';
 import { ReportPage } from './report-page.tsx';
@@ -81,6 +81,7 @@ export function EnrollPage({
         <Page title={say('done.title')} picture={<ReadyPicture />}>
           <Announced>{say('done.text', { host: view.hostName, customer: view.customer })}</Announced>
           <p>{say('done.works')}</p>
+          <Links words={words} kiwi={kiwi} links={view.links} />
           <Button kind="main" onClick={kiwi.refresh}>
             {say('done.status')}
           </Button>

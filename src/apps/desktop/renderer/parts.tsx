@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import type { Kiwi, ShownError, ShownStep } from '../view/view.ts';
+import type { Kiwi, ShownError, ShownLink, ShownStep } from '../view/view.ts';
 import type { TextKey } from './texts/catalogue.ts';
 import type { Said, Words } from './texts/texts.ts';
 
@@ -59,6 +59,38 @@ export function CancelButton({ words, onClick }: { readonly words: Words; readon
         {words.say('cancel.hint')}
       </span>
     </p>
+  );
+}
+
+/** Where the customer's people go. The host is said, because the browser opens it. */
+export function Links({
+  words,
+  kiwi,
+  links,
+}: {
+  readonly words: Words;
+  readonly kiwi: Kiwi;
+  readonly links: readonly ShownLink[];
+}): JSX.Element | null {
+  if (links.length === 0) return null;
+  return (
+    <section>
+      <h2>{words.say('links.title')}</h2>
+      <ul class="choices">
+        {links.map(({ title, url }, place) => (
+          <li key={url}>
+            <Button
+              onClick={() => {
+                kiwi.openLink(place);
+              }}
+            >
+              {title}
+              <span class="quiet">{words.say('links.opens', { host: new URL(url).host })}</span>
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import type { Kiwi, Notice, ShownCheck, ShownError, ShownStatus } from '../view/view.ts';
-import { Announced, Button, Details, Page, Told } from './parts.tsx';
+import { Announced, Button, Details, Links, Page, Told } from './parts.tsx';
 import { ReadyPicture, TroublePicture } from './pictures.tsx';
 import type { Words } from './texts/texts.ts';
 
@@ -19,7 +19,7 @@ export function StatusPage({
   readonly notice?: Notice;
 }): JSX.Element {
   const { say } = words;
-  const { customer, hostName, healthy, certificateUntil, renewal, tunnel, fleet, checks } = status;
+  const { customer, hostName, healthy, certificateUntil, renewal, tunnel, fleet, checks, links } = status;
   const [leaving, setLeaving] = useState(false);
   if (leaving) {
     return (
@@ -79,6 +79,7 @@ export function StatusPage({
         </Button>
         <Button onClick={kiwi.renew}>{say('status.renew')}</Button>
       </p>
+      <Links words={words} kiwi={kiwi} links={links} />
       {checks.length === 0 ? null : <Checks words={words} checks={checks} />}
       {faults.length === 0 ? null : <Details words={words} kiwi={kiwi} errors={faults} />}
       <h2>{say('status.more')}</h2>

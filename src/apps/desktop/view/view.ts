@@ -42,6 +42,12 @@ export interface ShownCheck {
   readonly repairable: boolean;
 }
 
+/** Where the customer's people go: a page that the browser opens. */
+export interface ShownLink {
+  readonly title: string;
+  readonly url: string;
+}
+
 /** What was done last, said above the status. */
 export type Notice =
   | { readonly what: 'repaired'; readonly count: number }
@@ -66,6 +72,7 @@ export interface ShownStatus {
   readonly tunnel: 'up' | 'silent' | 'down';
   readonly fleet: 'online' | 'offline' | 'unknown';
   readonly checks: readonly ShownCheck[];
+  readonly links: readonly ShownLink[];
 }
 
 /** One page of the window. */
@@ -89,7 +96,12 @@ export type View =
   /** `endsAt`: milliseconds since 1970. */
   | { readonly page: 'touch'; readonly slice: ShownSlice; readonly endsAt: number }
   | { readonly page: 'undoing'; readonly steps: readonly ShownStep[] }
-  | { readonly page: 'done'; readonly customer: string; readonly hostName: string }
+  | {
+      readonly page: 'done';
+      readonly customer: string;
+      readonly hostName: string;
+      readonly links: readonly ShownLink[];
+    }
   | {
       readonly page: 'failed';
       readonly error: ShownError;
@@ -127,6 +139,8 @@ export interface Kiwi {
   /** The report that is shown becomes a file, where the person says. */
   readonly saveReport: () => void;
   readonly copy: (text: string) => void;
+  /** Opens a link that is shown, by its place among them, in the person's browser. */
+  readonly openLink: (place: number) => void;
   /** The language of the system: BCP 47. */
   readonly languages: readonly string[];
 }

@@ -8,7 +8,7 @@ const parts = () => {
   const desk = {
     ...{ enroll: vi.fn(done), cancel: vi.fn(), enterPin: vi.fn(), chooseKey: vi.fn() },
     ...{ refresh: vi.fn(done), renew: vi.fn(done), leave: vi.fn(done), repair: vi.fn(done), report: vi.fn(done) },
-    ...{ sendReport: vi.fn(), saveReport: vi.fn(done) },
+    ...{ sendReport: vi.fn(), saveReport: vi.fn(done), openLink: vi.fn() },
   };
   return { desk: desk as unknown as Desk, copy: vi.fn(), spies: desk };
 };
@@ -20,6 +20,8 @@ describe('what the page may call', () => {
     expect(spies.enterPin).toHaveBeenCalledWith('123456');
     expect(callFunction(given, 'chooseKey', [31_000_001])).toBe(true);
     expect(spies.chooseKey).toHaveBeenCalledWith(31_000_001);
+    expect(callFunction(given, 'openLink', [1])).toBe(true);
+    expect(spies.openLink).toHaveBeenCalledWith(1);
     const plain = [
       'enroll',
       'cancel',
@@ -35,7 +37,7 @@ describe('what the page may call', () => {
       expect(callFunction(given, name, [])).toBe(true);
       expect(spies[name]).toHaveBeenCalledTimes(1);
     }
-    expect(Object.keys(FUNCTIONS).length).toBe(12);
+    expect(Object.keys(FUNCTIONS).length).toBe(13);
   });
 
   it.each([
@@ -54,6 +56,8 @@ describe('what the page may call', () => {
     ['a serial number that is none', 'chooseKey', [1.5]],
     ['a serial number as text', 'chooseKey', ['31000001']],
     ['a serial number that is too large', 'chooseKey', [2 ** 32]],
+    ['a link by its address', 'openLink', ['https://elsewhere.example/']],
+    ['a link that is none', 'openLink', [-1]],
     ['a text without end', 'copy', ['x'.repeat(10_001)]],
   ])('is not %s', (_what, name, args) => {
     const { spies, ...given } = parts();

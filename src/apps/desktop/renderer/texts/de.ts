@@ -84,6 +84,8 @@ export const de: Catalogue = {
     'Die sichere Verbindung steht und startet mit dem Laptop. Das Zertifikat erneuert sich selbst. Sie können den YubiKey abziehen.',
   'done.status': 'Zustand dieses Laptops zeigen',
 
+  'links.title': 'Wohin jetzt',
+  'links.opens': 'Öffnet {host} im Browser',
   'failed.title': 'Es hat nicht geklappt',
   'failed.undone.yes': 'Was geändert worden war, wurde zurückgenommen.',
   'failed.undone.no':

@@ -81,6 +81,8 @@ export const en = {
     'The secure connection is up and starts with the laptop. The certificate renews itself. You can unplug the YubiKey.',
   'done.status': 'Show the state of this laptop',
 
+  'links.title': 'Where to go',
+  'links.opens': 'Opens {host} in your browser',
   'failed.title': 'It did not work',
   'failed.undone.yes': 'What had been changed was undone.',
   'failed.undone.no': 'Not everything could be undone. Try again, or ask your operator.',

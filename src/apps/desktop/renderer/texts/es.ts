@@ -83,6 +83,8 @@ export const es: Catalogue = {
     'La conexión segura funciona y arranca con el portátil. El certificado se renueva solo. Puede desconectar la YubiKey.',
   'done.status': 'Ver el estado de este portátil',
 
+  'links.title': 'Adónde ir',
+  'links.opens': 'Abre {host} en el navegador',
   'failed.title': 'No ha funcionado',
   'failed.undone.yes': 'Lo que se había cambiado se ha deshecho.',
   'failed.undone.no': 'No se pudo deshacer todo. Inténtelo de nuevo o pregunte a su responsable.',

@@ -83,6 +83,8 @@ export const fr: Catalogue = {
     'La connexion sécurisée fonctionne et démarre avec l’ordinateur. Le certificat se renouvelle seul. Vous pouvez débrancher la YubiKey.',
   'done.status': 'Voir l’état de cet ordinateur',
 
+  'links.title': 'Où aller',
+  'links.opens': 'Ouvre {host} dans le navigateur',
   'failed.title': 'Cela n’a pas fonctionné',
   'failed.undone.yes': 'Ce qui avait été changé a été annulé.',
   'failed.undone.no': 'Tout n’a pas pu être annulé. Réessayez, ou demandez à votre responsable.',

@@ -83,6 +83,8 @@ export const it: Catalogue = {
     'La connessione sicura è attiva e si avvia con il portatile. Il certificato si rinnova da solo. Può togliere la YubiKey.',
   'done.status': 'Mostrare lo stato di questo portatile',
 
+  'links.title': 'Dove andare',
+  'links.opens': 'Apre {host} nel browser',
   'failed.title': 'Non ha funzionato',
   'failed.undone.yes': 'Quello che era stato cambiato è stato annullato.',
   'failed.undone.no': 'Non si è potuto annullare tutto. Riprovi, o chieda al Suo responsabile.',
