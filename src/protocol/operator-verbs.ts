@@ -16,6 +16,7 @@ import {
   yubikeySerial,
   type OperatorRole,
 } from './operator-records.ts';
+import { deviceReport } from './device-report.ts';
 import { pivSlot } from './statement.ts';
 
 /** One thing that an operator can have a slice do. */
@@ -75,6 +76,15 @@ export const OPERATOR_VERBS = {
     z.strictObject({ devices: z.array(uuid).max(100_000), why: z.enum(['lost', 'offboarded', 'churn']) }),
     revoked,
     { critical: true, maxArguments: 4 * KB * KB },
+  ),
+  /** All that is known about a laptop, also an ended one. */
+  'device.report': reads('read', z.strictObject({ device: which }), deviceReport, { maxResult: KB * KB }),
+  /** Everything about a lost laptop, as one act; Fleet wipes or locks it if that is asked for. Safe to repeat. */
+  'device.lose': changes(
+    'admin',
+    z.strictObject({ device: which, action: z.enum(['lock', 'wipe']).exactOptional(), why }),
+    deviceReport,
+    { critical: true, maxResult: KB * KB },
   ),
   /** Lets a device that was stopped because two laptops used it renew its certificate again. */
   'device.release': changes(

@@ -3,11 +3,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { AuditSeal } from './audit/audit-seal.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
-import type { FleetConfig } from './config/fleet-config.ts';
 import type { SliceConfig } from './config/slice-config.ts';
 import type { SliceIdentity } from './config/slice-identity.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
-import type { FleetClient } from './fleet/fleet-client.ts';
+import type { FleetPart } from './fleet/fleet-part.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
 import type { PackageShelf } from './welcome/package-shelf.ts';
 
@@ -20,7 +19,7 @@ export interface SliceContext {
   readonly ca: CertificateAuthority;
   readonly endpoint: Endpoint;
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */
-  readonly fleet: { readonly config: FleetConfig; readonly client: FleetClient } | undefined;
+  readonly fleet: FleetPart | undefined;
   /** What the gateway's page offers. */
   readonly packages: PackageShelf;
   readonly clock: Clock;

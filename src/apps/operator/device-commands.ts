@@ -6,7 +6,9 @@ import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { allLaptops } from './all-laptops.ts';
 import { askConfirmation } from './ask-confirmation.ts';
+import { addLossCommands } from './loss-commands.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { renderReport } from './render-report.ts';
 import { Id, type Row } from './table.ts';
 
 /** Why an operator ends a device; see docs/operators.md. */
@@ -41,6 +43,21 @@ export function addDeviceCommands(program: Command): void {
         deviceForPeople,
       ),
     );
+  onSlice(device.command('show <device>'))
+    .description(
+      'Show all that is known about a laptop, by ID or name: state, certificates, tunnel, and how far a loss is dealt with',
+    )
+    .action((name: string, flags: Flags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags, async (slice) => {
+          const report = await slice.ask('device.report', { device: name });
+          if (flags.json === true) printJson({ type: 'result', result: 'device', ...report });
+          else process.stdout.write(renderReport(report));
+          return 0;
+        }),
+      ),
+    );
+  addLossCommands(device);
   onSlice(device.command('end <device>'))
     .description('End a laptop, by ID or name: revoke its certificate, remove its tunnel peer and free its name')
     .addOption(

@@ -63,7 +63,7 @@ function shown(cell: Cell | undefined): string {
 }
 
 /** To the minute, in the form of ISO 8601. */
-function localTime(at: Date): string {
+export function localTime(at: Date): string {
   const two = (part: number): string => String(part).padStart(2, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;

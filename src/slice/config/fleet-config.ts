@@ -36,6 +36,8 @@ const fleetConfig = z.strictObject({
   serverCa: z.string().min(1).max(16_384),
   apiToken: text(1000),
   enrollSecret: text(255),
+  /** The next one, while Fleet may or may not have it already. */
+  nextEnrollSecret: text(255).optional(),
   packages: z
     .array(z.strictObject({ key: packageKey, file: z.string().min(1), sha256: digestText, size: z.int().min(1) }))
     .max(6),

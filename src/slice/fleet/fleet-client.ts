@@ -6,6 +6,7 @@ import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import { COMPONENT_LENGTH } from '../../protocol/component-text.ts';
 import { oneLine } from '../../protocol/one-line.ts';
 import type { FleetConfig } from '../config/fleet-config.ts';
+import type { FleetAction } from '../decisions/loss-parts.ts';
 
 export type FleetView = NonNullable<DeviceStatus['fleet']>;
 
@@ -27,9 +28,30 @@ export interface FleetClient {
    * @throws Error when Fleet does not answer or refuses
    */
   forget(question: FleetQuestion & { readonly until: number }): Promise<void>;
+  /**
+   * Asks Fleet to lock or wipe the host of a laptop, unless it is asked for already. As with `forget`, the host must have enrolled while the
+   * device lived: nobody else's machine is wiped because a laptop has given us its names.
+   * @throws Error when Fleet does not answer
+   */
+  command(question: FleetQuestion & { readonly until: number }, action: FleetAction): Promise<ActionStanding>;
+  /** How far Fleet is with it. @throws Error when Fleet does not answer */
+  standing(question: FleetQuestion & { readonly until: number }, action: FleetAction): Promise<ActionStanding>;
+  /**
+   * Replaces one of Fleet's enroll secrets; the others stay. Safe to repeat.
+   * @throws Error when Fleet does not answer or refuses
+   */
+  replaceSecret(old: string, next: string): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** What Fleet says about locking or wiping a host. */
+export type ActionStanding =
+  | { readonly state: 'not-asked' | 'asked' | 'done' }
+  /** There is no host that is this laptop. */
+  | { readonly state: 'unknown' }
+  /** `final`: Fleet will never do it, with this licence and this token. */
+  | { readonly state: 'refused'; readonly why: string; readonly final: boolean };
 
 const host = z.object({
   id: z.int().nonnegative(),
@@ -41,9 +63,32 @@ const host = z.object({
   created_at: z.string().max(50).nullish(),
   last_enrolled_at: z.string().max(50).nullish(),
   detail_updated_at: z.string().max(50).nullish(),
+  mdm: z
+    .object({ device_status: z.string().max(50).nullish(), pending_action: z.string().max(50).nullish() })
+    .nullish(),
+});
+/** Fleet's refusals: a message for all of them, and reasons. */
+const refusal = z.object({
+  message: z.string().max(1000).default(''),
+  errors: z
+    .array(z.object({ reason: z.string().max(1000).default('') }))
+    .max(20)
+    .default([]),
+});
+const secrets = z.object({
+  spec: z.object({
+    secrets: z
+      .array(z.object({ secret: z.string().min(1).max(255) }))
+      .max(50)
+      .nullable(),
+  }),
 });
 
 const CACHE_MS = 1000;
+/** A host with all its software is some megabytes. */
+const MAX_ANSWER = 16 << 20;
+/** In a refusal: Fleet has no licence for it, or its token no right to it. Neither passes by itself. */
+const FINAL: readonly number[] = [402, 403];
 const UNREACHABLE: FleetView = {
   reachable: false,
   known: false,
@@ -60,16 +105,25 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
     headersTimeout: 5000,
     bodyTimeout: 5000,
     connections: 4,
+    maxResponseSize: MAX_ANSWER,
   });
   const cache = new Map<string, { at: number; view: Promise<FleetView> }>();
-  const ask = async (path: string, method: 'GET' | 'DELETE' = 'GET'): Promise<{ status: number; value: unknown }> => {
+  const ask = async (
+    path: string,
+    method: 'GET' | 'DELETE' | 'POST' = 'GET',
+    body?: object,
+  ): Promise<{ status: number; value: unknown; text: string }> => {
     const response = await request(`${config.url}${path}`, {
       method,
       dispatcher: agent,
-      headers: { authorization: `Bearer ${config.apiToken}`, accept: 'application/json' },
+      headers: {
+        ...{ authorization: `Bearer ${config.apiToken}`, accept: 'application/json' },
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.body.text();
-    return { status: response.statusCode, value: response.statusCode === 200 ? JSON.parse(text) : undefined };
+    return { status: response.statusCode, value: response.statusCode === 200 ? JSON.parse(text) : undefined, text };
   };
   const lookUp = async (identifier: string): Promise<{ status: number; value: unknown }> => {
     // A laptop says its serial number itself, and a URL parser takes a segment of dots as a way upward, with our token (RFC 3986, 5.2.4).
@@ -89,20 +143,55 @@ export function createFleetClient(config: FleetConfig, clock: Clock): FleetClien
       return UNREACHABLE;
     }
   };
-  const forget: FleetClient['forget'] = async (question) => {
+  /** The host of a laptop that enrolled in Fleet while its device lived. */
+  const ownHost = async (
+    question: FleetQuestion & { readonly until: number },
+  ): Promise<z.infer<typeof host> | undefined> => {
     const identifier = question.uuid ?? question.serial;
-    if (identifier === undefined) return;
+    if (identifier === undefined) return undefined;
     const { status, value } = await lookUp(identifier);
-    if (status === 404) return;
+    if (status === 404) return undefined;
     const found = z.object({ host }).safeParse(value);
     if (!found.success) throw new Error(`Fleet answered ${status}`);
-    const { id } = found.data.host;
-    if (!isIt(found.data.host, question) || !enrolledIn(found.data.host, question)) return;
-    const deleted = await ask(`/api/v1/fleet/hosts/${id}`, 'DELETE');
+    return isIt(found.data.host, question) && enrolledIn(found.data.host, question) ? found.data.host : undefined;
+  };
+  const forget: FleetClient['forget'] = async (question) => {
+    const found = await ownHost(question);
+    if (found === undefined) return;
+    const deleted = await ask(`/api/v1/fleet/hosts/${found.id}`, 'DELETE');
     if (deleted.status !== 200 && deleted.status !== 404) throw new Error(`Fleet answered ${deleted.status}`);
+  };
+  const command: FleetClient['command'] = async (question, action) => {
+    const found = await ownHost(question);
+    if (found === undefined) return { state: 'unknown' };
+    // An earlier request may have been accepted without our learning of it.
+    const before = standingOf(found, action);
+    if (before.state !== 'not-asked') return before;
+    const { status, text } = await ask(`/api/v1/fleet/hosts/${found.id}/${action}`, 'POST', {});
+    // 204 in older versions.
+    if (status === 200 || status === 204) return { state: 'asked' };
+    if (status >= 500) throw new Error(`Fleet answered ${status}`);
+    return { state: 'refused', why: `Fleet answered ${status}: ${reasonIn(text)}`, final: FINAL.includes(status) };
   };
   return {
     forget,
+    command,
+    async standing(question, action) {
+      const found = await ownHost(question);
+      return found === undefined ? { state: 'unknown' } : standingOf(found, action);
+    },
+    async replaceSecret(old, next) {
+      const path = '/api/v1/fleet/spec/enroll_secret';
+      const { status, value } = await ask(path);
+      const there = secrets.safeParse(value);
+      if (!there.success) throw new Error(`Fleet answered ${status} about its enroll secrets`);
+      const all = (there.data.spec.secrets ?? []).map(({ secret }) => secret);
+      if (all.includes(next) && !all.includes(old)) return;
+      // What is sent replaces the whole list.
+      const wanted = [next, ...all.filter((secret) => secret !== old && secret !== next)];
+      const answer = await ask(path, 'POST', { spec: { secrets: wanted.map((secret) => ({ secret })) } });
+      if (answer.status !== 200) throw new Error(`Fleet answered ${answer.status}: ${reasonIn(answer.text)}`);
+    },
     look(question) {
       const now = clock.monotonic();
       for (const [key, entry] of cache) if (now - entry.at >= CACHE_MS) cache.delete(key);
@@ -139,6 +228,25 @@ function enrolledIn(
   const times = [created, enrolled].map((time) => Date.parse(time ?? '')).filter((time) => !Number.isNaN(time));
   const last = Math.max(...times);
   return last >= wholeSeconds(since) && last <= until;
+}
+
+/** Newer versions of Fleet say `wiping` for a wipe that is under way. */
+function standingOf({ mdm }: z.infer<typeof host>, action: FleetAction): ActionStanding {
+  const { device_status: status, pending_action: pending } = mdm ?? {};
+  if (status === (action === 'wipe' ? 'wiped' : 'locked')) return { state: 'done' };
+  return { state: pending === action || status === (action === 'wipe' ? 'wiping' : 'locking') ? 'asked' : 'not-asked' };
+}
+
+/** Fleet's reason for a refusal, as one line. */
+function reasonIn(text: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.slice(0, 10_000));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const { message, errors } = refusal.catch({ message: '', errors: [] }).parse(value);
+  return oneLine(errors[0]?.reason ?? message, 200) || 'no reason given';
 }
 
 /** Fleet's timestamps have whole seconds. */

@@ -10,9 +10,11 @@ import type { DeviceState } from '../decisions/device-state.ts';
 import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
 import type { CertificateCounter, RekeyRule, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
+import type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
+import type { LossRegistry } from './loss-registry.ts';
 
-/** Times are milliseconds since 1970, by the slice's clock. */
-export type Millis = number;
+export type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
+export type { LossPart } from './loss-registry.ts';
 
 export interface Yubikey {
   readonly serial: number;
@@ -136,28 +138,6 @@ export interface SessionRefusal {
   readonly why: string;
 }
 
-export interface AuditEntry {
-  readonly requestId: string;
-  /** Who asked: a client address, `operator`, `slice`. */
-  readonly actor: string;
-  /** What was asked: `enrollment.grant`, `yubikey.burn`, … */
-  readonly action: string;
-  readonly decision: 'allowed' | 'refused' | 'alarm' | 'failed';
-  readonly code?: string;
-  readonly yubikeySerial?: number;
-  readonly deviceId?: string;
-  readonly sessionId?: string;
-  /** Never a secret. */
-  readonly why?: string;
-}
-export interface AuditRecord extends AuditEntry {
-  /** From 1 on, without a gap. */
-  readonly id: number;
-  readonly at: Millis;
-  /** Ties it to all records before it: `auditLink`. */
-  readonly link: string;
-}
-
 export interface ReservationRequest extends Arrival {
   readonly sessionId: string;
   readonly statementHash: string;
@@ -210,7 +190,7 @@ export interface RenewedCertificate extends RenewalClaim {
  * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
-export interface Registry {
+export interface Registry extends LossRegistry {
   /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
@@ -237,6 +217,10 @@ export interface Registry {
   listYubikeys(): Promise<Yubikey[]>;
 
   findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
+  /** Those of a device or of a YubiKey that the registry still has, oldest first. */
+  listCertificates(
+    of: { readonly deviceId: string } | { readonly yubikeySerial: number },
+  ): Promise<IssuedCertificate[]>;
   /** Records a certificate that was issued for a device but that nobody will receive, so that it is revoked. */
   addUnusedCertificate(
     certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string },
@@ -310,6 +294,8 @@ export interface Registry {
   /** Ended devices for which something is still to be removed, oldest first. */
   listDuties(kind: DutyKind, limit: number): Promise<Device[]>;
   markDone(deviceId: string, kind: DutyKind): Promise<void>;
+  /** What is still to be removed for one device. */
+  dutiesOf(deviceId: string): Promise<DutyKind[]>;
   /** A live device on the same machine, identified as Fleet does it. */
   findLiveTwin(host: Pick<Statement['host'], 'uuid' | 'serial'>): Promise<Pick<Device, 'id'> | undefined>;
 

@@ -23,6 +23,7 @@ import { prefixLengthOf } from '../config/tunnel-network.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
 import { createFleetClient } from '../fleet/fleet-client.ts';
+import { fleetPart } from '../fleet/fleet-part.ts';
 import { buildGateway } from '../gateway/build-gateway.ts';
 import type { WebPair } from '../gateway/replace-web-certificate.ts';
 import { openRegistry } from '../open-registry.ts';
@@ -121,7 +122,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       ca,
       endpoint,
       packages: new PackageShelf(paths.packages),
-      fleet: fleetConfig === undefined || client === undefined ? undefined : { config: fleetConfig, client },
+      fleet: fleetConfig === undefined || client === undefined ? undefined : fleetPart(dir, fleetConfig, client),
       clock,
       log,
     };

@@ -93,7 +93,7 @@ function contextOf(
     return fails;
   };
   if (configured === undefined) throw new TypeError('the kit configures Fleet');
-  const client: Omit<FleetClient, 'close'> = {
+  const client: Pick<FleetClient, 'look' | 'forget' | 'reachable'> = {
     look: () => {
       const green = fleet.green();
       const version = green ? '1.0.0' : null;
@@ -120,7 +120,7 @@ function contextOf(
       setPeer: (peer) =>
         once('endpoint') ? Promise.reject(new KiwiError('endpoint-unavailable')) : endpoint.setPeer(peer),
     },
-    fleet: { config: configured.config, client: { ...configured.client, ...client } },
+    fleet: { ...configured, client: { ...configured.client, ...client } },
   };
 }
 

@@ -98,7 +98,7 @@ export const DIRECTIONS = {
   'src/slice/audit': [...MESSAGES, 'src/slice/config', 'src/slice/registry'],
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
-  'src/slice/fleet': [...MESSAGES, 'src/slice/config'],
+  'src/slice/fleet': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],
   // The gateway's page for people.
   'src/slice/welcome': [...MESSAGES, 'src/slice/config'],
   'src/slice/slice-context.ts': [

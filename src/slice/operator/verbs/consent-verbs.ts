@@ -24,6 +24,8 @@ export function consentVerbs({ paths, config, registry, clock }: OperatorParts):
         { id, deviceId: device.id, createdAt: now, expiresAt: Date.parse(expiresAt), jws },
         audited('device.consent', { deviceId: device.id, why }),
       );
+      // It is here again: Fleet can unlock it.
+      await registry.reopenTunnel(device.id, now);
       return consent;
     },
     async 'consent.withdraw'({ consent }, { audited }) {

@@ -1,9 +1,14 @@
 import { KiwiError } from '../../../core/errors.ts';
 import { findDevice } from '../find-device.ts';
+import { loseDevice } from '../lose-device.ts';
+import { reportDevice } from '../report-device.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
-export function deviceVerbs({ registry, clock, revokeIfPossible }: OperatorParts): Handlers<VerbsOf<'device'>> {
+export function deviceVerbs(parts: OperatorParts): Handlers<VerbsOf<'device'>> {
+  const { registry, clock, revokeIfPossible } = parts;
   return {
+    'device.report': ({ device }) => reportDevice(registry, device),
+    'device.lose': async (wish, asked) => reportDevice(registry, await loseDevice(parts, wish, asked)),
     'device.list': () => registry.listDevices(),
     'device.find': ({ device }) => findDevice(registry, device),
     async 'device.end'({ devices, why }, { audited }) {

@@ -16,6 +16,9 @@ import type { Row } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 const PEER = 'id, state, address, wireguard_key, preshared_key';
+/** A lost laptop has none once Fleet has nothing to do there any more. */
+const HAS_PEER = `preshared_key <> ''
+  AND NOT EXISTS (SELECT 1 FROM loss WHERE loss.device_id = device.id AND part = 'tunnel' AND loss.state = 'done')`;
 
 /** Devices, from reservation to end: see `Registry`. */
 export function deviceQueries(db: SqliteDatabase) {
@@ -99,11 +102,11 @@ export function deviceQueries(db: SqliteDatabase) {
       return db.all('SELECT * FROM device ORDER BY created_at, id').map(toDevice);
     }),
     livePeers: read(() => {
-      return db.all(`SELECT ${PEER} FROM device WHERE preshared_key <> '' ORDER BY created_at`).map(peer);
+      return db.all(`SELECT ${PEER} FROM device WHERE ${HAS_PEER} ORDER BY created_at`).map(peer);
     }),
     findLivePeer: read((wireguardPublicKey: string) => {
       const row = db.get(
-        `SELECT ${PEER} FROM device WHERE wireguard_key = ? AND preshared_key <> '' ORDER BY created_at DESC LIMIT 1`,
+        `SELECT ${PEER} FROM device WHERE wireguard_key = ? AND ${HAS_PEER} ORDER BY created_at DESC LIMIT 1`,
         wireguardPublicKey,
       );
       return row === undefined ? undefined : peer(row);
@@ -145,6 +148,9 @@ export function deviceQueries(db: SqliteDatabase) {
           limit,
         )
         .map(toDevice);
+    }),
+    dutiesOf: read((deviceId: string): DutyKind[] => {
+      return db.all('SELECT kind FROM duty WHERE device_id = ?', deviceId).map(({ kind }) => String(kind) as DutyKind);
     }),
     markDone: writeDurably((deviceId: string, kind: DutyKind): void => {
       db.run('DELETE FROM duty WHERE kind = ? AND device_id = ?', kind, deviceId);

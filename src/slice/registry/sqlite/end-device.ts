@@ -30,6 +30,7 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   for (const kind of dutiesOfEnd(reason)) {
     db.run('INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, ?, ?)', deviceId, kind, now);
   }
+  if (!keepsPlace(reason)) endLoss(db, deviceId, reason, now);
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
   db.run('DELETE FROM renewal WHERE device_id = ?', deviceId);
   db.run(
@@ -46,4 +47,22 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
  */
 export function isBurned(db: SqliteDatabase, yubikeySerial: number): boolean {
   return db.get('SELECT 1 FROM yubikey WHERE serial = ? AND burned_at IS NOT NULL', yubikeySerial) !== undefined;
+}
+
+/** A lost laptop that ends for good, or was found and enrolled again: nothing is asked of Fleet any more, and a found one has its entry again. */
+function endLoss(db: SqliteDatabase, deviceId: string, reason: EndReason, now: Millis): void {
+  db.run(
+    `UPDATE loss SET state = 'impossible', at = ?, detail = ? WHERE device_id = ? AND part IN ('lock', 'wipe') AND state IN ('wanted', 'asked')`,
+    now,
+    `ended for good: ${reason}`,
+    deviceId,
+  );
+  if (reason !== 'superseded') return;
+  db.run(
+    `INSERT OR IGNORE INTO loss (device_id, part, state, at)
+     SELECT device_id, 'directory-return', 'wanted', ? FROM loss WHERE device_id = ? AND part = 'directory' AND state = 'done'`,
+    now,
+    deviceId,
+  );
+  db.run("DELETE FROM loss WHERE device_id = ? AND part = 'directory' AND state <> 'done'", deviceId);
 }

@@ -117,6 +117,11 @@ export function keyQueries(db: SqliteDatabase) {
       const row = db.get('SELECT * FROM certificate WHERE serial = ?', serial);
       return row === undefined ? undefined : toCertificate(row);
     }),
+    listCertificates: read((of: { deviceId: string } | { yubikeySerial: number }): IssuedCertificate[] => {
+      const [column, value] =
+        'deviceId' in of ? (['device_id', of.deviceId] as const) : (['yubikey_serial', of.yubikeySerial] as const);
+      return db.all(`SELECT * FROM certificate WHERE ${column} = ? ORDER BY not_after`, value).map(toCertificate);
+    }),
     addUnusedCertificate: writeDurably(
       (certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { deviceId: string }): void => {
         db.insert('certificate', {

@@ -158,15 +158,26 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
       "CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records are kept'); END",
     );
   },
+  // What is done about lost laptops. Those that were lost before keep what they have.
+  `
+  CREATE TABLE loss (
+    device_id TEXT NOT NULL, part TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('wanted', 'asked', 'done', 'impossible')),
+    at INTEGER NOT NULL, tried_at INTEGER, detail TEXT, PRIMARY KEY (device_id, part)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX loss_open ON loss (at) WHERE state IN ('wanted', 'asked');
+  `,
 ];
 
-/** Brings a database to the latest schema. Safe to repeat, and safe in several processes at once. */
-export function migrate(db: DatabaseSync): void {
+/**
+ * Brings a database to the latest schema. Safe to repeat, and safe in several processes at once.
+ * @param target an earlier version, for tests of what comes after it
+ */
+export function migrate(db: DatabaseSync, target = MIGRATIONS.length): void {
   const version = (): number => Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   if (version() > MIGRATIONS.length) {
     throw new KiwiError('slice-damaged', { detail: 'the registry was made by a newer version' });
   }
-  for (let next = version(); next < MIGRATIONS.length; next = version()) {
+  for (let next = version(); next < target; next = version()) {
     db.exec('BEGIN IMMEDIATE');
     try {
       if (version() === next) {

@@ -4,6 +4,7 @@ import { bundleQueries } from './bundle-queries.ts';
 import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
+import { lossQueries } from './loss-queries.ts';
 import { sessionQueries } from './session-queries.ts';
 import { renewalQueries } from './renewal-queries.ts';
 import { requireRegistry } from './require-registry.ts';
@@ -30,6 +31,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...keyQueries(db),
     ...sessionQueries(db),
     ...deviceQueries(db),
+    ...lossQueries(db),
     ...renewalQueries(db),
     ...consentQueries(db),
     ...bundleQueries(db),

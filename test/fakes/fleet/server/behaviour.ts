@@ -14,6 +14,8 @@ const behaviourSchema = z.strictObject({
   down: z.boolean().default(false),
   /** distributed/read never asks for details: osquery is seen, but versions and `detail_updated_at` stay as they were. */
   detailsNeverArrive: z.boolean().default(false),
+  /** Fleet without a Premium licence: locking, unlocking and wiping are refused (402). */
+  free: z.boolean().default(false),
 });
 
 export type Behaviour = z.infer<typeof behaviourSchema>;

@@ -61,7 +61,7 @@ export function buildServer(options: {
   app.get('/healthz', (_request, reply) => reply.code(200).send());
   addOrbitRoutes(app, store, () => readBehaviour(dir));
   addOsqueryRoutes(app, store, () => readBehaviour(dir));
-  addRestRoutes(app, store, dir, apiToken);
+  addRestRoutes(app, store, { dir, apiToken, behaviour: () => readBehaviour(dir) });
   app.addHook('onClose', () => store.save());
   return app;
 }

@@ -30,6 +30,11 @@ export const notFound = (what: string): FleetRefusal =>
 export const validationFailed = (name: string, reason: string): FleetRefusal =>
   new FleetRefusal(422, { message: 'Validation Failed', errors: [{ name, reason }] }, reason);
 
+/** The state of a host that is asked for is the one that it has: a refusal of its own status since Fleet 4.80. */
+export const conflict = (name: string, reason: string): FleetRefusal =>
+  new FleetRefusal(409, { message: 'Validation Failed', errors: [{ name, reason }] }, reason);
+export const licenceMissing = (): FleetRefusal => refusal(402, 'Requires Fleet Premium license');
+
 /** Sends JSON as Fleet does: indented, with a final line feed. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
   return reply

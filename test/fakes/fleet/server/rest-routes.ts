@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { fleetFiles, replacePrivateFile } from './files.ts';
 import type { Host, HostStore } from './host-store.ts';
 import { hostView } from './host-view.ts';
-import { authenticationRequired, notFound, sendJson, validationFailed } from './refusals.ts';
+import type { Behaviour } from './behaviour.ts';
+import { authenticationRequired, conflict, licenceMissing, notFound, sendJson, validationFailed } from './refusals.ts';
 
 const identifierParams = z.object({ identifier: z.string().min(1) });
 const idParams = z.object({ id: z.coerce.number().int().nonnegative() });
@@ -22,7 +23,15 @@ const secretSpec = z.object({ spec: z.object({ secrets: z.array(z.object({ secre
 const ACTION_SCRIPT = '#!/bin/sh\nexit 0\n';
 
 /** The REST API, for whoever holds the token. */
-export function addRestRoutes(app: FastifyInstance, store: HostStore, dir: string, apiToken: string): void {
+export function addRestRoutes(
+  app: FastifyInstance,
+  store: HostStore,
+  {
+    dir,
+    apiToken,
+    behaviour,
+  }: { readonly dir: string; readonly apiToken: string; readonly behaviour: () => Behaviour },
+): void {
   const authenticate = (request: FastifyRequest): void => {
     if (request.headers.authorization !== `Bearer ${apiToken}`) throw authenticationRequired();
   };
@@ -65,6 +74,8 @@ export function addRestRoutes(app: FastifyInstance, store: HostStore, dir: strin
     for (const action of ['lock', 'unlock', 'wipe'] as const) {
       app.post(`${api}/hosts/:id/${action}`, async (request, reply) => {
         authenticate(request);
+        // The free edition refuses before it looks the host up.
+        if (behaviour().free) throw licenceMissing();
         const host = hostOf(request);
         refuseAction(host, action);
         host.pendingAction = action;
@@ -103,15 +114,36 @@ function matches(host: Host, text: string): boolean {
   );
 }
 
-function refuseAction(host: Host, action: 'lock' | 'unlock' | 'wipe'): void {
-  if (host.orbitNodeKey === null) {
-    throw validationFailed('host_id', `Couldn't ${action} host. Host doesn't have the Fleet agent (fleetd).`);
+/** In the order, with the words and the status codes of Fleet's own checks. */
+function refuseAction({ orbitNodeKey, pendingAction, deviceStatus }: Host, action: 'lock' | 'unlock' | 'wipe'): void {
+  const refuse = (reason: string): never => {
+    throw validationFailed('host_id', reason);
+  };
+  if (orbitNodeKey === null) refuse(`Couldn't ${action} host. Host doesn't have the Fleet agent (fleetd).`);
+  const [done, past] = (
+    { lock: ['locked', 'locked'], unlock: ['unlocked', 'unlocked'], wipe: ['wiped', 'wiped'] } as const
+  )[action];
+  if (pendingAction === action) {
+    refuse(
+      {
+        lock: 'Host has pending lock request. Host cannot be locked again until lock is complete.',
+        unlock: 'Host has pending unlock request. The host will unlock when it comes online.',
+        wipe: 'Host has pending wipe request. The host will be wiped when it comes online.',
+      }[action],
+    );
   }
-  if (host.pendingAction !== '') {
-    throw validationFailed('host_id', `Host has pending ${host.pendingAction} request.`);
+  if (pendingAction === 'wipe') {
+    refuse(`Host has pending wipe request. Cannot process ${action} requests once host is wiped.`);
   }
-  if (action === 'lock' && host.deviceStatus === 'locked') throw validationFailed('host_id', 'Host is already locked.');
-  if (action === 'unlock' && host.deviceStatus !== 'locked') {
-    throw validationFailed('host_id', 'Host is already unlocked.');
+  if (pendingAction !== '') {
+    const again = action === 'lock' ? ' again' : '';
+    refuse(
+      `Host has pending ${pendingAction} request. Host cannot be ${past}${again} until ${pendingAction} is complete.`,
+    );
+  }
+  if (deviceStatus === done) throw conflict('host_id', `Host is already ${past}.`);
+  if (deviceStatus === 'wiped') refuse(`Host is wiped. Cannot process ${action} requests once host is wiped.`);
+  if (action === 'wipe' && deviceStatus === 'locked') {
+    refuse('Host is locked. Host cannot be wiped until it is unlocked.');
   }
 }

@@ -19,6 +19,7 @@ import { auditVerbs } from '../../../../src/slice/operator/verbs/audit-verbs.ts'
 import type { OperatorParts } from '../../../../src/slice/operator/verbs/handlers.ts';
 import { auditLink, FIRST_LINK } from '../../../../src/slice/registry/audit-link.ts';
 import type { AuditEntry, AuditRecord, Registry } from '../../../../src/slice/registry/registry.ts';
+import { migrate } from '../../../../src/slice/registry/sqlite/migrations.ts';
 import { createSqliteRegistry } from '../../../../src/slice/registry/sqlite/sqlite-registry.ts';
 import { NOW, SLUG } from '../../../vectors/make-certificates.ts';
 import { testKey } from '../../../vectors/test-keys.ts';
@@ -36,6 +37,9 @@ const identity = {
 } as SliceIdentity;
 
 const clock = { ...systemClock, now: () => NOW.getTime() };
+
+/** The first migrations; the next one links the records. */
+const VERSION_WITHOUT_LINKS = 11;
 
 let dir: string;
 let registry: Registry;
@@ -135,11 +139,15 @@ test('two processes that write at the same time make one trail', async () => {
 
 test('the records of a registry from before there were links are linked as they are', async () => {
   registry.close();
-  attack((db) => {
-    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
-    db.exec(`ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = ${version - 1}`);
-    db.exec("CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'kept'); END");
-  });
+  const file = path.join(dir, 'registry.sqlite');
+  await rm(file);
+  const old = new DatabaseSync(file);
+  migrate(old, VERSION_WITHOUT_LINKS);
+  const insert = old.prepare(
+    `INSERT INTO audit (at, request_id, actor, action, decision) VALUES (?, 'r', 'a', ?, 'allowed')`,
+  );
+  for (const action of ['one', 'two', 'three', 'four', 'five']) insert.run(NOW.getTime(), action);
+  old.close();
   registry = createSqliteRegistry(path.join(dir, 'registry.sqlite'));
   await registry.audit(entry('six'), NOW.getTime());
   const sealed = sealOf('checkpoint.jws', SLUG);

@@ -48,7 +48,7 @@ test('every upkeep task runs, even when all before it failed', async () => {
     'revocationsWanted',
   ];
   expect(done.slice(0, 6)).toEqual(each);
-  expect(done.slice(-9)).toEqual([...each, 'seal', 'livePeers', 'tidy']);
+  expect(done.slice(-10)).toEqual([...each, 'openLossParts', 'seal', 'livePeers', 'tidy']);
 });
 
 test.each([

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+
+import { toKiwiError } from '../../core/errors.ts';
+import type { AuditEntry, Device, LossPart } from '../registry/registry.ts';
+import type { SliceContext } from '../slice-context.ts';
+import { removePeer } from './settle-ended.ts';
+
+/** So long nothing is repeated that has failed. */
+const REST_MS = 10_000;
+/** An operator is told about a lock or wipe that Fleet has not accepted for this long. */
+const ALARM_MS = 3_600_000;
+const AT_ONCE = 200;
+
+/**
+ * Does what is left to do about lost laptops: has Fleet lock or wipe them and waits until it has, replaces the enroll secret, disables
+ * their entries in the directory. What cannot be done now is tried again; one laptop does not keep it from the others.
+ */
+export async function settleLosses(slice: SliceContext): Promise<void> {
+  const { registry, clock } = slice;
+  const now = clock.now();
+  const due = (await registry.openLossParts(AT_ONCE)).filter(
+    ({ triedAt }) => triedAt === null || Math.abs(now - triedAt) >= REST_MS,
+  );
+  for (const part of due) {
+    const device = await registry.findDevice(part.deviceId);
+    if (device === undefined) continue;
+    try {
+      await settle(slice, part, device);
+    } catch (error) {
+      const { code, detail } = toKiwiError(error);
+      await registry.noteLossTrouble(part.deviceId, part.part, detail ?? code, clock.now());
+      slice.log.warn({ deviceId: part.deviceId, part: part.part, code, detail }, 'not done yet for a lost laptop');
+    }
+  }
+}
+
+async function settle(slice: SliceContext, part: LossPart, device: Device): Promise<void> {
+  switch (part.part) {
+    case 'lock':
+    case 'wipe':
+      return haveFleetAct(slice, { ...part, part: part.part }, device);
+    case 'enroll-secret':
+      await slice.fleet?.rotateSecret();
+      return finish(slice, part, device, 'Fleet has a new enroll secret');
+    default:
+      return undefined;
+  }
+}
+
+async function haveFleetAct(
+  slice: SliceContext,
+  part: LossPart & { readonly part: 'lock' | 'wipe' },
+  device: Device,
+): Promise<void> {
+  const { registry, fleet, clock } = slice;
+  if (fleet === undefined) return;
+  const { part: action, state } = part;
+  const question = {
+    uuid: device.host.uuid,
+    serial: device.host.serial,
+    since: device.grantedAt ?? device.createdAt,
+    until: device.endedAt ?? clock.now(),
+  };
+  const answer =
+    state === 'wanted' ? await fleet.client.command(question, action) : await fleet.client.standing(question, action);
+  switch (answer.state) {
+    case 'asked':
+      if (state === 'asked') return;
+      await registry.moveLossPart(device.id, action, 'asked', clock.now(), {
+        audit: lossAudit(`device.${action}`, device, 'Fleet has accepted it'),
+      });
+      return;
+    case 'done':
+      await finish(slice, part, device, `Fleet says that it is done: ${action}`);
+      // What is confirmed must take effect at once, not in the next round.
+      await removePeer(slice, device);
+      return;
+    case 'not-asked':
+      // Fleet has forgotten it: the script failed, or the laptop enrolled there again.
+      await registry.moveLossPart(device.id, action, 'wanted', clock.now(), { detail: 'Fleet did not carry it out' });
+      await trouble(slice, part, device, 'Fleet did not carry it out');
+      return;
+    case 'unknown':
+      await trouble(slice, part, device, 'Fleet has no host that is this laptop');
+      return;
+    case 'refused':
+      if (answer.final) await giveUp(slice, part, device, answer.why);
+      else await trouble(slice, part, device, answer.why);
+  }
+}
+
+async function finish({ registry, clock }: SliceContext, part: LossPart, device: Device, why: string): Promise<void> {
+  const audit = lossAudit(`device.${part.part}`, device, why);
+  await registry.moveLossPart(device.id, part.part, 'done', clock.now(), { audit });
+}
+
+async function giveUp(slice: SliceContext, part: LossPart, device: Device, why: string): Promise<void> {
+  await slice.registry.moveLossPart(device.id, part.part, 'impossible', slice.clock.now(), { detail: why });
+  await alarm(slice, part, device, why);
+  await removePeer(slice, device);
+}
+
+/** It is tried again, and after an hour an operator has to know. */
+async function trouble(slice: SliceContext, part: LossPart, device: Device, why: string): Promise<void> {
+  const { registry, clock } = slice;
+  await registry.noteLossTrouble(device.id, part.part, why, clock.now());
+  if (clock.now() - part.at >= ALARM_MS) await alarm(slice, part, device, why);
+}
+
+async function alarm(
+  { registry, clock, log }: SliceContext,
+  part: LossPart,
+  device: Device,
+  why: string,
+): Promise<void> {
+  const action = `device.${part.part}`;
+  if (await registry.findAlarm(device.id, action)) return;
+  const text = `${device.hostName} (${device.id}) is lost and gets no ${part.part}: ${why}`;
+  await registry.raiseAlarm(
+    { ...lossAudit(action, device, text), decision: 'alarm', code: 'fleet-refused', deviceId: device.id },
+    clock.now(),
+  );
+  log.error({ deviceId: device.id, why: text }, 'fleet alarm');
+}
+
+function lossAudit(action: string, device: Pick<Device, 'id' | 'hostName'>, why: string): AuditEntry {
+  return {
+    requestId: randomUUID(),
+    actor: 'slice',
+    action,
+    decision: 'allowed',
+    deviceId: device.id,
+    why: `${device.hostName}: ${why}`.slice(0, 500),
+  };
+}
