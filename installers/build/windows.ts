@@ -1,7 +1,6 @@
 // `npm run build:windows`: builds the program for Windows in a folder, as it is installed: for Node 22, with the helper and, if they are given,
 // node.exe and the provider's roots. The YubiKey's addon is not built for Windows yet.
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { build } from 'esbuild';
@@ -11,6 +10,7 @@ import { runScript } from '../../src/terminal/run-script.ts';
 import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
 import { kindOption, type BuildKind } from './kind-option.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
+import { writeHashes } from './write-hashes.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 const PROGRAMS = [
@@ -19,10 +19,14 @@ const PROGRAMS = [
   { name: 'kiwistack-key', entry: 'src/apps/key-lender/main.ts' },
   { name: 'token-host', entry: 'src/token/host/main.ts' },
 ] as const;
+/** Folders of `native`, and where what is made there belongs. PATH leads to `bin`, which has nothing in it but the command. */
+const COMPILED = { 'windows-helper': '', 'windows-launcher': 'bin' } as const;
 
 const HELP = `usage: npm run build:windows [-- --kind production|test] [--node FILE] [--msp-roots FILE] [--out DIR]
+                              [--version VERSION]
 
-Builds the program for Windows in a folder (default: dist/windows), which is emptied first. mingw-w64 compiles the helper.
+Builds the program for Windows in a folder (default: dist/windows), which is emptied first. mingw-w64 compiles the helper
+and the command.
 
   --node FILE       node.exe, version 22, which is put beside it
   --msp-roots FILE  PEM file with the provider's roots, to be pinned
@@ -36,19 +40,21 @@ await runScript({
     node: { type: 'string' },
     'msp-roots': { type: 'string' },
     out: { type: 'string', default: path.join(PROJECT, 'dist/windows') },
+    version: { type: 'string' },
   },
-  async run({ kind, node, 'msp-roots': roots, out }) {
-    await buildWindows(kindOption(kind), { node, roots }, path.resolve(out));
+  async run({ kind, node, 'msp-roots': roots, out, version }) {
+    await buildWindows(kindOption(kind), { node, roots, version }, path.resolve(out));
     return 0;
   },
 });
 
 async function buildWindows(
   kind: BuildKind,
-  given: { readonly node: string | undefined; readonly roots: string | undefined },
+  given: Readonly<Record<'node' | 'roots' | 'version', string | undefined>>,
   out: string,
 ): Promise<void> {
-  const { version } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
+  const project = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
+  const version = given.version ?? project.version;
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   const inputs: string[] = [];
@@ -61,25 +67,15 @@ async function buildWindows(
     });
     inputs.push(...Object.keys(metafile.inputs));
   }
-  const args = ['-s', '-C', path.join(PROJECT, 'native/windows-helper'), `OUT=${out}`];
-  await runChecked({ program: '/usr/bin/make', args, timeoutMs: 300_000 });
+  for (const [folder, target] of Object.entries(COMPILED)) {
+    const args = ['-s', '-C', path.join(PROJECT, 'native', folder), `OUT=${path.join(out, target)}`];
+    await runChecked({ program: '/usr/bin/make', args, timeoutMs: 300_000 });
+  }
   const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
   await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
   await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
   if (given.node !== undefined) await cp(given.node, path.join(out, 'node.exe'));
   if (given.roots !== undefined) await cp(given.roots, path.join(out, 'msp-roots.pem'));
-  await writeFile(path.join(out, 'files.sha256'), await hashesOf(out));
-}
-
-/** By these `doctor` sees whether a file is as the package delivered it; Windows Installer keeps no hashes. */
-async function hashesOf(folder: string): Promise<string> {
-  const names = (await readdir(folder)).toSorted();
-  const lines = await Promise.all(
-    names.map(async (name) => {
-      const hash = createHash('sha256').update(await readFile(path.join(folder, name)));
-      return `${hash.digest('hex')}  ${name}\n`;
-    }),
-  );
-  return lines.join('');
+  await writeHashes(out);
 }
