@@ -143,6 +143,8 @@ wine_packages=(
   'wine|runs the program for Windows, as far as it can'
   'wine64|the same for 64 bits'
   'gcc-mingw-w64-x86-64|compiles the helper of the program for Windows'
+  'wixl|makes the package for Windows'
+  'msitools|completes that package'
 )
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in

@@ -13,11 +13,19 @@ const WINESERVER = '/usr/lib/wine/wineserver';
 /** The first start of wine makes its registry and takes half a minute. */
 const FIRST_MS = 300_000;
 
+interface Options {
+  readonly timeoutMs: number;
+  readonly input?: Uint8Array;
+  /** Besides wine's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /**
  * A Windows of wine's, in a folder of its own, with the program installed where it belongs. It is a `WindowsSystem`: the classes of
  * platform/windows run here and their programs in wine.
  */
 export class Wine implements WindowsSystem {
+  /** The drive C. Beside it is the registry. */
   readonly root: string;
   readonly program: string;
   readonly clock = systemClock;
@@ -29,16 +37,22 @@ export class Wine implements WindowsSystem {
     this.program = path.join(this.root, 'Program Files/KiwiStack Enroll');
   }
 
-  static async make(): Promise<Wine> {
+  /** Where the program was built. */
+  static get built(): string {
     const built = process.env['KIWISTACK_WINDOWS_PROGRAM'];
     if (built === undefined) throw new TypeError('the program was not built');
+    return built;
+  }
+
+  /** @param installed false: with nothing of ours in it */
+  static async make(installed = true): Promise<Wine> {
     const wine = new Wine(await mkdtemp(path.join(tmpdir(), 'wine-')));
     await wine.#wine(['wineboot', '-i'], { timeoutMs: FIRST_MS });
     await wine.#wine(['winecfg', '-v', 'win10'], { timeoutMs: FIRST_MS });
     // A restart: the service manager of a Windows that was only just made starts no service.
     for (const option of ['-k', '-w']) await wine.#spawn(WINESERVER, [option], { timeoutMs: 60_000 });
     await mkdir(path.dirname(wine.program), { recursive: true });
-    await cp(built, wine.program, { recursive: true });
+    if (installed) await cp(Wine.built, wine.program, { recursive: true });
     await mkdir(path.join(wine.root, 'ProgramData'), { recursive: true });
     wine.#stayOn();
     return wine;
@@ -46,8 +60,13 @@ export class Wine implements WindowsSystem {
 
   /** Wine shuts down, and its services with it, three seconds after the last program of a user has ended. */
   #stayOn(): void {
-    const node = path.join(this.program, 'node.exe');
+    const node = path.join(Wine.built, 'node.exe');
     spawn(WINE, [node, '-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore', env: this.#environment() }).unref();
+  }
+
+  /** Ends everything in it, and writes its registry to the disk. */
+  async stop(): Promise<void> {
+    for (const option of ['-k', '-w']) await this.#spawn(WINESERVER, [option], { timeoutMs: 60_000 });
   }
 
   async destroy(): Promise<void> {
@@ -56,12 +75,13 @@ export class Wine implements WindowsSystem {
   }
 
   /** As `runProgram`, but in wine; a path in this Windows may be given as it is outside. */
-  readonly run = async ({ program, args, input, timeoutMs = 60_000 }: RunRequest): Promise<RunResult> => {
+  readonly run = async ({ program, args, input, env, timeoutMs = 60_000 }: RunRequest): Promise<RunResult> => {
     const bytes = input instanceof SecretBytes ? input.bytes : input;
     const inside = args.map((argument) => this.inside(argument));
     return this.#wine([this.inside(program), ...inside], {
       timeoutMs,
       ...(bytes === undefined ? {} : { input: bytes }),
+      ...(env === undefined ? {} : { env }),
     });
   };
 
@@ -84,10 +104,7 @@ export class Wine implements WindowsSystem {
     return text.replaceAll(this.root, 'C:').replaceAll('/', '\\');
   }
 
-  #wine(
-    command: readonly string[],
-    options: { readonly timeoutMs: number; readonly input?: Uint8Array },
-  ): Promise<RunResult> {
+  #wine(command: readonly string[], options: Options): Promise<RunResult> {
     return this.#spawn(WINE, command, options);
   }
 
@@ -106,7 +123,7 @@ export class Wine implements WindowsSystem {
   async #spawn(
     program: string,
     args: readonly string[],
-    { timeoutMs, input = Buffer.of() }: { readonly timeoutMs: number; readonly input?: Uint8Array },
+    { timeoutMs, input = Buffer.of(), env = {} }: Options,
   ): Promise<RunResult> {
     const work = await mkdtemp(path.join(this.#folder, 'run-'));
     const [stdin, stdout, stderr] = ['in', 'out', 'err'].map((name) => path.join(work, name));
@@ -118,7 +135,7 @@ export class Wine implements WindowsSystem {
       handles[0] = await open(stdin, 'r');
       const child = spawn(program, args, {
         stdio: handles.map(({ fd }) => fd),
-        env: this.#environment(),
+        env: { ...env, ...this.#environment() },
         timeout: timeoutMs,
         killSignal: 'SIGKILL',
       });

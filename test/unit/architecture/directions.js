@@ -184,6 +184,7 @@ export const DIRECTIONS = {
     ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal'],
     ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts'],
   ],
+  'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts'],
   'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
 };
 
