@@ -48,6 +48,16 @@ export const SLICE_CODES = {
     "The slice's CA would let others renew or change certificates.",
     'Restore the ca.json that `kiwistack-slice init` wrote: both provisioners must have renewal disabled.',
   ),
+  'backup-damaged': entry(
+    'refused',
+    'This backup is not as it was written.',
+    'Nothing of it was used. The details say what is wrong; take an older backup, or another copy of this one.',
+  ),
+  'backup-key-refused': entry(
+    'usage',
+    'This key does not open the backup.',
+    'The details name the keys that do: SHA-256 of the public key (RFC 7638). Give one of these with --key.',
+  ),
   'management-key-refused': entry(
     'person',
     'The YubiKey did not accept the management key.',

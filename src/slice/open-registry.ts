@@ -1,5 +1,6 @@
 import type { SlicePaths } from './config/slice-paths.ts';
 import type { Registry } from './registry/registry.ts';
+import { copySqliteRegistry, sqliteFault } from './registry/sqlite/copy-registry.ts';
 import { requireRegistry as requireSqlite } from './registry/sqlite/require-registry.ts';
 import { createSqliteRegistry, openSqliteRegistry } from './registry/sqlite/sqlite-registry.ts';
 
@@ -18,4 +19,14 @@ export function openRegistry(paths: SlicePaths): Registry {
 /** Looks whether the registry is there, without opening it. @throws KiwiError `slice-damaged` */
 export function requireRegistry(paths: SlicePaths): void {
   requireSqlite(paths.registry);
+}
+
+/** Copies the registry into a new file, as it is at one moment. @throws KiwiError `slice-damaged` when it is not whole */
+export function copyRegistry(paths: SlicePaths, to: string): void {
+  copySqliteRegistry(paths.registry, to);
+}
+
+/** Reads all of the registry. @returns what is wrong with it */
+export function registryFault(paths: SlicePaths): string | undefined {
+  return sqliteFault(paths.registry);
 }

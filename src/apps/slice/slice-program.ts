@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 
 import { addExamples } from '../../terminal/add-examples.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
+import { addBackupCommands } from './backup-commands.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
@@ -101,6 +102,7 @@ export function sliceProgram(context: CommandContext): Command {
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
   addReloadCommand(program, context);
+  addBackupCommands(program, context);
   addIntermediate(program, context);
   addPackagesCommands(program, context);
   addExamples(program, EXAMPLES);
@@ -185,5 +187,8 @@ const EXAMPLES = [
   'sudo kiwistack-slice up --dir acme',
   'sudo kiwistack-slice status --dir acme --json',
   'sudo kiwistack-slice reload --dir acme --tls-cert fullchain.pem --tls-key privkey.pem',
+  'sudo kiwistack-slice backup --dir acme --recipient backup.pem --output /mnt/backups/acme.kiwibackup',
+  'kiwistack-slice verify acme.kiwibackup --key backup.key',
+  'sudo kiwistack-slice restore acme.kiwibackup --key backup.key --dir acme',
   'sudo kiwistack-slice down --dir acme',
 ];

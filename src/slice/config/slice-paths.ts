@@ -48,6 +48,8 @@ export interface SlicePaths {
   readonly tpmMakers: string;
   /** What the gateway's page offers. */
   readonly packages: string;
+  /** When the last backup was made, and where it was written to. */
+  readonly lastBackup: string;
   /** State of a running slice; removed when it stops. */
   readonly run: {
     readonly dir: string;
@@ -96,6 +98,7 @@ export function slicePaths(dir: string): SlicePaths {
     yubicoRoots: at('yubico-roots.pem'),
     tpmMakers: at('tpm-makers.pem'),
     packages: at('packages'),
+    lastBackup: at('last-backup.json'),
     run: {
       dir: at('run'),
       lock: at('run', 'slice.pid'),

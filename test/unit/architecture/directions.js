@@ -130,6 +130,7 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/provider', 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
     'src/slice/intermediate',
   ],
+  'src/slice/backup': [...MESSAGES, 'src/slice/config', 'src/slice/registry', 'src/slice/open-registry.ts'],
   'src/slice/operator': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/open-registry.ts', 'src/slice/ca'],
@@ -157,7 +158,7 @@ export const DIRECTIONS = {
   'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
-    ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome'],
+    ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome', 'src/slice/backup'],
     'src/slice/open-registry.ts',
   ],
 
