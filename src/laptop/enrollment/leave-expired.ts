@@ -1,13 +1,13 @@
 import type { ErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import type { PlanEvent } from '../pipeline/run-plan.ts';
-import { askSlice } from '../standing/ask-slice.ts';
+import { askOn, askSlice } from '../standing/ask-slice.ts';
 import { renewCertificate, type RenewedCertificate } from '../standing/renew-certificate.ts';
+import { openSliceLine } from '../standing/slice-line.ts';
 import { forgetFarewell, takeLeave } from '../standing/take-leave.ts';
 import type { RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import { RevokedLists } from '../state/revoked-lists.ts';
-import { SeenFile } from '../state/seen.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { EnrollmentOptions } from './enrollment-run.ts';
 import { findKey } from './find-key.ts';
@@ -28,14 +28,23 @@ export async function certificateExpiry(
 }
 
 /**
- * True when the customer has other keys than those that this laptop's certificate comes from: the provider's root has taken them back, or
- * the slice has refused the last renewal for it.
+ * True when the customer has another key than the one that this laptop's certificate comes from: the root has taken back its intermediate, or
+ * the slice signs under the next one. A refusal, which nobody signs, does not say it.
  */
-export async function isReplaced({ platform, roots }: EnrollmentOptions, { slug }: EnrollmentRecord): Promise<boolean> {
-  const stored = await platform.certificates.load(slug);
+export async function isReplaced(options: EnrollmentOptions, record: EnrollmentRecord): Promise<boolean> {
+  const { platform, roots } = options;
+  const own = (await platform.certificates.load(record.slug))?.intermediate;
+  if (own === undefined) return false;
   const lists = await new RevokedLists(platform).load(roots);
-  if (stored !== undefined && lists.some((list) => list.revokes(stored.intermediate))) return true;
-  return (await new SeenFile(platform.stateFolder).load()).renewal?.code === 'touch-required';
+  if (lists.some((list) => list.revokes(own))) return true;
+  const line = await openSliceLine(options, record).catch(() => undefined);
+  try {
+    if (line !== undefined) await askOn(line, options).catch(() => undefined);
+    const signedBy = line?.client.intermediate;
+    return signedBy !== undefined && !signedBy.spki.equals(own.spki);
+  } finally {
+    await line?.close();
+  }
 }
 
 /**

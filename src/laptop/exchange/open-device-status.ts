@@ -1,3 +1,4 @@
+import type { Certificate } from '../../pki/certificate.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { deviceStatus, type DeviceStatus } from '../../protocol/device-messages.ts';
 import { openSliceAnswer, type AskedOfSlice } from './open-slice-answer.ts';
@@ -5,11 +6,14 @@ import { openSliceAnswer, type AskedOfSlice } from './open-slice-answer.ts';
 /**
  * Opens the slice's answer to confirm, status and leave.
  *
- * @returns the answer, and the slice's clock minus ours in milliseconds
+ * @returns the answer, the slice's clock minus ours in milliseconds, and the intermediate under which it is signed
  * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `clock-skew`
  */
-export function openDeviceStatus(answer: string, asked: AskedOfSlice): { status: DeviceStatus; skewMs: number } {
+export function openDeviceStatus(
+  answer: string,
+  asked: AskedOfSlice,
+): { status: DeviceStatus; skewMs: number; intermediate: Certificate } {
   const form = { typ: TYP.deviceStatus, schema: deviceStatus, maxBytes: LIMITS.deviceStatus };
-  const { message, skewMs } = openSliceAnswer(answer, form, asked);
-  return { status: message, skewMs };
+  const { message, skewMs, intermediate } = openSliceAnswer(answer, form, asked);
+  return { status: message, skewMs, intermediate };
 }

@@ -6,6 +6,7 @@ import { base64url, digest } from '../../core/bytes.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { NO_LOG, type Log } from '../../core/log.ts';
+import type { Certificate } from '../../pki/certificate.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
@@ -88,6 +89,8 @@ export class GatewayClient {
    * Undefined before the first. Our clock may be set at any time, so no difference is used when there is a newer one.
    */
   skewMs: number | undefined;
+  /** Under which the last answer about this device is signed: the one that this laptop knows, or the customer's next one. */
+  intermediate: Certificate | undefined;
 
   constructor(options: GatewayClientOptions) {
     this.#base = new URL(options.gatewayUrl);
@@ -205,8 +208,9 @@ export class GatewayClient {
 
   #statusIn(answer: Answer, { deviceId, slice }: KnownDevice, request: string): DeviceStatus {
     const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
-    const { status, skewMs } = naming(answer, () => openDeviceStatus(answer.text, asked));
+    const { status, skewMs, intermediate } = naming(answer, () => openDeviceStatus(answer.text, asked));
     this.skewMs = skewMs;
+    this.intermediate = intermediate;
     return status;
   }
 
