@@ -59,6 +59,7 @@ export const yubikeyRecord = z.object({
   registeredAt: millis,
   burnedAt: millis.nullable(),
   burnedWhy: word.nullable(),
+  certified: z.boolean(),
 });
 
 export const sessionRecord = z.object({

@@ -27,6 +27,7 @@ export function operatorProgram(): Command {
 const EXAMPLES = [
   'sudo kiwistack-operator yubikey provision --dir acme --role engineer',
   'sudo kiwistack-operator yubikey list --dir acme',
+  'sudo kiwistack-operator yubikey reissue --dir acme',
   'sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"',
   'sudo kiwistack-operator session list --dir acme',
   'sudo kiwistack-operator device list --dir acme',

@@ -7,6 +7,7 @@ import { KiwiError } from '../../core/errors.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { addReissueCommand } from './reissue-command.ts';
 import { provisionCommand, type ProvisionFlags } from './provision-command.ts';
 
 /** `yubikey`: the keys that staff use to enroll their laptops. */
@@ -24,17 +25,18 @@ export function addYubikeyCommands(program: Command): void {
       wholeNumber,
     )
     .action((flags: ProvisionFlags) => carryOut(flags.json === true, () => provisionCommand(flags, cancelOnSignals())));
+  addReissueCommand(yubikey);
   onSlice(yubikey.command('list'))
     .description('List the registered YubiKeys')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {
         const keys = await slice.ask('yubikey.list');
-        return keys.map(({ serial, slot, role, registeredAt, burnedAt, burnedWhy }) => ({
+        return keys.map(({ serial, slot, role, registeredAt, burnedAt, burnedWhy, certified }) => ({
           serial,
           slot,
           role,
           registered: time(registeredAt),
-          state: burnedAt === null ? 'active' : 'burned',
+          state: burnedAt !== null ? 'burned' : certified ? 'active' : 'reissue',
           ...(burnedAt === null ? {} : { burned: time(burnedAt), why: burnedWhy ?? '' }),
         }));
       }),

@@ -21,6 +21,9 @@ const DOMAINS = [
   'src/laptop/update',
 ];
 
+/** What an operator does with a slice: over the network as well, and what needs the slice's own folder. */
+const OPERATOR_DOORS = ['src/slice/operator/open-slice.ts', 'src/slice/operator/reissue-yubikey.ts'];
+
 /** How a plan is carried out, what is kept of it, and how this device stands at its slice. */
 const RUNS = ['src/laptop/pipeline', 'src/laptop/state', 'src/laptop/standing'];
 
@@ -134,7 +137,7 @@ export const DIRECTIONS = {
   'src/slice/operator': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/open-registry.ts', 'src/slice/ca'],
-    ...['src/slice/upkeep', 'src/slice/approvals', 'src/slice/audit'],
+    ...['src/slice/upkeep', 'src/slice/approvals', 'src/slice/audit', 'src/slice/intermediate'],
   ],
   'src/slice/run': [
     ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/open-registry.ts'],
@@ -154,8 +157,8 @@ export const DIRECTIONS = {
     ...['src/laptop/system', 'src/laptop/state', 'src/laptop/service'],
   ],
   'src/apps/mac-tunnel': ['src/core', 'src/terminal', 'platform/macos'],
-  // Of the slice, the operator's program sees one door only.
-  'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/slice/operator/open-slice.ts'],
+  // Of the slice, the operator's program sees two doors only.
+  'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', ...OPERATOR_DOORS],
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome', 'src/slice/backup'],

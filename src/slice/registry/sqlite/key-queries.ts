@@ -13,7 +13,7 @@ const isoTime = (millis: Millis): string => new Date(millis).toISOString();
 export function keyQueries(db: SqliteDatabase) {
   const { read, writeDurably } = methodMakers(db);
   const columns = `*, EXISTS (SELECT 1 FROM certificate WHERE yubikey_serial = yubikey.serial
-    AND revoke_why IS NOT 'intermediate-replaced') AS certified`;
+    AND revoke_why IS NULL) AS certified`;
   const find = (serial: number): Yubikey | undefined => {
     const row = db.get(`SELECT ${columns} FROM yubikey WHERE serial = ?`, serial);
     return row === undefined ? undefined : toYubikey(row);

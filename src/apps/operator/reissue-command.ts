@@ -1,0 +1,119 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { Command } from 'commander';
+
+import { systemClock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { writeDurableFile } from '../../core/durable-file.ts';
+import { AttestationError, verifyAttestation } from '../../pki/attestation.ts';
+import { parseCertificate } from '../../pki/certificate.ts';
+import { openReissue, type Reissue } from '../../slice/operator/reissue-yubikey.ts';
+import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
+import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
+import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
+import { printAnswer } from '../../terminal/report.ts';
+import { importCertificate } from '../../token/provision.ts';
+import { openToken, type PivSlot, type Token } from '../../token/token.ts';
+import { onSlice, type Flags } from './on-slice.ts';
+
+interface ReissueFlags extends Flags {
+  readonly serial?: number;
+  readonly out?: string;
+  readonly all?: boolean;
+  readonly managementKeyFd?: number;
+}
+
+/** `yubikey reissue`: new certificates for the keys that are registered. */
+export function addReissueCommand(yubikey: Command): void {
+  onSlice(yubikey.command('reissue'))
+    .description(
+      'Give a registered YubiKey that is plugged in a new certificate, without PIN and touch: after the intermediate was replaced, or before it ends',
+    )
+    .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
+    .option(
+      '--management-key-fd <descriptor>',
+      'read the management key (hex) from this open descriptor; default: the factory key',
+      wholeNumber,
+    )
+    .option('--out <folder>', 'instead, for keys that are elsewhere: write the certificates that are needed to files')
+    .option('--all', 'with --out: also for keys whose certificate still counts')
+    .action((flags: ReissueFlags) => carryOut(flags.json === true, () => reissueCommand(flags, cancelOnSignals())));
+}
+
+async function reissueCommand(flags: ReissueFlags, signal: AbortSignal): Promise<number> {
+  const reissue = await openReissue(path.resolve(flags.dir), systemClock);
+  try {
+    return await (flags.out === undefined ? intoYubikey(reissue, flags, signal) : intoFiles(reissue, flags, flags.out));
+  } finally {
+    reissue.close();
+  }
+}
+
+/** The attestation proves that the key in hand is the registered one; writing a certificate needs the management key alone. */
+async function intoYubikey(reissue: Reissue, flags: ReissueFlags, signal: AbortSignal): Promise<number> {
+  const { managementKeyFd } = flags;
+  const managementKey =
+    managementKeyFd === undefined ? 'default' : await readPinFromDescriptor(managementKeyFd, signal);
+  const token = await openToken({ signal });
+  try {
+    const { serial, slot } = await registeredInHand(reissue, token, flags.serial, signal);
+    const key = await token.slotKey(serial, slot as PivSlot, signal);
+    const attestation = parseCertificate(key.attestation);
+    const issuer = parseCertificate(key.attestationIssuer);
+    verifyAttestation({ attestation, issuer, roots: reissue.identity.yubicoRoots });
+    const certificate = await reissue.certify(serial, attestation.spki);
+    await importCertificate(token, { serial, slot: slot as PivSlot, der: certificate.der, managementKey, signal });
+    const until = certificate.notAfter.toISOString();
+    printAnswer(flags, 'reissued', { serial, until, certificate: certificate.serialHex }, [
+      `YubiKey ${serial} has a new certificate, valid until ${until}. Its key and PIN are as before.`,
+      ...remaining(reissue, [serial]),
+    ]);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error;
+    throw new KiwiError('attestation-refused', { detail: error.message, cause: error });
+  } finally {
+    await token.close();
+  }
+}
+
+async function registeredInHand(
+  { keys }: Reissue,
+  token: Token,
+  wanted: number | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly serial: number; readonly slot: string }> {
+  const plugged = (await token.list(signal)).filter(({ serial }) => serial === (wanted ?? serial));
+  if (plugged.length === 0) throw new KiwiError('key-absent');
+  const known = keys.filter(({ serial }) => plugged.some((each) => each.serial === serial));
+  const [only, ...more] = known;
+  const serials = plugged.map(({ serial }) => serial).join(', ');
+  if (only === undefined) throw new KiwiError('yubikey-unregistered', { detail: `plugged in: ${serials}` });
+  if (more.length > 0) throw new KiwiError('key-several', { detail: `serials ${serials}` });
+  return only;
+}
+
+async function intoFiles(reissue: Reissue, flags: ReissueFlags, folder: string): Promise<number> {
+  const wanted = reissue.keys.filter(({ serial, certified }) =>
+    flags.serial === undefined ? flags.all === true || !certified : serial === flags.serial,
+  );
+  await mkdir(folder, { recursive: true });
+  const written = [];
+  for (const { serial, slot } of wanted) {
+    const certificate = await reissue.certify(serial);
+    const file = path.join(path.resolve(folder), `${serial}.pem`);
+    await writeDurableFile(file, certificate.pem, 0o644);
+    written.push({ serial, slot, file, until: certificate.notAfter.toISOString() });
+  }
+  printAnswer(flags, 'written', { written }, [
+    `Wrote ${written.length} certificates to ${folder}. They hold nothing secret, and serve nobody without the key.`,
+    ...written.map(({ serial, slot, file }) => `  ykman --device ${serial} piv certificates import ${slot} ${file}`),
+  ]);
+  return 0;
+}
+
+function remaining({ keys }: Reissue, done: readonly number[]): string[] {
+  const left = keys.filter(({ serial, certified }) => !certified && !done.includes(serial));
+  return left.length === 0 ? [] : [`Still to do: ${left.map(({ serial }) => serial).join(', ')}.`];
+}
