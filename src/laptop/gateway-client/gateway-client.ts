@@ -89,7 +89,7 @@ export class GatewayClient {
    * Undefined before the first. Our clock may be set at any time, so no difference is used when there is a newer one.
    */
   skewMs: number | undefined;
-  /** Under which the last answer about this device is signed: the one that this laptop knows, or the customer's next one. */
+  /** Under which the last answer about this device is signed. */
   intermediate: Certificate | undefined;
 
   constructor(options: GatewayClientOptions) {
@@ -220,27 +220,20 @@ export class GatewayClient {
    */
   async renew(
     device: DeviceIdentity,
-    message: Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>,
+    message: Renewing,
     expected: RenewalExpectation,
-    options: { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number } = {},
+    options: Patience = {},
   ): Promise<CheckedRenewal> {
-    return this.#inTime(() => this.#renew(device, message, expected, options));
-  }
-
-  async #renew(
-    device: DeviceIdentity,
-    message: Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>,
-    expected: RenewalExpectation,
-    options: { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number },
-  ): Promise<CheckedRenewal> {
-    const said = { ...message, held: expected.held, nonce: base64url(randomBytes(16)) };
-    const request = await signDeviceMessage(device, 'renewal', said, this.#sliceTime());
-    const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, options.signal, options);
-    const { deviceId, slice } = device;
-    const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
-    const { renewal, skewMs } = naming(answer, () => openRenewed(answer.text, asked, expected));
-    this.skewMs = skewMs;
-    return renewal;
+    return this.#inTime(async () => {
+      const said = { ...message, held: expected.held, nonce: base64url(randomBytes(16)) };
+      const request = await signDeviceMessage(device, 'renewal', said, this.#sliceTime());
+      const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, options.signal, options);
+      const { deviceId, slice } = device;
+      const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
+      const { renewal, skewMs } = naming(answer, () => openRenewed(answer.text, asked, expected));
+      this.skewMs = skewMs;
+      return renewal;
+    });
   }
 
   #say(
@@ -370,6 +363,9 @@ export class GatewayClient {
     return { text, http: response.statusCode, requestId: requestIdOf(response.headers['x-request-id']) };
   }
 }
+
+type Renewing = Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>;
+type Patience = { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number };
 
 /** One request and the form that its answer must have. */
 interface Exchange {
