@@ -4,13 +4,13 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
-import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
+import { readKeptSettings, renderKeptSettings, type KeptSettings } from '../../src/laptop/fleet-agent/kept-settings.ts';
 import { DUMMY_SECRET, renderAgentCertificate } from '../../src/laptop/fleet-agent/render-agent-settings.ts';
 import { readRecentLines } from '../../src/laptop/fleet-agent/recent-lines.ts';
 import type { AgentSettings, AgentStatus, FleetAgent } from '../../src/laptop/system/fleet-agent.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
-import { agentEnvironment, keptSettings, renderKeptSettings, type KeptSettings } from './fleet-settings.ts';
+import { agentEnvironment } from './fleet-settings.ts';
 import { jobState, loadJob, unloadJob } from './launchd.ts';
 import { daemonFile, JOBS, PATHS, RECEIPTS } from './paths.ts';
 import { readPlistTool } from './read-plist-tool.ts';
@@ -164,15 +164,8 @@ export class MacFleetAgent implements FleetAgent {
     };
   }
 
-  async #settings(): Promise<KeptSettings | undefined> {
-    const { settings } = this.#files();
-    const bytes = await this.#read(settings);
-    if (bytes === undefined) return undefined;
-    try {
-      return keptSettings.parse(JSON.parse(bytes.toString()));
-    } catch (error) {
-      throw new KiwiError('state-damaged', { detail: settings, cause: error });
-    }
+  #settings(): Promise<KeptSettings | undefined> {
+    return readKeptSettings(this.#files().settings);
   }
 
   #read(file: string): Promise<Buffer | undefined> {

@@ -1,20 +1,4 @@
-import { z } from 'zod';
-
-import type { AgentSettings } from '../../src/laptop/system/fleet-agent.ts';
-
-/** What is kept of the settings beside the secret, so that a package that comes later, or again, gets the same. */
-export const keptSettings = z.strictObject({
-  writtenBy: z.literal('kiwistack-enroll'),
-  url: z.url({ protocol: /^https$/u }).max(300),
-  enableScripts: z.boolean(),
-  disableUpdates: z.boolean(),
-});
-export type KeptSettings = z.infer<typeof keptSettings>;
-
-export function renderKeptSettings({ url, enableScripts, disableUpdates }: AgentSettings): string {
-  const kept: KeptSettings = { writtenBy: 'kiwistack-enroll', url, enableScripts, disableUpdates };
-  return `${JSON.stringify(keptSettings.parse(kept), undefined, 2)}\n`;
-}
+import type { KeptSettings } from '../../src/laptop/fleet-agent/kept-settings.ts';
 
 export interface AgentPlaces {
   readonly secret: string;

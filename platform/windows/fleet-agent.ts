@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { ignoreMissing, removeDurableFile, writeDurableFile } from '../../src/core/durable-file.ts';
 import { KiwiError } from '../../src/core/errors.ts';
 import { readCappedFile } from '../../src/core/read-capped-file.ts';
+import { readKeptSettings, renderKeptSettings, type KeptSettings } from '../../src/laptop/fleet-agent/kept-settings.ts';
 import { DUMMY_SECRET, renderAgentCertificate } from '../../src/laptop/fleet-agent/render-agent-settings.ts';
 import type { AgentSettings, AgentStatus, FleetAgent } from '../../src/laptop/system/fleet-agent.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
-import { keptSettings, renderAgentCommand, renderKeptSettings, type KeptSettings } from './fleet-settings.ts';
+import { renderAgentCommand } from './fleet-settings.ts';
 import { makeFolders } from './folders.ts';
 import { readHelper } from './helper.ts';
 import { PATHS, SERVICES, UPGRADE_CODES } from './paths.ts';
@@ -165,14 +166,8 @@ export class WindowsFleetAgent implements FleetAgent {
     };
   }
 
-  async #settings(): Promise<KeptSettings | undefined> {
-    const bytes = await this.#read(this.#files().settings);
-    if (bytes === undefined) return undefined;
-    try {
-      return keptSettings.parse(JSON.parse(bytes.toString()));
-    } catch (error) {
-      throw new KiwiError('state-damaged', { detail: this.#files().settings, cause: error });
-    }
+  #settings(): Promise<KeptSettings | undefined> {
+    return readKeptSettings(this.#files().settings);
   }
 
   #read(file: string): Promise<Buffer | undefined> {

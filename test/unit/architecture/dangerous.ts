@@ -38,6 +38,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/desktop/main',
     'src/apps/key-lender',
     'src/laptop/service',
+    'src/laptop/fleet-agent/kept-settings.ts',
     'src/protocol',
     'src/pki',
     'src/laptop/pipeline',
