@@ -3,6 +3,7 @@ import { CHECK_CODES } from './check-codes.ts';
 import { entry, type ErrorEntry } from './error-entry.ts';
 import { KEY_CODES } from './key-codes.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
+import { OPERATOR_CODES } from './operator-codes.ts';
 import { SLICE_CODES } from './slice-codes.ts';
 import { TPM_CODES } from './tpm-codes.ts';
 import { UPDATE_CODES } from './update-codes.ts';
@@ -267,7 +268,7 @@ const table = {
     'machine',
     'The clocks of this laptop and of the slice differ too much.',
     "Set this laptop's date and time and run the command again. If they are already correct, tell your operator.",
-    { http: 403 },
+    { http: 403, operatorHint: 'Set the clock of this machine, or of the slice, and run the command again.' },
   ),
   'grant-invalid': entry(
     'refused',
@@ -370,6 +371,7 @@ const table = {
 
   // --- the operator and the slice's own machine ---------------------------------------------------------------------
   ...SLICE_CODES,
+  ...OPERATOR_CODES,
 } satisfies Record<string, ErrorEntry>;
 
 /** The closed union of error codes. */

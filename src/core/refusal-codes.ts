@@ -4,8 +4,12 @@ import { entry, type ErrorEntry } from './error-entry.ts';
 export const REFUSAL_CODES = {
   'request-malformed': entry('fault', 'The request is not a valid kiwi/1 message.', 'Update kiwistack-enroll.', {
     http: 400,
+    operatorHint: 'Update kiwistack-operator, or the slice: one of them is older.',
   }),
-  'request-too-large': entry('fault', 'The request is too large.', 'Update kiwistack-enroll.', { http: 413 }),
+  'request-too-large': entry('fault', 'The request is too large.', 'Update kiwistack-enroll.', {
+    http: 413,
+    operatorHint: 'Ask for less at once.',
+  }),
   'protocol-unsupported': entry(
     'refused',
     'The slice does not support this version of the protocol.',
@@ -20,6 +24,7 @@ export const REFUSAL_CODES = {
   ),
   'not-found': entry('refused', 'The slice has no such resource.', 'Start again with `kiwistack-enroll enroll`.', {
     http: 404,
+    operatorHint: 'The slice is older than this program. Update it.',
   }),
   'too-many-requests': entry(
     'unreachable',

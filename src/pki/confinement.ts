@@ -19,7 +19,9 @@ const NOBODY = 'kiwistack.invalid';
 const SHORTEST = { 4: 8, 16: 32 } as const;
 
 /** What the certificates of a customer are used for: the slice's own, the YubiKeys', the laptops', and servers inside. */
-export const CONFINED_USAGES = [EKU.gateway, EKU.enrollmentKey, EKU.clientAuth, EKU.serverAuth] as const;
+export const CONFINED_USAGES = [
+  ...[EKU.gateway, EKU.enrollmentKey, EKU.operatorKey, EKU.clientAuth, EKU.serverAuth],
+] as const;
 
 /**
  * The name constraints of a customer's intermediate: the customer's domains and the networks inside, and nothing else

@@ -11,6 +11,8 @@ export const EKU = {
   gateway: `${ARC}.1`,
   /** The certificate on a person's YubiKey. */
   enrollmentKey: `${ARC}.2`,
+  /** The certificate on an operator's YubiKey. It enrolls nothing, and that of a member of staff operates nothing. */
+  operatorKey: `${ARC}.3`,
   clientAuth: '1.3.6.1.5.5.7.3.2',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   /** Allows every use (RFC 5280, section 4.2.1.12). */
@@ -22,6 +24,18 @@ export const intermediateName = (slug: string): string => `KiwiStack ${slug} int
 
 /** The URI in the certificate on a YubiKey that names its customer. */
 export const enrollmentUri = (slug: string): string => `urn:kiwistack:customer:${slug}`;
+
+/** The URI in the certificate on an operator's YubiKey that names the customer. */
+export const operatorUri = (slug: string): string => `urn:kiwistack:operator:${slug}`;
+
+const OPERATOR_NAME = /^KiwiStack operator ([a-z][a-z0-9._-]{1,31})$/u;
+
+/** CN of an operator's certificate. */
+export const operatorSubject = (name: string): string => `KiwiStack operator ${name}`;
+
+/** The name of the operator whom a certificate names. */
+export const operatorNameIn = (commonName: string | undefined): string | undefined =>
+  OPERATOR_NAME.exec(commonName ?? '')?.[1];
 
 /** The URI in a device certificate that names customer and device. */
 export const deviceUri = (slug: string, deviceId: string): string => `urn:kiwistack:device:${slug}:${deviceId}`;

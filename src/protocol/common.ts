@@ -16,6 +16,9 @@ export const LIMITS = {
   renewed: 16 * 1024,
   bundle: 256 * 1024,
   updateManifest: 16 * 1024,
+  operatorHello: 4 * 1024,
+  operatorSignIn: 16 * 1024,
+  operatorRequest: 8 * 1024,
   error: 4 * 1024,
 } as const;
 
@@ -45,6 +48,10 @@ export const TYP = {
   bundle: 'kiwi-bundle+jws',
   consent: 'kiwi-consent+jws',
   update: 'kiwi-update+jws',
+  operatorChallenge: 'kiwi-operator-challenge+jws',
+  operatorSignIn: 'kiwi-operator-sign-in+jws',
+  operatorRequest: 'kiwi-operator-request+jws',
+  operatorStatement: 'kiwi-operator-statement+jws',
 } as const;
 
 export const MEDIA = { json: 'application/json', jose: 'application/jose' } as const;

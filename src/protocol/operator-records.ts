@@ -130,6 +130,19 @@ export const verifiedBundle = z.object({
   files: z.record(z.string().max(200), z.string().max(256 * 1024)),
 });
 
+export const operatorRecord = z.object({
+  name: word,
+  role: operatorRole,
+  kid: digestOrEmpty,
+  yubikeySerial,
+  slot: pivSlot,
+  certificate: certificateText,
+  addedAt: millis,
+  addedBy: word,
+  removedAt: millis.nullable(),
+  removedWhy: word.nullable(),
+});
+
 /** What a client has to know of the slice. */
 export const aboutSlice = z.object({
   customer: z.object({ slug, name: text(100) }),
@@ -138,9 +151,14 @@ export const aboutSlice = z.object({
   /** DER: the provider's root, and the roots of the YubiKeys' maker. */
   root: certificateText,
   yubicoRoots: z.array(certificateText).max(16),
+  intermediate: certificateText,
+  /** Who asks, and whether what is critical needs a second operator now. */
+  operator: z.object({ name: word, role: operatorRole }),
+  twoPersons: z.boolean(),
 });
 
 export type DeviceRecord = z.output<typeof deviceRecord>;
+export type OperatorRecord = z.output<typeof operatorRecord>;
 export type YubikeyRecord = z.output<typeof yubikeyRecord>;
 export type ConsentRecord = z.output<typeof consentRecord>;
 export type TrailReport = z.output<typeof trailReport>;

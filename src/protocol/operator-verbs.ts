@@ -9,6 +9,8 @@ import {
   certificateText,
   consentRecord,
   deviceRecord,
+  operatorRecord,
+  operatorRole,
   sessionRecord,
   trailReport,
   verifiedBundle,
@@ -17,6 +19,7 @@ import {
   type OperatorRole,
 } from './operator-records.ts';
 import { deviceReport } from './device-report.ts';
+import { operatorName } from './operator-sign-in.ts';
 import { pivSlot } from './statement.ts';
 
 /** One thing that an operator can have a slice do. */
@@ -130,6 +133,20 @@ export const OPERATOR_VERBS = {
   ),
   /** Permanently bars the key from enrolling. */
   'yubikey.burn': changes('admin', z.strictObject({ serial: yubikeySerial, why }), revoked, { critical: true }),
+
+  'operator.list': reads('read', nothing, z.array(operatorRecord), { maxResult: KB * KB }),
+  /** Has step-ca issue the certificate of an operator's key. The key has to be attested, with PIN and touch for every use. */
+  'operator.add': changes(
+    'admin',
+    z.strictObject({
+      ...{ name: operatorName, role: operatorRole, serial: yubikeySerial, slot: pivSlot, csr: base64urlUpTo(4096) },
+      ...{ attestation: base64urlUpTo(4096), attestationIssuer: base64urlUpTo(4096) },
+    }),
+    operatorRecord,
+    { critical: true, maxArguments: 32 * KB },
+  ),
+  /** The session ends at once, and the certificate is revoked. */
+  'operator.remove': changes('admin', z.strictObject({ name: operatorName, why }), revoked, { critical: true }),
 
   'audit.list': reads(
     'read',

@@ -26,6 +26,7 @@ export interface InitFlags {
   readonly interface?: string;
   readonly wireguardPort?: string;
   readonly caPort?: string;
+  readonly operatorPort?: string;
   readonly crlPort?: string;
   readonly operator?: string;
   readonly quota?: string;
@@ -66,6 +67,7 @@ export async function initOptions(flags: InitFlags): Promise<InitOptions> {
     interface: flags.interface,
     wireguardPort: numberOf('--wireguard-port', flags.wireguardPort),
     caPort: numberOf('--ca-port', flags.caPort),
+    operatorPort: numberOf('--operator-port', flags.operatorPort),
     crlPort: numberOf('--crl-port', flags.crlPort),
     operator: flags.operator,
     quota: numberOf('--quota', flags.quota),

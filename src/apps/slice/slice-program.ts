@@ -67,6 +67,7 @@ export function sliceProgram(context: CommandContext): Command {
     .option('--interface <name>', 'name of the WireGuard interface (default: kiwi-slice)')
     .option('--wireguard-port <port>', 'UDP port of WireGuard (default: 51820)')
     .option('--ca-port <port>', 'port of step-ca at the inside address (default: 9443)')
+    .option('--operator-port <port>', 'port for operators at the inside address (default: 9444)')
     .option('--crl-port <port>', 'port of the CRL at the inside address (default: 9080)')
     .option('--operator <name>', 'name of the operator in signed consents to re-enrollments (default: "operator")')
     .option('--quota <devices>', 'how many laptops the customer may have (default: 200)')

@@ -40,10 +40,41 @@ export function deviceTemplate(crlUrl: string): string {
 }
 
 /**
+ * What provisioner `yubikey` issues: the certificate of an operator's key where its token says so, otherwise that of a key which enrolls
+ * laptops. One key is behind both, because whoever may hand out enrollment keys may make themselves an operator in any case.
+ */
+export function yubikeyTemplate(crlUrl: string): string {
+  return `{{- if hasKey .Token "operator" }}
+${operatorTemplate(crlUrl)}{{- else }}
+${enrollmentTemplate(crlUrl)}{{- end }}
+`;
+}
+
+/** Certificate on an operator's YubiKey: who it is, the role as OU, the customer. */
+function operatorTemplate(crlUrl: string): string {
+  return `${requireClaims('operator', ['subject', 'role', 'customer', 'uri'])}
+{{- if ne .Token.operator.subject .Subject.CommonName }}{{ fail "operator is not the subject" }}{{ end -}}
+{{- if not (typeIs "*ecdsa.PublicKey" .Insecure.CR.PublicKey) }}{{ fail "not an EC key" }}{{ end -}}
+{{- if ne "P-256" .Insecure.CR.PublicKey.Params.Name }}{{ fail "not a P-256 key" }}{{ end -}}
+{
+  "subject": {
+    "commonName": {{ toJson .Subject.CommonName }},
+    "organizationalUnit": {{ toJson .Token.operator.role }},
+    "organization": {{ toJson .Token.operator.customer }}
+  },
+  "uris": [{{ toJson .Token.operator.uri }}],
+  "keyUsage": ["digitalSignature"],
+  "unknownExtKeyUsage": [${JSON.stringify(EKU.operatorKey)}],
+  "crlDistributionPoints": [${JSON.stringify(crlUrl)}]
+}
+`;
+}
+
+/**
  * Certificate on a YubiKey: names the customer and the gateway, so that staff need not type them. EC or RSA, depending
  * on the YubiKey.
  */
-export function yubikeyTemplate(crlUrl: string): string {
+function enrollmentTemplate(crlUrl: string): string {
   return `${requireClaims('yubikey', ['serial', 'role', 'customer', 'uri', 'gateway'])}
 {{- if ne (print "KiwiStack enrollment " .Token.yubikey.serial) .Subject.CommonName }}{{ fail "serial is not the subject" }}{{ end -}}
 {{- if not (or (typeIs "*ecdsa.PublicKey" .Insecure.CR.PublicKey) (typeIs "*rsa.PublicKey" .Insecure.CR.PublicKey)) }}{{ fail "not an EC or RSA key" }}{{ end -}}

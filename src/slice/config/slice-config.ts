@@ -58,6 +58,15 @@ export const sliceConfig = z.strictObject({
     .array(z.strictObject({ name: text(100), key: p256Jwk }))
     .max(32)
     .default([]),
+  /** Where operators reach the slice from their own machines: at the inside address. */
+  operatorApi: z.strictObject({ port }).default({ port: 9444 }),
+  /**
+   * When what is critical needs the signatures of two operators: as soon as two of them are admins, always, never. Ending more than
+   * `manyDevices` laptops at once is critical.
+   */
+  twoPersons: z
+    .strictObject({ when: z.enum(['two-admins', 'always', 'never']), manyDevices: z.int().min(0).max(100_000) })
+    .default({ when: 'two-admins', manyDevices: 10 }),
   policy,
   /**
    * The firmware that YubiKeys should have, and whether older ones are refused. Before 5.7.0, whoever opens a YubiKey

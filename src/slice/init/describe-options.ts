@@ -15,6 +15,7 @@ const OPTIONS: Readonly<Record<string, readonly [option: string, takes: string]>
   'wireguard.port': ['--wireguard-port', 'must be 1 to 65535'],
   'wireguard.endpoints': ['--public-address', 'must be an IPv4 address or a DNS name in lower case'],
   'ca.port': ['--ca-port', 'must be 1 to 65535'],
+  'operatorApi.port': ['--operator-port', 'must be 1 to 65535'],
   'ca.crlPort': ['--crl-port', 'must be 1 to 65535'],
   operators: ['--operator', 'must be one line of at most 100 characters'],
   'windows.sessionSeconds': ['--session-seconds', 'must be a whole number from 10 to 3600'],

@@ -57,6 +57,7 @@ export interface InitOptions {
   readonly wireguardPort?: number;
   readonly caPort?: number;
   readonly crlPort?: number;
+  readonly operatorPort?: number;
   readonly quota?: number;
   /** Name of the operator who consents to re-enrollments, as it appears in the signed text. */
   readonly operator?: string;
@@ -209,6 +210,7 @@ function configOf(
       gatewayKid: made.gatewayKid,
       yubikeyKid: made.yubikeyKid,
     },
+    operatorApi: { port: options.operatorPort ?? 9444 },
     operators: [{ name: options.operator ?? 'operator', key: made.operatorKey }],
     policy: { minimumAgentVersion: '0.1.0', pinPolicies: ['once', 'always'], touchPolicies: ['always'] },
     deviceKey: { tpm: options.tpm ?? 'off' },

@@ -8,17 +8,22 @@ import {
   type Result,
   type Verb,
 } from '../../protocol/operator-verbs.ts';
+import { mayAsk } from '../decisions/may-ask.ts';
 import { alarmVerbs, auditVerbs } from './verbs/audit-verbs.ts';
 import { bundleVerbs } from './verbs/bundle-verbs.ts';
 import { consentVerbs } from './verbs/consent-verbs.ts';
 import { deviceVerbs } from './verbs/device-verbs.ts';
-import type { Handlers, OperatorParts } from './verbs/handlers.ts';
+import type { Actor, Handlers, OperatorParts } from './verbs/handlers.ts';
+import { operatorVerbs } from './verbs/operator-verbs.ts';
 import { sessionVerbs } from './verbs/session-verbs.ts';
 import { sliceVerbs } from './verbs/slice-verbs.ts';
 import { yubikeyVerbs } from './verbs/yubikey-verbs.ts';
 
-/** Carries out what an operator asks. */
-export type Perform = <V extends Verb>(verb: V, given: unknown) => Promise<Result<V>>;
+/**
+ * Carries out what an operator asks.
+ * @throws KiwiError `operator-role`, `usage` for arguments that the verb's schema does not allow; and what the verb throws
+ */
+export type Perform = <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId?: string) => Promise<Result<V>>;
 
 export function performOn(parts: OperatorParts): Perform {
   const handlers: Handlers<Verb> = {
@@ -27,22 +32,24 @@ export function performOn(parts: OperatorParts): Perform {
     ...consentVerbs(parts),
     ...sessionVerbs(parts),
     ...yubikeyVerbs(parts),
+    ...operatorVerbs(parts),
     ...auditVerbs(parts),
     ...alarmVerbs(parts),
     ...bundleVerbs(parts),
   };
-  return async <V extends Verb>(verb: V, given: unknown) => {
+  return async <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId: string = randomUUID()) => {
     const row: OperatorVerb = OPERATOR_VERBS[verb];
+    if (!mayAsk(actor.role, row.role)) {
+      throw new KiwiError('operator-role', { detail: `${verb} needs ${row.role}; ${actor.name} is ${actor.role}` });
+    }
     const parsed = row.arguments.safeParse(given);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       throw new KiwiError('usage', { detail: `${verb}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` });
     }
     const result = await handlers[verb](parsed.data as Arguments<V>, {
-      audited: (action, more = {}) => ({
-        ...{ requestId: randomUUID(), actor: 'operator', action, decision: 'allowed' },
-        ...more,
-      }),
+      actor,
+      audited: (action, more = {}) => ({ requestId, actor: actor.name, action, decision: 'allowed', ...more }),
     });
     return row.result.parse(result) as Result<V>;
   };

@@ -1,3 +1,4 @@
+import type { OperatorRole } from '../../protocol/operator-records.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
@@ -29,11 +30,27 @@ export interface Yubikey {
   readonly certified: boolean;
 }
 
+/** Somebody who operates the slice with a YubiKey of their own. */
+export interface Operator {
+  readonly name: string;
+  readonly role: OperatorRole;
+  /** RFC 7638 thumbprint of the YubiKey's key. */
+  readonly kid: string;
+  readonly yubikeySerial: number;
+  readonly slot: string;
+  /** DER, base64url: it is what proves name and role; this row says only that they still hold. */
+  readonly certificate: string;
+  readonly addedAt: Millis;
+  readonly addedBy: string;
+  readonly removedAt: Millis | null;
+  readonly removedWhy: string | null;
+}
+
 /** A certificate that we issued; no other serial is ever revoked. */
 export interface IssuedCertificate {
   /** Lower-case hex. */
   readonly serial: string;
-  readonly kind: 'device' | 'enrollment';
+  readonly kind: 'device' | 'enrollment' | 'operator';
   readonly deviceId: string | null;
   readonly yubikeySerial: number | null;
   readonly notAfter: Millis;
@@ -215,6 +232,18 @@ export interface Registry extends LossRegistry {
   ): Promise<'certified' | 'unknown' | 'burned'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
+
+  /** Records the certificate with the operator. @returns what is taken already by a live operator */
+  addOperator(
+    operator: Omit<Operator, 'removedAt' | 'removedWhy'>,
+    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+    audit: AuditEntry,
+  ): Promise<'added' | 'name-taken' | 'yubikey-taken'>;
+  findOperator(kid: string): Promise<Operator | undefined>;
+  /** Also those who were removed, oldest first. */
+  listOperators(): Promise<Operator[]>;
+  /** For ever; the certificate is marked for revocation. @returns false when there is no such live operator */
+  removeOperator(kid: string, why: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
   /** Those of a device or of a YubiKey that the registry still has, oldest first. */

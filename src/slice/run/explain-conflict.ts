@@ -12,7 +12,10 @@ type Port = readonly ['TCP' | 'UDP', number];
  * A part that could not be started because somebody else has its port is a conflict that a person resolves: the error
  * names the port and who holds it. Any other error is returned unchanged.
  */
-export async function explainConflict(thrown: unknown, { gateway, ca, wireguard }: SliceConfig): Promise<unknown> {
+export async function explainConflict(
+  thrown: unknown,
+  { gateway, ca, operatorApi, wireguard }: SliceConfig,
+): Promise<unknown> {
   const error = toKiwiError(thrown);
   const { detail = '' } = error;
   if (error.code !== 'slice-part-failed' || !/EADDRINUSE|address already in use/iu.test(detail)) return thrown;
@@ -23,6 +26,7 @@ export async function explainConflict(thrown: unknown, { gateway, ca, wireguard 
       ['TCP', ca.port],
       ['TCP', ca.crlPort],
     ],
+    'operator API': [['TCP', operatorApi.port]],
     wireguard: [['UDP', wireguard.port]],
   };
   const wanted = ports[part] ?? [];

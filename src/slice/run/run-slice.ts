@@ -7,12 +7,14 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 
 import type { Clock } from '../../core/clock.ts';
+import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { markOf, type ProcessMark } from '../../programs/process-mark.ts';
 import { AuditSeal } from '../audit/audit-seal.ts';
 import { createCaClient } from '../ca/ca-client.ts';
 import { checkCaConfig } from '../ca/check-ca-config.ts';
 import { PROVISIONER } from '../ca/render-ca-config.ts';
+import { renewTemplates } from '../ca/renew-templates.ts';
 import { findStepCa } from '../ca/step-ca-binary.ts';
 import { startStepCa } from '../ca/step-ca-process.ts';
 import { hashFile, readFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
@@ -27,6 +29,7 @@ import { fleetPart } from '../fleet/fleet-part.ts';
 import { buildGateway } from '../gateway/build-gateway.ts';
 import type { WebPair } from '../gateway/replace-web-certificate.ts';
 import { openRegistry } from '../open-registry.ts';
+import { serveOperators } from '../operator-api/serve-operators.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { reapUntil, reconcilePeers } from '../upkeep/reap.ts';
 import { serveControl, type PartsStatus } from './control-socket.ts';
@@ -74,7 +77,11 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     const detail = `slice.json wants device keys in a TPM, and ${paths.tpmMakers} is missing`;
     throw new KiwiError('slice-damaged', { detail, hint: TPM_MAKERS_HINT });
   }
-  checkCaConfig((await readPart(paths.ca.config, true)).toString('utf8'), config, identity.grantCertificate);
+  const caConfig = (await readPart(paths.ca.config, true)).toString('utf8');
+  checkCaConfig(caConfig, config, identity.grantCertificate);
+  // A slice that an earlier version made has templates without what this version issues.
+  const renewed = renewTemplates(caConfig, config);
+  if (renewed !== caConfig) await writeDurableFile(paths.ca.config, renewed, 0o600);
   const fleetConfig = await checkedFleetConfig(dir);
   const program = await findStepCa(options.env);
 
@@ -137,6 +144,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     const gateway = await listen(context, pair);
     undo.push(() => gateway.close());
     const web = new WebCertificateInUse(context, paths, gateway, pair);
+    undo.push(await serveOperators({ paths, config, identity, registry, seal: auditSeal, clock }, log));
     const { address: host, port } = gateway.server.address() as AddressInfo;
     const status = (): Promise<PartsStatus> => statusOf(context, gateway, web);
     const reload = async (): Promise<Record<string, never>> => {

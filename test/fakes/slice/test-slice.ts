@@ -75,8 +75,7 @@ export async function startTestSlice(
   const maker = await makeTestMaker();
   const rootFile = path.join(parent, 'maker.pem');
   await writeFile(rootFile, maker.certificate.pem);
-  const [port, caPort, crlPort] = await freePorts(3);
-  if (port === undefined || caPort === undefined || crlPort === undefined) throw new TypeError('three ports');
+  const [port = 0, caPort = 0, crlPort = 0, operatorPort = 0] = await freePorts(4);
   await initSlice(
     {
       dir,
@@ -87,6 +86,7 @@ export async function startTestSlice(
       yubicoRootFile: rootFile,
       insideAddress: '127.0.0.1',
       caPort,
+      operatorPort,
       crlPort,
       rateLimit: { burst: 100_000, perSecond: 100_000 },
       fleet: options.fleet ?? (await someFleet()),

@@ -16,7 +16,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   // Run as a program by installers/release.
   'electron-builder': [],
   esbuild: ['installers/build'],
-  fastify: ['src/slice/gateway'],
+  fastify: ['src/slice/gateway', 'src/slice/operator-api'],
   'graphene-pk11': ['src/token/host'],
   // What ours is held against in tests.
   jose: [],
@@ -30,6 +30,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/laptop/fleet-agent/check-fleet-reachable.ts',
     'src/laptop/fleet-agent/download-package.ts',
     'src/laptop/gateway-client',
+    'src/operator-client',
     'src/slice/ca',
     'src/slice/fleet',
   ],
@@ -39,6 +40,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/apps/key-lender',
     'src/laptop/service',
     'src/laptop/fleet-agent/kept-settings.ts',
+    'src/operator-client',
     'src/protocol',
     'src/pki',
     'src/laptop/pipeline',

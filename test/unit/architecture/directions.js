@@ -42,6 +42,9 @@ export const DIRECTIONS = {
   // The token host is a child process, and the memory that holds a PIN comes from an addon.
   'src/token': [...MESSAGES, 'src/programs', 'native/locked-memory'],
 
+  // A slice as an operator elsewhere has it.
+  'src/operator-client': [...MESSAGES, 'src/token'],
+
   // The laptop, without an operating system in it. It never meets the slice.
   'src/laptop/system': MESSAGES,
   'src/laptop/exchange': [...MESSAGES, 'src/laptop/system'],
@@ -139,10 +142,16 @@ export const DIRECTIONS = {
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/open-registry.ts', 'src/slice/ca'],
     ...['src/slice/upkeep', 'src/slice/approvals', 'src/slice/audit', 'src/slice/intermediate'],
   ],
+  // The same for operators on other machines.
+  'src/slice/operator-api': [
+    ...[...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
+    ...['src/slice/operator', 'src/slice/gateway/client-address.ts', 'src/slice/gateway/limit-connections.ts'],
+  ],
   'src/slice/run': [
     ...[...MESSAGES, 'src/programs', 'src/slice/config', 'src/slice/open-registry.ts'],
     ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
     ...['src/slice/upkeep', 'src/slice/gateway', 'src/slice/welcome', 'src/slice/audit'],
+    'src/slice/operator-api',
   ],
 
   // The programs: the only ones that wire an operating system to the rest.
@@ -158,7 +167,7 @@ export const DIRECTIONS = {
   ],
   'src/apps/mac-tunnel': ['src/core', 'src/terminal', 'platform/macos'],
   // Of the slice, the operator's program sees two doors only.
-  'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', ...OPERATOR_DOORS],
+  'src/apps/operator': [...MESSAGES, 'src/terminal', 'src/token', 'src/operator-client', ...OPERATOR_DOORS],
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome', 'src/slice/backup'],
@@ -178,6 +187,7 @@ export const DIRECTIONS = {
   // Of the core, what a PIN looks like, and the types of the codes.
   'src/apps/desktop/renderer': [
     ...['src/apps/desktop/view', 'src/core/pin-fault.ts', 'src/core/error-codes.ts', 'src/core/slice-codes.ts'],
+    'src/core/operator-codes.ts',
   ],
 
   // What ships, and how it is made.

@@ -19,7 +19,7 @@ describe('the table of errors', () => {
   it('has an HTTP status of a refusal for each code that crosses the wire, and those codes fit the public shape', () => {
     for (const [code, entry] of entries) {
       if (entry.http === undefined) continue;
-      expect([400, 403, 404, 409, 410, 413, 429, 500, 503]).toContain(entry.http);
+      expect([400, 401, 403, 404, 409, 410, 413, 429, 500, 503]).toContain(entry.http);
       const { message, hint, retryable } = entry;
       expect(publicError.safeParse({ code, message, hint, retryable, requestId: 'r' }).success).toBe(true);
     }

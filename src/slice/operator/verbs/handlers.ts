@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 
 import type { Clock } from '../../../core/clock.ts';
+import type { OperatorRole } from '../../../protocol/operator-records.ts';
 import type { Arguments, OPERATOR_VERBS, Verb } from '../../../protocol/operator-verbs.ts';
 import type { AuditSeal } from '../../audit/audit-seal.ts';
 import type { CertificateAuthority } from '../../ca/ca-client.ts';
@@ -23,8 +24,18 @@ export interface OperatorParts {
   readonly revokeIfPossible: () => Promise<boolean>;
 }
 
+/** Who asks. */
+export interface Actor {
+  /** `operator`: whoever may read the slice's folder. */
+  readonly name: string;
+  readonly role: OperatorRole;
+  /** Thumbprint of the YubiKey's key; undefined in the slice's folder. */
+  readonly kid?: string;
+}
+
 /** One request of an operator. */
 export interface Asked {
+  readonly actor: Actor;
   /** Its record in the audit: who asked is in it. */
   readonly audited: (action: string, more?: Partial<AuditEntry>) => AuditEntry;
 }

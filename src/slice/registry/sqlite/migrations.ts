@@ -166,6 +166,29 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX loss_open ON loss (at) WHERE state IN ('wanted', 'asked');
   `,
+  // Operators with keys of their own, and what one of them has signed that needs a second.
+  `
+  CREATE TABLE operator (
+    kid TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('read', 'helpdesk', 'admin')),
+    yubikey_serial INTEGER NOT NULL, slot TEXT NOT NULL, certificate TEXT NOT NULL, added_at INTEGER NOT NULL, added_by TEXT NOT NULL,
+    removed_at INTEGER, removed_why TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX operator_name ON operator (name) WHERE removed_at IS NULL;
+  CREATE UNIQUE INDEX operator_yubikey ON operator (yubikey_serial) WHERE removed_at IS NULL;
+  CREATE TABLE approval (
+    id TEXT PRIMARY KEY, statement TEXT NOT NULL, verb TEXT NOT NULL, asked_by TEXT NOT NULL, created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('open', 'approved', 'refused')), decided_by TEXT, decided_at INTEGER
+  ) STRICT;
+  CREATE TABLE new_certificate (
+    serial TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('device', 'enrollment', 'operator')), device_id TEXT,
+    yubikey_serial INTEGER, not_after INTEGER NOT NULL, revoke_why TEXT, revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO new_certificate SELECT serial, kind, device_id, yubikey_serial, not_after, revoke_why, revoked_at FROM certificate;
+  DROP TABLE certificate;
+  ALTER TABLE new_certificate RENAME TO certificate;
+  CREATE INDEX certificate_device ON certificate (device_id) WHERE device_id IS NOT NULL;
+  CREATE INDEX certificate_to_revoke ON certificate (serial) WHERE revoke_why IS NOT NULL AND revoked_at IS NULL;
+  `,
 ];
 
 /**

@@ -7,6 +7,7 @@ import { keyQueries } from './key-queries.ts';
 import { lossQueries } from './loss-queries.ts';
 import { sessionQueries } from './session-queries.ts';
 import { renewalQueries } from './renewal-queries.ts';
+import { operatorQueries } from './operator-queries.ts';
 import { requireRegistry } from './require-registry.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-database.ts';
 
@@ -29,6 +30,7 @@ export function openSqliteRegistry(file: string): Registry {
 function registryOf(db: SqliteDatabase): Registry {
   return {
     ...keyQueries(db),
+    ...operatorQueries(db),
     ...sessionQueries(db),
     ...deviceQueries(db),
     ...lossQueries(db),

@@ -70,7 +70,7 @@ beforeEach(async () => {
   seal = sealOf('checkpoint.jws', SLUG);
   const config = { customer: { slug: SLUG, name: 'Acme GmbH' } };
   const verbs = auditVerbs({ config, identity, registry, seal, clock } as OperatorParts);
-  const asked = { audited: entry };
+  const asked = { actor: { name: 'operator', role: 'admin' }, audited: entry } as const;
   const slice = {
     ask: (verb: string, given: object) =>
       verb === 'slice.about'
