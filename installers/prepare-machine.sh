@@ -176,6 +176,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 
 # shellcheck source=prepare-key-clients.sh
 . "$repository/installers/prepare-key-clients.sh"
+# shellcheck source=prepare-servers.sh
+. "$repository/installers/prepare-servers.sh"
 # shellcheck source=prepare-electron.sh
 . "$repository/installers/prepare-electron.sh"
 # shellcheck source=prepare-electron-archives.sh
@@ -189,7 +191,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready && electron_ready && archives_ready && windows_node_ready; then exit 0; fi
+  key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -224,6 +226,7 @@ if ! commands_ready; then link_commands; fi
 if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
 if ! key_clients_ready; then provide_key_clients; fi
+if ! servers_ready; then provide_servers; fi
 if ! electron_ready; then provide_electron; fi
 if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi

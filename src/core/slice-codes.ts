@@ -58,6 +58,11 @@ export const SLICE_CODES = {
     'This key does not open the backup.',
     'The details name the keys that do: SHA-256 of the public key (RFC 7638). Give one of these with --key.',
   ),
+  'directory-unavailable': entry(
+    'unreachable',
+    'The directory did not do what it was asked.',
+    'The details name what it said. Check `directory` in slice.json, directory-secret and directory-ca.pem; it is tried again while the slice runs.',
+  ),
   'management-key-refused': entry(
     'person',
     'The YubiKey did not accept the management key.',

@@ -5,6 +5,7 @@ import type { AuditSeal } from './audit/audit-seal.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { SliceConfig } from './config/slice-config.ts';
 import type { SliceIdentity } from './config/slice-identity.ts';
+import type { Directory } from './directory/directory.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import type { FleetPart } from './fleet/fleet-part.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
@@ -20,6 +21,8 @@ export interface SliceContext {
   readonly endpoint: Endpoint;
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */
   readonly fleet: FleetPart | undefined;
+  /** Undefined where the slice has none. */
+  readonly directory: Directory | undefined;
   /** What the gateway's page offers. */
   readonly packages: PackageShelf;
   readonly clock: Clock;

@@ -21,6 +21,8 @@ import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
 
+/** A name, not an OID (RFC 4512, 1.4). */
+const ldapAttribute = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/);
 const port = z.int().min(1).max(65_535);
 
 /** slice.json: what `init` decided, and settings that may be edited while the slice is down. */
@@ -87,6 +89,23 @@ export const sliceConfig = z.strictObject({
   rekey: z
     .strictObject({ by: z.enum(['itself', 'touch']), hours: z.number().min(0).max(8760) })
     .default({ by: 'itself', hours: 168 }),
+  /**
+   * The customer's directory, in which the entry of a lost laptop is disabled. The secret of `bindDn` is in directory-secret, the CA in
+   * directory-ca.pem.
+   */
+  directory: z
+    .strictObject({
+      url: z.url({ protocol: /^ldaps$/ }).max(500),
+      bindDn: text(500),
+      base: text(500),
+      /** The attribute that has a laptop's host name. */
+      nameAttribute: ldapAttribute.default('cn'),
+      /** How an entry is disabled. Without the attribute it is enabled. */
+      disabled: z
+        .strictObject({ attribute: ldapAttribute, value: text(200) })
+        .default({ attribute: 'pwdAccountLockedTime', value: '000001010000Z' }),
+    })
+    .optional(),
   windows: z.strictObject({
     sessionSeconds: z.int().min(10).max(3600),
     /** A device that does not confirm within this time is ended. */

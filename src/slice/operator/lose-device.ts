@@ -23,7 +23,7 @@ export interface LossWish {
  * @throws KiwiError `device-unknown`, `usage` when there is no Fleet that could lock or wipe it
  */
 export async function loseDevice(
-  { registry, paths, clock, revokeIfPossible }: OperatorParts,
+  { registry, config, paths, clock, revokeIfPossible }: OperatorParts,
   { device: idOrName, action, why }: LossWish,
   { audited }: Asked,
 ): Promise<string> {
@@ -37,7 +37,7 @@ export async function loseDevice(
   const { id, hostName } = await findDevice(registry, idOrName);
   const what = `${hostName}${action === undefined ? '' : `, ${action}`}: ${why}`;
   const entry = audited('device.lost', { deviceId: id, why: what });
-  const parts = partsOfLoss({ action, fleet, directory: false });
+  const parts = partsOfLoss({ action, fleet, directory: config.directory !== undefined });
   if ((await registry.reportLost(id, parts, clock.now(), entry)) === 'unknown') {
     throw new KiwiError('device-unknown', { detail: `no live or lost device ${idOrName}` });
   }

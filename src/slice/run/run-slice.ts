@@ -22,6 +22,7 @@ import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, readPart } from '../config/slice-identity.ts';
 import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
 import { prefixLengthOf } from '../config/tunnel-network.ts';
+import { openDirectory } from '../directory/open-directory.ts';
 import type { Endpoint } from '../endpoint/endpoint.ts';
 import { startWireguard } from '../endpoint/wireguard-endpoint.ts';
 import { createFleetClient } from '../fleet/fleet-client.ts';
@@ -83,6 +84,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   const renewed = renewTemplates(caConfig, config);
   if (renewed !== caConfig) await writeDurableFile(paths.ca.config, renewed, 0o600);
   const fleetConfig = await checkedFleetConfig(dir);
+  const directory = await openDirectory(paths, config, identity.mspRoot.pem);
   const program = await findStepCa(options.env);
 
   const undo: (() => Promise<unknown>)[] = [];
@@ -128,6 +130,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       auditSeal,
       ca,
       endpoint,
+      directory,
       packages: new PackageShelf(paths.packages),
       fleet: fleetConfig === undefined || client === undefined ? undefined : fleetPart(dir, fleetConfig, client),
       clock,

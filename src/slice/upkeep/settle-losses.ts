@@ -42,9 +42,35 @@ async function settle(slice: SliceContext, part: LossPart, device: Device): Prom
     case 'enroll-secret':
       await slice.fleet?.rotateSecret();
       return finish(slice, part, device, 'Fleet has a new enroll secret');
-    default:
+    case 'directory':
+    case 'directory-return':
+      return setDirectory(slice, { ...part, part: part.part }, device);
+    case 'tunnel':
+    case 'recovery-key':
       return undefined;
   }
+}
+
+async function setDirectory(
+  slice: SliceContext,
+  part: LossPart & { readonly part: 'directory' | 'directory-return' },
+  device: Device,
+): Promise<void> {
+  const { registry, directory, clock } = slice;
+  if (directory === undefined) return;
+  const { hostName } = device;
+  // Its name is free: an entry of that name may be another laptop's by now, or the found one's.
+  const live = (await registry.listDevices()).find((other) => other.hostName === hostName && other.endedAt === null);
+  if (part.part === 'directory' && live !== undefined) {
+    const detail = `the name ${hostName} is another device's now (${live.id})`;
+    return registry.moveLossPart(device.id, part.part, 'impossible', clock.now(), { detail });
+  }
+  const dn = await directory.setDisabled(hostName, part.part === 'directory');
+  if (dn === undefined) {
+    const detail = `the directory has no entry for ${hostName}`;
+    return registry.moveLossPart(device.id, part.part, 'impossible', clock.now(), { detail });
+  }
+  return finish(slice, part, device, `${part.part === 'directory' ? 'disabled' : 'enabled'} ${dn}`);
 }
 
 async function haveFleetAct(

@@ -105,11 +105,12 @@ export const DIRECTIONS = {
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],
+  'src/slice/directory': [...MESSAGES, 'src/slice/config'],
   // The gateway's page for people.
   'src/slice/welcome': [...MESSAGES, 'src/slice/config'],
   'src/slice/slice-context.ts': [
     ...['src/core', 'src/slice/config', 'src/slice/registry', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet'],
-    ...['src/slice/welcome', 'src/slice/audit'],
+    ...['src/slice/welcome', 'src/slice/audit', 'src/slice/directory'],
   ],
   'src/slice/upkeep': [...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
   'src/slice/enrollment': [
@@ -152,6 +153,7 @@ export const DIRECTIONS = {
     ...['src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/slice-context.ts'],
     ...['src/slice/upkeep', 'src/slice/gateway', 'src/slice/welcome', 'src/slice/audit'],
     'src/slice/operator-api',
+    'src/slice/directory',
   ],
 
   // The programs: the only ones that wire an operating system to the rest.

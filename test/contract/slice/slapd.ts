@@ -1,0 +1,186 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { vi } from 'vitest';
+
+import type { SliceConfig } from '../../../src/slice/config/slice-config.ts';
+import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
+import { generateP256 } from '../../../src/pki/keys.ts';
+import { freePorts } from '../../fakes/slice/test-slice.ts';
+import { withServers } from '../../world/with-servers.ts';
+
+const SLAPD = '/usr/sbin/slapd';
+const SUFFIX = 'dc=corp,dc=example';
+const BIND_DN = `cn=kiwi,${SUFFIX}`;
+export const DEVICES = `ou=devices,${SUFFIX}`;
+const SECRET = 'secret of the slice';
+
+/**
+ * A real slapd on loopback, with entries for laptops below ou=devices and a person. Laptops bind with their device certificates (SASL
+ * EXTERNAL), and a certificate is mapped to its entry only while that is not disabled: what docs/operators.md says.
+ */
+export class Slapd {
+  readonly config: NonNullable<SliceConfig['directory']>;
+  readonly secret = SECRET;
+  /** PEM, of its server certificate. */
+  readonly ca: string;
+  readonly #dir: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  private constructor(dir: string, port: number, ca: string) {
+    this.#dir = dir;
+    this.#port = port;
+    this.ca = ca;
+    this.config = {
+      ...{ url: `ldaps://127.0.0.1:${port}`, bindDn: BIND_DN, base: DEVICES, nameAttribute: 'cn' },
+      disabled: { attribute: 'pwdAccountLockedTime', value: '000001010000Z' },
+    };
+  }
+
+  /** @param deviceRoots PEM: whose certificates laptops bind with */
+  static async make(deviceRoots: string): Promise<Slapd> {
+    const dir = mkdtempSync(path.join(tmpdir(), 'kiwi-slapd-'));
+    const [port = 0] = await freePorts(1);
+    const [rootKey, key] = [generateP256(), generateP256()];
+    const validity = { notBefore: new Date(Date.now() - DAY), notAfter: new Date(Date.now() + 30 * DAY) };
+    const root = await issueCertificate({
+      ...{ subject: { cn: 'Directory CA' }, key: rootKey, ca: { pathLength: 0 } },
+      ...validity,
+    });
+    const server = await issueCertificate({
+      ...{ subject: { cn: 'Directory' }, key, issuer: { certificate: root, key: rootKey } },
+      ...{ sanIps: ['127.0.0.1'], extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'] },
+      ...validity,
+    });
+    const file = (name: string, text: string): void => {
+      writeFileSync(path.join(dir, name), text, { mode: 0o600 });
+    };
+    file('server.crt', server.pem);
+    file('server.key', key.export({ format: 'pem', type: 'pkcs8' }).toString());
+    file('devices.pem', deviceRoots);
+    file('ca.pem', root.pem);
+    file('secret', SECRET);
+    mkdirSync(path.join(dir, 'db'), { mode: 0o700 });
+    file('slapd.conf', slapdConf(dir));
+    file('base.ldif', BASE);
+    const fill = [SLAPD, '-Ta', '-f', path.join(dir, 'slapd.conf'), '-l', path.join(dir, 'base.ldif')];
+    execFileSync(...withServers(fill), { stdio: 'pipe' });
+    return new Slapd(dir, port, root.pem);
+  }
+
+  async start(): Promise<void> {
+    const argv = [SLAPD, '-f', path.join(this.#dir, 'slapd.conf'), '-h', this.config.url, '-d', '0'];
+    this.#process = spawn(...withServers(argv), { stdio: 'ignore' });
+    await vi.waitFor(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const socket = connect(this.#port, '127.0.0.1', () => resolve()).on('error', reject);
+          socket.on('connect', () => socket.destroy());
+        }),
+      { timeout: 30_000, interval: 50 },
+    );
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running?.exitCode !== null) return;
+    const ended = new Promise((resolve) => running.once('exit', resolve));
+    running.kill('SIGTERM');
+    await ended;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  /** An administrator makes the entry of a laptop. */
+  add(hostName: string): void {
+    this.#run(
+      '/usr/bin/ldapadd',
+      ['-x', '-D', BIND_DN, '-y', path.join(this.#dir, 'secret')],
+      `dn: cn=${hostName},${DEVICES}\nobjectClass: device\ncn: ${hostName}\n`,
+    );
+  }
+
+  /** Who a laptop is with this certificate, and what it sees of people. @returns the names of the people; none when it is nobody */
+  people(certificate: string, key: string): string[] {
+    const [crt, pem] = [path.join(this.#dir, 'laptop.crt'), path.join(this.#dir, 'laptop.key')];
+    writeFileSync(crt, certificate);
+    writeFileSync(pem, key, { mode: 0o600 });
+    const found = this.#run(
+      '/usr/bin/ldapsearch',
+      ['-LLL', '-Q', '-Y', 'EXTERNAL', '-b', SUFFIX, '(uid=*)', 'uid'],
+      '',
+      {
+        LDAPTLS_CERT: crt,
+        LDAPTLS_KEY: pem,
+      },
+    );
+    return [...found.matchAll(/^uid: (.+)$/gmu)].map(([, uid = '']) => uid);
+  }
+
+  #run(program: string, args: readonly string[], input: string, env: Readonly<Record<string, string>> = {}): string {
+    try {
+      return execFileSync(...withServers([program, '-H', this.config.url, ...args]), {
+        ...{ input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] },
+        env: { LDAPTLS_CACERT: path.join(this.#dir, 'ca.pem'), ...env },
+      });
+    } catch (error) {
+      // 32: nothing is there for whoever asks. 50: no access.
+      if (error instanceof Error && 'status' in error && (error.status === 32 || error.status === 50)) return '';
+      throw error;
+    }
+  }
+}
+
+const slapdConf = (dir: string): string => `include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload ppolicy
+pidfile ${dir}/slapd.pid
+TLSCACertificateFile ${dir}/devices.pem
+TLSCertificateFile ${dir}/server.crt
+TLSCertificateKeyFile ${dir}/server.key
+TLSVerifyClient try
+disallow bind_anon
+authz-regexp "^cn=([^,]+),ou=[^,]+,o=acme gmbh$" "ldap:///${DEVICES}??one?(&(cn=$1)(!(pwdAccountLockedTime=*)))"
+database mdb
+suffix ${SUFFIX}
+directory ${dir}/db
+maxsize 16777216
+overlay ppolicy
+access to dn.subtree="${DEVICES}" by dn.exact="${BIND_DN}" manage by anonymous auth by * none
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.children="${DEVICES}" read by * none
+`;
+
+const BASE = `dn: ${SUFFIX}
+objectClass: dcObject
+objectClass: organization
+o: corp
+dc: corp
+
+dn: ${DEVICES}
+objectClass: organizationalUnit
+ou: devices
+
+dn: ${BIND_DN}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: kiwi
+userPassword: ${SECRET}
+
+dn: uid=ada,${SUFFIX}
+objectClass: inetOrgPerson
+uid: ada
+cn: Ada Lovelace
+sn: Lovelace
+`;
