@@ -52,6 +52,7 @@ const INTEGER = 0x02;
 const OID = {
   ecdsaSha256: '06082a8648ce3d040302',
   number: '0603551d14',
+  distributionPoint: '0603551d1c',
   reason: '0603551d15',
   authorityKey: '0603551d23',
 };
@@ -101,13 +102,17 @@ export async function issueRevocationList(input: {
  * Reads a list, DER or PEM. Verifies nothing: see `isSignedBy`. What it does not know (a partial list, an entry of another
  * issuer) it refuses: to leave that out would be to trust what may be revoked.
  *
+ * @param rules.point the list must say that it is published there, as step-ca's does (RFC 5280, section 5.2.5), and nothing more
  * @throws RevocationListError
  */
-export function readRevocationList(data: Buffer | string): RevocationList {
+export function readRevocationList(
+  data: Buffer | string,
+  { point, maxBytes = MAX_LIST }: { readonly point?: string; readonly maxBytes?: number } = {},
+): RevocationList {
   const der = typeof data === 'string' ? derOf(data) : Buffer.from(data);
-  if (der.length > MAX_LIST) throw new RevocationListError('too large');
+  if (der.length > maxBytes) throw new RevocationListError('too large');
   try {
-    return read(der);
+    return read(der, point);
   } catch (error) {
     if (error instanceof DerError) throw new RevocationListError('not a revocation list', { cause: error });
     throw error;
@@ -137,7 +142,7 @@ export function newestLists(lists: readonly RevocationList[], issuers: readonly 
   });
 }
 
-function read(der: Buffer): RevocationList {
+function read(der: Buffer, point: string | undefined): RevocationList {
   const list = readElement(der);
   const [content, algorithm, signature, ...more] = elementsOf(list.content);
   if (list.tag !== SEQUENCE || list.rest.length > 0 || content?.tag !== SEQUENCE || more.length > 0) refuse('not DER');
@@ -156,7 +161,7 @@ function read(der: Buffer): RevocationList {
   return {
     der,
     issuerDer,
-    number: numberIn(tagged),
+    number: numberIn(tagged, point),
     thisUpdate: timeOf(thisUpdate),
     nextUpdate: timeOf(nextUpdate),
     revoked,
@@ -181,12 +186,16 @@ function entryOf({ tag, content }: DerElement): RevokedCertificate {
   return { serialHex: hexOf(serial), at: timeOf(at), reason: name };
 }
 
-function numberIn(tagged: DerElement): number {
+function numberIn(tagged: DerElement, point: string | undefined): number {
   const [sequence, ...more] = elementsOf(tagged.content);
   if (sequence === undefined || more.length > 0) return refuse('extensions');
   const extensions = extensionsOf(sequence);
   // A delta, or a list of some certificates only, would say so critically.
-  if (extensions.some(({ critical }) => critical)) return refuse('a critical extension');
+  const scope = extensions.find(({ oid }) => oid === OID.distributionPoint);
+  if (extensions.some(({ critical, oid }) => critical && oid !== OID.distributionPoint))
+    return refuse('a critical extension');
+  if (point === undefined ? scope !== undefined : scope?.value.equals(scopeOf(point)) !== true)
+    return refuse('another scope');
   const value = extensions.find(({ oid }) => oid === OID.number)?.value;
   const number = value === undefined ? undefined : readElement(value);
   if (number?.tag !== INTEGER || number.content.length > 6) return refuse('its number');
@@ -202,6 +211,10 @@ function extensionsOf(sequence: DerElement): { oid: string; critical: boolean; v
     return { oid: oid.bytes.toString('hex'), critical: parts.length === 3, value: value.content };
   });
 }
+
+/** An IssuingDistributionPoint with one URL: all certificates that name it. */
+const scopeOf = (url: string): Buffer =>
+  writeElement(SEQUENCE, writeElement(0xa0, writeElement(0xa0, writeElement(0x86, Buffer.from(url, 'latin1')))));
 
 const extension = (oid: string, value: Buffer): Buffer =>
   writeElement(SEQUENCE, Buffer.from(oid, 'hex'), writeElement(0x04, value));

@@ -4,6 +4,7 @@ import { addExamples } from '../../terminal/add-examples.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
+import { addCrlCommand } from './crl-command.ts';
 import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
 import { initCommand } from './init-command.ts';
@@ -102,6 +103,7 @@ export function sliceProgram(context: CommandContext): Command {
     .requiredOption('--dir <folder>', 'folder of the slice')
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
+  addCrlCommand(program, context);
   addReloadCommand(program, context);
   addBackupCommands(program, context);
   addIntermediate(program, context);
@@ -188,6 +190,7 @@ const EXAMPLES = [
   'sudo kiwistack-slice up --dir acme',
   'sudo kiwistack-slice status --dir acme --json',
   'sudo kiwistack-slice reload --dir acme --tls-cert fullchain.pem --tls-key privkey.pem',
+  'sudo kiwistack-slice crl --dir acme --ca-file /etc/freeradius/3.0/certs/acme-ca.pem',
   'sudo kiwistack-slice backup --dir acme --recipient backup.pem --output /mnt/backups/acme.kiwibackup',
   'kiwistack-slice verify acme.kiwibackup --key backup.key',
   'sudo kiwistack-slice restore acme.kiwibackup --key backup.key --dir acme',

@@ -115,7 +115,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
         serial,
         ott: token(path, serial, {}),
         // RFC 5280, section 5.3.1: 5 = cessationOfOperation, 1 = keyCompromise.
-        reasonCode: reason === 'burned' ? 1 : 5,
+        reasonCode: reason === 'burned' || reason === 'lost' ? 1 : 5,
         reason,
         passive: true,
       });

@@ -173,7 +173,7 @@ export const DIRECTIONS = {
   'src/apps/slice': [
     ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome', 'src/slice/backup'],
-    'src/slice/open-registry.ts',
+    ...['src/slice/open-registry.ts', 'src/slice/ca', 'src/pki'],
   ],
 
   'src/apps/msp': [...MESSAGES, 'src/terminal', 'src/token', 'src/provider'],

@@ -53,6 +53,11 @@ beforeAll(async () => {
 });
 
 describe('a revocation list', () => {
+  test('is taken for that of a place only when it says so', () => {
+    expect(() => readRevocationList(list.der, { point: 'http://10.77.0.1:9080/crl' })).toThrow('another scope');
+    expect(() => readRevocationList(list.der, { maxBytes: 100 })).toThrow('too large');
+  });
+
   test('says what it takes back, and of whom', () => {
     expect(list).toMatchObject({
       number: 7,
