@@ -13,7 +13,7 @@ import { startInRoom, type LongRunning } from './long-running.ts';
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
-const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
+export const script = (name: string): string[] => [NODE, path.join(REPOSITORY, name)];
 
 /** The program built for the tests, if the suite has built it (build-test-program.ts); else the sources. */
 const built = process.env['KIWISTACK_TEST_PROGRAM'];
@@ -21,6 +21,7 @@ export const CLI =
   built === undefined ? script('src/apps/enroll/main.ts') : [NODE, path.join(built, 'kiwistack-enroll.js')];
 export const SLICE = script('src/apps/slice/main.ts');
 export const OPERATOR = script('src/apps/operator/main.ts');
+export const MSP = script('src/apps/msp/main.ts');
 
 /** Factory PIN of the virtual keys. */
 export const PIN = '123456';

@@ -10,7 +10,14 @@ export interface OpenFile {
   readonly mode: number;
 }
 
-const STATE = ['enrollment.json', 'journal.jsonl', 'farewell.json', 'seen.json', 'releases.json'] as const;
+const STATE = [
+  'enrollment.json',
+  'journal.jsonl',
+  'farewell.json',
+  'seen.json',
+  'releases.json',
+  'revoked.pem',
+] as const;
 
 /** Files of ours whose owner or mode gives others more than they need. @returns `closed`: how many do not */
 export async function openFiles(platform: Platform, slug: string): Promise<{ open: OpenFile[]; closed: number }> {

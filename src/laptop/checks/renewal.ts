@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import { renewalSchedule } from '../standing/renewal-schedule.ts';
+import { SeenFile } from '../state/seen.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 
 /** Only a warning, while the certificate is still good. */
@@ -12,6 +13,9 @@ export const certificateRenewed: Check = {
   async run({ context, record, certificate }) {
     const stored = await certificate();
     if (stored === undefined || record.device === undefined) return notKnown('there is no certificate');
+    const { renewal } = await new SeenFile(context.platform.stateFolder).load();
+    // Only a person can mend that, and need not wait until it is overdue.
+    if (renewal?.code === 'touch-required') return notWell(new KiwiError('touch-required'));
     const { number, due, overdue, notAfter } = renewalSchedule(record.device, stored.leaf);
     const now = context.clock.now();
     if (now < due.getTime()) return well(`number ${number}; the next one is due at ${due.toISOString()}`);

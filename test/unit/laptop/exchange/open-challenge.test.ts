@@ -4,7 +4,9 @@ import { sha256 } from '../../../../src/core/bytes.ts';
 import { KiwiError } from '../../../../src/core/errors.ts';
 import { openChallenge, type OpenedChallenge } from '../../../../src/laptop/exchange/open-challenge.ts';
 import { DAY } from '../../../../src/pki/issue.ts';
+import { issueRevocationList } from '../../../../src/pki/revocation-list.ts';
 import { EKU, enrollmentUri } from '../../../../src/pki/roles.ts';
+import { keySigner } from '../../../../src/pki/signer.ts';
 import { sessionCode } from '../../../../src/protocol/session-code.ts';
 import {
   makeEnrollmentKey,
@@ -106,7 +108,8 @@ describe('a challenge', () => {
   });
 
   it('under an intermediate with the same name and another key is refused', async () => {
-    const twin = await makeIntermediate(acme.root);
+    // Of before the key, so that it is not the customer's next one.
+    const twin = await makeIntermediate(acme.root, undefined, { notBefore: new Date(NOW.getTime() - 3 * DAY) });
     const gateway = await makeGateway(twin);
     expect(refusal(await makeChallenge(acme, {}, chainOf(gateway, twin)))).toBe(
       "slice-not-proven: another issuer than that of the key's certificate",
@@ -231,5 +234,32 @@ describe('a challenge', () => {
 
   it.each(['', '<html>Welcome to the hotel</html>', 'a.b.c', '{}'])('is not %j', (jws) => {
     expect(refusal(jws)).toContain('slice-not-proven');
+  });
+});
+
+describe('after the customer’s intermediate was replaced, a challenge', () => {
+  const HOUR = 3_600_000;
+  const at = (hours: number): Date => new Date(NOW.getTime() + hours * HOUR);
+
+  it('of the new one says that the key is behind, and a later key is refused as before', async () => {
+    const next = await makeIntermediate(acme.root, undefined, { notBefore: at(-12) });
+    const jws = await makeChallenge(acme, {}, chainOf(await makeGateway(next), next));
+    const of = async (notBefore: Date): Promise<string> => {
+      const { certificate } = await makeEnrollmentKey(acme.intermediate, { notBefore });
+      return refusal(jws, { keyCertificate: certificate }).split(':')[0] ?? '';
+    };
+    expect(await of(at(-20))).toBe('key-certificate-replaced');
+    // Signed after the intermediate that is shown: it is that one which is behind, or a thief's.
+    expect(await of(at(13))).toBe('slice-not-proven');
+  });
+
+  it('of the old one is refused before anything else, where the root has taken it back', async () => {
+    const list = await issueRevocationList({
+      ...{ issuer: acme.root.certificate, signer: keySigner(acme.root.key), number: 1 },
+      ...{ thisUpdate: NOW, nextUpdate: at(1) },
+      revoked: [{ serialHex: acme.intermediate.certificate.serialHex, at: NOW, reason: 'key-compromise' }],
+    });
+    expect(refusal(await makeChallenge(acme), { revoked: [list] })).toMatch(/^slice-revoked/u);
+    expect(refusal(await makeChallenge(acme), { revoked: [] })).toBe('taken');
   });
 });
