@@ -55,7 +55,7 @@ export function makeRefusedChallenges(c: Certificates, challenge: object, previo
     ],
     [
       'under an intermediate that did not issue the key’s certificate',
-      'slice-not-proven',
+      'key-certificate-replaced',
       (kept) => sign({ ...gateway, payload, ...chain(c.nextGateway, c.nextIntermediate) }, kept),
     ],
     [

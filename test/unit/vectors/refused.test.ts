@@ -87,6 +87,8 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       fingerprintSalt,
       firmware: { minimum: '5.7.0', older: 'warn' },
       deviceKey: { tpm: 'off' },
+      rekey: { by: 'itself', hours: 168 },
+      links: [],
     },
     identity: {
       mspRoot: certificate('mspRoot'),
