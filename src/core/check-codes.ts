@@ -8,7 +8,11 @@ export const CHECK_CODES = {
     'fault',
     'A check did not end in time.',
     'Something that it asks does not answer. Run `kiwistack-enroll doctor` again; if it stays so, see the details.',
-    { retryable: true },
+    {
+      retryable: true,
+      operatorHint:
+        'Something that it asks does not answer. Run `kiwistack-slice doctor` again; if it stays so, see the details.',
+    },
   ),
   'file-permissions': entry('machine', 'A file of the enrollment has the wrong owner or mode.', FIX),
   'device-key-mismatch': entry(

@@ -48,6 +48,11 @@ export const SLICE_CODES = {
     "The slice's CA would let others renew or change certificates.",
     'Restore the ca.json that `kiwistack-slice init` wrote: both provisioners must have renewal disabled.',
   ),
+  'slice-unwell': entry(
+    'fault',
+    'Something of the slice is not as it should be.',
+    'See `kiwistack-slice doctor --dir DIR`, which says what to do.',
+  ),
   'backup-damaged': entry(
     'refused',
     'This backup is not as it was written.',

@@ -5,6 +5,7 @@ import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { addBackupCommands } from './backup-commands.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 import { addCrlCommand } from './crl-command.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
 import { initCommand } from './init-command.ts';
@@ -105,6 +106,7 @@ export function sliceProgram(context: CommandContext): Command {
     .action((flags: SliceFlags) => carryOut(flags.json === true, () => statusCommand(flags, context)));
   addCrlCommand(program, context);
   addReloadCommand(program, context);
+  addDoctorCommand(program, context);
   addBackupCommands(program, context);
   addIntermediate(program, context);
   addPackagesCommands(program, context);
@@ -191,6 +193,8 @@ const EXAMPLES = [
   'sudo kiwistack-slice status --dir acme --json',
   'sudo kiwistack-slice reload --dir acme --tls-cert fullchain.pem --tls-key privkey.pem',
   'sudo kiwistack-slice crl --dir acme --ca-file /etc/freeradius/3.0/certs/acme-ca.pem',
+  'sudo kiwistack-slice doctor --dir acme',
+  'sudo kiwistack-slice doctor --dir acme --check fleet-token --json',
   'sudo kiwistack-slice backup --dir acme --recipient backup.pem --output /mnt/backups/acme.kiwibackup',
   'kiwistack-slice verify acme.kiwibackup --key backup.key',
   'sudo kiwistack-slice restore acme.kiwibackup --key backup.key --dir acme',

@@ -41,7 +41,7 @@ export async function explainConflict(
 }
 
 /** The program and process that listen at a port, as `ss` tells them; undefined when it tells none. */
-async function holderOf(protocol: Port[0], port: number): Promise<string | undefined> {
+export async function holderOf(protocol: Port[0], port: number): Promise<string | undefined> {
   if (SS === undefined) return undefined;
   const args = ['-H', '-l', '-n', '-p', protocol === 'TCP' ? '-t' : '-u', `sport = :${port}`];
   const { code, stdout } = await runProgram({ program: SS, args }).catch(() => ({ code: 1, stdout: Buffer.alloc(0) }));

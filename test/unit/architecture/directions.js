@@ -34,6 +34,7 @@ export const DIRECTIONS = {
   'src/protocol': ['src/core'],
   'src/pki': ['src/core', 'src/protocol'],
   'src/programs': ['src/core'],
+  'src/checks': ['src/core'],
   'src/terminal': ['src/core'],
   'native/locked-memory': [],
   'native/peer-credentials': [],
@@ -56,7 +57,9 @@ export const DIRECTIONS = {
   'src/laptop/pipeline': ['src/core'],
   'src/laptop/state': [...MESSAGES, 'src/laptop/pipeline'],
   'src/laptop/standing': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state'],
-  'src/laptop/checks': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state', 'src/laptop/standing'],
+  'src/laptop/checks': [
+    ...[...MESSAGES, 'src/checks', 'src/laptop/system', ...DOMAINS, 'src/laptop/state', 'src/laptop/standing'],
+  ],
   'src/laptop/enrollment': [
     ...[...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS],
     'src/laptop/checks',
@@ -155,6 +158,17 @@ export const DIRECTIONS = {
     'src/slice/operator-api',
     'src/slice/directory',
   ],
+  'src/slice/doctor': [
+    ...[
+      ...MESSAGES,
+      'src/checks',
+      'src/programs',
+      'src/slice/config',
+      'src/slice/registry',
+      'src/slice/open-registry.ts',
+    ],
+    ...['src/slice/audit', 'src/slice/ca', 'src/slice/endpoint', 'src/slice/fleet', 'src/slice/run'],
+  ],
 
   // The programs: the only ones that wire an operating system to the rest.
   'src/apps/enroll': [
@@ -174,6 +188,7 @@ export const DIRECTIONS = {
     ...['src/core', 'src/programs', 'src/terminal', 'src/provider', 'src/slice/config'],
     ...['src/slice/intermediate', 'src/slice/init', 'src/slice/run', 'src/slice/welcome', 'src/slice/backup'],
     ...['src/slice/open-registry.ts', 'src/slice/ca', 'src/pki'],
+    ...['src/slice/doctor', 'src/checks'],
   ],
 
   'src/apps/msp': [...MESSAGES, 'src/terminal', 'src/token', 'src/provider'],
