@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { uuid } from './common.ts';
-import { auditRecord, deviceRecord } from './operator-records.ts';
+import { auditRecord, deviceRecord, yubikeyRecord } from './operator-records.ts';
 
 /** What an operator is shown of one laptop. As with the other records, the objects are not strict. */
 
@@ -46,3 +46,13 @@ export const deviceReport = z.object({
   consents: z.array(z.object({ id: uuid, expiresAt: millis })),
 });
 export type DeviceReport = z.output<typeof deviceReport>;
+
+/** What an operator is shown of one YubiKey. */
+export const keyReport = z.object({
+  yubikey: yubikeyRecord,
+  /** Those that the registry still has, oldest first. */
+  certificates: z.array(certificateRecord),
+  /** The laptops that it has enrolled, or was enrolling, oldest first. */
+  devices: z.array(deviceRecord.pick({ id: true, hostName: true, state: true, endReason: true, createdAt: true })),
+});
+export type KeyReport = z.output<typeof keyReport>;

@@ -18,7 +18,7 @@ import {
   yubikeySerial,
   type OperatorRole,
 } from './operator-records.ts';
-import { deviceReport } from './device-report.ts';
+import { deviceReport, keyReport } from './device-report.ts';
 import { operatorName } from './operator-sign-in.ts';
 import { pivSlot } from './statement.ts';
 
@@ -115,6 +115,8 @@ export const OPERATOR_VERBS = {
 
   'yubikey.list': reads('read', nothing, z.array(yubikeyRecord), LIST),
   'yubikey.find': reads('read', z.strictObject({ serial: yubikeySerial }), yubikeyRecord.nullable()),
+  /** All that is known about a registered one. */
+  'yubikey.report': reads('read', z.strictObject({ serial: yubikeySerial }), keyReport, { maxResult: 4 * KB * KB }),
   /** Has step-ca issue the certificate of an enrollment key. Needs the slice to be up. */
   'yubikey.certify': changes(
     'admin',

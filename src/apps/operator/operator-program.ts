@@ -28,6 +28,8 @@ const EXAMPLES = [
   'sudo kiwistack-operator yubikey provision --dir acme --role engineer',
   'sudo kiwistack-operator yubikey list --dir acme',
   'sudo kiwistack-operator yubikey reissue --dir acme',
+  'sudo kiwistack-operator yubikey show --dir acme --serial 12345678',
+  'sudo kiwistack-operator yubikey replace --dir acme --serial 12345678 --why "left in a train"',
   'sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"',
   'sudo kiwistack-operator session list --dir acme',
   'sudo kiwistack-operator device list --dir acme',

@@ -1,6 +1,9 @@
+import type { Command } from 'commander';
+
 import { systemClock } from '../../core/clock.ts';
 import { openSlice } from '../../slice/operator/open-slice.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
+import { wholeNumber } from '../../terminal/carry-out.ts';
 import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { printJson } from '../../terminal/report.ts';
@@ -12,15 +15,28 @@ export interface ProvisionFlags {
   readonly dir: string;
   readonly role: string;
   readonly serial?: number;
+  /** Not this one, whatever is plugged in. */
+  readonly notSerial?: number;
   readonly reinstate?: boolean;
   readonly pinFd?: number;
   readonly managementKeyFd?: number;
   readonly json?: boolean;
 }
 
+/** What whoever provisions a key has to give. */
+export function keyOptions(command: Command): Command {
+  return command
+    .option('--pin-fd <descriptor>', 'read the PIN from this open descriptor instead of the terminal', wholeNumber)
+    .option(
+      '--management-key-fd <descriptor>',
+      'read the management key (hex) from this open descriptor; default: the factory key',
+      wholeNumber,
+    );
+}
+
 /** `kiwistack-operator yubikey provision` */
 export async function provisionCommand(flags: ProvisionFlags, signal: AbortSignal): Promise<number> {
-  const { pinFd, managementKeyFd, serial, role, json } = flags;
+  const { pinFd, managementKeyFd, serial, notSerial, role, json } = flags;
   if (pinFd !== undefined) checkDescriptor('--pin-fd', pinFd);
   if (managementKeyFd !== undefined) checkDescriptor('--management-key-fd', managementKeyFd);
   const say = (line: string): void => {
@@ -35,6 +51,7 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
       role,
       reinstate: flags.reinstate === true,
       ...(serial === undefined ? {} : { serial }),
+      ...(notSerial === undefined ? {} : { notSerial }),
       managementKey: managementKeyFd === undefined ? 'default' : await readPinFromDescriptor(managementKeyFd, signal),
       askPin: async ({ serial: asked, state, refused }) => {
         const prompt = `  PIN of YubiKey ${asked} (${triesLeft(state)}): `;

@@ -19,6 +19,8 @@ export interface ProvisionRequest {
   readonly role: string;
   /** Which YubiKey, when several are plugged in. */
   readonly serial?: number;
+  /** Never this one. */
+  readonly notSerial?: number;
   /** Take a burned YubiKey back, with a new key. */
   readonly reinstate: boolean;
   readonly managementKey: ManagementKey;
@@ -40,7 +42,7 @@ export async function provisionYubikey(
 ): Promise<{ serial: number; slot: string; role: string; notAfter: string }> {
   const { slice, token, role, managementKey, progress, signal } = request;
   const about = await slice.ask('slice.about');
-  const serial = await chooseYubikey(token, request.serial, signal);
+  const serial = await chooseYubikey(token, request, signal);
   // Checked before the key in the slot is overwritten: somebody may be using it.
   checkRegistration(await slice.ask('yubikey.find', { serial }), serial, request);
   progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
@@ -95,8 +97,12 @@ function checkRegistration(known: YubikeyRecord | null, serial: number, request:
   request.progress(`YubiKey ${serial} was ${burned}. It gets a new key; the old one stays blocked.`);
 }
 
-async function chooseYubikey(token: Token, wanted: number | undefined, signal: AbortSignal): Promise<number> {
-  const plugged = await token.list(signal);
+async function chooseYubikey(
+  token: Token,
+  { serial: wanted, notSerial }: Pick<ProvisionRequest, 'serial' | 'notSerial'>,
+  signal: AbortSignal,
+): Promise<number> {
+  const plugged = (await token.list(signal)).filter(({ serial }) => serial !== notSerial);
   const fitting = wanted === undefined ? plugged : plugged.filter(({ serial }) => serial === wanted);
   const [only] = fitting;
   if (only === undefined) {

@@ -1,5 +1,5 @@
 import { printable } from '../../core/log.ts';
-import type { DeviceReport } from '../../protocol/device-report.ts';
+import type { DeviceReport, KeyReport } from '../../protocol/device-report.ts';
 import { standOf, type Line } from './stand-of-loss.ts';
 import { localTime } from './table.ts';
 
@@ -55,4 +55,30 @@ function certificatesOf({ certificates }: DeviceReport): string {
 /** The mark of the recovery key is made with the report, and stays as it is. */
 function reportedAt({ loss, device }: DeviceReport): number {
   return loss.find(({ part }) => part === 'recovery-key')?.at ?? device.endedAt ?? device.createdAt;
+}
+
+/** A YubiKey for people. */
+export function renderKeyReport({ yubikey, certificates, devices }: KeyReport): string {
+  const at = (ms: number): string => localTime(new Date(ms));
+  const { serial, slot, role, registeredAt, burnedAt, burnedWhy } = yubikey;
+  const rows = [
+    ['yubikey', `${serial}, slot ${slot}`],
+    ['state', burnedAt === null ? 'active' : `burned at ${at(burnedAt)}: ${burnedWhy ?? ''}`],
+    ['role', `${role}, registered at ${at(registeredAt)}`],
+    ...certificates.map(({ serial: number, notAfter, revokeWhy, revokedAt }) => [
+      'certificate',
+      `${number}, ${
+        revokedAt !== null
+          ? `revoked at ${at(revokedAt)}`
+          : revokeWhy !== null
+            ? 'waits for step-ca to revoke it'
+            : `until ${at(notAfter)}`
+      }`,
+    ]),
+    ...devices.map(({ id, hostName, state, endReason, createdAt }) => [
+      'laptop',
+      `${hostName} (${id.slice(0, 8)}), ${[state, endReason ?? []].flat().join(', ')}, enrolled at ${at(createdAt)}`,
+    ]),
+  ];
+  return rows.map(([what = '', text = '']) => `${what.padEnd(14)}${printable(text)}\n`).join('');
 }

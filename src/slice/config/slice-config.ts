@@ -112,6 +112,8 @@ export const sliceConfig = z.strictObject({
     confirmSeconds: z.int().min(1).max(86_400),
     /** For how many days after the end of its certificate a laptop that was offline may still renew it. */
     offlineDays: z.number().min(0).max(365).default(7),
+    /** For how many days a lost laptop still reaches Fleet, and nothing else, to be locked or wiped. */
+    wipeDays: z.number().min(0).max(365).default(30),
   }),
   quota: z.strictObject({ devices: z.int().min(0).max(1_000_000) }),
   /** Token bucket per client address. A whole office may share one address. */

@@ -10,6 +10,7 @@ const REST_MS = 10_000;
 /** An operator is told about a lock or wipe that Fleet has not accepted for this long. */
 const ALARM_MS = 3_600_000;
 const AT_ONCE = 200;
+const DAY_MS = 86_400_000;
 
 /**
  * Does what is left to do about lost laptops: has Fleet lock or wipe them and waits until it has, replaces the enroll secret, disables
@@ -81,6 +82,10 @@ async function haveFleetAct(
   const { registry, fleet, clock } = slice;
   if (fleet === undefined) return;
   const { part: action, state } = part;
+  const { wipeDays } = slice.config.windows;
+  if (clock.now() - (device.endedAt ?? part.at) > wipeDays * DAY_MS) {
+    return giveUp(slice, part, device, `the laptop has not answered Fleet for ${wipeDays} days`);
+  }
   const question = {
     uuid: device.host.uuid,
     serial: device.host.serial,

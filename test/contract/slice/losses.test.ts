@@ -1,11 +1,28 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+
+import { Agent, request } from 'undici';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { base64url } from '../../../src/core/bytes.ts';
+import { parseCertificate } from '../../../src/pki/certificate.ts';
+import { makeCsr } from '../../../src/pki/csr.ts';
+import { DAY } from '../../../src/pki/issue.ts';
+import { MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
 import { readFleetConfig } from '../../../src/slice/config/fleet-config.ts';
 import type { DeviceReport } from '../../../src/protocol/device-report.ts';
-import { newLaptop, sendStatement, sendStatus } from '../../fakes/slice/test-laptop.ts';
+import {
+  newLaptop,
+  PATHS,
+  readStatus,
+  sendStatement,
+  sendStatus,
+  signDeviceMessage,
+} from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { asOperator, codeOf, consentTo, enrollAndConfirm, seal, start, type Enrolled } from './enrolling.ts';
 import { FleetHand } from './fleet-hand.ts';
@@ -172,4 +189,92 @@ describe('a laptop that is lost', () => {
     await vi.waitFor(() => expect(peerOf(lost)).toBeUndefined(), SOON);
     expect(codeOf(await sendStatus(slice.gateway, lost.laptop, lost.grant.deviceId))).toBe('ok');
   });
+
+  test('is not waited for longer than the slice says: then Fleet is out of its reach as well', async () => {
+    const lost = await enrolled();
+    await operate('device', 'lost', lost.laptop.hostName, '--wipe', '--yes', '--wait', '1');
+    await vi.waitFor(async () => expect(await partsOf(lost)).toMatchObject({ wipe: 'asked' }), SOON);
+    slice.clock.offsetMs += 31 * DAY;
+    try {
+      await vi.waitFor(async () => expect(await partsOf(lost)).toMatchObject({ wipe: 'impossible' }), SOON);
+      await vi.waitFor(() => expect(peerOf(lost)).toBeUndefined(), SOON);
+    } finally {
+      slice.clock.offsetMs -= 31 * DAY;
+    }
+  });
+});
+
+test('after 24 hours, nothing that was on the disk of a lost laptop opens anything', async () => {
+  const lost = await enrolled();
+  const { deviceId, fleet: settings, certificate } = lost.grant;
+  await operate('device', 'lost', lost.laptop.hostName, '--yes');
+  await vi.waitFor(async () => expect(await partsOf(lost)).toMatchObject({ 'enroll-secret': 'done' }), SOON);
+  const renew = async (): Promise<string> => {
+    const message = {
+      ...{ protocol: PROTOCOL, deviceId, held: 1, nonce: base64url(randomBytes(16)) },
+      csr: base64url(await makeCsr(lost.laptop.deviceKey, lost.laptop.hostName)),
+      timestamp: new Date(slice.clock.now()).toISOString(),
+    };
+    const jws = await signDeviceMessage(lost.laptop, TYP.renewal, message);
+    return codeOf(await slice.gateway.send('POST', PATHS.device(deviceId, 'renewals'), MEDIA.jose, jws));
+  };
+  const [leaf, intermediate] = certificate.chain.map((der) => parseCertificate(Buffer.from(der, 'base64url')));
+  if (leaf === undefined || intermediate === undefined) throw new TypeError('a chain of two');
+  const { config, identity } = slice.running.context;
+  // step-ca ends a connection with the certificate of any laptop: the gateway renews.
+  const stepCa = async (path: string): Promise<number | string> => {
+    const client = new Agent({
+      connect: {
+        ...{ ca: identity.mspRoot.pem, cert: leaf.pem + intermediate.pem },
+        key: lost.laptop.deviceKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      },
+    });
+    try {
+      const url = `https://${config.inside.address}:${config.ca.port}/1.0/${path}`;
+      return await request(url, { method: 'POST', dispatcher: client, body: '{}' }).then(
+        ({ statusCode }) => statusCode,
+        (error: unknown) => String(error),
+      );
+    } finally {
+      await client.destroy();
+    }
+  };
+  const opens = async (): Promise<object> => ({
+    renewed: await renew(),
+    tunnel: peerOf(lost),
+    atStepCa: [await stepCa('renew'), await stepCa('rekey')],
+    fleet: await fleet.enrollAgent(newLaptop(), settings.enrollSecret),
+    // The device key tells whoever has it that the laptop is lost, and nothing else.
+    status: readStatus(await sendStatus(slice.gateway, lost.laptop, deviceId)).endReason,
+  });
+  const nothing = {
+    renewed: 'device-ended',
+    tunnel: undefined,
+    atStepCa: ['SocketError: other side closed', 'SocketError: other side closed'],
+    fleet: [401, 401],
+    status: 'lost',
+  };
+  expect(await opens()).toEqual(nothing);
+  const root = path.join(slice.dir, 'msp', 'root.crt');
+  const files = mkdtempSync(path.join(tmpdir(), 'kiwi-disk-'));
+  const file = path.join(files, 'laptop.pem');
+  writeFileSync(file, leaf.pem + intermediate.pem);
+  const verify = (at: number): string => {
+    const args = ['verify', '-attime', `${Math.floor(at / 1000)}`, '-CAfile', root, '-untrusted', file, file];
+    const { stdout, stderr } = spawnSync('/usr/bin/openssl', args, { encoding: 'utf8' });
+    return stdout + stderr;
+  };
+  try {
+    // Whoever does not look at the list of revoked certificates takes it until then, and no longer.
+    expect(verify(Date.now())).toContain(': OK');
+    expect(verify(Date.now() + DAY + 120_000)).toContain('certificate has expired');
+  } finally {
+    rmSync(files, { recursive: true });
+  }
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DAY + 120_000 });
+  try {
+    expect(await opens()).toEqual(nothing);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -112,4 +112,20 @@ describe('the entry of a lost laptop in a real slapd', () => {
     );
     expect(sees(namesake)).toEqual(['ada']);
   });
+
+  test('would open nothing a day later either, because the certificate has ended by then', async () => {
+    const kept = await enrollAndConfirm(slice, key);
+    slapd.add(kept.grant.hostName);
+    expect(sees(kept)).toEqual(['ada']);
+    await slapd.stop();
+    await slapd.start(22);
+    expect(sees(kept)).toEqual(['ada']);
+    await slapd.stop();
+    await slapd.start(25);
+    // slapd ends the connection.
+    expect(() => sees(kept)).toThrow("Can't contact LDAP server");
+    await slapd.stop();
+    await slapd.start();
+    expect(sees(kept)).toEqual(['ada']);
+  });
 });

@@ -13,6 +13,8 @@ import { freePorts } from '../../fakes/slice/test-slice.ts';
 import { withServers } from '../../world/with-servers.ts';
 
 const SLAPD = '/usr/sbin/slapd';
+/** The loader finds the folder of this machine's libraries. */
+const LIBFAKETIME = '/usr/$LIB/faketime/libfaketime.so.1';
 const SUFFIX = 'dc=corp,dc=example';
 const BIND_DN = `cn=kiwi,${SUFFIX}`;
 export const DEVICES = `ou=devices,${SUFFIX}`;
@@ -72,9 +74,12 @@ export class Slapd {
     return new Slapd(dir, port, root.pem);
   }
 
-  async start(): Promise<void> {
+  /** @param later its clock is set forward by so many hours */
+  async start(later = 0): Promise<void> {
+    // The program faketime starts another process, which a signal would not reach.
+    const clock = later === 0 ? {} : { LD_PRELOAD: LIBFAKETIME, FAKETIME: `+${later}h` };
     const argv = [SLAPD, '-f', path.join(this.#dir, 'slapd.conf'), '-h', this.config.url, '-d', '0'];
-    this.#process = spawn(...withServers(argv), { stdio: 'ignore' });
+    this.#process = spawn(...withServers(argv), { stdio: 'ignore', env: { ...process.env, ...clock } });
     await vi.waitFor(
       () =>
         new Promise<void>((resolve, reject) => {

@@ -3,12 +3,14 @@ import { KiwiError } from '../../../core/errors.ts';
 import { parseCertificate } from '../../../pki/certificate.ts';
 import { readCsr } from '../../../pki/csr.ts';
 import { enrollmentUri } from '../../../pki/roles.ts';
+import { reportYubikey } from '../report-yubikey.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 export function yubikeyVerbs(parts: OperatorParts): Handlers<VerbsOf<'yubikey'>> {
   const { config, identity, registry, ca, clock, revokeIfPossible } = parts;
   return {
     'yubikey.list': () => registry.listYubikeys(),
+    'yubikey.report': ({ serial }) => reportYubikey(registry, serial),
     'yubikey.find': async ({ serial }) => (await registry.findYubikey(serial)) ?? null,
     async 'yubikey.certify'({ csr: text, serial, slot, role }, { audited }) {
       const csr = Buffer.from(text, 'base64url');
