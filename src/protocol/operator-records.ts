@@ -143,6 +143,27 @@ export const operatorRecord = z.object({
   removedWhy: word.nullable(),
 });
 
+export const approvalRecord = z.object({
+  id: uuid,
+  verb: word,
+  askedBy: word,
+  createdAt: millis,
+  expiresAt: millis,
+  state: z.enum(['open', 'expired', 'approved', 'refused']),
+  decidedBy: word.nullable(),
+  decidedAt: millis.nullable(),
+  /** The general JWS, with one signature or both: whoever approves signs its payload. */
+  statement: z.string().max(256 * 1024),
+});
+export type ApprovalRecord = z.output<typeof approvalRecord>;
+
+/** When two operators are needed: `twoPersons` of slice.json. */
+export const twoPersonSetting = z.strictObject({
+  when: z.enum(['two-admins', 'always', 'never']),
+  /** Ending more laptops than this at once is critical. */
+  manyDevices: z.int().min(0).max(100_000),
+});
+
 /** What a client has to know of the slice. */
 export const aboutSlice = z.object({
   customer: z.object({ slug, name: text(100) }),

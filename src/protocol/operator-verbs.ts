@@ -4,6 +4,7 @@ import { base64urlUpTo, text, uuid } from './common.ts';
 import { consent } from './consent.ts';
 import {
   aboutSlice,
+  approvalRecord,
   auditRecord,
   bundleRecord,
   certificateText,
@@ -13,6 +14,7 @@ import {
   operatorRole,
   sessionRecord,
   trailReport,
+  twoPersonSetting,
   verifiedBundle,
   yubikeyRecord,
   yubikeySerial,
@@ -20,6 +22,7 @@ import {
 } from './operator-records.ts';
 import { deviceReport, keyReport } from './device-report.ts';
 import { operatorName } from './operator-sign-in.ts';
+import { MAX_STATEMENT } from './operator-statement.ts';
 import { pivSlot } from './statement.ts';
 
 /** One thing that an operator can have a slice do. */
@@ -69,6 +72,8 @@ const bundleId = z.int().min(0);
  */
 export const OPERATOR_VERBS = {
   'slice.about': reads('read', nothing, aboutSlice),
+  /** When two operators are needed, from now on. */
+  'slice.protect': changes('admin', twoPersonSetting, z.object({}), { critical: true }),
 
   'device.list': reads('read', nothing, z.array(deviceRecord), LIST),
   /** A live or lost device. */
@@ -135,6 +140,26 @@ export const OPERATOR_VERBS = {
   ),
   /** Permanently bars the key from enrolling. */
   'yubikey.burn': changes('admin', z.strictObject({ serial: yubikeySerial, why }), revoked, { critical: true }),
+
+  /** Newest first. */
+  'approval.list': reads('read', nothing, z.array(approvalRecord), LIST),
+  'approval.find': reads('read', z.strictObject({ approval: which }), approvalRecord, { maxResult: 512 * KB }),
+  /** Leaves a statement that one admin has signed for another one to approve. */
+  'approval.ask': changes('admin', z.strictObject({ statement: z.string().max(MAX_STATEMENT) }), approvalRecord, {
+    ...{ maxArguments: 512 * KB, maxResult: 512 * KB },
+  }),
+  /** The second signature over the same bytes. What the statement says is carried out, once; `result` is that of its verb. */
+  'approval.approve': changes(
+    'admin',
+    z.strictObject({
+      approval: uuid,
+      /** As in a general JWS. */
+      signature: z.strictObject({ protected: z.string().max(1024), signature: z.string().max(200) }),
+    }),
+    z.object({ verb: text(64), result: z.json() }),
+    { maxResult: KB * KB },
+  ),
+  'approval.refuse': changes('admin', z.strictObject({ approval: uuid, why }), z.object({})),
 
   'operator.list': reads('read', nothing, z.array(operatorRecord), { maxResult: KB * KB }),
   /** Has step-ca issue the certificate of an operator's key. The key has to be attested, with PIN and touch for every use. */

@@ -17,6 +17,7 @@ import {
   wireguardKey,
 } from '../../protocol/common.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
+import { twoPersonSetting } from '../../protocol/operator-records.ts';
 import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
@@ -66,9 +67,7 @@ export const sliceConfig = z.strictObject({
    * When what is critical needs the signatures of two operators: as soon as two of them are admins, always, never. Ending more than
    * `manyDevices` laptops at once is critical.
    */
-  twoPersons: z
-    .strictObject({ when: z.enum(['two-admins', 'always', 'never']), manyDevices: z.int().min(0).max(100_000) })
-    .default({ when: 'two-admins', manyDevices: 10 }),
+  twoPersons: twoPersonSetting.default({ when: 'two-admins', manyDevices: 10 }),
   policy,
   /**
    * The firmware that YubiKeys should have, and whether older ones are refused. Before 5.7.0, whoever opens a YubiKey

@@ -8,12 +8,15 @@ import {
   type Result,
   type Verb,
 } from '../../protocol/operator-verbs.ts';
+import { needsTwo } from '../decisions/needs-two.ts';
 import { mayAsk } from '../decisions/may-ask.ts';
+import { twoPersonFacts } from './two-person-facts.ts';
+import { approvalVerbs, type CarryOut } from './verbs/approval-verbs.ts';
 import { alarmVerbs, auditVerbs } from './verbs/audit-verbs.ts';
 import { bundleVerbs } from './verbs/bundle-verbs.ts';
 import { consentVerbs } from './verbs/consent-verbs.ts';
 import { deviceVerbs } from './verbs/device-verbs.ts';
-import type { Actor, Handlers, OperatorParts } from './verbs/handlers.ts';
+import type { Actor, Asked, Handlers, OperatorParts } from './verbs/handlers.ts';
 import { operatorVerbs } from './verbs/operator-verbs.ts';
 import { sessionVerbs } from './verbs/session-verbs.ts';
 import { sliceVerbs } from './verbs/slice-verbs.ts';
@@ -21,13 +24,18 @@ import { yubikeyVerbs } from './verbs/yubikey-verbs.ts';
 
 /**
  * Carries out what an operator asks.
- * @throws KiwiError `operator-role`, `usage` for arguments that the verb's schema does not allow; and what the verb throws
+ * @throws KiwiError `operator-role`, `second-operator-needed`, `usage` for arguments that the verb's schema does not allow; and what the verb throws
  */
 export type Perform = <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId?: string) => Promise<Result<V>>;
 
 export function performOn(parts: OperatorParts): Perform {
+  const carryOut: CarryOut = async (verb, given, asked) => {
+    const row: OperatorVerb = OPERATOR_VERBS[verb];
+    return row.result.parse(await (handlers[verb] as Handler)(parse(verb, given), asked));
+  };
   const handlers: Handlers<Verb> = {
     ...sliceVerbs(parts),
+    ...approvalVerbs(parts, carryOut),
     ...deviceVerbs(parts),
     ...consentVerbs(parts),
     ...sessionVerbs(parts),
@@ -42,15 +50,24 @@ export function performOn(parts: OperatorParts): Perform {
     if (!mayAsk(actor.role, row.role)) {
       throw new KiwiError('operator-role', { detail: `${verb} needs ${row.role}; ${actor.name} is ${actor.role}` });
     }
-    const parsed = row.arguments.safeParse(given);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new KiwiError('usage', { detail: `${verb}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` });
+    if (row.critical && needsTwo(verb, parse(verb, given), await twoPersonFacts(parts))) {
+      throw new KiwiError('second-operator-needed', { detail: verb });
     }
-    const result = await handlers[verb](parsed.data as Arguments<V>, {
-      actor,
-      audited: (action, more = {}) => ({ requestId, actor: actor.name, action, decision: 'allowed', ...more }),
+    const audited: Asked['audited'] = (action, more = {}) => ({
+      ...{ requestId, actor: actor.name, action, decision: 'allowed' },
+      ...more,
     });
-    return row.result.parse(result) as Result<V>;
+    return (await carryOut(verb, given, { actor, audited })) as Result<V>;
   };
+}
+
+type Handler = (given: unknown, asked: Asked) => Promise<unknown>;
+
+/** @throws KiwiError `usage` */
+function parse<V extends Verb>(verb: V, given: unknown): Arguments<V> {
+  const row: OperatorVerb = OPERATOR_VERBS[verb];
+  const parsed = row.arguments.safeParse(given);
+  if (parsed.success) return parsed.data as Arguments<V>;
+  const [issue] = parsed.error.issues;
+  throw new KiwiError('usage', { detail: `${verb}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` });
 }

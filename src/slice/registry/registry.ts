@@ -1,4 +1,3 @@
-import type { OperatorRole } from '../../protocol/operator-records.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
 import type { EndReason } from '../../protocol/device-messages.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
@@ -13,9 +12,11 @@ import type { Arrival } from '../decisions/find-place.ts';
 import type { CertificateCounter, RekeyRule, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
 import type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
 import type { LossRegistry } from './loss-registry.ts';
+import type { OperatorRegistry } from './operator-registry.ts';
 
 export type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
 export type { LossPart } from './loss-registry.ts';
+export type { Approval, Operator } from './operator-registry.ts';
 
 export interface Yubikey {
   readonly serial: number;
@@ -28,22 +29,6 @@ export interface Yubikey {
   readonly burnedWhy: string | null;
   /** False when its certificate is of an intermediate that was replaced: it needs another one. */
   readonly certified: boolean;
-}
-
-/** Somebody who operates the slice with a YubiKey of their own. */
-export interface Operator {
-  readonly name: string;
-  readonly role: OperatorRole;
-  /** RFC 7638 thumbprint of the YubiKey's key. */
-  readonly kid: string;
-  readonly yubikeySerial: number;
-  readonly slot: string;
-  /** DER, base64url: it is what proves name and role; this row says only that they still hold. */
-  readonly certificate: string;
-  readonly addedAt: Millis;
-  readonly addedBy: string;
-  readonly removedAt: Millis | null;
-  readonly removedWhy: string | null;
 }
 
 /** A certificate that we issued; no other serial is ever revoked. */
@@ -207,7 +192,7 @@ export interface RenewedCertificate extends RenewalClaim {
  * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
-export interface Registry extends LossRegistry {
+export interface Registry extends LossRegistry, OperatorRegistry {
   /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,
@@ -232,18 +217,6 @@ export interface Registry extends LossRegistry {
   ): Promise<'certified' | 'unknown' | 'burned'>;
   findYubikey(serial: number): Promise<Yubikey | undefined>;
   listYubikeys(): Promise<Yubikey[]>;
-
-  /** Records the certificate with the operator. @returns what is taken already by a live operator */
-  addOperator(
-    operator: Omit<Operator, 'removedAt' | 'removedWhy'>,
-    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
-    audit: AuditEntry,
-  ): Promise<'added' | 'name-taken' | 'yubikey-taken'>;
-  findOperator(kid: string): Promise<Operator | undefined>;
-  /** Also those who were removed, oldest first. */
-  listOperators(): Promise<Operator[]>;
-  /** For ever; the certificate is marked for revocation. @returns false when there is no such live operator */
-  removeOperator(kid: string, why: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 
   findCertificate(serial: string): Promise<IssuedCertificate | undefined>;
   /** Those of a device or of a YubiKey that the registry still has, oldest first. */

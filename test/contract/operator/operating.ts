@@ -51,13 +51,17 @@ export const signInAs = (
     key: { certificate, signer: yubikey.signer },
   });
 
-/** Does something over the network, signed in. */
+/** Sign-ins are few: the slice limits how many come from one address. */
+const sessions = new WeakMap<Certificate, SignedIn>();
+
+/** Does something over the network, signed in; of several times with one session. */
 export async function remotely<T>(
   slice: TestSlice,
   operator: TestOperator,
   work: (remote: RemoteSlice, session: SignedIn) => Promise<T>,
 ): Promise<T> {
-  const session = await signInAs(slice, operator);
+  const session = sessions.get(operator.certificate) ?? (await signInAs(slice, operator));
+  sessions.set(operator.certificate, session);
   const remote = remoteSlice(session, slice.clock);
   try {
     return await work(remote, session);

@@ -1,18 +1,27 @@
 import { base64url } from '../../../core/bytes.ts';
+import { readSliceConfig, writeSliceConfig } from '../../config/slice-config.ts';
+import { twoPersonsAreNeeded } from '../../decisions/needs-two.ts';
+import { twoPersonFacts } from '../two-person-facts.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
-export function sliceVerbs({ config, identity }: OperatorParts): Handlers<VerbsOf<'slice'>> {
+export function sliceVerbs(parts: OperatorParts): Handlers<VerbsOf<'slice'>> {
+  const { paths, config, identity, registry, clock } = parts;
   return {
-    'slice.about': (_given, { actor }) =>
-      Promise.resolve({
-        customer: config.customer,
-        gatewayUrl: config.gateway.url,
-        firmware: config.firmware,
-        operator: { name: actor.name, role: actor.role },
-        twoPersons: false,
-        intermediate: base64url(identity.intermediate.der),
-        root: base64url(identity.mspRoot.der),
-        yubicoRoots: identity.yubicoRoots.map(({ der }) => base64url(der)),
-      }),
+    'slice.about': async (_given, { actor }) => ({
+      customer: config.customer,
+      gatewayUrl: config.gateway.url,
+      firmware: config.firmware,
+      operator: { name: actor.name, role: actor.role },
+      twoPersons: twoPersonsAreNeeded(await twoPersonFacts(parts)),
+      intermediate: base64url(identity.intermediate.der),
+      root: base64url(identity.mspRoot.der),
+      yubicoRoots: identity.yubicoRoots.map(({ der }) => base64url(der)),
+    }),
+    async 'slice.protect'(wish, { audited }) {
+      const why = `${wish.when}, more than ${wish.manyDevices} laptops`;
+      await registry.audit(audited('slice.protect', { why }), clock.now());
+      await writeSliceConfig(paths.dir, { ...(await readSliceConfig(paths.dir)), twoPersons: wish });
+      return {};
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { OperatorRole } from '../../../protocol/operator-records.ts';
-import type { AuditEntry, IssuedCertificate, Millis, Operator } from '../registry.ts';
+import type { Approval, AuditEntry, IssuedCertificate, Millis, Operator } from '../registry.ts';
 import { insertAudit } from './insert-audit.ts';
 import { methodMakers } from './methods.ts';
 import { number, numberOrNull, text, textOrNull, type Row } from './rows.ts';
@@ -49,6 +49,51 @@ export function operatorQueries(db: SqliteDatabase) {
       insertAudit(db, audit, now);
       return true;
     }),
+    addApproval: writeDurably(
+      (approval: Omit<Approval, 'state' | 'decidedBy' | 'decidedAt'>, audit: AuditEntry): boolean => {
+        const { id, statement, verb, askedBy, createdAt, expiresAt } = approval;
+        if (db.get('SELECT 1 FROM approval WHERE id = ?', id) !== undefined) return false;
+        db.insert('approval', {
+          ...{ id, statement, verb, asked_by: askedBy, created_at: createdAt, expires_at: expiresAt, state: 'open' },
+        });
+        insertAudit(db, audit, createdAt);
+        return true;
+      },
+    ),
+    findApproval: read((id: string): Approval | undefined => {
+      const row = db.get('SELECT * FROM approval WHERE id = ?', id);
+      return row === undefined ? undefined : toApproval(row);
+    }),
+    listApprovals: read((): Approval[] =>
+      db.all('SELECT * FROM approval ORDER BY created_at DESC, id').map(toApproval),
+    ),
+    decideApproval: writeDurably(
+      (
+        { id, statement, state, decidedBy }: Pick<Approval, 'id' | 'statement'> & { state: string; decidedBy: string },
+        now: Millis,
+        audit: AuditEntry,
+      ): boolean => {
+        const set = 'SET state = ?, statement = ?, decided_by = ?, decided_at = ?';
+        const open = `WHERE id = ? AND state = 'open'`;
+        if (db.run(`UPDATE approval ${set} ${open}`, state, statement, decidedBy, now, id) === 0) return false;
+        insertAudit(db, audit, now);
+        return true;
+      },
+    ),
+  };
+}
+
+function toApproval(row: Row): Approval {
+  return {
+    id: text(row, 'id'),
+    verb: text(row, 'verb'),
+    askedBy: text(row, 'asked_by'),
+    createdAt: number(row, 'created_at'),
+    expiresAt: number(row, 'expires_at'),
+    state: text(row, 'state') as Approval['state'],
+    decidedBy: textOrNull(row, 'decided_by'),
+    decidedAt: numberOrNull(row, 'decided_at'),
+    statement: text(row, 'statement'),
   };
 }
 

@@ -1,0 +1,25 @@
+import { parseCertificate } from '../../pki/certificate.ts';
+import { operatorIn } from '../decisions/operator-certificate.ts';
+import type { Signer } from '../decisions/open-statement.ts';
+import type { OperatorParts } from './verbs/handlers.ts';
+
+/**
+ * Everybody who is an operator now. Name and role are what the certificate says, under the intermediate in use: who can write to the
+ * registry can remove an operator, and make none.
+ */
+export async function operatorsNow({
+  config,
+  identity,
+  registry,
+  clock,
+}: Pick<OperatorParts, 'config' | 'identity' | 'registry' | 'clock'>): Promise<Signer[]> {
+  const trust = { slug: config.customer.slug, intermediate: identity.intermediate, root: identity.mspRoot };
+  const at = new Date(clock.now());
+  return (await registry.listOperators()).flatMap((row) => {
+    if (row.removedAt !== null) return [];
+    const certificate = parseCertificate(Buffer.from(row.certificate, 'base64url'));
+    const named = operatorIn(certificate, trust, at);
+    if (typeof named === 'string') return [];
+    return [{ ...named, yubikeySerial: row.yubikeySerial, publicKey: certificate.publicKey }];
+  });
+}
