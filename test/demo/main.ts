@@ -12,14 +12,17 @@ import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
 import { playUpkeep } from './play-upkeep.ts';
+import { SCENARIOS } from './scenarios.ts';
 import { showWindow } from './show-window.ts';
 
-const HELP = `usage: npm run demo [-- --json|--keep|--window]
+const HELP = `usage: npm run demo [-- --json|--keep|--window|--scenario NAME]
 
 Sets up a customer and enrolls a laptop, in network namespaces that are removed afterwards.
 
   --json    print one event per line; the last one is the result
   --keep    leave everything running, and print what to try next (\`npm run lab\`)
+  --scenario ${Object.keys(SCENARIOS).join('|')}
+            play a bad day of docs/operators.md afterwards
   --window  show the window on your screen instead, with a virtual YubiKey; needs a desktop (DISPLAY)
 `;
 
@@ -29,6 +32,7 @@ interface Flags {
   readonly json: boolean;
   readonly keep: boolean;
   readonly window: boolean;
+  readonly scenario?: string | undefined;
 }
 
 await runScript({
@@ -38,6 +42,7 @@ await runScript({
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     window: { type: 'boolean', default: false },
+    scenario: { type: 'string' },
   },
   run: (flags) => demo(flags).then(() => 0),
 });
@@ -45,6 +50,10 @@ await runScript({
 process.exit();
 
 async function demo(flags: Flags): Promise<void> {
+  const play = flags.scenario === undefined ? undefined : SCENARIOS[flags.scenario];
+  if (flags.scenario !== undefined && play === undefined) {
+    throw new KiwiError('usage', { detail: `--scenario is one of: ${Object.keys(SCENARIOS).join(', ')}` });
+  }
   const began = performance.now();
   const say = (line: string): void => {
     if (!flags.json) process.stdout.write(`${line}\n`);
@@ -131,6 +140,7 @@ async function demo(flags: Flags): Promise<void> {
     const status = await laptop.run([...CLI, 'status']);
     say(status.stdout.trimEnd());
     emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, { json: flags.json, say })) });
+    if (play !== undefined) emit({ type: 'scenario', ...(await play({ world, laptop, reader, serial: SERIAL, say })) });
 
     if (flags.keep) {
       await world.lab.keep();
