@@ -1,6 +1,6 @@
 import { Provider } from '../world/provider.ts';
 import { CLI, OPERATOR } from '../world/world.ts';
-import type { Scene } from './scenarios.ts';
+import type { Scene } from './scene.ts';
 
 /** The key of the customer's intermediate was stolen: a new one takes its place, and the laptop follows without its YubiKey. */
 export async function playCaCompromised({ world, laptop, reader, serial, say }: Scene): Promise<object> {
