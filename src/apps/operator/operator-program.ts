@@ -5,6 +5,7 @@ import { addAlarmCommands } from './alarm-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
+import { addReportCommands } from './report-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { addYubikeyCommands } from './yubikey-commands.ts';
 
@@ -20,6 +21,7 @@ export function operatorProgram(): Command {
   addAuditCommands(program);
   addAlarmCommands(program);
   addBundleCommands(program);
+  addReportCommands(program);
   addExamples(program, EXAMPLES);
   return program;
 }
@@ -49,6 +51,7 @@ const EXAMPLES = [
   'sudo kiwistack-operator bundle save 12 --dir acme --output anna-laptop.json',
   'sudo kiwistack-operator bundle remove 12 --dir acme',
   'sudo kiwistack-operator bundle verify kiwistack-support-2026-11-27T0100Z.json --dir acme --show',
+  'sudo kiwistack-operator report quarterly --dir acme --quarter 2026-Q4 --format html --output acme-2026-Q4.html',
   'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
   'sudo kiwistack-operator audit export --dir acme --output audit-2026-11.jsonl',
   'sudo kiwistack-operator audit verify --dir acme --export audit-2026-11.jsonl',

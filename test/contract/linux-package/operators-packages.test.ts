@@ -137,6 +137,10 @@ describe('the service', () => {
     await expect.poll(state, { timeout: 60_000 }).toBe('running');
     expect(await operator('device', 'list', '--dir', DIR)).toMatchObject({ code: 0, stdout: 'None.\n' });
     expect((await operator('audit', 'verify', '--dir', DIR)).code).toBe(0);
+    const now = new Date();
+    const quarter = `${now.getUTCFullYear()}-Q${Math.floor(now.getUTCMonth() / 3) + 1}`;
+    const report = await operator('report', 'quarterly', '--dir', DIR, '--quarter', quarter);
+    expect(report).toMatchObject({ code: 0, stdout: expect.stringContaining('Total: 100 of 100') as string });
     expect(await sh(`journalctl -u ${UNIT}`)).toContain('The slice of Acme GmbH is up');
   });
 
