@@ -27,6 +27,11 @@ export const SLICE_CODES = {
     'The slice cannot use this intermediate certificate.',
     'The details say why. Have the provider sign the request of this slice again: `kiwistack-slice intermediate request`.',
   ),
+  'slice-handed-over': entry(
+    'usage',
+    'This slice was handed over to another place, and does not start here any more.',
+    'The recipient makes it of the file: `kiwistack-slice restore`. Keep this folder for its records, or remove it.',
+  ),
   'provider-policy-refused': entry(
     'refused',
     "The provider's policy does not allow this intermediate.",

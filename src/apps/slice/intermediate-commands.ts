@@ -4,17 +4,14 @@ import { EXIT } from '../../core/error-codes.ts';
 import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { unusable } from '../../core/read-given-file.ts';
-import { isAlive } from '../../programs/process-mark.ts';
 import { signRequest } from '../../provider/sign-request.ts';
-import { readSliceConfig } from '../../slice/config/slice-config.ts';
-import { slicePaths } from '../../slice/config/slice-paths.ts';
 import { installAnswer } from '../../slice/intermediate/install-answer.ts';
 import { replaceIntermediate } from '../../slice/intermediate/replace-intermediate.ts';
 import { requestIntermediate } from '../../slice/intermediate/request-intermediate.ts';
 import { takeRootList } from '../../slice/intermediate/take-root-list.ts';
-import { readRunRecord } from '../../slice/run/run-record.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
+import { stoppedSlice } from './stopped-slice.ts';
 
 export interface RequestFlags extends SliceFlags {
   readonly out: string;
@@ -129,17 +126,6 @@ function printNewKey(flags: RequestFlags, keyDigest: string): number {
     `Then here: \`kiwistack-slice down\`, and \`kiwistack-slice intermediate replace --dir ${flags.dir} --in ANSWER.pem --revoked ROOT.crl\``,
   ]);
   return EXIT.done;
-}
-
-/** A running slice has the old one in memory, and step-ca would go on with both. @throws KiwiError `slice-running` */
-async function stoppedSlice(flags: SliceFlags): Promise<string> {
-  const dir = path.resolve(flags.dir);
-  await readSliceConfig(dir);
-  const record = await readRunRecord(slicePaths(dir).run.lock);
-  if (record !== undefined && (await isAlive(record.slice))) {
-    throw new KiwiError('slice-running', { hint: `Stop it first: \`kiwistack-slice down --dir ${flags.dir}\`.` });
-  }
-  return dir;
 }
 
 async function write(file: string, text: string): Promise<void> {

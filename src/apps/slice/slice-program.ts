@@ -6,6 +6,7 @@ import { addBackupCommands } from './backup-commands.ts';
 import type { CommandContext, SliceFlags } from './command-context.ts';
 import { addCrlCommand } from './crl-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
+import { addCustomerCommands } from './customer-commands.ts';
 import { downCommand } from './down-command.ts';
 import { fleetCommand, type FleetFlags } from './fleet-command.ts';
 import { initCommand } from './init-command.ts';
@@ -109,6 +110,7 @@ export function sliceProgram(context: CommandContext): Command {
   addDoctorCommand(program, context);
   addBackupCommands(program, context);
   addIntermediate(program, context);
+  addCustomerCommands(program, context);
   addPackagesCommands(program, context);
   addExamples(program, EXAMPLES);
   return program;
@@ -184,6 +186,7 @@ const EXAMPLES = [
   'sudo kiwistack-slice intermediate request --dir acme --new-key --out request.json',
   'sudo kiwistack-slice intermediate replace --dir acme --in answer.pem --revoked root.crl',
   'sudo kiwistack-slice intermediate revoked --dir beta --in root.crl',
+  'sudo kiwistack-slice customer export --dir acme --customer acme --recipient their.pub --output acme.kiwibackup',
   'sudo kiwistack-slice fleet --dir acme --config fleet.json',
   'sudo kiwistack-slice packages add --dir acme kiwistack-enroll_0.1.0_amd64.deb',
   'sudo kiwistack-slice packages release --dir acme manifest.jws',

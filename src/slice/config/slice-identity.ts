@@ -48,12 +48,14 @@ const TAKEN_BACK =
 /**
  * Reads the slice's identity, once at the start. The keys of the MSP and of the intermediate are not read.
  *
- * @throws KiwiError `slice-unfinished` when the provider has not signed the intermediate yet; `slice-damaged`
+ * @throws KiwiError `slice-unfinished` when the provider has not signed the intermediate yet, or its change was interrupted;
+ *   `intermediate-refused`, `slice-handed-over`, `slice-damaged`
  */
 export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
   if (!existsSync(paths.ca.certificate) && !existsSync(paths.gateway.certificate)) {
     throw new KiwiError('slice-unfinished', { detail: paths.ca.certificate });
   }
+  if (existsSync(paths.ca.handedOver)) throw new KiwiError('slice-handed-over', { detail: paths.dir });
   if (existsSync(path.join(paths.ca.next, READY))) {
     const hint = 'Run `kiwistack-slice intermediate replace` again: it completes what was begun.';
     throw new KiwiError('slice-unfinished', { detail: 'the change of the intermediate was interrupted', hint });

@@ -23,6 +23,8 @@ export interface SlicePaths {
     readonly rootList: string;
     /** When the intermediate was replaced by one with another key; absent while it never was. */
     readonly replaced: string;
+    /** The customer was handed over: this slice does not start any more. */
+    readonly handedOver: string;
     /** What is to take the place of these, until it has. */
     readonly next: string;
   };
@@ -79,6 +81,7 @@ export function slicePaths(dir: string): SlicePaths {
       log: at('ca', 'step-ca.log'),
       rootList: at('ca', 'root.crl'),
       replaced: at('ca', 'replaced.json'),
+      handedOver: at('ca', 'handed-over.json'),
       next: at('ca', 'next'),
     },
     gateway: {
