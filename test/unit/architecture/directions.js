@@ -212,7 +212,7 @@ export const DIRECTIONS = {
   'installers/linux/documents': [],
   // Completion and the lists in man pages are made of the commands.
   'installers/linux': [
-    ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal'],
+    ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal', 'src/pki'],
     ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts'],
   ],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts'],
