@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { SERVICES, UPGRADE_CODES } from '../../platform/windows/paths.ts';
-import { element, type Xml } from './render-xml.ts';
+import { element, type Xml } from '../xml/render-xml.ts';
 import { stableGuid } from './stable-guid.ts';
 
 /** What a person can choose: the agent is always there, the window can be left out. */

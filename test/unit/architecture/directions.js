@@ -215,7 +215,9 @@ export const DIRECTIONS = {
     ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal', 'src/pki'],
     ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts'],
   ],
-  'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts'],
+  'installers/xml': [],
+  'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],
+  'installers/macos': ['src/core', 'src/programs', 'platform/macos', 'installers/xml'],
   'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
 };
 

@@ -1,0 +1,111 @@
+// `npm run build:macos`: builds the program for macOS in a folder, as it is installed in /Library/KiwiStack: for Node 24, with the programs and addons that are
+// compiled for macOS and given in a folder.
+import { access, chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { build } from 'esbuild';
+
+import { KiwiError } from '../../src/core/errors.ts';
+import { runScript } from '../../src/terminal/run-script.ts';
+import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
+import { kindOption, type BuildKind } from './kind-option.ts';
+import { thirdPartyLicenses } from './third-party-licenses.ts';
+import { writeHashes } from './write-hashes.ts';
+
+const PROJECT = path.join(import.meta.dirname, '../..');
+const PROGRAMS = [
+  { name: 'kiwistack-enroll', entry: 'src/apps/enroll/main.ts' },
+  { name: 'kiwistack-agent', entry: 'src/apps/agent/main.ts' },
+  { name: 'kiwistack-key', entry: 'src/apps/key-lender/main.ts' },
+  { name: 'kiwistack-tunnel', entry: 'src/apps/mac-tunnel/main.ts' },
+  { name: 'token-host', entry: 'src/token/host/main.ts' },
+] as const;
+/** What is compiled for macOS, and where it belongs. */
+const COMPILED: Readonly<Record<string, string>> = {
+  node: 'bin/node',
+  wg: 'bin/wg',
+  'wireguard-go': 'bin/wireguard-go',
+  'pkcs11.node': 'build/Release/pkcs11.node',
+  'locked_memory.node': 'build/Release/locked_memory.node',
+  'peer_credentials.node': 'build/Release/peer_credentials.node',
+};
+const SCRIPTS: Readonly<Record<string, string>> = {
+  'launcher.sh': 'bin/kiwistack-enroll',
+  'remove.sh': 'bin/remove-kiwistack',
+};
+
+const HELP = `usage: npm run build:macos -- --programs DIR [--kind production|test] [--msp-roots FILE] [--out DIR]
+                           [--version VERSION]
+
+Builds the program for macOS in a folder (default: dist/macos), which is emptied first.
+
+  --programs DIR    has, for macOS: ${Object.keys(COMPILED).join(', ')}
+  --msp-roots FILE  PEM file with the provider's roots, to be pinned
+`;
+
+await runScript({
+  name: 'npm run build:macos',
+  help: HELP,
+  options: {
+    programs: { type: 'string' },
+    kind: { type: 'string', default: 'production' },
+    'msp-roots': { type: 'string' },
+    out: { type: 'string', default: path.join(PROJECT, 'dist/macos') },
+    version: { type: 'string' },
+  },
+  async run({ programs, kind, 'msp-roots': roots, out, version }) {
+    if (programs === undefined) throw new KiwiError('usage', { detail: '--programs is missing' });
+    await buildMac(kindOption(kind), { programs: path.resolve(programs), roots, version }, path.resolve(out));
+    return 0;
+  },
+});
+
+interface Given {
+  readonly programs: string;
+  readonly roots: string | undefined;
+  readonly version: string | undefined;
+}
+
+async function buildMac(kind: BuildKind, { programs, roots, version }: Given, out: string): Promise<void> {
+  const project = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as { version: string };
+  for (const name of Object.keys(COMPILED)) {
+    await access(path.join(programs, name)).catch(() => {
+      throw new KiwiError('file-unusable', { detail: `${programs} has no ${name}` });
+    });
+  }
+  await rm(out, { recursive: true, force: true });
+  await mkdir(path.join(out, 'build/Release'), { recursive: true });
+  await mkdir(path.join(out, 'bin'));
+  const inputs: string[] = [];
+  for (const { name, entry } of PROGRAMS) {
+    const { metafile } = await build({
+      ...bundleOptions(PROJECT, kind, 'node24'),
+      entryPoints: [entry],
+      outfile: path.join(out, `${name}.js`),
+      banner: { js: URL_OF_BUNDLE },
+    });
+    inputs.push(...Object.keys(metafile.inputs));
+    // Bundles keep the mode of their sources.
+    await chmod(path.join(out, `${name}.js`), 0o644);
+  }
+  for (const [name, target] of Object.entries(COMPILED)) await put(path.join(programs, name), path.join(out, target));
+  for (const [name, target] of Object.entries(SCRIPTS)) {
+    await put(path.join(PROJECT, 'installers/macos', name), path.join(out, target));
+  }
+  const manifest = {
+    name: 'kiwistack-enroll',
+    version: version ?? project.version,
+    license: 'Apache-2.0',
+    type: 'commonjs',
+  };
+  await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
+  await writeFile(path.join(out, 'THIRD-PARTY-LICENSES'), await thirdPartyLicenses(PROJECT, inputs));
+  if (roots !== undefined) await cp(roots, path.join(out, 'msp-roots.pem'));
+  await writeHashes(out);
+}
+
+async function put(source: string, target: string): Promise<void> {
+  await cp(source, target);
+  await chmod(target, 0o755);
+}
