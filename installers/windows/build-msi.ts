@@ -23,7 +23,7 @@ export interface Msi extends MsiContents {
   readonly icon: string;
   /** native/windows-installer. */
   readonly library: string;
-  /** A folder without a folder `source`, for what is made on the way. */
+  /** A folder for what is made on the way; made if it is not there. */
   readonly work: string;
   /** The file to make, on the same disk. */
   readonly out: string;
@@ -39,6 +39,7 @@ const PATIENCE_MS = 600_000;
 export async function buildMsi({ work, out, epochSeconds, icon, library, ...contents }: Msi): Promise<void> {
   const wxs = renderWxs(contents);
   const made = path.join(work, 'package.msi');
+  await mkdir(work, { recursive: true });
   await writeFile(path.join(work, 'package.wxs'), wxs);
   const files = new Map(contents.files.map(({ source, target }) => [sourceOf(target), source]));
   files.set(SOURCES.icon, icon).set(SOURCES.library, library);

@@ -96,10 +96,11 @@ const PROPERTIES: Readonly<Record<string, string>> = {
   REBOOT: 'ReallySuppress',
 };
 
-function checkVersion(version: string): void {
+/** @throws KiwiError `usage` for one that Windows Installer does not know, nor can be compared on macOS */
+export function checkVersion(version: string): void {
   const [, major, minor, build] = /^(\d{1,3})\.(\d{1,3})\.(\d{1,5})$/u.exec(version) ?? [];
   if (Number(major) <= 255 && Number(minor) <= 255 && Number(build) <= 65_535) return;
-  const detail = `--version: ${version}: a package of Windows has three numbers, at most 255.255.65535`;
+  const detail = `--version: ${version}: a package for Windows or macOS has three numbers, at most 255.255.65535`;
   throw new KiwiError('usage', { detail });
 }
 
