@@ -138,6 +138,11 @@ dist_packages=(
   'gpg-agent|keeps the key while gpg signs'
   'appstream|checks what software centres read of the window'
   'desktop-file-utils|checks the entry of the window in the menu'
+  'gcc-mingw-w64-x86-64|compiles what is in C in the package for Windows'
+  'wixl|makes the package for Windows'
+  'msitools|completes that package, and reads it back'
+  'osslsigncode|signs it'
+  'libarchive-tools|reads the package for macOS back (bsdtar)'
 )
 wine_packages=(
   'wine|runs the program for Windows, as far as it can'
@@ -184,6 +189,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-electron-archives.sh"
 # shellcheck source=prepare-wine.sh
 . "$repository/installers/prepare-wine.sh"
+# shellcheck source=prepare-apple-code.sh
+. "$repository/installers/prepare-apple-code.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 
@@ -191,7 +198,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready; then exit 0; fi
+  key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -230,4 +237,5 @@ if ! servers_ready; then provide_servers; fi
 if ! electron_ready; then provide_electron; fi
 if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi
+if ! apple_code_ready; then provide_apple_code; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

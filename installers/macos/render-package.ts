@@ -63,7 +63,9 @@ export function renderDistribution({ title, version, components, architecture, m
       enable_currentUserHome: 'false',
       enable_localSystem: 'true',
     }),
-    element('volume-check', { script: 'true' }, [element('allowed-os-versions', {}, [element('os-version', { min: minimumSystem })])]),
+    element('volume-check', { script: 'true' }, [
+      element('allowed-os-versions', {}, [element('os-version', { min: minimumSystem })]),
+    ]),
     element(
       'choices-outline',
       {},

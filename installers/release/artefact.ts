@@ -8,7 +8,12 @@ export interface Artefact {
   /** What vouches for it, in words. */
   readonly signature: string;
   /** What else people must know of it before they give it to anybody. */
-  readonly remark?: string;
+  readonly remarks?: readonly string[];
+}
+
+/** What is to be said of a package with the agent that pins these roots, or none. */
+export function pinningRemarks(mspRoots: string | undefined): readonly string[] {
+  return mspRoots === undefined ? ["Without the provider's roots: whoever enrolls has to give --msp-roots."] : [];
 }
 
 /** Something that was asked for and cannot be made on this machine. */

@@ -7,6 +7,8 @@ import { readGivenFile } from '../../src/core/read-given-file.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { publishApt } from '../linux/apt-repository.ts';
 import { sourceDate } from '../linux/source-date.ts';
+import type { AppleKeys } from '../macos/sign-code.ts';
+import type { CodeKey } from '../windows/sign-code.ts';
 import { factsOf, type Artefact, type NotMade } from './artefact.ts';
 import { SYSTEMS, type System } from './find-runtime.ts';
 import { makePackages, type Making } from './make-packages.ts';
@@ -42,6 +44,14 @@ only signs anew, which has to be done before the signature's time is over.
 variables
   KIWISTACK_ELECTRON  folder with unpacked archives of Electron: linux-x64, win32-x64, darwin-arm64 (default: .cache/electron-archives,
                       where \`prepare-machine.sh --for dist\` puts old ones for tests)
+  KIWISTACK_WINDOWS_NODE  node.exe, version 22 (default: .cache/windows-node/node.exe, where \`prepare-machine.sh --for dist\` puts it)
+  KIWISTACK_MACOS_PROGRAMS  folder with what is compiled for macOS (default: .cache/macos-programs); see docs/releases.md
+  KIWISTACK_WINDOWS_KEY   key and certificate for Authenticode, in PKCS#12 or PEM
+  KIWISTACK_WINDOWS_PASSWORD_FILE  file with the password of the former
+  KIWISTACK_WINDOWS_TIMESTAMP  URL of a time-stamp authority
+  KIWISTACK_APPLE_APPLICATION_KEY, KIWISTACK_APPLE_INSTALLER_KEY
+                      key and certificate "Developer ID Application" and "Developer ID Installer", in PEM
+  KIWISTACK_APPLE_TIMESTAMP  URL of Apple's time-stamp authority
   SOURCE_DATE_EPOCH   the time of the files (default: the time of the last commit)
 `;
 /** Something is missing on this machine. */
@@ -78,10 +88,43 @@ await runScript({
       runtimes: path.resolve(process.env['KIWISTACK_ELECTRON'] ?? path.join(PROJECT, '.cache/electron-archives')),
       declaredElectron: (await manifest()).devDependencies['electron'] ?? '',
       epochSeconds: await sourceDate(PROJECT, process.env['SOURCE_DATE_EPOCH']),
+      windows: {
+        node: path.resolve(process.env['KIWISTACK_WINDOWS_NODE'] ?? path.join(PROJECT, '.cache/windows-node/node.exe')),
+        key: windowsKey(process.env),
+      },
+      macos: {
+        programs: path.resolve(process.env['KIWISTACK_MACOS_PROGRAMS'] ?? path.join(PROJECT, '.cache/macos-programs')),
+        python: path.join(PROJECT, '.cache/apple-code/bin/python3'),
+        keys: appleKeys(process.env),
+      },
     };
     return dist(systemsOf(wanted), making);
   },
 });
+
+function windowsKey(env: NodeJS.ProcessEnv): CodeKey | undefined {
+  const file = given(env, 'KIWISTACK_WINDOWS_KEY');
+  if (file === undefined) return undefined;
+  const passwordFile = given(env, 'KIWISTACK_WINDOWS_PASSWORD_FILE');
+  return { file, passwordFile, timestampUrl: given(env, 'KIWISTACK_WINDOWS_TIMESTAMP') };
+}
+
+/** @throws KiwiError `usage` when one of the two is missing: a half-signed package is refused by macOS */
+function appleKeys(env: NodeJS.ProcessEnv): AppleKeys | undefined {
+  const application = given(env, 'KIWISTACK_APPLE_APPLICATION_KEY');
+  const installer = given(env, 'KIWISTACK_APPLE_INSTALLER_KEY');
+  if (application === undefined && installer === undefined) return undefined;
+  if (application === undefined || installer === undefined) {
+    throw new KiwiError('usage', {
+      detail: 'KIWISTACK_APPLE_APPLICATION_KEY and KIWISTACK_APPLE_INSTALLER_KEY belong together',
+    });
+  }
+  return { application, installer, timestampUrl: given(env, 'KIWISTACK_APPLE_TIMESTAMP') };
+}
+
+function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name];
+}
 
 async function dist(systems: readonly System[], making: Making): Promise<number> {
   await mkdir(making.out, { recursive: true });
@@ -103,12 +146,12 @@ function systemsOf(wanted: string | undefined): readonly System[] {
   return systems;
 }
 
-async function print({ file, signature, remark }: Artefact): Promise<void> {
+async function print({ file, signature, remarks = [] }: Artefact): Promise<void> {
   const { bytes, sha256 } = await factsOf(file);
   process.stdout.write(
     `${file}\n  ${(bytes / 1e6).toFixed(1)} MB (${bytes} bytes)\n  SHA-256 ${sha256}\n  ${signature}\n`,
   );
-  if (remark !== undefined) process.stdout.write(`  ${remark}\n`);
+  for (const remark of remarks) process.stdout.write(`  ${remark}\n`);
 }
 
 interface PublishFlags {

@@ -52,6 +52,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     // What programs print.
     'platform/macos',
     'platform/windows',
+    'installers/macos/sign-code.ts',
   ],
 };
 

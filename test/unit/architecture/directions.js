@@ -218,7 +218,10 @@ export const DIRECTIONS = {
   'installers/xml': [],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],
   'installers/macos': ['src/core', 'src/programs', 'platform/macos', 'installers/xml'],
-  'installers/release': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
+  'installers/release': [
+    ...[...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
+    ...['installers/windows', 'installers/macos'],
+  ],
 };
 
 /** Where the linter finds a row's files: not what belongs to a row of its own inside of it. @param {string} folder */
