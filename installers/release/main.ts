@@ -11,7 +11,8 @@ import type { AppleKeys } from '../macos/sign-code.ts';
 import type { CodeKey } from '../windows/sign-code.ts';
 import { factsOf, type Artefact, type NotMade } from './artefact.ts';
 import { SYSTEMS, type System } from './find-runtime.ts';
-import { makePackages, type Making } from './make-packages.ts';
+import { makePackages } from './make-packages.ts';
+import type { Making } from './making.ts';
 import { signManifest } from './update-manifest.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');

@@ -6,9 +6,9 @@ import { runChecked } from '../../src/programs/run-program.ts';
 import { writeHashes } from '../build/write-hashes.ts';
 import { readMspRoots } from '../linux/read-msp-roots.ts';
 import { buildPkg } from '../macos/build-pkg.ts';
-import { signApple, type AppleKeys, type AppleTool } from '../macos/sign-code.ts';
+import { signApple } from '../macos/sign-code.ts';
 import { pinningRemarks, type Made } from './artefact.ts';
-import type { Making } from './make-packages.ts';
+import type { Making } from './making.ts';
 import type { Packed } from './pack-window.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
@@ -16,13 +16,6 @@ const APP = 'KiwiStack Enroll.app';
 /** What is signed of the program, and which of these compiles as it runs. */
 const COMPILED = ['bin/node', 'bin/wg', 'bin/wireguard-go'];
 const ADDONS = 'build/Release';
-
-export interface MacParts extends AppleTool {
-  /** A folder with what is compiled for macOS: installers/build/macos.ts says what. */
-  readonly programs: string;
-  /** None: nothing is signed. */
-  readonly keys: AppleKeys | undefined;
-}
 
 /** Makes the package for macOS: what is ours is signed first, then listed by its hash, then packed, and the package is signed. */
 export async function makeMac({ packed }: Packed, work: string, making: Making): Promise<Made> {

@@ -8,28 +8,12 @@ import { buildDesktopDeb } from '../linux/build-desktop-deb.ts';
 import { checkVersion } from '../windows/render-wxs.ts';
 import { pinningRemarks, type Artefact, type Made, type NotMade } from './artefact.ts';
 import { findRuntime, runtimeName, type Runtime, type System } from './find-runtime.ts';
-import { makeMac, type MacParts } from './make-macos.ts';
-import { makeWindows, type WindowsParts } from './make-windows.ts';
+import { makeMac } from './make-macos.ts';
+import { makeWindows } from './make-windows.ts';
+import type { Making } from './making.ts';
 import { packWindow, type Packed } from './pack-window.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
-
-export interface Making {
-  /** An existing folder. */
-  readonly out: string;
-  readonly version: string;
-  /** PEM file with the provider's roots, to be pinned. */
-  readonly mspRoots: string | undefined;
-  /** PEM file with the public keys of the provider's releases, to be pinned. */
-  readonly releaseKeys: string | undefined;
-  /** The folder with unpacked archives of Electron. */
-  readonly runtimes: string;
-  /** The version of Electron that package.json names. */
-  readonly declaredElectron: string;
-  readonly epochSeconds: number;
-  readonly windows: WindowsParts;
-  readonly macos: MacParts;
-}
 
 /** Makes the packages of one system, as far as this machine can. */
 export async function makePackages(system: System, making: Making): Promise<Made> {

@@ -7,19 +7,12 @@ import { writeHashes } from '../build/write-hashes.ts';
 import { readMspRoots } from '../linux/read-msp-roots.ts';
 import { buildMsi } from '../windows/build-msi.ts';
 import type { PackagedFile } from '../windows/render-wxs.ts';
-import { codeSigner, type CodeKey } from '../windows/sign-code.ts';
+import { codeSigner } from '../windows/sign-code.ts';
 import { pinningRemarks, type Made } from './artefact.ts';
-import type { Making } from './make-packages.ts';
+import type { Making } from './making.ts';
 import type { Packed } from './pack-window.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
-
-export interface WindowsParts {
-  /** node.exe, which has its makers' signature. */
-  readonly node: string;
-  /** None: nothing is signed. */
-  readonly key: CodeKey | undefined;
-}
 
 /** Makes the package for Windows: what is ours is signed first, then listed by its hash, then packed, and the package is signed. */
 export async function makeWindows({ packed }: Packed, work: string, making: Making): Promise<Made> {
