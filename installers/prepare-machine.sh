@@ -108,6 +108,8 @@ test_packages=(
   'netbase|the names of protocols, for the rules that bar a laptop from the network'
   'man-db|reads the man page of the package'
   'strace|shows that no secret is in an argument list or an open file'
+  'libsecret-1-dev|builds keytar, which keeps a sign-in of an operator in the keychain'
+  'gnome-keyring|a keychain for it'
   'swtpm-tools|makes a software TPM with the certificate of a maker of our own'
   'tpm2-tools|asks the software TPM'
   'tpm2-openssl|signs and agrees with a key in the software TPM'

@@ -243,6 +243,10 @@ const table = {
     'refused',
     "The server could not prove that it is your organisation's slice.",
     'Do not enter your PIN. Try another network, and tell your operator.',
+    {
+      operatorHint:
+        'Do not enter the PIN. Compare the address with that of the slice, and find out what answers there.',
+    },
   ),
   'slice-unconfined': entry(
     'refused',
@@ -263,6 +267,7 @@ const table = {
     'refused',
     "This laptop does not trust the root of your YubiKey's certificate.",
     'Install the package from your own provider, or ask your operator.',
+    { operatorHint: "Give the roots of the slice's own provider with --msp-roots." },
   ),
   'clock-skew': entry(
     'machine',

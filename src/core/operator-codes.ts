@@ -62,6 +62,16 @@ export const OPERATOR_CODES = {
     'The details say why. Nothing was carried out.',
     { http: 403 },
   ),
+  rehearsed: entry(
+    'done',
+    'Nothing was changed: this is what would have been asked of the slice.',
+    'Run the command without --dry-run to do it.',
+  ),
+  'approval-asked': entry(
+    'done',
+    'Signed: another admin has to approve it now, and nothing was done yet.',
+    'See `kiwistack-operator approval list`.',
+  ),
   'slice-unreachable': entry(
     'unreachable',
     'The slice does not answer.',

@@ -9,8 +9,12 @@ import { KiwiError } from '../../core/errors.ts';
 export async function askConfirmation(
   what: string,
   name: string,
-  flags: { readonly yes?: boolean; readonly json?: boolean },
+  flags: { readonly yes?: boolean; readonly json?: boolean; readonly dryRun?: boolean },
 ): Promise<void> {
+  if (flags.dryRun === true) {
+    process.stderr.write(`${what}\n`);
+    return;
+  }
   if (flags.yes === true) return;
   if (flags.json === true || !process.stdin.isTTY) {
     throw new KiwiError('usage', { detail: 'there is no terminal to ask for confirmation: use --yes' });

@@ -1,21 +1,26 @@
 import type { Command } from 'commander';
 
 import { systemClock } from '../../core/clock.ts';
+import { KiwiError } from '../../core/errors.ts';
+import { remoteSlice } from '../../operator-client/remote-slice.ts';
+import { SignInStore } from '../../operator-client/sign-in-store.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { openSlice } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
+import { guardedSlice, type GuardFlags } from './guarded-slice.ts';
 import { renderTable, type Row } from './table.ts';
 
-export interface Flags {
-  readonly dir: string;
-  readonly json?: boolean;
+export interface Flags extends GuardFlags {
+  readonly dir?: string;
+  readonly gateway?: string;
 }
 
 /** Adds the options that every operator command has. */
 export function onSlice(command: Command): Command {
   return command
-    .requiredOption('--dir <folder>', 'folder of the slice')
+    .option('--dir <folder>', 'folder of the slice, on its own machine')
+    .option('--gateway <url>', 'a slice that you are signed in to; default: the one of your last sign-in')
     .option('--json', 'print one line of JSON; fields are added, never removed');
 }
 
@@ -45,12 +50,32 @@ export function listing(
 }
 
 export async function withSlice<T>(flags: Flags, action: (slice: OperatorSlice) => Promise<T>): Promise<T> {
-  const slice = await openSlice(flags.dir, systemClock);
+  const slice = await openGiven(flags);
   try {
     return await action(slice);
   } finally {
     await slice.close();
   }
+}
+
+/** The slice in a folder, or the one that somebody is signed in to. @throws KiwiError `usage`, `sign-in-needed` */
+export async function openGiven(flags: Flags): Promise<OperatorSlice> {
+  const { dir, gateway } = flags;
+  if (dir !== undefined && gateway !== undefined) {
+    throw new KiwiError('usage', { detail: '--dir and --gateway name two slices: give one of them' });
+  }
+  if (dir !== undefined) return guardedSlice(await openSlice(dir, systemClock), flags);
+  return guardedSlice(remoteSlice(await new SignInStore().find(originOf(gateway)), systemClock), flags);
+}
+
+/** As sign-ins are kept. @throws KiwiError `usage` */
+export function originOf(gateway: string): string;
+export function originOf(gateway: string | undefined): string | undefined;
+export function originOf(gateway: string | undefined): string | undefined {
+  if (gateway === undefined) return undefined;
+  const url = URL.parse(gateway);
+  if (url?.protocol === 'https:' && url.pathname === '/') return url.origin;
+  throw new KiwiError('usage', { detail: '--gateway: an https URL without a path, such as https://10.77.0.1:9444' });
 }
 
 export const time = (ms: number): Date => new Date(ms);

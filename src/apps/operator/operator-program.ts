@@ -3,16 +3,20 @@ import { Command } from 'commander';
 import { addExamples } from '../../terminal/add-examples.ts';
 import { addAlarmCommands } from './alarm-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addApprovalCommands } from './approval-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
+import { addGuardOptions } from './guard-options.ts';
+import { addOperatorCommands } from './operator-commands.ts';
 import { addReportCommands } from './report-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
+import { addSignInCommands } from './sign-in-commands.ts';
 import { addYubikeyCommands } from './yubikey-commands.ts';
 
 /** The command `kiwistack-operator NOUN VERB`. The answer goes to stdout, everything else to stderr. */
 export function operatorProgram(): Command {
   const program = new Command('kiwistack-operator').description(
-    'Manages the YubiKeys and laptops of a slice. Run it on the machine of the slice.',
+    'Manages the YubiKeys and laptops of a slice: over the network after `sign-in`, or on its machine with --dir.',
   );
 
   addYubikeyCommands(program);
@@ -22,11 +26,25 @@ export function operatorProgram(): Command {
   addAlarmCommands(program);
   addBundleCommands(program);
   addReportCommands(program);
+  addOperatorCommands(program);
+  addApprovalCommands(program);
+  addSignInCommands(program);
+  addGuardOptions(program);
   addExamples(program, EXAMPLES);
   return program;
 }
 
 const EXAMPLES = [
+  'kiwistack-operator sign-in --gateway https://10.77.0.1:9444',
+  'kiwistack-operator sign-out',
+  'sudo kiwistack-operator operator add anna --dir acme --role admin',
+  'kiwistack-operator operator list',
+  'kiwistack-operator operator remove bob --why "left the company" --ask-approval',
+  'kiwistack-operator operator two-persons --when always --many-devices 5 --ask-approval',
+  'kiwistack-operator approval list',
+  'kiwistack-operator approval show 3f0c1e5a',
+  'kiwistack-operator approval approve 3f0c1e5a',
+  'kiwistack-operator approval refuse 3f0c1e5a --why "the key was found"',
   'sudo kiwistack-operator yubikey provision --dir acme --role engineer',
   'sudo kiwistack-operator yubikey list --dir acme',
   'sudo kiwistack-operator yubikey reissue --dir acme',

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 
-import { systemClock } from '../../core/clock.ts';
-import { openSlice } from '../../slice/operator/open-slice.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
 import { wholeNumber } from '../../terminal/carry-out.ts';
 import { checkDescriptor } from '../../terminal/check-descriptor.ts';
@@ -9,18 +7,16 @@ import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.t
 import { printJson } from '../../terminal/report.ts';
 import { triesLeft } from '../../token/pin.ts';
 import { openToken } from '../../token/token.ts';
+import { openGiven, type Flags } from './on-slice.ts';
 import { provisionYubikey } from './provision-yubikey.ts';
 
-export interface ProvisionFlags {
-  readonly dir: string;
+export interface ProvisionFlags extends Flags {
   readonly role: string;
   readonly serial?: number;
   /** Not this one, whatever is plugged in. */
   readonly notSerial?: number;
   readonly reinstate?: boolean;
-  readonly pinFd?: number;
   readonly managementKeyFd?: number;
-  readonly json?: boolean;
 }
 
 /** What whoever provisions a key has to give. */
@@ -42,7 +38,7 @@ export async function provisionCommand(flags: ProvisionFlags, signal: AbortSigna
   const say = (line: string): void => {
     if (json !== true) process.stderr.write(`${line}\n`);
   };
-  const slice = await openSlice(flags.dir, systemClock);
+  const slice = await openGiven(flags);
   const token = await openToken({ signal });
   try {
     const done = await provisionYubikey({

@@ -97,7 +97,7 @@ function checkRegistration(known: YubikeyRecord | null, serial: number, request:
   request.progress(`YubiKey ${serial} was ${burned}. It gets a new key; the old one stays blocked.`);
 }
 
-async function chooseYubikey(
+export async function chooseYubikey(
   token: Token,
   { serial: wanted, notSerial }: Pick<ProvisionRequest, 'serial' | 'notSerial'>,
   signal: AbortSignal,

@@ -42,6 +42,8 @@ export function addReissueCommand(yubikey: Command): void {
 }
 
 async function reissueCommand(flags: ReissueFlags, signal: AbortSignal): Promise<number> {
+  if (flags.dir === undefined)
+    throw new KiwiError('usage', { detail: '--dir: this is done on the machine of the slice' });
   const reissue = await openReissue(path.resolve(flags.dir), systemClock);
   try {
     return await (flags.out === undefined ? intoYubikey(reissue, flags, signal) : intoFiles(reissue, flags, flags.out));

@@ -2,17 +2,18 @@
 export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly scripts?: Readonly<Record<string, string>>;
 }
 
 /** Names of everything that package.json asks for. */
 export function packageNames(manifest: Manifest): readonly string[] {
-  return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+  return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies });
 }
 
 /** Packages that are not pinned to one version. */
 export function notPinned(manifest: Manifest): readonly string[] {
-  return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+  return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies })
     .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
     .map(([name, version]) => `${name} ${version}`);
 }

@@ -1,0 +1,75 @@
+import { Option, type Command } from 'commander';
+
+import type { OperatorRole } from '../../protocol/operator-records.ts';
+import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
+import { carryOut, numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
+import { printAnswer } from '../../terminal/report.ts';
+import { addOperator, type AddFlags } from './add-operator.ts';
+import { askConfirmation } from './ask-confirmation.ts';
+import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { keyOptions } from './provision-command.ts';
+
+const ROLES = ['read', 'helpdesk', 'admin'] as const satisfies readonly OperatorRole[];
+
+/** `operator`: who may operate the slice, with a YubiKey of their own. */
+export function addOperatorCommands(program: Command): void {
+  const operator = program.command('operator').description('Add, list and remove the operators of a slice');
+  keyOptions(onSlice(operator.command('add <name>')))
+    .description("Make the plugged-in YubiKey an operator's: generate its key, have step-ca issue its certificate")
+    .addOption(
+      new Option('--role <role>', 'read: look; helpdesk: consents, bundles and alarms as well; admin: everything')
+        .choices(ROLES)
+        .makeOptionMandatory(),
+    )
+    .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
+    .action((name: string, flags: AddFlags) =>
+      carryOut(flags.json === true, () => addOperator(name, flags, cancelOnSignals())),
+    );
+  onSlice(operator.command('list'))
+    .description('List the operators, also those who were removed')
+    .action((flags: Flags) =>
+      listing(flags, async (slice) =>
+        (await slice.ask('operator.list')).map((one) => ({
+          ...{ name: one.name, role: one.role, yubikey: one.yubikeySerial, added: time(one.addedAt), by: one.addedBy },
+          state: one.removedAt === null ? 'active' : 'removed',
+          ...(one.removedAt === null ? {} : { removed: time(one.removedAt), why: one.removedWhy ?? '' }),
+        })),
+      ),
+    );
+  onSlice(operator.command('remove <name>'))
+    .description('Remove an operator: sessions end at once, the certificate is revoked')
+    .option('--why <text>', 'reason, for the audit', 'removed')
+    .option('--yes', 'do not ask for confirmation')
+    .action((name: string, flags: Flags & { why: string; yes?: boolean }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags, async (slice) => {
+          const what = `${name} will operate this slice no more: the certificate is revoked, and open statements of theirs count for nothing.`;
+          await askConfirmation(what, name, flags);
+          const { revoked } = await slice.ask('operator.remove', { name, why: flags.why });
+          printAnswer(flags, 'removed', { name, revoked }, [
+            `Removed: ${name}.`,
+            ...(revoked ? [] : ['The certificate is revoked as soon as step-ca runs again.']),
+          ]);
+          return 0;
+        }),
+      ),
+    );
+  onSlice(operator.command('two-persons'))
+    .description('Say when what is critical needs the signatures of two operators')
+    .addOption(
+      new Option('--when <when>', 'two-admins: as soon as two operators are admins')
+        .choices(['two-admins', 'always', 'never'])
+        .makeOptionMandatory(),
+    )
+    .option('--many-devices <number>', 'ending more laptops than this in a day is critical', numberUpTo(100_000), 10)
+    .action((flags: Flags & { when: 'two-admins' | 'always' | 'never'; manyDevices: number }) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags, async (slice) => {
+          const { when, manyDevices } = flags;
+          await slice.ask('slice.protect', { when, manyDevices });
+          printAnswer(flags, 'set', { when, manyDevices }, [`Two operators are needed: ${when}.`]);
+          return 0;
+        }),
+      ),
+    );
+}

@@ -1,0 +1,54 @@
+import { KiwiError } from '../../core/errors.ts';
+import type { OperatorKey } from '../../operator-client/sign-statement.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
+import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
+import { operatorNameIn } from '../../pki/roles.ts';
+import type { Signer } from '../../pki/signer.ts';
+import { askPin } from '../../terminal/ask-pin.ts';
+import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
+import { findOperatorKey } from '../../token/operator-key.ts';
+import { triesLeft } from '../../token/pin.ts';
+import { openToken, type SlotKey, type Token } from '../../token/token.ts';
+
+export interface KeyFlags {
+  readonly pinFd?: number;
+  readonly json?: boolean;
+}
+
+/** The operator's own YubiKey. @throws KiwiError `key-absent`, `key-several`, `operator-unknown` */
+export async function withOperatorKey<T>(
+  flags: KeyFlags,
+  signal: AbortSignal,
+  work: (key: OperatorKey & { readonly certificate: Certificate }) => Promise<T>,
+): Promise<T> {
+  const token = await openToken({ signal });
+  try {
+    const key = await findOperatorKey(token, undefined, signal);
+    const name = operatorNameIn(key.certificate.subject.cn);
+    if (name === undefined) throw new KiwiError('operator-unknown', { detail: 'its certificate names nobody' });
+    const kid = jwkThumbprint(publicJwk(parseCertificate(key.attestation).publicKey));
+    return await work({ name, kid, certificate: key.certificate, signer: signerOf(token, key, flags, signal) });
+  } finally {
+    await token.close();
+  }
+}
+
+/** Signs with a key in a YubiKey: asks for its PIN, at the terminal or from a descriptor, and says when to touch it. */
+export function signerOf(token: Token, key: SlotKey, { pinFd, json }: KeyFlags, signal: AbortSignal): Signer {
+  return {
+    alg: key.algorithm,
+    sign: (data) =>
+      token.sign(key, data, {
+        askPin: async (state, refused) => {
+          const prompt = `  PIN of YubiKey ${key.serial} (${triesLeft(state)}): `;
+          if (pinFd === undefined) return askPin({ prompt, refused, lastTry: state === 'final' }, signal);
+          if (refused !== undefined) throw refused;
+          return readPinFromDescriptor(pinFd, signal);
+        },
+        onTouchExpected: () => {
+          if (json !== true) process.stderr.write('TOUCH the YubiKey now: its light is blinking.\n');
+        },
+        signal,
+      }),
+  };
+}
