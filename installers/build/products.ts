@@ -37,6 +37,11 @@ export const PRODUCTS = {
     watcher: false,
   },
   'kiwistack-slice': { programs: [program('kiwistack-slice', 'slice')], addons: [], watcher: false },
+  'kiwistack-msp': {
+    programs: [program('kiwistack-msp', 'msp'), TOKEN_HOST],
+    addons: [PKCS11, LOCKED_MEMORY],
+    watcher: false,
+  },
 } as const satisfies Record<string, Product>;
 
 export type ProductName = keyof typeof PRODUCTS;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import { systemClock } from '../../src/core/clock.ts';
+import { mspProgram } from '../../src/apps/msp/msp-program.ts';
 import { operatorProgram } from '../../src/apps/operator/operator-program.ts';
 import { sliceProgram } from '../../src/apps/slice/slice-program.ts';
 import type { ProductName } from '../build/products.ts';
@@ -70,5 +71,22 @@ export const OPERATORS_PACKAGES: Readonly<Record<OperatorsPackageName, Operators
     ],
     units: ['kiwistack-slice@.service'],
     scripts: ['postinst', 'prerm', 'postrm'],
+  },
+  'kiwistack-msp': {
+    program: () => mspProgram({ clock: systemClock }),
+    launcher: { variables: [] },
+    depends: ['pcscd', 'ykcs11'],
+    recommends: ['yubikey-manager | yubico-piv-tool'],
+    suggests: ['bash-completion'],
+    description: [
+      "KiwiStack device enrollment, the provider's root",
+      'For the machine without a network where the key of the root is, in a',
+      'YubiKey or in a file: signs the intermediates of customers within a',
+      'policy, and takes them back.',
+      '',
+      WITH_NODE,
+    ],
+    units: [],
+    scripts: [],
   },
 };

@@ -57,6 +57,7 @@ async function makeDebs(making: Making): Promise<Artefact[]> {
     },
     await makeDeb('kiwistack-operator', [], making),
     await makeDeb('kiwistack-slice', [], making),
+    await makeDeb('kiwistack-msp', [], making),
   ];
 }
 

@@ -17,7 +17,9 @@ describe('npm run dist', () => {
     const [once, again] = [path.join(folder, 'once'), path.join(folder, 'again')];
     const { code, stdout, stderr } = await dist(['linux', '--out', once]);
     expect(code, stderr).toBe(0);
-    const names = ['enroll-desktop', 'enroll', 'operator', 'slice'].map((name) => `kiwistack-${name}_0.1.0_amd64.deb`);
+    const names = ['enroll-desktop', 'enroll', 'msp', 'operator', 'slice'].map(
+      (name) => `kiwistack-${name}_0.1.0_amd64.deb`,
+    );
     expect((await readdir(once)).sort()).toEqual(names);
     for (const name of names) {
       const file = path.join(once, name);
@@ -44,7 +46,7 @@ describe('npm run dist', () => {
       'not made: the package for macos',
     ]);
     expect(stdout).toContain(`There is no Electron in ${path.join(runtimes, 'linux-x64')}.`);
-    const debs = ['enroll', 'operator', 'slice'].map((name) => `kiwistack-${name}_0.1.0_amd64.deb`);
+    const debs = ['enroll', 'msp', 'operator', 'slice'].map((name) => `kiwistack-${name}_0.1.0_amd64.deb`);
     expect((await readdir(out)).sort()).toEqual(debs);
   });
 

@@ -4,4 +4,4 @@ import { runCommands } from '../../terminal/run-commands.ts';
 import { mspProgram } from './msp-program.ts';
 
 const usesNpx = process.env['npm_command'] === 'exec';
-await runCommands(mspProgram({ clock: systemClock }), { reader: { is: 'operator', usesNpx }, argv: process.argv });
+void runCommands(mspProgram({ clock: systemClock }), { reader: { is: 'operator', usesNpx }, argv: process.argv });

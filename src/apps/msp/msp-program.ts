@@ -31,7 +31,7 @@ export function mspProgram({ clock }: { readonly clock: Clock }): Command {
     );
   program
     .command('show')
-    .description('Show what a request asks for, and whether the policy allows it; needs no root')
+    .description('Show what a request asks for, and whether the policy allows it; needs no key')
     .requiredOption('--request <file>', 'what `kiwistack-slice intermediate request` wrote')
     .requiredOption('--policy <file>', 'JSON: longestDays, customers with slug, name, domains and perhaps networks')
     .option(...JSON_OPTION)

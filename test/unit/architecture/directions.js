@@ -213,7 +213,7 @@ export const DIRECTIONS = {
   // Completion and the lists in man pages are made of the commands.
   'installers/linux': [
     ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal', 'src/pki'],
-    ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts'],
+    ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts', 'src/apps/msp/msp-program.ts'],
   ],
   'installers/xml': [],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],
