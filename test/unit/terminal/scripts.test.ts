@@ -43,7 +43,7 @@ it('a script reports a wrong option in the result of --json', () => {
 });
 
 const namesOf = (option: string): string =>
-  `${option} must be one of kiwistack-enroll, kiwistack-operator, kiwistack-slice`;
+  `${option} must be one of kiwistack-enroll, kiwistack-operator, kiwistack-slice, kiwistack-msp`;
 
 describe('a value that an option does not take is named', () => {
   it.each([
