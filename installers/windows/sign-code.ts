@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiwiError } from '../../src/core/errors.ts';
@@ -23,6 +23,7 @@ export interface CodeSigner {
 }
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu;
+const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt';
 const PATIENCE_MS = 300_000;
 
 /**
@@ -47,6 +48,9 @@ export async function codeSigner(key: CodeKey, work: string): Promise<CodeSigner
   // What is verified afterwards is verified up to the root that the file itself has.
   const roots = path.join(work, 'code-roots.pem');
   await writeFile(roots, `${certificates.join('\n')}\n`);
+  // The word of an authority for time counts up to a root that this machine trusts, or one of the file's.
+  const stampRoots = path.join(work, 'stamp-roots.pem');
+  await writeFile(stampRoots, `${await readFile(SYSTEM_ROOTS, 'latin1')}\n${certificates.join('\n')}\n`);
   const how = isPkcs12
     ? ['-pkcs12', key.file, '-readpass', key.passwordFile ?? '']
     : ['-certs', key.file, '-key', key.file];
@@ -71,7 +75,7 @@ export async function codeSigner(key: CodeKey, work: string): Promise<CodeSigner
         signed,
       ]);
       await rename(signed, file);
-      await verifyCode(file, roots);
+      await verifyCode(file, roots, stampRoots);
       const until = leaf.validToDate.toISOString().slice(0, 10);
       const stamped = time.length === 0 ? `until ${until}, without a time stamp` : 'with a time stamp';
       return `signed (Authenticode) by ${leaf.subject.replaceAll('\n', ', ')}, ${stamped}`;
@@ -79,9 +83,9 @@ export async function codeSigner(key: CodeKey, work: string): Promise<CodeSigner
   };
 }
 
-/** @param roots a PEM file @throws KiwiError `file-unusable` when it is not signed, was changed, or is signed by somebody else */
-export async function verifyCode(file: string, roots: string): Promise<void> {
-  const args = ['verify', '-CAfile', roots, '-in', file];
+/** @param roots a PEM file, and so is that for time stamps @throws KiwiError `file-unusable` when it is not signed, was changed, or is signed by somebody else */
+export async function verifyCode(file: string, roots: string, stampRoots = SYSTEM_ROOTS): Promise<void> {
+  const args = ['verify', '-CAfile', roots, '-TSA-CAfile', stampRoots, '-in', file];
   const { code, stdout, stderr } = await runProgram({
     program: '/usr/bin/osslsigncode',
     args,

@@ -12,7 +12,7 @@ export async function makeMacPrograms(folder: string): Promise<string> {
   const made = path.join(folder, 'nothing');
   const env = {
     HOME: folder,
-    PATH: '/usr/local/go/bin:/usr/bin:/bin',
+    PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`,
     GOOS: 'darwin',
     GOARCH: 'arm64',
     CGO_ENABLED: '0',

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { codeSigner, verifyCode, type CodeKey } from '../../installers/windows/sign-code.ts';
-import { makeCodeKeys, type CodeKeys } from './code-keys.ts';
+import { makeCodeKeys, serveTime, type CodeKeys } from './code-keys.ts';
 import { dist, PROJECT, run, sha256, WHOLE_APP } from './run-dist.ts';
 
 const builder = createRequire(path.join(PROJECT, 'node_modules/app-builder-lib/package.json'));
@@ -127,6 +127,24 @@ describe('signing a program by Authenticode', () => {
         await expect(verifyCode(await changed(file, share), keys.authority)).rejects.toEqual(refused('was changed'));
       }
     }
+  });
+
+  it('has an authority for time say when it was signed', async () => {
+    const time = await serveTime(folder, 'kiwistack');
+    try {
+      const file = path.join(folder, 'stamped.exe');
+      await cp(path.join(folder, 'launcher/kiwistack-enroll.exe'), file);
+      const signer = await codeSigner(key({ timestampUrl: time.url }), folder);
+      expect(await signer.sign(file)).toBe('signed (Authenticode) by CN=kiwistack code, with a time stamp');
+      const args = ['verify', '-CAfile', keys.authority, '-TSA-CAfile', keys.authority, '-in', file];
+      expect((await run('/usr/bin/osslsigncode', args)).stdout).toContain(
+        'Timestamp Server Signature verification: ok',
+      );
+    } finally {
+      time.close();
+    }
+    const silent = await codeSigner(key({ timestampUrl: time.url }), folder);
+    await expect(silent.sign(path.join(folder, 'launcher/kiwistack-enroll.exe'))).rejects.toThrow();
   });
 
   it('refuses keys that are none', async () => {

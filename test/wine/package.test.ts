@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { installedProducts } from '../../platform/windows/fleet-agent.ts';
 import { AGENT_PIPE } from '../../platform/windows/dial-agent.ts';
+import { WindowsInspector } from '../../platform/windows/inspector.ts';
 import { UPGRADE_CODES } from '../../platform/windows/paths.ts';
 import { serviceOf } from '../../platform/windows/services.ts';
 import type { WindowsSystem } from '../../platform/windows/system.ts';
@@ -99,6 +100,16 @@ describe('the package', () => {
     expect((await namesOfOurs(wine.root)).filter((name) => name === SHORTCUT)).toHaveLength(1);
   });
 
+  it('is what doctor takes for ours, and finds altered when it is', async () => {
+    const inspector = new WindowsInspector(wine);
+    expect(await inspector.package('kiwistack-enroll')).toEqual({ version: '0.1.0', altered: [] });
+    await appendFile(place('bin/kiwistack-enroll.exe'), 'x');
+    expect(await inspector.package('kiwistack-enroll')).toEqual({
+      version: '0.1.0',
+      altered: [place('bin/kiwistack-enroll.exe')],
+    });
+  });
+
   it('hands the command its arguments as they are, and nothing that changes what runs', async () => {
     const command = { program: place('bin/kiwistack-enroll.exe'), timeoutMs: 120_000 };
     const odd = await wine.run({ ...command, args: ['status', 'a "b" c\\', '--x=ü y'] });
@@ -166,6 +177,15 @@ describe('the package', () => {
     expect(await isThere(wine.program)).toBe(false);
     expect(await isThere(path.dirname(state()))).toBe(false);
     expect(await pathVariable()).not.toContain('KiwiStack');
+    expect(await namesOfOurs(wine.root)).toEqual([]);
+  });
+
+  it('can be installed without the window, and leaves nothing either', async () => {
+    expect((await msiexec('/i', '0.1.0', 'ADDLOCAL=Agent')).code).toBe(0);
+    expect(await serviceOf(outside, 'kiwistack-agent')).toMatchObject({ state: 4 });
+    expect(await isThere(place('window'))).toBe(false);
+    expect(await namesOfOurs(wine.root)).not.toContain(SHORTCUT);
+    expect((await msiexec('/x', '0.1.0')).code).toBe(0);
     expect(await namesOfOurs(wine.root)).toEqual([]);
     await wine.stop();
     // What wine keeps of a person's menu is no entry of ours.
