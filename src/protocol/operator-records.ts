@@ -48,6 +48,8 @@ export const deviceRecord = z.object({
   supersedes: uuid.nullable(),
   /** When the laptop was first told that it has ended. */
   toldAt: millis.nullable(),
+  /** What operators call it; its certificates have the host name. */
+  label: z.string().max(63).nullable(),
 });
 
 export const yubikeyRecord = z.object({

@@ -94,6 +94,8 @@ export const OPERATOR_VERBS = {
     deviceReport,
     { critical: true, maxResult: KB * KB },
   ),
+  /** Gives a live or lost device another name among operators; null takes it away. */
+  'device.rename': changes('helpdesk', z.strictObject({ device: which, label: text(63).nullable() }), deviceRecord),
   /** Lets a device that was stopped because two laptops used it renew its certificate again. */
   'device.release': changes(
     'admin',

@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 import { KiwiError } from '../../core/errors.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
-import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { Id } from './table.ts';
 
 /** `alarm`: what a person has to look at, such as machines that share one identity. */
 export function addAlarmCommands(program: Command): void {
   const alarm = program.command('alarm').description('Show and acknowledge what a person has to look at');
-  onSlice(alarm.command('list'))
+  onList(alarm.command('list'))
     .description('List the alarms that nobody has acknowledged, newest first; an alarm does not stop a laptop')
     .action((flags: Flags) =>
       listing(flags, async (slice) =>

@@ -7,7 +7,7 @@ import { writeNewFile } from '../../core/write-new-file.ts';
 import { exportTrail, MAX_AUDIT_EXPORT } from '../../slice/operator/open-slice.ts';
 import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
-import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { sinceOption } from './since-option.ts';
 import { Id } from './table.ts';
 import { verifyTrail, type VerifiedTrail } from './verify-trail.ts';
@@ -15,7 +15,7 @@ import { verifyTrail, type VerifiedTrail } from './verify-trail.ts';
 /** `audit`: the decisions of the slice. */
 export function addAuditCommands(program: Command): void {
   const audit = program.command('audit').description('Show and verify the decisions of the slice');
-  onSlice(audit.command('list'))
+  onList(audit.command('list'))
     .description('List the decisions, newest first')
     .option('--limit <number>', 'how many to list', positiveNumber, 50)
     .addOption(sinceOption())

@@ -10,7 +10,7 @@ import { LIMITS } from '../../protocol/common.ts';
 import type { VerifiedBundle } from '../../protocol/operator-records.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
-import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { Id } from './table.ts';
 
 type ShowFlags = Flags & { show?: boolean };
@@ -18,7 +18,7 @@ type ShowFlags = Flags & { show?: boolean };
 /** `bundle`: what laptops send or hand over for support. */
 export function addBundleCommands(program: Command): void {
   const bundle = program.command('bundle').description('Read support bundles of laptops');
-  onSlice(bundle.command('list'))
+  onList(bundle.command('list'))
     .description(
       'List the bundles that laptops have sent, newest first; the last three of a laptop are kept for 30 days',
     )

@@ -2,18 +2,28 @@ import { Option, type Command } from 'commander';
 
 import type { ConsentRecord, DeviceRecord } from '../../protocol/operator-records.ts';
 import type { Arguments, OperatorSlice } from '../../protocol/operator-verbs.ts';
-import { carryOut, numberUpTo } from '../../terminal/carry-out.ts';
-import { printJson } from '../../terminal/report.ts';
+import { carryOut, numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
+import { printAnswer, printJson } from '../../terminal/report.ts';
 import { allLaptops } from './all-laptops.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { addLossCommands } from './loss-commands.ts';
-import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
+import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { renderReport } from './render-report.ts';
+import { sinceOption } from './since-option.ts';
 import { Id, type Row } from './table.ts';
 
 /** Why an operator ends a device; see docs/operators.md. */
 type OperatorEndReason = Arguments<'device.end'>['why'];
 type EndFlags = Flags & { readonly why: OperatorEndReason; readonly yes?: boolean };
+
+const STATES = ['reserved', 'pending', 'active', 'ended', 'lost'] as const;
+type ListFlags = Flags & {
+  readonly state?: (typeof STATES)[number];
+  readonly role?: string;
+  readonly yubikey?: number;
+  readonly since?: Date;
+  readonly csv?: boolean;
+};
 
 /** A year; a consent is meant for the next day. */
 const MAX_HOURS = 8760;
@@ -30,15 +40,19 @@ const NEXT_GOES_ON =
 /** `device` and `customer`: one laptop, or all of them. */
 export function addDeviceCommands(program: Command): void {
   const device = program.command('device').description('List, end and re-enroll laptops');
-  onSlice(device.command('list'))
-    .description('List all laptops, including those that have ended')
-    .action((flags: Flags) =>
+  onList(device.command('list'))
+    .description('List all laptops, including those that have ended; options narrow it down')
+    .addOption(new Option('--state <state>', 'only in this state; `lost`: ended so').choices([...STATES]))
+    .option('--role <role>', 'only with this role')
+    .option('--yubikey <serial>', 'only those that this YubiKey has enrolled', wholeNumber)
+    .addOption(sinceOption())
+    .action((flags: ListFlags) =>
       listing(
         flags,
         async (slice) => {
           const [devices, alarms] = await Promise.all([slice.ask('device.list'), slice.ask('alarm.list')]);
           const alarmed = new Set(alarms.map(({ deviceId }) => deviceId));
-          return devices.map((entry) => deviceRow(entry, alarmed.has(entry.id)));
+          return devices.filter(fits(flags)).map((entry) => deviceRow(entry, alarmed.has(entry.id)));
         },
         deviceForPeople,
       ),
@@ -53,6 +67,21 @@ export function addDeviceCommands(program: Command): void {
           const report = await slice.ask('device.report', { device: name });
           if (flags.json === true) printJson({ type: 'result', result: 'device', ...report });
           else process.stdout.write(renderReport(report));
+          return 0;
+        }),
+      ),
+    );
+  onSlice(device.command('rename <device> [name]'))
+    .description('Call a laptop something else in lists and commands; without a name, what it calls itself')
+    .addHelpText('after', '\nIts host name and its certificates stay as they are.')
+    .action((given: string, label: string | undefined, flags: Flags) =>
+      carryOut(flags.json === true, () =>
+        withSlice(flags, async (slice) => {
+          const { id, hostName } = await slice.ask('device.rename', { device: given, label: label ?? null });
+          const called = label ?? hostName;
+          printAnswer(flags, 'renamed', { device: { id, name: hostName, label: label ?? null } }, [
+            `${hostName} is called ${called}.`,
+          ]);
           return 0;
         }),
       ),
@@ -125,7 +154,7 @@ export function addDeviceCommands(program: Command): void {
         }),
       ),
     );
-  onSlice(device.command('consents'))
+  onList(device.command('consents'))
     .description('List the consents, newest first')
     .action((flags: Flags) => listing(flags, async (slice) => (await slice.ask('consent.list')).map(consentRow)));
   onSlice(device.command('withdraw <consent>'))
@@ -161,6 +190,15 @@ export function addDeviceCommands(program: Command): void {
     );
 }
 
+/** `--since` counts what has happened last: its enrollment, or its end. */
+const fits =
+  ({ state, role, yubikey, since }: ListFlags) =>
+  (device: DeviceRecord): boolean =>
+    (state === undefined || state === device.state || (state === 'lost' && device.endReason === 'lost')) &&
+    (role === undefined || role === device.role) &&
+    (yubikey === undefined || yubikey === device.yubikeySerial) &&
+    (since === undefined || (device.endedAt ?? device.createdAt) >= since.getTime());
+
 async function end(slice: OperatorSlice, devices: readonly DeviceRecord[], flags: EndFlags): Promise<number> {
   const { revoked } = await slice.ask('device.end', { devices: devices.map(({ id }) => id), why: flags.why });
   if (flags.json === true) {
@@ -179,6 +217,7 @@ async function end(slice: OperatorSlice, devices: readonly DeviceRecord[], flags
 
 const deviceRow = (entry: DeviceRecord, alarm: boolean): Row => ({
   name: entry.hostName,
+  ...(entry.label === null ? {} : { label: entry.label }),
   state: entry.state,
   address: entry.address,
   role: entry.role,
@@ -204,10 +243,11 @@ function deviceForPeople({
   id = '',
   ...row
 }: Row): Row {
-  const { why, told, alarm, ended, created } = row;
+  const { label, why, told, alarm, ended, created } = row;
   const ending = why === undefined ? [] : [why, ...(told === undefined ? [] : ['told'])];
   const stands = [state, ...ending, ...(alarm === undefined ? [] : ['alarm'])].join(', ');
-  return { name, state: stands, since: ended ?? created ?? '', address, role, yubikey, key, id };
+  const called = label === undefined ? name : `${String(label)} (${String(name)})`;
+  return { name: called, state: stands, since: ended ?? created ?? '', address, role, yubikey, key, id };
 }
 
 const consentRow = (entry: ConsentRecord): Row => ({

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { systemClock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
@@ -9,6 +9,7 @@ import { openSlice } from '../../slice/operator/open-slice.ts';
 import { carryOut } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
 import { guardedSlice, type GuardFlags } from './guarded-slice.ts';
+import { renderCsv } from './render-csv.ts';
 import { renderTable, type Row } from './table.ts';
 
 export interface Flags extends GuardFlags {
@@ -24,15 +25,20 @@ export function onSlice(command: Command): Command {
     .option('--json', 'print one line of JSON; fields are added, never removed');
 }
 
+/** The same for a command that lists. */
+export function onList(command: Command): Command {
+  return onSlice(command).addOption(new Option('--csv', 'print CSV, with the fields of the JSON').conflicts('json'));
+}
+
 /** So wide is a table that fits where a person reads it; a terminal that is wider may have more. */
 const TABLE_WIDTH = 100;
 
 /**
- * A listing as a table, or as one JSON line.
+ * A listing as a table, as CSV, or as one JSON line.
  * @param forPeople the columns of the table, where they are others than the fields of the JSON
  */
 export function listing(
-  flags: Flags,
+  flags: Flags & { readonly csv?: boolean },
   rows: (slice: OperatorSlice) => Promise<Row[]>,
   forPeople: (row: Row) => Row = (row) => row,
 ): Promise<void> {
@@ -40,6 +46,7 @@ export function listing(
     withSlice(flags, async (slice) => {
       const list = await rows(slice);
       if (flags.json === true) printJson({ type: 'result', result: 'list', list });
+      else if (flags.csv === true) process.stdout.write(renderCsv(list));
       else {
         const width = process.stdout.isTTY ? Math.max(TABLE_WIDTH, process.stdout.columns) : TABLE_WIDTH;
         process.stdout.write(renderTable(list.map(forPeople), width));

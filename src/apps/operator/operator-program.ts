@@ -53,6 +53,8 @@ const EXAMPLES = [
   'sudo kiwistack-operator yubikey burn --dir acme --serial 12345678 --why "left in a train"',
   'sudo kiwistack-operator session list --dir acme',
   'sudo kiwistack-operator device list --dir acme',
+  'sudo kiwistack-operator device list --dir acme --state active --role engineer --csv',
+  'sudo kiwistack-operator device rename anna-laptop anna --dir acme',
   'sudo kiwistack-operator device show anna-laptop --dir acme',
   'sudo kiwistack-operator device lost anna-laptop --dir acme --wipe --why "left in a train"',
   'sudo kiwistack-operator device wipe anna-laptop --dir acme',

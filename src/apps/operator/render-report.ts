@@ -14,7 +14,7 @@ export function renderReport(report: DeviceReport): string {
   const { device, tunnel, duties, copiedAt, alarms, consents } = report;
   const at = (ms: number): string => localTime(new Date(ms));
   const rows: (readonly [string, string] | undefined)[] = [
-    ['laptop', `${device.hostName} (${device.id})`],
+    ['laptop', `${device.label === null ? '' : `${device.label}, `}${device.hostName} (${device.id})`],
     ['state', stateOf(report)],
     ['role', `${device.role}, enrolled with YubiKey ${device.yubikeySerial} at ${at(device.createdAt)}`],
     ['device key', device.keyKind === 'tpm' ? 'in a TPM' : 'unproven: in a file, for all that the slice knows'],

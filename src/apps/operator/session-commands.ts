@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 
-import { listing, onSlice, time, type Flags } from './on-slice.ts';
+import { listing, onList, time, type Flags } from './on-slice.ts';
 import { Id } from './table.ts';
 
 /** `session`: the enrollments in progress. */
 export function addSessionCommands(program: Command): void {
   const session = program.command('session').description('Show enrollments in progress');
-  onSlice(session.command('list'))
+  onList(session.command('list'))
     .description(
       'List the enrollments that wait for the person (waiting) or for the laptop (used), each with the session code that the laptop shows',
     )

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { addLostKeyCommands } from './lost-key-commands.ts';
-import { listing, onSlice, time, type Flags } from './on-slice.ts';
+import { listing, onList, onSlice, time, type Flags } from './on-slice.ts';
 import { addReissueCommand } from './reissue-command.ts';
 import { keyOptions, provisionCommand, type ProvisionFlags } from './provision-command.ts';
 
@@ -17,7 +17,7 @@ export function addYubikeyCommands(program: Command): void {
     .option('--reinstate', 'take a burned YubiKey back: with a new key and certificate it may enroll laptops again')
     .action((flags: ProvisionFlags) => carryOut(flags.json === true, () => provisionCommand(flags, cancelOnSignals())));
   addReissueCommand(yubikey);
-  onSlice(yubikey.command('list'))
+  onList(yubikey.command('list'))
     .description('List the registered YubiKeys')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {

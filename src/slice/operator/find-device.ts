@@ -11,7 +11,7 @@ export async function findDevice(registry: Registry, idOrName: string): Promise<
   const devices = (await registry.listDevices()).filter(
     ({ state, endReason }) => state !== 'ended' || endReason === 'lost',
   );
-  const named = devices.filter(({ hostName }) => hostName === idOrName);
+  const named = devices.filter(({ hostName, label }) => hostName === idOrName || label === idOrName);
   const found = named.find(({ state }) => state !== 'ended') ?? named.at(-1) ?? byId(devices, idOrName);
   if (found === undefined) {
     throw new KiwiError('device-unknown', { detail: `no live or lost device ${idOrName}` });

@@ -12,7 +12,7 @@ import { byId } from './by-id.ts';
  */
 export async function reportDevice(registry: Registry, idOrName: string): Promise<z.input<typeof deviceReport>> {
   const devices = await registry.listDevices();
-  const named = devices.filter(({ hostName }) => hostName === idOrName);
+  const named = devices.filter(({ hostName, label }) => hostName === idOrName || label === idOrName);
   const device = named.find(({ state }) => state !== 'ended') ?? named.at(-1) ?? byId(devices, idOrName);
   if (device === undefined) throw new KiwiError('device-unknown', { detail: `no device ${idOrName}` });
   const { id } = device;

@@ -96,6 +96,8 @@ export interface Device {
   readonly supersedes: string | null;
   /** When the laptop was first told that it has ended. */
   readonly toldAt: Millis | null;
+  /** What operators call it; its certificates have the host name. */
+  readonly label: string | null;
 }
 
 /** A device's peer on the endpoint. */
@@ -287,6 +289,11 @@ export interface Registry extends LossRegistry, OperatorRegistry {
    * @returns false when it was not marked as copied
    */
   releaseDevice(deviceId: string, now: Millis, audit: AuditEntry): Promise<boolean>;
+  /**
+   * Gives a live or lost device another name among operators, or none of its own.
+   * @returns `taken` when another live or lost device has it, as its host name or its label
+   */
+  labelDevice(deviceId: string, label: string | null, now: Millis, audit: AuditEntry): Promise<'labelled' | 'taken'>;
   /** The hardware fingerprint that a device enrolled with. */
   findFingerprint(deviceId: string): Promise<Fingerprint | undefined>;
   /** The live device that enrolled on hardware with this digest. */

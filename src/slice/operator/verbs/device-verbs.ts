@@ -20,6 +20,14 @@ export function deviceVerbs(parts: OperatorParts): Handlers<VerbsOf<'device'>> {
       }
       return { revoked: await revokeIfPossible() };
     },
+    async 'device.rename'({ device: idOrName, label }, { audited }) {
+      const { id, hostName } = await findDevice(registry, idOrName);
+      const entry = audited('device.rename', { deviceId: id, why: `${hostName}: ${label ?? 'no name of its own'}` });
+      if ((await registry.labelDevice(id, label, clock.now(), entry)) === 'taken') {
+        throw new KiwiError('usage', { detail: `another laptop is called ${label ?? ''}` });
+      }
+      return findDevice(registry, id);
+    },
     async 'device.release'({ device: idOrName, why }, { audited }) {
       const device = await findDevice(registry, idOrName);
       const entry = audited('device.release', { deviceId: device.id, why: `${device.hostName}: ${why}` });

@@ -77,6 +77,14 @@ export function deviceQueries(db: SqliteDatabase) {
           grant.grantedAt,
         );
       }
+      // It is the same laptop, whose operators go on calling it so.
+      if (supersedes !== null) {
+        db.run(
+          'UPDATE device SET label = (SELECT label FROM device WHERE id = ?) WHERE id = ?',
+          supersedes,
+          grant.deviceId,
+        );
+      }
       db.run(
         `UPDATE device SET state = 'pending', granted_at = ?, confirm_by = ?, grant_hash = ? WHERE id = ?`,
         grant.grantedAt,
@@ -124,6 +132,20 @@ export function deviceQueries(db: SqliteDatabase) {
         if (!end(deviceId, reason, now)) return 'unchanged';
         insertAudit(db, audit, now);
         return 'ended';
+      },
+    ),
+    labelDevice: writeDurably(
+      (deviceId: string, label: string | null, now: Millis, audit: AuditEntry): 'labelled' | 'taken' => {
+        const other = db.get(
+          `SELECT 1 FROM device WHERE id <> ? AND (ended_at IS NULL OR end_reason = 'lost') AND (host_name = ? OR label = ?) LIMIT 1`,
+          deviceId,
+          label,
+          label,
+        );
+        if (label !== null && other !== undefined) return 'taken';
+        db.run('UPDATE device SET label = ? WHERE id = ?', label, deviceId);
+        insertAudit(db, audit, now);
+        return 'labelled';
       },
     ),
     findFingerprint: read((deviceId: string): Fingerprint | undefined => {

@@ -56,6 +56,7 @@ const COLUMNS: { readonly [K in keyof StoredDevice]: Column<StoredDevice[K]> } =
   supersedes: plain('supersedes', textOrNull),
   consentId: plain('consent_id', textOrNull),
   toldAt: plain('told_at', numberOrNull),
+  label: plain('label', textOrNull),
 };
 const MAPPED = Object.entries(COLUMNS) as unknown as readonly [
   keyof StoredDevice,

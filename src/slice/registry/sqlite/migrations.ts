@@ -189,6 +189,10 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   CREATE INDEX certificate_device ON certificate (device_id) WHERE device_id IS NOT NULL;
   CREATE INDEX certificate_to_revoke ON certificate (serial) WHERE revoke_why IS NOT NULL AND revoked_at IS NULL;
   `,
+  // What operators call a laptop.
+  `
+  ALTER TABLE device ADD COLUMN label TEXT;
+  `,
 ];
 
 /**

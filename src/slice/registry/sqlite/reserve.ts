@@ -55,6 +55,7 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
     supersedes: place.supersedes ?? null,
     consentId: place.consentId ?? null,
     toldAt: null,
+    label: null,
   };
   db.insert('device', toDeviceRow(device));
   for (const { kind, hmac } of componentsToLookUp(request.fingerprint.components)) {
