@@ -85,13 +85,20 @@ describe('after the intermediate of a slice was replaced', () => {
   let slice: TestSlice;
   let key: ProvisionedKey;
   let before: Enrolled;
+  let lost: Enrolled;
+  let late: Enrolled;
   let old: Certificate;
   let oldKey: KeyObject;
   let list: string;
   beforeAll(async () => {
     slice = await startTestSlice();
     key = await slice.provision({ serial: 40_100_001 });
-    before = await enrollAndConfirm(slice, key);
+    [before, lost, late] = (await Promise.all([1, 2, 3].map(() => enrollAndConfirm(slice, key)))) as [
+      Enrolled,
+      Enrolled,
+      Enrolled,
+    ];
+    for (const held of [1, 1, 1]) await renew(slice, lost, held);
     old = await certificateIn(slice.paths.ca.certificate);
     oldKey = createPrivateKey(await readFile(slice.paths.ca.key));
     ({ list } = await replace(slice));
@@ -138,9 +145,22 @@ describe('after the intermediate of a slice was replaced', () => {
     expect(await verify(key.chain)).toContain('certificate revoked');
   });
 
+  test('a number that somebody else gave to a laptop does not stop it, nor one that it did not hear of', async () => {
+    // The thief kept two answers back and then gave numbers of his own: without the replacement, that would be a copy.
+    expect(codeOf(await renew(slice, lost, 3))).toBe('ok');
+    expect(codeOf(await renew(slice, lost, 5))).toBe('ok');
+    expect(codeOf(await renew(slice, lost, 2))).toBe('device-copied');
+  });
+
+  test('a laptop that follows too late needs a touch', async () => {
+    slice.clock.offsetMs = 169 * 3_600_000;
+    expect(codeOf(await renew(slice, late, 1))).toBe('touch-required');
+    slice.clock.offsetMs = 0;
+  });
+
   test('a laptop that was enrolled since then is renewed as ever', async () => {
-    const late = await enrollAndConfirm(slice, await slice.provision({ serial: 40_100_003 }));
-    expect(codeOf(await renew(slice, late, 1))).toBe('ok');
+    const fresh = await enrollAndConfirm(slice, await slice.provision({ serial: 40_100_003 }));
+    expect(codeOf(await renew(slice, fresh, 1))).toBe('ok');
   });
 });
 

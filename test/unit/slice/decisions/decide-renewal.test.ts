@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   decideRenewal,
   FIRST_COUNTER,
+  rekeyRule,
   type CertificateCounter,
   type RenewalRefusal,
 } from '../../../../src/slice/decisions/decide-renewal.ts';
@@ -64,6 +65,25 @@ describe('a renewal', () => {
       expect(decideRenewal('active', renewed, ask(2, { at }))).toMatchObject({ refused: 'clock-skew' });
     }
     expect(decideRenewal('active', renewed, ask(8, { at: 51 }))).toEqual({ number: 9 });
+  });
+
+  test('after the intermediate was replaced is made for as long as laptops may follow by themselves', () => {
+    const replacedAt = 2 * DAY;
+    const ask2 = (now: number, by: 'itself' | 'touch', notAfter: number) =>
+      decideRenewal('active', counter({ notAfter }), {
+        ...ask(1, { now }),
+        ...{ graceMs: 30 * DAY, rekey: rekeyRule(replacedAt, { by, hours: 24 }) },
+      });
+    // Its last certificate was issued an hour before.
+    const old = replacedAt + DAY - 3_600_000;
+    expect(ask2(replacedAt, 'itself', old)).toEqual({ number: 2 });
+    expect(ask2(replacedAt + DAY - 1, 'itself', old)).toEqual({ number: 2 });
+    expect(ask2(replacedAt + DAY, 'itself', old)).toMatchObject({ refused: 'touch-required' });
+    expect(ask2(replacedAt, 'touch', old)).toMatchObject({ refused: 'touch-required' });
+    // Who has one of the new one is renewed as ever.
+    const fresh = replacedAt + DAY + 1;
+    for (const by of ['itself', 'touch'] as const) expect(ask2(replacedAt + 5 * DAY, by, fresh)).toEqual({ number: 2 });
+    expect(rekeyRule(undefined, { by: 'touch', hours: 0 })).toBeUndefined();
   });
 
   test.each([
