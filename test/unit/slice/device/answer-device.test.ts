@@ -17,6 +17,7 @@ const { certificates } = V.vector('certificates', V.CERTIFICATES);
 const certificate = (name: string) => parseCertificate(certificates[name]?.pem ?? '');
 const slice = {
   clock: systemClock,
+  config: { links: [] },
   identity: {
     signer: keySigner(createPrivateKey(V.vector('keys', V.KEYS).keys['gateway']?.pkcs8 ?? '')),
     grantCertificate: certificate('gateway'),
