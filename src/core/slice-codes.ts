@@ -73,6 +73,16 @@ export const SLICE_CODES = {
     'The directory did not do what it was asked.',
     'The details name what it said. Check `directory` in slice.json, directory-secret and directory-ca.pem; it is tried again while the slice runs.',
   ),
+  'key-not-new': entry(
+    'person',
+    'The YubiKey does not have the PIN, PUK and management key of the factory.',
+    'Somebody has used it, or an earlier run was cut off. Run the command with --reset, which erases the keys and certificates on it (PIV), or use another YubiKey.',
+  ),
+  'key-not-fips': entry(
+    'refused',
+    'The YubiKey is none of the FIPS series, and only those are wanted.',
+    'Use a YubiKey of the FIPS series, or run the command without --fips.',
+  ),
   'management-key-refused': entry(
     'person',
     'The YubiKey did not accept the management key.',

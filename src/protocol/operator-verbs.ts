@@ -72,6 +72,8 @@ const bundleId = z.int().min(0);
  */
 export const OPERATOR_VERBS = {
   'slice.about': reads('read', nothing, aboutSlice),
+  /** Whether step-ca issues now: asked before something is begun that needs a certificate in the end. */
+  'slice.issues': reads('read', nothing, z.object({ ready: z.boolean() })),
   /** When two operators are needed, from now on. */
   'slice.protect': changes('admin', twoPersonSetting, z.object({}), { critical: true }),
 

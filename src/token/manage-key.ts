@@ -19,7 +19,7 @@ export type ManageRequest = {
 );
 
 /** Not a secret: Yubico documents it. */
-const FACTORY_KEY = '010203040506070801020304050607080102030405060708';
+export const FACTORY_KEY = '010203040506070801020304050607080102030405060708';
 
 const FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 const PROGRAMS = {
@@ -58,7 +58,8 @@ export async function manageKey(
   }
 }
 
-function findTool(wanted: ManageTool | undefined): { tool: ManageTool; program: string } {
+/** @throws KiwiError `tool-missing` */
+export function findTool(wanted: ManageTool | undefined): { tool: ManageTool; program: string } {
   for (const tool of wanted === undefined ? (['ykman', 'yubico-piv-tool'] as const) : [wanted]) {
     const program = PROGRAMS[tool].find((file) => existsSync(file));
     if (program !== undefined) return { tool, program };

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly timeoutMs?: number;
+  /** The program sees the keys, and the network of the caller. */
+  readonly outsideNetwork?: boolean;
 }
 
 export interface RunResult {
@@ -56,8 +58,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const inner = readFileSync(`/proc/${outer.pid ?? 0}/task/${outer.pid ?? 0}/children`, 'utf8').trim();
   const network = readlinkSync(`/proc/${inner}/ns/net`);
   // Not into the pid namespace: nsenter would have to stay between us and the program, and take the signals meant for it.
-  const enter = (argv: readonly string[], cwd = process.cwd()): string[] => [
-    ...['-t', inner, '-U', '--preserve-credentials', '-n', '-m', `--wd=${cwd}`, '--'],
+  const enter = (argv: readonly string[], cwd = process.cwd(), own = ['-n']): string[] => [
+    ...['-t', inner, '-U', '--preserve-credentials', ...own, '-m', `--wd=${cwd}`, '--'],
     ...argv,
   ];
   const stop = async (): Promise<void> => {
@@ -68,7 +70,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     clearTimeout(late);
   };
   return {
-    run: (argv, runOptions = {}) => runInside(enter(argv, runOptions.cwd), runOptions),
+    run: (argv, runOptions = {}) =>
+      runInside(enter(argv, runOptions.cwd, runOptions.outsideNetwork === true ? [] : ['-n']), runOptions),
     spawn: (argv, spawnOptions = {}) => {
       const cwd = spawnOptions.cwd?.toString();
       return spawn(NSENTER, enter(argv, cwd), { ...spawnOptions, cwd: undefined });

@@ -46,6 +46,8 @@ const EXAMPLES = [
   'kiwistack-operator approval approve 3f0c1e5a',
   'kiwistack-operator approval refuse 3f0c1e5a --why "the key was found"',
   'sudo kiwistack-operator yubikey provision --dir acme --role engineer',
+  'sudo kiwistack-operator yubikey provision-list --dir acme --list keys.csv --recipient handover.pem --handover sealed',
+  'kiwistack-operator yubikey unseal sealed/12345678.sealed --key handover.key --output 12345678.json',
   'sudo kiwistack-operator yubikey list --dir acme',
   'sudo kiwistack-operator yubikey reissue --dir acme',
   'sudo kiwistack-operator yubikey show --dir acme --serial 12345678',

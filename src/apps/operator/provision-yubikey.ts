@@ -23,6 +23,8 @@ export interface ProvisionRequest {
   readonly notSerial?: number;
   /** Take a burned YubiKey back, with a new key. */
   readonly reinstate: boolean;
+  /** Only one of the FIPS series. */
+  readonly fips?: boolean;
   readonly managementKey: ManagementKey;
   /** Called again with the reason when a PIN was refused. */
   readonly askPin: (key: { serial: number; state: PinState; refused?: KiwiError | undefined }) => Promise<SecretBytes>;
@@ -39,7 +41,7 @@ export interface ProvisionRequest {
  */
 export async function provisionYubikey(
   request: ProvisionRequest,
-): Promise<{ serial: number; slot: string; role: string; notAfter: string }> {
+): Promise<{ serial: number; slot: string; role: string; notAfter: string; firmware: string; fips: boolean }> {
   const { slice, token, role, managementKey, progress, signal } = request;
   const about = await slice.ask('slice.about');
   const serial = await chooseYubikey(token, request, signal);
@@ -54,10 +56,11 @@ export async function provisionYubikey(
     managementKey,
     signal,
   });
-  const { firmware } = checkAttestation(
+  const { firmware, fips } = checkAttestation(
     key,
     about.yubicoRoots.map((der) => parseCertificate(Buffer.from(der, 'base64url'))),
   );
+  if (request.fips === true && !fips) throw new KiwiError('key-not-fips', { detail: `serial ${serial}` });
   const old = firmwareFlaw(firmware, about.firmware.minimum);
   if (old !== undefined && about.firmware.older === 'refuse') throw new KiwiError('policy-refused', { detail: old });
   if (old !== undefined) progress(`Warning: ${old}: its key could be extracted by whoever opens it (EUCLEAK).`);
@@ -81,7 +84,7 @@ export async function provisionYubikey(
     ...{ serial, slot: SLOT, role, certificate: issued.certificate },
     reinstate: request.reinstate,
   });
-  return { serial, slot: SLOT, role, notAfter: certificate.notAfter.toISOString() };
+  return { serial, slot: SLOT, role, notAfter: certificate.notAfter.toISOString(), firmware, fips };
 }
 
 function checkRegistration(known: YubikeyRecord | null, serial: number, request: ProvisionRequest): void {

@@ -4,6 +4,7 @@ import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { addLostKeyCommands } from './lost-key-commands.ts';
 import { listing, onList, onSlice, time, type Flags } from './on-slice.ts';
+import { addProvisionManyCommands } from './provision-many-command.ts';
 import { addReissueCommand } from './reissue-command.ts';
 import { keyOptions, provisionCommand, type ProvisionFlags } from './provision-command.ts';
 
@@ -16,6 +17,7 @@ export function addYubikeyCommands(program: Command): void {
     .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
     .option('--reinstate', 'take a burned YubiKey back: with a new key and certificate it may enroll laptops again')
     .action((flags: ProvisionFlags) => carryOut(flags.json === true, () => provisionCommand(flags, cancelOnSignals())));
+  addProvisionManyCommands(yubikey);
   addReissueCommand(yubikey);
   onList(yubikey.command('list'))
     .description('List the registered YubiKeys')

@@ -37,6 +37,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/slice/fleet',
   ],
   zod: [
+    // What was sealed, when it is opened.
+    'src/apps/operator/provisioning/handover.ts',
     'src/local-api',
     'src/apps/desktop/main',
     'src/apps/key-lender',

@@ -5,7 +5,7 @@ import { twoPersonFacts } from '../two-person-facts.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 export function sliceVerbs(parts: OperatorParts): Handlers<VerbsOf<'slice'>> {
-  const { paths, config, identity, registry, clock } = parts;
+  const { paths, config, identity, registry, ca, clock } = parts;
   return {
     'slice.about': async (_given, { actor }) => ({
       customer: config.customer,
@@ -17,6 +17,7 @@ export function sliceVerbs(parts: OperatorParts): Handlers<VerbsOf<'slice'>> {
       root: base64url(identity.mspRoot.der),
       yubicoRoots: identity.yubicoRoots.map(({ der }) => base64url(der)),
     }),
+    'slice.issues': async () => ({ ready: await ca.healthy() }),
     async 'slice.protect'(wish, { audited }) {
       const why = `${wish.when}, more than ${wish.manyDevices} laptops`;
       await registry.audit(audited('slice.protect', { why }), clock.now());
