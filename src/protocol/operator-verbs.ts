@@ -118,6 +118,8 @@ export const OPERATOR_VERBS = {
     }),
     consent,
   ),
+  /** The same over the network, signed with the operator's YubiKey: compact JWS, as the slice keeps it. */
+  'consent.file': changes('helpdesk', z.strictObject({ consent: z.string().max(4096) }), consent),
   'consent.withdraw': changes('helpdesk', z.strictObject({ consent: which }), z.object({ consentId: uuid })),
 
   'session.list': reads('read', nothing, z.array(sessionRecord), LIST),

@@ -6,6 +6,7 @@ import { carryOut, numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
 import { printAnswer, printJson } from '../../terminal/report.ts';
 import { allLaptops } from './all-laptops.ts';
 import { askConfirmation } from './ask-confirmation.ts';
+import { fileConsent } from './file-consent.ts';
 import { addLossCommands } from './loss-commands.ts';
 import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { renderReport } from './render-report.ts';
@@ -138,12 +139,10 @@ export function addDeviceCommands(program: Command): void {
       carryOut(flags.json === true, () =>
         withSlice(flags, async (slice) => {
           const { hours, why } = flags;
-          const consent = await slice.ask('consent.give', {
-            device: name,
-            hours,
-            why,
-            newMainboard: flags.newMainboard === true,
-          });
+          const wish = { device: name, hours, why, newMainboard: flags.newMainboard === true };
+          // In the slice's folder is a key for it; elsewhere it is the operator's own.
+          const consent =
+            flags.dir === undefined ? await fileConsent(slice, wish, flags) : await slice.ask('consent.give', wish);
           if (flags.json === true) printJson({ type: 'result', result: 'consented', ...consent });
           else {
             process.stdout.write(

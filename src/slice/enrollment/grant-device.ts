@@ -6,6 +6,7 @@ import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { TYP } from '../../protocol/common.ts';
+import { consentTrust } from '../approvals/consent-trust.ts';
 import { issueDeviceCertificate } from '../ca/issue-device-certificate.ts';
 import { networkOf } from '../config/tunnel-network.ts';
 import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
@@ -123,7 +124,7 @@ async function reserve(
     host: statement.host,
     ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),
     ...(statement.consentId === undefined ? {} : { consentId: statement.consentId }),
-    consentTrust: { slug: slice.config.customer.slug, operators: slice.config.operators },
+    consentTrust: await consentTrust(slice),
     network: networkOf(slice.config.inside),
     quota: slice.config.quota.devices,
     now: slice.clock.now(),

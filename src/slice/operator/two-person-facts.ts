@@ -1,7 +1,7 @@
 import type { EndReason } from '../../protocol/device-messages.ts';
 import { readSliceConfig } from '../config/slice-config.ts';
 import type { TwoPersonFacts } from '../decisions/needs-two.ts';
-import { operatorsNow } from './operators-now.ts';
+import { operatorsNow } from '../approvals/operators-now.ts';
 import type { OperatorParts } from './verbs/handlers.ts';
 
 const DAY_MS = 86_400_000;

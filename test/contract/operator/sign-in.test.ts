@@ -1,8 +1,13 @@
+import { randomUUID } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { remoteSlice } from '../../../src/operator-client/remote-slice.ts';
+import { signCompact } from '../../../src/pki/jws.ts';
+import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
 import { EKU } from '../../../src/pki/roles.ts';
-import { sendStatement } from '../../fakes/slice/test-laptop.ts';
+import { PROTOCOL, TYP } from '../../../src/protocol/common.ts';
+import { newLaptop, sendStatement } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
 import { asOperator, codeOf, enrollAndConfirm, seal, start } from '../slice/enrolling.ts';
 import { addOperator, remotely, signInAs, type TestOperator } from './operating.ts';
@@ -79,23 +84,64 @@ describe('an operator who signs in with a YubiKey', () => {
 
   test('may do what the role allows, and is told which one would', async () => {
     const [reader, helper] = [await addOperator(slice, 'rita', 'read'), await addOperator(slice, 'hugo', 'helpdesk')];
-    const wish = { device: 'nobody', hours: 1, why: 'new disk', newMainboard: false };
+    const wish = { consent: 'no such consent' };
     await remotely(slice, reader, async (remote) => {
-      await expect(remote.ask('consent.give', wish)).rejects.toMatchObject({
-        ...{ code: 'operator-role', detail: 'consent.give needs helpdesk; rita is read' },
+      await expect(remote.ask('consent.withdraw', wish)).rejects.toMatchObject({
+        ...{ code: 'operator-role', detail: 'consent.withdraw needs helpdesk; rita is read' },
       });
     });
     await remotely(slice, helper, async (remote) => {
-      await expect(remote.ask('consent.give', wish)).rejects.toMatchObject({ code: 'device-unknown' });
+      await expect(remote.ask('consent.withdraw', wish)).rejects.toMatchObject({ code: 'consent-refused' });
       const burn = { serial: 1, why: 'lost' };
       await expect(remote.ask('yubikey.burn', burn)).rejects.toMatchObject({ code: 'operator-role' });
     });
     const refused = (await slice.running.context.registry.listAudit(10)).filter(({ code }) => code === 'operator-role');
     expect(refused.map(({ actor, action }) => [actor, action])).toEqual([
       ['hugo', 'yubikey.burn'],
-      ['rita', 'consent.give'],
+      ['rita', 'consent.withdraw'],
     ]);
   });
+});
+
+test('a consent over the network is signed with the YubiKey of a helpdesk, and lets the laptop in once', async () => {
+  const key = await slice.provision({ serial: 20_001_303 });
+  const helper = await addOperator(slice, 'heidi', 'helpdesk');
+  const { laptop, grant } = await enrollAndConfirm(slice, key);
+  const again = async (): Promise<string> => {
+    const started = await start(slice, key, newLaptop({ machine: laptop.machine }));
+    return codeOf(await sendStatement(slice.gateway, started.sessionId, await seal(started, key)));
+  };
+  const file = (by: TestOperator, more: object = {}, as = by): Promise<string> =>
+    remotely(slice, as, async (remote) => {
+      const { id, fingerprintDigest } = await remote.ask('device.find', { device: grant.deviceId });
+      const now = slice.clock.now();
+      const consent = {
+        ...{ protocol: PROTOCOL, slug: 'acme', consentId: randomUUID(), deviceId: id, fingerprint: fingerprintDigest },
+        ...{ newMainboard: false, operator: by.name, why: 'new disk', issuedAt: new Date(now).toISOString() },
+        ...{ expiresAt: new Date(now + 3_600_000).toISOString(), ...more },
+      };
+      const kid = jwkThumbprint(publicJwk(by.yubikey.key));
+      const payload = JSON.stringify(consent);
+      const jws = await signCompact({ typ: TYP.consent, kid, signer: by.yubikey.signer, payload });
+      return (await remote.ask('consent.file', { consent: jws })).consentId;
+    });
+  expect(await again()).toBe('fingerprint-known');
+  const refused = { code: 'consent-refused' };
+  const reader = await addOperator(slice, 'rolf', 'read');
+  await expect(file(reader)).rejects.toMatchObject({ code: 'operator-role' });
+  await expect(file(reader, {}, helper)).rejects.toMatchObject({ ...refused, detail: 'not by an operator' });
+  await expect(file(anna, {}, helper)).rejects.toMatchObject(refused);
+  await expect(file(helper, { operator: 'anna' })).rejects.toMatchObject(refused);
+  await expect(file(helper, { expiresAt: '2099-01-01T00:00:00.000Z' })).rejects.toMatchObject(refused);
+  await expect(
+    remotely(slice, helper, (remote) =>
+      remote.ask('consent.give', { device: grant.deviceId, hours: 1, why: 'x', newMainboard: false }),
+    ),
+  ).rejects.toMatchObject({ code: 'usage' });
+  const consentId = await file(helper);
+  expect(await again()).toBe('ok');
+  const consents = await asOperator(slice, (root) => root.ask('consent.list'));
+  expect(consents.find(({ id }) => id === consentId)).toMatchObject({ state: 'used', operator: 'heidi' });
 });
 
 describe('one kind of certificate is never used for the other', () => {

@@ -116,12 +116,12 @@ export const DIRECTIONS = {
     ...['src/slice/welcome', 'src/slice/audit', 'src/slice/directory'],
   ],
   'src/slice/upkeep': [...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
+  'src/slice/approvals': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   'src/slice/enrollment': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts'],
-    'src/slice/upkeep',
+    ...['src/slice/upkeep', 'src/slice/approvals'],
   ],
-  'src/slice/approvals': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   'src/slice/device': [
     ...MESSAGES,
     ...['src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts', 'src/slice/upkeep'],

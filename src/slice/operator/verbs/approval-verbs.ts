@@ -6,7 +6,7 @@ import { isVerb, OPERATOR_VERBS, type OperatorVerb, type Verb } from '../../../p
 import { openStatement, type OpenedStatement } from '../../decisions/open-statement.ts';
 import type { Approval } from '../../registry/registry.ts';
 import { byId } from '../by-id.ts';
-import { operatorsNow } from '../operators-now.ts';
+import { operatorsNow } from '../../approvals/operators-now.ts';
 import type { Actor, Asked, Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 /** Carries out what two operators have signed, without asking for a second one again. */

@@ -1,18 +1,23 @@
+import type { Clock } from '../../core/clock.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
+import type { SliceConfig } from '../config/slice-config.ts';
+import type { SliceIdentity } from '../config/slice-identity.ts';
 import { operatorIn } from '../decisions/operator-certificate.ts';
 import type { Signer } from '../decisions/open-statement.ts';
-import type { OperatorParts } from './verbs/handlers.ts';
+import type { Registry } from '../registry/registry.ts';
+
+export interface OperatorSources {
+  readonly config: SliceConfig;
+  readonly identity: SliceIdentity;
+  readonly registry: Pick<Registry, 'listOperators'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
 
 /**
  * Everybody who is an operator now. Name and role are what the certificate says, under the intermediate in use: who can write to the
  * registry can remove an operator, and make none.
  */
-export async function operatorsNow({
-  config,
-  identity,
-  registry,
-  clock,
-}: Pick<OperatorParts, 'config' | 'identity' | 'registry' | 'clock'>): Promise<Signer[]> {
+export async function operatorsNow({ config, identity, registry, clock }: OperatorSources): Promise<Signer[]> {
   const trust = { slug: config.customer.slug, intermediate: identity.intermediate, root: identity.mspRoot };
   const at = new Date(clock.now());
   return (await registry.listOperators()).flatMap((row) => {
