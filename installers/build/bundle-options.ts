@@ -1,7 +1,7 @@
 import type { BuildOptions } from 'esbuild';
 
 import type { BuildKind } from './kind-option.ts';
-import { trimPackages } from './trim-packages.ts';
+import { placeAddons, trimPackages } from './trim-packages.ts';
 
 /** How a program of ours becomes one file that needs Node and nothing of this checkout. */
 export function bundleOptions(project: string, kind: BuildKind, target: 'node22' | 'node24') {
@@ -22,7 +22,7 @@ export function bundleOptions(project: string, kind: BuildKind, target: 'node22'
       'import.meta.url': '__url',
       KIWISTACK_BUILD_KIND: JSON.stringify(kind),
     },
-    plugins: [trimPackages],
+    plugins: [trimPackages, placeAddons],
     metafile: true,
     logLevel: 'warning',
   } as const satisfies BuildOptions;

@@ -11,6 +11,7 @@ export interface Product {
 }
 
 const LOCKED_MEMORY = 'native/locked-memory/build/Release/locked_memory.node';
+const KEYTAR = 'node_modules/keytar/build/Release/keytar.node';
 const PKCS11 = 'node_modules/pkcs11js/build/Release/pkcs11.node';
 // Exits as soon as its channel closes, which is at once.
 const TOKEN_HOST = { name: 'token-host', entry: 'src/token/host/main.ts', dryRun: ['unused'] };
@@ -33,13 +34,13 @@ export const PRODUCTS = {
   },
   'kiwistack-operator': {
     programs: [program('kiwistack-operator', 'operator'), TOKEN_HOST],
-    addons: [PKCS11, LOCKED_MEMORY],
+    addons: [PKCS11, LOCKED_MEMORY, KEYTAR],
     watcher: false,
   },
   'kiwistack-slice': { programs: [program('kiwistack-slice', 'slice')], addons: [], watcher: false },
   'kiwistack-msp': {
     programs: [program('kiwistack-msp', 'msp'), TOKEN_HOST],
-    addons: [PKCS11, LOCKED_MEMORY],
+    addons: [PKCS11, LOCKED_MEMORY, KEYTAR],
     watcher: false,
   },
 } as const satisfies Record<string, Product>;

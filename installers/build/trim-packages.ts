@@ -27,8 +27,20 @@ exports.Agent = require('./lib/dispatcher/agent');
 exports.Client = require('./lib/dispatcher/client');
 exports.Pool = require('./lib/dispatcher/pool');
 exports.buildConnector = require('./lib/core/connect');
-exports.request = (url, { dispatcher, ...options }) => {
+let shared;
+exports.request = (url, { dispatcher, ...options } = {}) => {
   const { origin, pathname, search } = new URL(url);
-  return dispatcher.request({ method: 'GET', ...options, origin, path: pathname + search });
+  return (dispatcher ?? (shared ??= new exports.Agent())).request({ method: 'GET', ...options, origin, path: pathname + search });
 };
 `;
+
+/** keytar loads its addon from beside its own folder; in what is built, all addons are in one folder below the program. */
+export const placeAddons: Plugin = {
+  name: 'place-addons',
+  setup(build) {
+    build.onResolve({ filter: /\/build\/Release\/keytar\.node$/ }, () => ({
+      path: './build/Release/keytar.node',
+      external: true,
+    }));
+  },
+};

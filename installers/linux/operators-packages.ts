@@ -18,6 +18,8 @@ export interface OperatorsPackage {
   /** For deb-control(5): the first line is the synopsis. */
   readonly description: readonly string[];
   readonly units: readonly string[];
+  /** Addons whose libraries it can do without. */
+  readonly optional: readonly string[];
   /** The scripts of the maintainer that it has, in the folder of operators/ named after it. */
   readonly scripts: readonly string[];
 }
@@ -34,7 +36,8 @@ export const OPERATORS_PACKAGES: Readonly<Record<OperatorsPackageName, Operators
       variables: [...PROXY_VARIABLES, 'HOME', 'XDG_CONFIG_HOME', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'],
     },
     depends: ['pcscd', 'ykcs11'],
-    recommends: ['yubikey-manager | yubico-piv-tool'],
+    // A sign-in over the network is kept in the keychain of the desktop, through libsecret.
+    recommends: ['libsecret-1-0', 'yubikey-manager | yubico-piv-tool'],
     suggests: ['bash-completion'],
     description: [
       "KiwiStack device enrollment, the operator's commands",
@@ -45,6 +48,7 @@ export const OPERATORS_PACKAGES: Readonly<Record<OperatorsPackageName, Operators
       WITH_NODE,
     ],
     units: [],
+    optional: ['keytar.node'],
     scripts: [],
   },
   'kiwistack-slice': {
@@ -70,13 +74,15 @@ export const OPERATORS_PACKAGES: Readonly<Record<OperatorsPackageName, Operators
       WITH_NODE,
     ],
     units: ['kiwistack-slice@.service'],
+    optional: [],
     scripts: ['postinst', 'prerm', 'postrm'],
   },
   'kiwistack-msp': {
     program: () => mspProgram({ clock: systemClock }),
     launcher: { variables: [] },
     depends: ['pcscd', 'ykcs11'],
-    recommends: ['yubikey-manager | yubico-piv-tool'],
+    // A sign-in over the network is kept in the keychain of the desktop, through libsecret.
+    recommends: ['libsecret-1-0', 'yubikey-manager | yubico-piv-tool'],
     suggests: ['bash-completion'],
     description: [
       "KiwiStack device enrollment, the provider's root",
@@ -87,6 +93,7 @@ export const OPERATORS_PACKAGES: Readonly<Record<OperatorsPackageName, Operators
       WITH_NODE,
     ],
     units: [],
+    optional: ['keytar.node'],
     scripts: [],
   },
 };

@@ -41,7 +41,9 @@ export async function stageOperatorsPackage(staging: OperatorsStaging): Promise<
   for (const unit of made.units) await put(`usr/lib/systemd/system/${unit}`, await ours(unit));
   await tidyProgram(program);
   const size = await installedKib(root);
-  const sharedLibraries = await sharedLibraryDependencies(binaries);
+  // What is loaded only when somebody signs in over the network is recommended, and not needed.
+  const needed = binaries.filter((file) => !made.optional.includes(path.basename(file)));
+  const sharedLibraries = await sharedLibraryDependencies(needed);
   for (const script of made.scripts) await put(`DEBIAN/${script}`, await ours(`${name}/${script}`), 0o755);
   const control = renderFields({
     ...{ name, version, architecture, installedKib: size, section: 'admin' },

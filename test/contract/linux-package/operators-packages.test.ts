@@ -57,6 +57,7 @@ describe('the packages of those who run slices', () => {
     const plain = listing.split('\n').filter((line) => line.startsWith('-') && !line.includes('/usr/share/doc/'));
     expect(plain.map((line) => line.replace(' root:root', '')).sort()).toMatchInlineSnapshot(`
       [
+        "-rw-r--r-- /usr/lib/kiwistack-operator/build/Release/keytar.node",
         "-rw-r--r-- /usr/lib/kiwistack-operator/build/Release/locked_memory.node",
         "-rw-r--r-- /usr/lib/kiwistack-operator/build/Release/pkcs11.node",
         "-rw-r--r-- /usr/lib/kiwistack-operator/kiwistack-operator.bundle.js",
@@ -162,6 +163,12 @@ describe('the service', () => {
     expect(await besides()).toEqual(['files-private', 'network-free', 'peers', 'forwarding', 'packet-filter']);
     await sh(`ip link delete other; chmod 600 ${DIR}/operator/consent.key; systemctl restart ${UNIT}`);
     await expect.poll(besides, { timeout: 60_000 }).toEqual([]);
+  });
+
+  it('publishes a list of revoked certificates, which the packaged program fetches and verifies', async () => {
+    const { code, stdout, stderr } = await slice('crl', '--dir', DIR, '--json');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'result' });
   });
 
   it('takes its web certificate again when it is reloaded', async () => {
