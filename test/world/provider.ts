@@ -104,7 +104,7 @@ export class Provider {
       '--inside-cidrs',
       '10.78.0.0/24',
     ];
-    const ports = ['--wireguard-port', '51821', '--ca-port', '9444', '--crl-port', '9081', '--interface', 'kiwi-beta'];
+    const ports = ['--wireguard-port', '51821', '--ca-port', '9445', '--crl-port', '9081', '--interface', 'kiwi-beta'];
     const web = (name: string): string => path.join(sliceDir, 'gateway', name);
     const tls = ['--tls-cert', web('tls.crt'), '--tls-key', web('tls.key'), '--public-address', slice.address];
     const given = ['--yubico-root', path.join(yubicoDir, 'roots.pem'), '--fleet-config', config];

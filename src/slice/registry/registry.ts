@@ -206,7 +206,7 @@ export interface Registry extends LossRegistry, OperatorRegistry {
   /** Marks a key as lost for ever and its certificates for revocation; ends its devices that are not confirmed yet. */
   burnYubikey(serial: number, why: string, now: Millis, audit: AuditEntry): Promise<'burned' | 'unknown'>;
   /**
-   * The customer has another intermediate, with another key: no certificate on a YubiKey counts any more, and the next
+   * The customer has another intermediate, with another key: no certificate on a YubiKey, of staff or of an operator, counts any more, and the next
    * number that a device says of its certificate counts, because somebody else may have given it one.
    */
   replaceIntermediate(now: Millis, audit: AuditEntry): Promise<void>;

@@ -13,7 +13,7 @@ const isoTime = (millis: Millis): string => new Date(millis).toISOString();
 export function keyQueries(db: SqliteDatabase) {
   const { read, writeDurably } = methodMakers(db);
   const columns = `*, EXISTS (SELECT 1 FROM certificate WHERE yubikey_serial = yubikey.serial
-    AND revoke_why IS NULL) AS certified`;
+    AND kind = 'enrollment' AND revoke_why IS NULL) AS certified`;
   const find = (serial: number): Yubikey | undefined => {
     const row = db.get(`SELECT ${columns} FROM yubikey WHERE serial = ?`, serial);
     return row === undefined ? undefined : toYubikey(row);
@@ -76,7 +76,7 @@ export function keyQueries(db: SqliteDatabase) {
       // Taken back with their issuer, at its root: step-ca has nothing to revoke.
       db.run(
         `UPDATE certificate SET revoke_why = 'intermediate-replaced', revoked_at = ?
-         WHERE kind = 'enrollment' AND revoke_why IS NULL`,
+         WHERE kind IN ('enrollment', 'operator') AND revoke_why IS NULL`,
         now,
       );
       const { issued, requestedAt } = FIRST_COUNTER;
