@@ -140,6 +140,9 @@ dist_packages=(
   'gpg-agent|keeps the key while gpg signs'
   'appstream|checks what software centres read of the window'
   'desktop-file-utils|checks the entry of the window in the menu'
+)
+# Large, and of no use to `npm test`.
+others_packages=(
   'gcc-mingw-w64-x86-64|compiles what is in C in the package for Windows'
   'wixl|makes the package for Windows'
   'msitools|completes that package, and reads it back'
@@ -158,7 +161,7 @@ case $purpose in
   test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
   machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
-  dist) packages+=("${dist_packages[@]}") ;;
+  dist) packages+=("${dist_packages[@]}" "${others_packages[@]}") ;;
   wine) packages+=("${wine_packages[@]}") ;;
   window) packages+=("${window_packages[@]}" 'polkitd|decides who may ask the agent') ;;
 esac
