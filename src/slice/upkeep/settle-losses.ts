@@ -6,7 +6,7 @@ import type { SliceContext } from '../slice-context.ts';
 import { removePeer } from './settle-ended.ts';
 
 /** So long nothing is repeated that has failed. */
-const REST_MS = 10_000;
+const REST_MS = 4_000;
 /** An operator is told about a lock or wipe that Fleet has not accepted for this long. */
 const ALARM_MS = 3_600_000;
 const AT_ONCE = 200;

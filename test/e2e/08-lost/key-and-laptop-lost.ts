@@ -59,6 +59,12 @@ export function keyAndLaptopLost(getCustomer: () => Customer): void {
       const lost = operator(['device', 'lost', 'mia', '--wipe', '--why', 'stolen', '--yes', '--wait', '90']);
       await vi.waitFor(async () => expect(await connects(INTRANET_URL)).toBe(false), ASKED);
       expect(await connects(FLEET_URL)).toBe(true);
+      // Somebody switches it off and on: its agent asks at once, and not after half a minute.
+      await vi.waitFor(async () => {
+        const [host] = await customer.fleetHosts(mia.laptop);
+        expect((host?.['mdm'] as Record<string, unknown> | undefined)?.['pending_action']).toBe('wipe');
+      }, ASKED);
+      await mia.laptop.run(['/usr/bin/systemctl', 'restart', 'orbit']);
       await vi.waitFor(async () => {
         const [host] = await customer.fleetHosts(mia.laptop);
         expect((host?.['mdm'] as Record<string, unknown> | undefined)?.['device_status']).toBe('wiped');
