@@ -13,7 +13,8 @@ import { errorFields, printAnswer, printJson } from '../../terminal/report.ts';
 import { openToken } from '../../token/token.ts';
 import { onSlice, withSlice, type Flags } from './on-slice.ts';
 import { provisionMany, type ManyEvent, type ManyOutcome } from './provision-many.ts';
-import { openHandover, readHandoverKey, readHandoverRecipient } from './provisioning/handover.ts';
+import { readRecipient, readRecipientKey } from '../../pki/recipient-files.ts';
+import { openHandover } from './provisioning/handover.ts';
 import { readKeyList } from './provisioning/key-list.ts';
 
 type ManyFlags = Flags & {
@@ -60,7 +61,7 @@ export function addProvisionManyCommands(yubikey: Command): void {
 
 async function manyCommand(flags: ManyFlags, signal: AbortSignal): Promise<number> {
   const keys = await readKeyList(flags.list);
-  const recipient = await readHandoverRecipient(flags.recipient);
+  const recipient = await readRecipient(flags.recipient);
   const json = flags.json === true;
   return withSlice(flags, async (slice) => {
     const token = await openToken({ signal });
@@ -119,7 +120,7 @@ function lineOf(event: ManyEvent): string {
 }
 
 async function unsealCommand(file: string, flags: UnsealFlags): Promise<number> {
-  const opened = await openHandover(file, await readHandoverKey(flags.key));
+  const opened = await openHandover(file, await readRecipientKey(flags.key));
   const output = path.resolve(flags.output);
   await writeNewFile(output, `${JSON.stringify(opened, undefined, 2)}\n`);
   const { serial, name, role } = opened;

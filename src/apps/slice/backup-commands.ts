@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 
 import { EXIT } from '../../core/error-codes.ts';
-import { readBackupKey, readRecipient } from '../../slice/backup/backup-key.ts';
+import { readRecipient, readRecipientKey } from '../../pki/recipient-files.ts';
 import { readBackup } from '../../slice/backup/read-backup.ts';
 import { restoreBackup } from '../../slice/backup/restore-backup.ts';
 import { writeBackup } from '../../slice/backup/write-backup.ts';
@@ -68,7 +68,7 @@ async function backupCommand(flags: BackupFlags, { clock }: CommandContext): Pro
 }
 
 async function verifyCommand(file: string, flags: KeyFlags): Promise<number> {
-  const { customer, at, version, files } = await readBackup(file, await readBackupKey(flags.key));
+  const { customer, at, version, files } = await readBackup(file, await readRecipientKey(flags.key));
   printAnswer(flags, 'whole', { customer, at, version, files: files.length }, [
     `Whole: the slice of ${customer.name} (${customer.slug}) at ${at}, ${files.length} files, written by version ${version}.`,
   ]);
@@ -80,7 +80,7 @@ async function restoreCommand(file: string, flags: KeyFlags & SliceFlags, { cloc
   const dir = path.resolve(flags.dir);
   const { customer, at, missing } = await restoreBackup({
     file,
-    key: await readBackupKey(flags.key),
+    key: await readRecipientKey(flags.key),
     dir,
     clock,
     signal,

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 
 import { EXIT } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
-import { readRecipient } from '../../slice/backup/backup-key.ts';
+import { readRecipient } from '../../pki/recipient-files.ts';
 import { handOver } from '../../slice/backup/hand-over.ts';
 import { readSliceConfig } from '../../slice/config/slice-config.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';

@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../core/escape-html.ts';
 import { SYSTEMS, type ShelfEntry, type System } from './package-shelf.ts';
 import { STEP_PICTURES } from './pictures.ts';
 import { LANGUAGE_NAMES, TEXTS, type Language, type Texts } from './texts.ts';
@@ -18,7 +19,7 @@ export interface Visit {
 export function renderPage({ customer, packages, language, system }: Visit): string {
   const texts = TEXTS[language];
   const say = (key: keyof Texts, values: Readonly<Record<string, string>> = {}): string =>
-    escaped(texts[key].replace(/\{(\w+)\}/gu, (_, name: string) => ({ customer, ...values })[name] ?? ''));
+    escapeHtml(texts[key].replace(/\{(\w+)\}/gu, (_, name: string) => ({ customer, ...values })[name] ?? ''));
   const order = system === undefined ? SYSTEMS : [system, ...SYSTEMS.filter((other) => other !== system)];
   const offered = order.flatMap((one) => packages.filter((entry) => entry.system === one));
   const size = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
@@ -27,7 +28,7 @@ export function renderPage({ customer, packages, language, system }: Visit): str
     const first = entry.system === system;
     return `<li${first ? ' class="first"' : ''}>
 <h3>${say(entry.system)}${first ? ` <span class="quiet">${say('yours')}</span>` : ''}</h3>
-<p><a href="/packages/${sha256}/${escaped(encodeURIComponent(name))}">${say('download', { name })}</a>
+<p><a href="/packages/${sha256}/${escapeHtml(encodeURIComponent(name))}">${say('download', { name })}</a>
 <span class="quiet">${say('size', { size: size.format(entry.size / 1e6) })}</span></p>
 <p class="quiet">${say('hash')} <code>${sha256}</code></p>
 <p class="quiet">${say(`check.${entry.system}`, { name })}</p>
@@ -64,16 +65,4 @@ ${STEP_PICTURES.map(step).join('\n')}
 </body>
 </html>
 `;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/gu, (sign) => ENTITIES[sign] ?? '');
 }

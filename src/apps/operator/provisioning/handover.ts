@@ -1,13 +1,11 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { KiwiError } from '../../../core/errors.ts';
 import { readGivenFile, unusable } from '../../../core/read-given-file.ts';
 import { parseStrictJson } from '../../../core/strict-json.ts';
 import { decryptWith, encryptTo } from '../../../pki/jwe.ts';
 import { JoseError } from '../../../pki/jws.ts';
-import { publicJwk } from '../../../pki/keys.ts';
 import type { P256Jwk } from '../../../protocol/common.ts';
 import type { AccessSecrets } from '../../../token/set-access.ts';
 import type { ListedKey } from './key-list.ts';
@@ -83,33 +81,4 @@ your own computer asks for it. After three wrong ones in a row it is locked; ask
 your operator then. You can change it: ykman piv access change-pin
 `;
   return Buffer.concat([Buffer.from(before), secrets.pin.bytes, Buffer.from(after)]);
-}
-
-/** Who opens what is handed over: P-256, PEM. A private key is refused: it does not belong on this machine. */
-export async function readHandoverRecipient(file: string): Promise<P256Jwk> {
-  const option = '--recipient';
-  const pem = (await readGivenFile(file, { option, maxBytes: MAX_BYTES })).toString('utf8');
-  if (pem.includes('PRIVATE KEY')) throw unusable(file, 'holds a private key: give its public key', { option });
-  try {
-    return publicJwk(createPublicKey(pem));
-  } catch (cause) {
-    throw unusable(file, 'is no P-256 public key in PEM', { option, cause });
-  }
-}
-
-/** @throws KiwiError `file-unusable` */
-export async function readHandoverKey(file: string): Promise<KeyObject> {
-  const option = '--key';
-  const pem = await readGivenFile(file, { option, maxBytes: MAX_BYTES });
-  try {
-    const key = createPrivateKey(pem);
-    publicJwk(key);
-    return key;
-  } catch (error) {
-    if (error instanceof KiwiError) throw error;
-    // The reason would say more of the key than anybody needs.
-    throw unusable(file, 'is no P-256 private key in PEM', { option });
-  } finally {
-    pem.fill(0);
-  }
 }

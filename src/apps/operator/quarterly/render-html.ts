@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../../core/escape-html.ts';
 import { printable } from '../../../core/log.ts';
 import type { QuarterlyReport } from './quarterly-report.ts';
 import { sectionsOf, titleOf, type Section } from './sections.ts';
@@ -52,14 +53,4 @@ function tableText({ caption, columns, rows }: NonNullable<Section['table']>): s
   return `<table>\n<caption>${escaped(caption)}</caption>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${rows.map(row).join('\n')}\n</tbody>\n</table>`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return printable(text).replaceAll(/[&<>"']/gu, (sign) => ENTITIES[sign] ?? '');
-}
+const escaped = (text: string): string => escapeHtml(printable(text));

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { systemClock } from '../../../../src/core/clock.ts';
 import { generateP256, publicJwk } from '../../../../src/pki/keys.ts';
-import { readBackupKey, readRecipient } from '../../../../src/slice/backup/backup-key.ts';
+import { readRecipient, readRecipientKey } from '../../../../src/pki/recipient-files.ts';
 import { copyStepCaDatabase } from '../../../../src/slice/backup/copy-step-ca-database.ts';
 import { parseManifest, type Manifest } from '../../../../src/slice/backup/manifest.ts';
 import { readBackup } from '../../../../src/slice/backup/read-backup.ts';
@@ -188,12 +188,12 @@ describe('the keys of a backup', () => {
     const [own, recipient] = [path.join(folder, 'k'), path.join(folder, 'p')];
     await writeFile(own, generateP256().export({ type: 'pkcs8', format: 'pem' }));
     await writeFile(recipient, 'nothing');
-    expect((await readBackupKey(own)).type).toBe('private');
+    expect((await readRecipientKey(own)).type).toBe('private');
     await expect(readRecipient(own)).rejects.toMatchObject({
       detail: expect.stringContaining('private key') as string,
     });
     await expect(readRecipient(recipient)).rejects.toMatchObject({ code: 'file-unusable' });
-    await expect(readBackupKey(recipient)).rejects.toMatchObject({ code: 'file-unusable' });
+    await expect(readRecipientKey(recipient)).rejects.toMatchObject({ code: 'file-unusable' });
   });
 });
 

@@ -4,15 +4,11 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import {
-  openHandover,
-  readHandoverRecipient,
-  renderLetter,
-  sealHandover,
-} from '../../../../../src/apps/operator/provisioning/handover.ts';
+import { openHandover, renderLetter, sealHandover } from '../../../../../src/apps/operator/provisioning/handover.ts';
 import { readKeyList } from '../../../../../src/apps/operator/provisioning/key-list.ts';
 import { clearSecrets, makeSecrets } from '../../../../../src/apps/operator/provisioning/key-secrets.ts';
 import { generateP256, publicJwk } from '../../../../../src/pki/keys.ts';
+import { readRecipient } from '../../../../../src/pki/recipient-files.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -123,7 +119,7 @@ describe('what is handed over', () => {
   it('is never sealed for a private key', async () => {
     const file = path.join(folder, 'private.pem');
     await writeFile(file, key.export({ type: 'pkcs8', format: 'pem' }));
-    await expect(readHandoverRecipient(file)).rejects.toMatchObject({
+    await expect(readRecipient(file)).rejects.toMatchObject({
       detail: expect.stringContaining('private key') as string,
     });
   });

@@ -1,12 +1,15 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
-import { readGivenFile, unusable } from '../../core/read-given-file.ts';
-import { publicJwk } from '../../pki/keys.ts';
-import type { P256Jwk } from '../../protocol/common.ts';
+import { readGivenFile, unusable } from '../core/read-given-file.ts';
+import { publicJwk } from './keys.ts';
+import type { P256Jwk } from '../protocol/common.ts';
 
 const MAX_BYTES = 16 << 10;
 
-/** The public key of somebody who may restore: P-256, PEM. A file with the private key is refused: it does not belong beside the slice. */
+/**
+ * The public key of somebody who may open what is encrypted: P-256, PEM. A private key is refused: it does not belong on this machine.
+ * @param file as given with `--recipient` @throws KiwiError `file-unusable`
+ */
 export async function readRecipient(file: string): Promise<P256Jwk> {
   const option = '--recipient';
   const pem = (await readGivenFile(file, { option, maxBytes: MAX_BYTES })).toString('utf8');
@@ -22,8 +25,8 @@ export async function readRecipient(file: string): Promise<P256Jwk> {
   }
 }
 
-/** The private key of somebody who may restore. */
-export async function readBackupKey(file: string): Promise<KeyObject> {
+/** The private key of a recipient. @param file as given with `--key` @throws KiwiError `file-unusable` */
+export async function readRecipientKey(file: string): Promise<KeyObject> {
   const option = '--key';
   const pem = await readGivenFile(file, { option, maxBytes: MAX_BYTES });
   try {
