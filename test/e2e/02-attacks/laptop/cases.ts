@@ -133,10 +133,11 @@ export const challengeAttacks: readonly LaptopAttack[] = [
   ),
   minted(
     'another customer of the same provider who calls himself as this one',
-    'slice-not-proven',
+    // The root has vouched for him, so he looks like the customer's next intermediate. The key on the YubiKey is not of it: no PIN.
+    'key-certificate-replaced',
     async (siege) => ownIdentity(mspRoot(siege), 'acme', 'Acme GmbH'),
     {},
-    /another issuer/,
+    /not the customer's intermediate any more/,
   ),
   minted(
     'a challenge signed by an enrolled laptop',
