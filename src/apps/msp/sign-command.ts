@@ -48,7 +48,11 @@ export async function showCommand(flags: ShowFlags): Promise<number> {
 export async function signCommand(flags: SignFlags, clock: Clock, signal: AbortSignal): Promise<number> {
   const request = await openRequest(flags.request);
   if (flags.keyDigest !== request.keyDigest) {
-    throw new KiwiError('usage', { detail: `--key-digest is not that of the request, which is ${request.keyDigest}` });
+    // Not which it is: whoever has the file at hand would paste it, and nobody had compared anything.
+    throw new KiwiError('usage', {
+      detail: '--key-digest is not that of the request',
+      hint: 'Have the customer read out the digest that `intermediate request` showed, by another way than the file came. If it differs still, the file was exchanged.',
+    });
   }
   const policy = await readPolicy(flags.policy);
   const { days } = flags;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { unusable } from '../../core/read-given-file.ts';
 import { systemErrorCode } from '../../core/system-error-code.ts';
 import { VERSION } from '../../core/version.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
@@ -89,10 +90,19 @@ async function* contentOf(
   }
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is no folder',
+  EACCES: 'may not be written to by this user',
+};
+
 /** Under another name first: a file that was cut off never has the name of a backup. */
 async function writeWhole(output: string, content: AsyncIterable<Buffer>): Promise<number> {
   const partial = `${output}.${randomBytes(6).toString('hex')}.partial`;
-  const handle = await open(partial, 'wx', 0o600);
+  const handle = await open(partial, 'wx', 0o600).catch((cause: unknown) => {
+    const why = WHY[systemErrorCode(cause) ?? ''];
+    throw why === undefined ? cause : unusable(path.dirname(output), why, { option: '--output', cause });
+  });
   try {
     let bytes = 0;
     for await (const chunk of content) {

@@ -33,8 +33,8 @@ export const filesPrivate: SliceCheck = {
   },
 };
 
-/** Certificates, and what the gateway's page offers; the folder around them is closed. */
-const isPublic = (file: string): boolean => file.endsWith('.crt') || file.startsWith('packages');
+/** Certificates, the provider's list of those taken back, and what the gateway's page offers; the folder around them is closed. */
+const isPublic = (file: string): boolean => /\.cr[tl]$/u.test(file) || file.startsWith('packages');
 
 export const diskSpace: SliceCheck = {
   code: 'disk-space',

@@ -69,6 +69,13 @@ describe('a backup', () => {
     expect(await readdir(folder)).toEqual(['acme.kiwibackup']);
   });
 
+  it('names a folder that is not there', async () => {
+    const output = path.join(folder, 'not-mounted', 'acme.kiwibackup');
+    const attempt = writeBackup({ dir: paths.dir, output, recipients: [publicJwk(key)], clock, signal });
+    const detail = `--output: ${path.dirname(output)} does not exist`;
+    await expect(attempt).rejects.toMatchObject({ code: 'file-unusable', detail });
+  });
+
   it('that was cancelled leaves nothing', async () => {
     const output = path.join(folder, 'cancelled');
     const aborted = AbortSignal.abort();

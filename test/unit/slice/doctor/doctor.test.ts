@@ -168,6 +168,11 @@ describe('step-ca', () => {
 describe('the files', () => {
   it('that others can read are named', async () => {
     expect(await look('files-private')).toMatchObject({ state: 'well' });
+    // The provider's list of intermediates is no secret.
+    const list = path.join(paths.dir, 'ca/root.crl');
+    await writeFile(list, '', { mode: 0o644 });
+    expect(await look('files-private')).toMatchObject({ state: 'well' });
+    await rm(list);
     await chmod(paths.ca.key, 0o640);
     expect(await look('files-private')).toMatchObject({ state: 'not-well', saw: 'ca/intermediate.key' });
     await chmod(paths.ca.key, 0o600);
