@@ -77,7 +77,7 @@ export async function signCommand(flags: SignFlags, clock: Clock, signal: AbortS
 
 function describe({ scope: { customer, domains, networks }, keyDigest }: OpenedRequest): string[] {
   return [
-    `A request for an intermediate of ${customer.name} (${customer.slug}). It could speak for every server with these names:`,
+    `A request for an intermediate of ${customer.name} (${customer.slug}). It could speak for every server in these domains and networks, and for no other:`,
     `  domains     ${domains.length === 0 ? 'none' : domains.join(', ')}`,
     `  networks    ${networks.join(', ')}`,
     `  public key  ${keyDigest} (SHA-256)`,
