@@ -1,4 +1,4 @@
-import { access, readdir, rename } from 'node:fs/promises';
+import { access, rename } from 'node:fs/promises';
 import path from 'node:path';
 
 import { MINIMAL_ENVIRONMENT } from '../../src/programs/minimal-environment.ts';
@@ -6,7 +6,7 @@ import { runChecked } from '../../src/programs/run-program.ts';
 import { writeHashes } from '../build/write-hashes.ts';
 import { readMspRoots } from '../linux/read-msp-roots.ts';
 import { buildMsi } from '../windows/build-msi.ts';
-import type { PackagedFile } from '../windows/render-wxs.ts';
+import { packagedFiles } from '../windows/packaged-files.ts';
 import { codeSigner } from '../windows/sign-code.ts';
 import { pinningRemarks, type Made } from './artefact.ts';
 import type { Making } from './making.ts';
@@ -40,7 +40,7 @@ export async function makeWindows({ packed }: Packed, work: string, making: Maki
   const installer = path.join(library, 'kiwistack-installer.dll');
 
   const signer = windows.key === undefined ? undefined : await codeSigner(windows.key, work);
-  const files = [...(await filesOf(program, '', 'Agent')), ...(await filesOf(packed, 'window/', 'Window'))];
+  const files = [...(await packagedFiles(program, '', 'Agent')), ...(await packagedFiles(packed, 'window/', 'Window'))];
   if (signer !== undefined) {
     const ours = files.filter(({ target }) => /\.(?:exe|dll)$/iu.test(target) && target !== 'node.exe');
     for (const file of [...ours.map(({ source }) => source), installer]) await signer.sign(file);
@@ -53,14 +53,6 @@ export async function makeWindows({ packed }: Packed, work: string, making: Maki
   const file = path.join(out, path.basename(msi));
   await rename(msi, file);
   return { artefacts: [{ file, signature, remarks: pinningRemarks(mspRoots) }], notMade: [] };
-}
-
-async function filesOf(folder: string, under: string, feature: PackagedFile['feature']): Promise<PackagedFile[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-    .map((source) => ({ source, target: `${under}${path.relative(folder, source)}`, feature }));
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {

@@ -1,8 +1,8 @@
-import { cp, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { buildMsi } from '../../installers/windows/build-msi.ts';
-import type { PackagedFile } from '../../installers/windows/render-wxs.ts';
+import { packagedFiles } from '../../installers/windows/packaged-files.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { Wine } from './wine.ts';
 
@@ -18,18 +18,13 @@ export async function makePackage(folder: string, version: string): Promise<stri
   await mkdir(path.join(window, 'locales'), { recursive: true });
   await cp(path.join(Wine.built, 'kiwistack-helper.exe'), path.join(window, 'KiwiStack Enroll.exe'));
   await writeFile(path.join(window, 'locales/de.pak'), 'Worte\n');
-  const files = [...(await filesOf(Wine.built, '', 'Agent')), ...(await filesOf(window, 'window/', 'Window'))];
+  const files = [
+    ...(await packagedFiles(Wine.built, '', 'Agent')),
+    ...(await packagedFiles(window, 'window/', 'Window')),
+  ];
   const out = path.join(folder, `${version}.msi`);
   const icon = path.join(PROJECT, 'installers/desktop/icon.ico');
   const made = path.join(library, 'kiwistack-installer.dll');
   await buildMsi({ version, files, icon, library: made, work, out, epochSeconds: 1_795_000_000 });
   return out;
-}
-
-async function filesOf(folder: string, under: string, feature: PackagedFile['feature']): Promise<PackagedFile[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-    .map((source) => ({ source, target: `${under}${path.relative(folder, source)}`, feature }));
 }

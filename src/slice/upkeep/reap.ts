@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { toKiwiError } from '../../core/errors.ts';
 import { BUNDLES } from '../decisions/bundle-limits.ts';
 import type { AuditEntry } from '../registry/registry.ts';
@@ -7,6 +5,7 @@ import type { SliceContext } from '../slice-context.ts';
 import { forgetFleetHosts } from './forget-fleet-hosts.ts';
 import { removePeer, revokeWanted, settleEnded } from './settle-ended.ts';
 import { settleLosses } from './settle-losses.ts';
+import { sliceAudit } from './slice-audit.ts';
 
 const INTERVAL_MS = 2000;
 
@@ -28,14 +27,14 @@ export async function reap(slice: SliceContext): Promise<void> {
   await attempt(slice, 'devices that did not confirm', async () => {
     for (const device of await registry.unconfirmedDevices(now)) {
       const why = `${device.hostName} did not confirm in time`;
-      await registry.endDevice(device.id, 'unconfirmed', now, sliceAudit('device.end', device, why));
+      await registry.endDevice(device.id, 'unconfirmed', now, deviceAudit('device.end', device, why));
       await settleEnded(slice, device.id);
     }
   });
   await attempt(slice, 'abandoned reservations', async () => {
     for (const device of await registry.abandonedReservations(now)) {
       await registry.rollbackReservation(device.id);
-      await registry.audit(sliceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
+      await registry.audit(deviceAudit('enrollment.rollback', device, 'its run ended in the middle'), now);
       await settleEnded(slice, device.id);
     }
   });
@@ -95,14 +94,6 @@ export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'end
   );
 }
 
-function sliceAudit(action: string, device: { id: string; yubikeySerial: number }, why: string): AuditEntry {
-  return {
-    requestId: randomUUID(),
-    actor: 'slice',
-    action,
-    decision: 'allowed',
-    deviceId: device.id,
-    yubikeySerial: device.yubikeySerial,
-    why,
-  };
+function deviceAudit(action: string, device: { id: string; yubikeySerial: number }, why: string): AuditEntry {
+  return { ...sliceAudit(action, device.id, why), yubikeySerial: device.yubikeySerial };
 }

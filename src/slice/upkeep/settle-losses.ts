@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-
 import { toKiwiError } from '../../core/errors.ts';
 import type { AuditEntry, Device, LossPart } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { removePeer } from './settle-ended.ts';
+import { sliceAudit } from './slice-audit.ts';
 
 /** So long nothing is repeated that has failed. */
 const REST_MS = 4_000;
@@ -154,13 +153,6 @@ async function alarm(
   log.error({ deviceId: device.id, why: text }, 'fleet alarm');
 }
 
-function lossAudit(action: string, device: Pick<Device, 'id' | 'hostName'>, why: string): AuditEntry {
-  return {
-    requestId: randomUUID(),
-    actor: 'slice',
-    action,
-    decision: 'allowed',
-    deviceId: device.id,
-    why: `${device.hostName}: ${why}`.slice(0, 500),
-  };
+function lossAudit(action: string, { id, hostName }: Pick<Device, 'id' | 'hostName'>, why: string): AuditEntry {
+  return sliceAudit(action, id, `${hostName}: ${why}`.slice(0, 500));
 }

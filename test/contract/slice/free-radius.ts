@@ -7,6 +7,7 @@ import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { freePorts } from '../../fakes/slice/test-slice.ts';
 import { withServers } from '../../world/with-servers.ts';
+import { endProcess } from './end-process.ts';
 
 const SECRET = 'testing123';
 
@@ -69,10 +70,7 @@ export class FreeRadius {
   async stop(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running?.exitCode !== null) return;
-    const ended = new Promise((resolve) => running.once('exit', resolve));
-    running.kill('SIGTERM');
-    await ended;
+    await endProcess(running);
   }
 
   async remove(): Promise<void> {

@@ -11,6 +11,7 @@ import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { freePorts } from '../../fakes/slice/test-slice.ts';
 import { withServers } from '../../world/with-servers.ts';
+import { endProcess } from './end-process.ts';
 
 const SLAPD = '/usr/sbin/slapd';
 /** The loader finds the folder of this machine's libraries. */
@@ -93,10 +94,7 @@ export class Slapd {
   async stop(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running?.exitCode !== null) return;
-    const ended = new Promise((resolve) => running.once('exit', resolve));
-    running.kill('SIGTERM');
-    await ended;
+    await endProcess(running);
   }
 
   async remove(): Promise<void> {
