@@ -75,7 +75,7 @@ export async function loadIdentity(paths: SlicePaths): Promise<SliceIdentity> {
     mspRoot,
     intermediate,
     rootList,
-    replacedAt: existsSync(paths.ca.replaced) ? await readReplacedAt(paths) : undefined,
+    replacedAt: await readReplacedAt(paths),
     grantCertificate: await certificate(paths.gateway.certificate),
     signer: keySigner(key),
     proof: { privateKey: proof, publicText: x25519PublicText(proof) },
@@ -105,7 +105,9 @@ export function readRootList(
   return list;
 }
 
-async function readReplacedAt({ ca }: SlicePaths): Promise<number> {
+/** When the intermediate was replaced last, milliseconds since 1970; undefined while it never was. */
+export async function readReplacedAt({ ca }: SlicePaths): Promise<number | undefined> {
+  if (!existsSync(ca.replaced)) return undefined;
   return Date.parse(parseConfigFile(replaced, await readPart(ca.replaced), ca.replaced).at);
 }
 

@@ -13,7 +13,7 @@ import { revocationListPem } from '../../pki/revocation-list.ts';
 import { MAX_GIVEN } from '../../provider/request-file.ts';
 import { renewTemplates } from '../ca/renew-templates.ts';
 import { readSliceConfig, sliceConfig, type SliceConfig } from '../config/slice-config.ts';
-import { readPart, readRootList, READY, renderReplaced } from '../config/slice-identity.ts';
+import { readPart, readReplacedAt, readRootList, READY, renderReplaced } from '../config/slice-identity.ts';
 import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
 import { openRegistry } from '../open-registry.ts';
 import { certificateAt, checkServes, checkSubject, readAnswer, refuse } from './check-answer.ts';
@@ -52,6 +52,9 @@ export async function replaceIntermediate(dir: string, how: Replacement, clock: 
   const intermediate =
     (await certificateAt(at(paths, 'intermediate.crt'))) ?? parse(await readPart(paths.ca.certificate));
   await move(paths, { intermediate, old }, clock);
+  // Certificates begin on whole seconds: one that is issued from now on begins no earlier than the replacement.
+  const replacedAt = (await readReplacedAt(paths)) ?? 0;
+  await clock.sleep(Math.min(1000, Math.max(0, replacedAt - clock.now())));
   const config = await readSliceConfig(dir);
   const list = existsSync(paths.ca.rootList)
     ? readRootList(
@@ -115,7 +118,7 @@ async function prepare(dir: string, paths: SlicePaths, how: Replacement, clock: 
   const json = (await readPart(paths.ca.config, true)).toString('utf8');
   await writeDurableFile(at(paths, 'ca.json'), renewTemplates(json, next, keys), 0o600);
   if (list !== undefined) await writeDurableFile(at(paths, 'root.crl'), revocationListPem(list), 0o644);
-  await writeDurableFile(at(paths, 'replaced.json'), renderReplaced(clock.now()), 0o600);
+  await writeDurableFile(at(paths, 'replaced.json'), renderReplaced(Math.ceil(clock.now() / 1000) * 1000), 0o600);
   await writeDurableFile(at(paths, 'slice.json'), `${JSON.stringify(next, null, 2)}\n`, 0o600);
   await writeDurableFile(at(paths, 'intermediate.crt'), intermediate.pem, 0o644);
   if (old !== undefined) await writeDurableFile(paths.ca.previous, old.pem, 0o644);

@@ -89,6 +89,14 @@ describe('an intermediate with a new key', () => {
     registry.close();
   });
 
+  test('counts from the next whole second, as certificates do, and is done no earlier', async () => {
+    let now = LATER.getTime() + 300;
+    const sleep = (ms: number): Promise<void> => ((now += ms), Promise.resolve());
+    await replaceIntermediate(paths.dir, { answer: await answered() }, { ...later, now: () => now, sleep });
+    const { replacedAt } = await loadIdentity(paths);
+    expect([replacedAt, now]).toEqual([LATER.getTime() + 1000, LATER.getTime() + 1000]);
+  });
+
   test('is asked for with one key, however often', async () => {
     const digests = await Promise.all(
       [1, 2].map(async () => (await requestIntermediate(paths.dir, { newKey: true })).keyDigest),
