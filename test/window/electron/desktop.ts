@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { _electron, type ElectronApplication, type Page } from 'playwright-core';
+import { _electron, errors, type ElectronApplication, type Page } from 'playwright-core';
 
 import type { Laptop } from '../../lab/lab.ts';
 import { NamespaceRoom } from '../../lab/namespace-room.ts';
@@ -67,12 +67,19 @@ export class Desktop {
   /** Opens the window. Its sandbox is on: nobody is root here. @param language of the person's system */
   async open(language = 'en', args: readonly string[] = []): Promise<OpenWindow> {
     const began = performance.now();
-    const app = await _electron.launch({
-      executablePath: this.#launcher,
-      args: ['--disable-gpu', ...args],
-      env: { PATH: '/usr/bin:/bin', KIWI_LANGUAGE: language },
-      chromiumSandbox: true,
-      timeout: 120_000,
+    const launch = (): Promise<ElectronApplication> =>
+      _electron.launch({
+        executablePath: this.#launcher,
+        args: ['--disable-gpu', ...args],
+        env: { PATH: '/usr/bin:/bin', KIWI_LANGUAGE: language },
+        chromiumSandbox: true,
+        timeout: 60_000,
+      });
+    // On a busy machine Playwright now and then connects to both debuggers of the program and then waits for ever; it has ended it by then.
+    const app = await launch().catch((error: unknown) => {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+      console.log(`Playwright missed the program's start: ${error.message.split('\n')[0] ?? ''}`);
+      return launch();
     });
     const page = await app.firstWindow();
     await page.waitForSelector('h1');
