@@ -1,5 +1,6 @@
 import { AGENT_CODES } from './agent-codes.ts';
 import { CHECK_CODES } from './check-codes.ts';
+import { CLAIM_CODES } from './claim-codes.ts';
 import { entry, type ErrorEntry } from './error-entry.ts';
 import { KEY_CODES } from './key-codes.ts';
 import { REFUSAL_CODES } from './refusal-codes.ts';
@@ -57,6 +58,7 @@ const table = {
     { operatorHint: 'The details name it. Run the command with sudo, or choose a folder that can be written to.' },
   ),
   ...TPM_CODES,
+  ...CLAIM_CODES,
   'output-failed': entry(
     'machine',
     'The output could not be written.',

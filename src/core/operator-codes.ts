@@ -62,6 +62,30 @@ export const OPERATOR_CODES = {
     'The details say why. Nothing was carried out.',
     { http: 403 },
   ),
+  'token-exists': entry(
+    'usage',
+    'There is a batch of this name, or a laptop of the list has a token that can still be used.',
+    'See `kiwistack-operator batch list`. Choose another name, or revoke the token first: `kiwistack-operator batch revoke`.',
+    { http: 409 },
+  ),
+  'token-unknown': entry(
+    'usage',
+    'There is no such batch or token.',
+    'See `kiwistack-operator batch list` and `batch show`.',
+    { http: 404 },
+  ),
+  'claim-unknown': entry(
+    'usage',
+    'No laptop waits with this code.',
+    'See `kiwistack-operator claim list`. Each of them shows its code on its screen.',
+    { http: 404 },
+  ),
+  'claim-twice': entry(
+    'refused',
+    'Another laptop was let in with the same token.',
+    'One of them has a copy of the disk. Find out which, and refuse the other: `kiwistack-operator claim refuse`.',
+    { http: 409 },
+  ),
   rehearsed: entry(
     'done',
     'Nothing was changed: this is what would have been asked of the slice.',

@@ -25,11 +25,8 @@ export const policy = z.strictObject({
 });
 export type Policy = z.infer<typeof policy>;
 
-/**
- * The gateway's proof of its identity: compact JWS, `typ` kiwi-challenge+jws, signed by the grant key, `x5c` = grant
- * certificate, intermediate.
- */
-export const challenge = message({
+/** What every challenge has, of an enrollment and of a claim. */
+export const challengeMembers = {
   protocol,
   sessionId: uuid,
   serverNonce: base64urlOf(32),
@@ -46,5 +43,11 @@ export const challenge = message({
   encryptionKey: p256Jwk,
   /** X25519, also of this session: the laptop proves with it that it holds its WireGuard key. */
   proofKey: wireguardKey,
-});
+} as const;
+
+/**
+ * The gateway's proof of its identity: compact JWS, `typ` kiwi-challenge+jws, signed by the grant key, `x5c` = grant
+ * certificate, intermediate.
+ */
+export const challenge = message(challengeMembers);
 export type Challenge = z.infer<typeof challenge>;

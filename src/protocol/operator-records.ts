@@ -35,7 +35,9 @@ export const deviceRecord = z.object({
   keyKind: z.enum(['tpm', 'unproven']),
   deviceKeyThumbprint: digestOrEmpty,
   role: word,
-  yubikeySerial,
+  /** The YubiKey that vouched for it, or the token that it was claimed with. */
+  yubikeySerial: yubikeySerial.nullable(),
+  tokenId: uuid.nullable(),
   fingerprintDigest: digestOrEmpty,
   host: z.object(statement.shape.host.shape),
   createdAt: millis,
@@ -51,6 +53,44 @@ export const deviceRecord = z.object({
   /** What operators call it; its certificates have the host name. */
   label: z.string().max(63).nullable(),
 });
+
+/** SHA-256 of an endorsement key, as in a fingerprint. */
+export const endorsement = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const tokenRecord = z.object({
+  id: uuid,
+  batch: word,
+  serial: word,
+  uuid: uuid.nullable(),
+  model: word.nullable(),
+  endorsement: endorsement.nullable(),
+  role: word,
+  createdAt: millis,
+  expiresAt: millis,
+  revokedAt: millis.nullable(),
+  revokedWhy: word.nullable(),
+  /** The device that it became. */
+  deviceId: uuid.nullable(),
+  claimedAt: millis.nullable(),
+});
+export type TokenRecord = z.output<typeof tokenRecord>;
+
+export const claimRecord = z.object({
+  sessionId: uuid,
+  tokenId: uuid,
+  /** Six digits, which the laptop shows as well. */
+  code: z.string().max(6),
+  /** Of the laptop that the token is for. */
+  serial: word,
+  hostName,
+  deviceKeyThumbprint: digestOrEmpty,
+  remote: word,
+  createdAt: millis,
+  state: z.enum(['waiting', 'approved', 'refused']),
+  decidedBy: word.nullable(),
+  decidedAt: millis.nullable(),
+});
+export type ClaimRecord = z.output<typeof claimRecord>;
 
 export const yubikeyRecord = z.object({
   serial: yubikeySerial,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { base64urlUpTo, text, uuid } from './common.ts';
+import { base64urlOf, base64urlUpTo, text, uuid } from './common.ts';
+import { COMPONENT_LENGTH } from './component-text.ts';
 import { consent } from './consent.ts';
 import {
   aboutSlice,
@@ -8,11 +9,14 @@ import {
   auditRecord,
   bundleRecord,
   certificateText,
+  claimRecord,
   consentRecord,
   deviceRecord,
+  endorsement,
   operatorRecord,
   operatorRole,
   sessionRecord,
+  tokenRecord,
   trailReport,
   twoPersonSetting,
   verifiedBundle,
@@ -123,6 +127,51 @@ export const OPERATOR_VERBS = {
   'consent.withdraw': changes('helpdesk', z.strictObject({ consent: which }), z.object({ consentId: uuid })),
 
   'session.list': reads('read', nothing, z.array(sessionRecord), LIST),
+
+  /** Records what the slice has to know of the tokens for the laptops of a delivery; their secrets never reach it. */
+  'batch.create': changes(
+    'admin',
+    z.strictObject({
+      ...{ batch: text(64), role: text(64), expiresAt: z.int().min(0) },
+      tokens: z
+        .array(
+          z.strictObject({
+            ...{ id: uuid, serial: text(COMPONENT_LENGTH), uuid: uuid.nullable(), model: text(100).nullable() },
+            endorsement: endorsement.nullable(),
+            /** pki/claim-token.ts */
+            key: base64urlOf(32),
+          }),
+        )
+        .min(1)
+        .max(10_000),
+    }),
+    z.object({}),
+    { maxArguments: 8 * KB * KB },
+  ),
+  /** By batch and serial number; of all batches, or of one. */
+  'batch.tokens': reads('read', z.strictObject({ batch: text(64).exactOptional() }), z.array(tokenRecord), LIST),
+  /** No laptop is let in by them any more. Those that were used stay as they are. */
+  'batch.revoke': changes(
+    'admin',
+    z.strictObject({ tokens: z.array(uuid).min(1).max(10_000), why }),
+    z.object({ revoked: z.int() }),
+    { maxArguments: KB * KB },
+  ),
+
+  /** Oldest first: those that wait, or all. */
+  'claim.list': reads('read', z.strictObject({ all: z.boolean() }), z.array(claimRecord), LIST),
+  /** Lets a laptop in that waits, once somebody has compared its code. */
+  'claim.approve': changes('helpdesk', z.strictObject({ claim: which }), claimRecord),
+  'claim.refuse': changes('helpdesk', z.strictObject({ claim: which, why }), claimRecord),
+  /** Lets a token be used once more, or longer, or by the same laptop with another mainboard. */
+  'claim.reopen': changes(
+    'admin',
+    z.strictObject({
+      ...{ token: which, hours: z.int().min(1).max(8760), why },
+      ...{ serial: text(COMPONENT_LENGTH).exactOptional(), uuid: uuid.exactOptional() },
+    }),
+    tokenRecord,
+  ),
 
   'yubikey.list': reads('read', nothing, z.array(yubikeyRecord), LIST),
   'yubikey.find': reads('read', z.strictObject({ serial: yubikeySerial }), yubikeyRecord.nullable()),

@@ -9,12 +9,8 @@ import { fingerprint } from './fingerprint.ts';
 export const pivSlot = z.string().regex(/^(9[acde]|8[2-9a-f]|9[0-5])$/);
 export type PivSlot = z.infer<typeof pivSlot>;
 
-/**
- * What the person's touch signs: general JWS, `typ` kiwi-statement+jws, with two signatures over the same payload,
- * first the YubiKey's (`x5c`: its certificate, the intermediate), then the device key's (`jwk`); inside a JWE to the
- * session's key.
- */
-export const statement = message({
+/** What a laptop says of itself, whoever vouches for it. */
+export const laptopMembers = {
   protocol,
   slug,
   sessionId: uuid,
@@ -34,6 +30,15 @@ export const statement = message({
     uuid: uuid.optional(),
     model: text(100).optional(),
   }),
+} as const;
+
+/**
+ * What the person's touch signs: general JWS, `typ` kiwi-statement+jws, with two signatures over the same payload,
+ * first the YubiKey's (`x5c`: its certificate, the intermediate), then the device key's (`jwk`); inside a JWE to the
+ * session's key.
+ */
+export const statement = message({
+  ...laptopMembers,
   yubikey: z.strictObject({
     serial: z.int().min(1).max(0xffffffff),
     slot: pivSlot,

@@ -82,6 +82,13 @@ export const sliceConfig = z.strictObject({
    */
   deviceKey: z.strictObject({ tpm: z.enum(['off', 'prefer', 'require']) }).default({ tpm: 'off' }),
   /**
+   * Laptops that an OEM delivers with a token: whether one that proves no TPM of its token is let in, or waits for an operator, and for
+   * how long.
+   */
+  claims: z
+    .strictObject({ withoutTpm: z.enum(['accept', 'approve']), approvalHours: z.int().min(1).max(720) })
+    .default({ withoutTpm: 'approve', approvalHours: 168 }),
+  /**
    * After the intermediate was replaced: whether laptops that are enrolled move to the new one by themselves, and for how
    * long, or have to be enrolled again with a touch.
    */

@@ -5,10 +5,15 @@ import type { DeviceState } from './device-state.ts';
 import { matchFingerprints } from './match-fingerprints.ts';
 import { openConsent, type ConsentTrust } from './open-consent.ts';
 
+/** What vouches for a laptop: a person's YubiKey, or the token that its maker put on it. Exactly one of them. */
+export interface Voucher {
+  readonly yubikeySerial: number | null;
+  readonly tokenId: string | null;
+}
+
 /** A laptop that asks to be enrolled. */
-export interface Arrival {
+export interface Arrival extends Voucher {
   readonly fingerprint: Fingerprint;
-  readonly yubikeySerial: number;
   /** The device that the laptop wants to supersede, and the consent to that, if the statement names them. */
   readonly priorDeviceId?: string;
   readonly consentId?: string;
@@ -21,11 +26,10 @@ export interface Arrival {
  * A device with a place (a live one, or a lost one) that shares an identity component, the device key or the tunnel key
  * with the laptop that asks.
  */
-export interface LookAlike {
+export interface LookAlike extends Voucher {
   readonly id: string;
   /** `ended` for a lost one. */
   readonly state: DeviceState;
-  readonly yubikeySerial: number;
   /** It has the same device key or tunnel key as the laptop. */
   readonly sharesKey: boolean;
   readonly components: Fingerprint['components'];
@@ -54,7 +58,7 @@ export type PlaceRefusal =
 /**
  * Decides whether the laptop is new. A laptop that shares its identity or its keys with a different one is refused, and
  * so is a laptop that enrolls again without consent, also after it was lost. One exception needs no operator: the same laptop with the same
- * YubiKey whose last enrollment was never confirmed. It lost its grant (crash, reinstall), and nobody else could have
+ * YubiKey or token whose last enrollment was never confirmed. It lost its grant (crash, reinstall), and nobody else could have
  * sent this statement.
  *
  * @param consents the one that the statement names; if it names none, the unused ones for the devices in `live`, oldest
@@ -94,10 +98,13 @@ export function findPlace(
   const consent = findConsent(arrival, same, consents, same.onNewMainboard);
   if (typeof consent === 'string') return { refused: 'consent-refused', why: consent };
   if (consent !== undefined) return { supersedes: same.id, consentId: consent.consentId };
-  if (same.state === 'pending' && same.yubikeySerial === arrival.yubikeySerial) return { supersedes: same.id };
+  if (same.state === 'pending' && isSameVoucher(same, arrival)) return { supersedes: same.id };
   const state = same.state === 'ended' ? 'lost' : same.state;
   return { refused: 'fingerprint-known', with: same.id, why: `${state}, without consent` };
 }
+
+const isSameVoucher = (one: Voucher, other: Voucher): boolean =>
+  one.yubikeySerial === other.yubikeySerial && one.tokenId === other.tokenId;
 
 /**
  * The consent that may be used for a device: the one that the statement names, or an unused one for the device. Its

@@ -31,7 +31,7 @@ export async function openDeviceMessage<S extends z.ZodType<{ deviceId: string; 
   // A reservation is not a device yet: nobody outside knows its id.
   if (device === undefined || device.state === 'reserved') throw new KiwiError('device-unknown');
   request.deviceId = device.id;
-  request.yubikeySerial = device.yubikeySerial;
+  if (device.yubikeySerial !== null) request.yubikeySerial = device.yubikeySerial;
   if (kid !== device.deviceKeyThumbprint) throw new KiwiError('device-signature-refused', { detail: 'another key' });
   if (!opened.verify(jwkToKey(device.deviceKey))) {
     throw new KiwiError('device-signature-refused', { detail: 'signature' });

@@ -14,8 +14,8 @@ import type { Device, KnownSession, Outcome } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { settleEnded } from '../upkeep/settle-ended.ts';
 import { syncPeer } from '../upkeep/sync-peer.ts';
+import type { Admit, Admitted } from './check-laptop.ts';
 import { renderGrant } from './render-grant.ts';
-import { validateStatement, type ValidStatement } from './validate-statement.ts';
 
 /** A clock that is further off is noted in the audit. A laptop's time never proves freshness. */
 const NOTABLE_SKEW_MS = 10 * 60 * 1000;
@@ -23,9 +23,16 @@ const NOTABLE_SKEW_MS = 10 * 60 * 1000;
 /** Attempts in progress in this process, so that a resent statement waits for the first one instead of racing it. */
 const running = new WeakMap<SliceContext, Map<string, { hash: string; grant: Promise<string> }>>();
 
+/** How laptops of one kind come in. */
+export interface Entrance {
+  /** Whether a session was opened through it. */
+  readonly isOf: (session: KnownSession) => boolean;
+  readonly admit: Admit;
+}
+
 /**
- * Answers a statement with a grant. The same bytes get the identical grant until it is confirmed or its time to confirm
- * is over.
+ * Answers a statement or a claim with a grant. The same bytes get the identical grant until it is confirmed or its time to
+ * confirm is over.
  *
  * @param body the JWE exactly as received, because it is hashed
  * @returns the grant, a compact JWE
@@ -36,9 +43,10 @@ export async function grantDevice(
   sessionId: string,
   body: Buffer,
   request: RequestContext,
+  { isOf, admit }: Entrance,
 ): Promise<string> {
   const session = await slice.registry.findSession(sessionId);
-  if (session === undefined) throw new KiwiError('session-unknown');
+  if (session === undefined || !isOf(session)) throw new KiwiError('session-unknown');
   request.sessionId = session.id;
   const hash = digest(body);
   const attempts = running.get(slice) ?? new Map<string, { hash: string; grant: Promise<string> }>();
@@ -48,7 +56,7 @@ export async function grantDevice(
     if (before.hash !== hash) throw new KiwiError('attempt-conflict', { detail: 'another statement is at work' });
     return before.grant;
   }
-  const grant = answer(slice, session, body, hash, request);
+  const grant = answer(slice, session, body, { hash, admit }, request);
   attempts.set(session.attemptId, { hash, grant });
   try {
     return await grant;
@@ -61,7 +69,7 @@ async function answer(
   slice: SliceContext,
   session: KnownSession,
   body: Buffer,
-  hash: string,
+  { hash, admit }: { hash: string; admit: Admit },
   request: RequestContext,
 ): Promise<string> {
   const { registry } = slice;
@@ -72,7 +80,7 @@ async function answer(
     if (outcome.grant !== null) return outcome.grant;
     const device = await registry.findDevice(outcome.deviceId);
     if (device === undefined) throw new KiwiError('session-used');
-    request.yubikeySerial = device.yubikeySerial;
+    if (device.yubikeySerial !== null) request.yubikeySerial = device.yubikeySerial;
     if (device.endReason === 'yubikey-burned') throw new KiwiError('yubikey-burned', { detail: 'burned meanwhile' });
     if (outcome.state !== 'in-progress') throw new KiwiError('session-used');
     // An earlier run was interrupted; everything that is needed is in the registry.
@@ -80,7 +88,7 @@ async function answer(
   }
   if (session.expiresAt <= slice.clock.now()) throw new KiwiError('session-expired');
   if (slice.fleet === undefined) throw new KiwiError('internal', { detail: 'Fleet is not configured' });
-  const valid = await validateStatement(slice, session, body, request);
+  const valid = await admit(slice, session, body, request);
   const device = await reserve(slice, session, valid, hash, request);
   await noteSkew(slice, valid, request);
   const opened = { sessionId: session.id, statementHash: hash, attemptId: session.attemptId };
@@ -88,7 +96,7 @@ async function answer(
 }
 
 /** Only of a laptop that gets its place: a refused statement may be sent again and again. */
-async function noteSkew(slice: SliceContext, valid: ValidStatement, request: RequestContext): Promise<void> {
+async function noteSkew(slice: SliceContext, valid: Admitted, request: RequestContext): Promise<void> {
   const skew = Date.parse(valid.statement.timestamp) - slice.clock.now();
   if (Math.abs(skew) <= NOTABLE_SKEW_MS) return;
   const why = `the laptop's clock is off by ${Math.round(skew / 1000)} s`;
@@ -101,11 +109,11 @@ async function noteSkew(slice: SliceContext, valid: ValidStatement, request: Req
 async function reserve(
   slice: SliceContext,
   session: KnownSession,
-  valid: ValidStatement,
+  valid: Admitted,
   statementHash: string,
   request: RequestContext,
 ): Promise<Device> {
-  const { statement, deviceKey, keyKind, role } = valid;
+  const { statement, deviceKey, keyKind, role, yubikeySerial, tokenId } = valid;
   const deviceId = randomUUID();
   const result = await slice.registry.reserve({
     sessionId: session.id,
@@ -119,7 +127,8 @@ async function reserve(
     deviceKeyThumbprint: session.deviceKeyThumbprint,
     csr: statement.csr,
     role,
-    yubikeySerial: statement.yubikey.serial,
+    yubikeySerial,
+    tokenId,
     fingerprint: statement.fingerprint,
     host: statement.host,
     ...(statement.priorDeviceId === undefined ? {} : { priorDeviceId: statement.priorDeviceId }),

@@ -1,37 +1,28 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
-import { base64url, constantTimeEqual } from '../../core/bytes.ts';
-import type { ErrorCode } from '../../core/error-codes.ts';
-import { KiwiError } from '../../core/errors.ts';
+import { base64url } from '../../core/bytes.ts';
 import { AttestationError, verifyAttestation, type YubikeyAttestation } from '../../pki/attestation.ts';
 import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { ChainError, verifyChain } from '../../pki/chain.ts';
-import { decryptWith } from '../../pki/jwe.ts';
-import { JoseError, openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
-import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
+import { openGeneral, type OpenedGeneral, type OpenedSignature } from '../../pki/jws.ts';
 import { EKU, enrollmentNames } from '../../pki/roles.ts';
-import { tpmProof, tpmSecret } from '../../pki/tpm-proof.ts';
-import { wireguardProof } from '../../pki/wireguard-proof.ts';
-import { LIMITS, TYP, type P256Jwk } from '../../protocol/common.ts';
+import { LIMITS, TYP } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 import { statement as statementSchema, type Statement } from '../../protocol/statement.ts';
-import { tpmProofIn } from '../../protocol/tpm-key.ts';
-import { checkCsr } from '../ca/check-csr.ts';
 import { firmwareFlaw } from '../decisions/firmware-flaw.ts';
-import { hostFlaw } from '../decisions/host-flaw.ts';
-import { fingerprintFlaw } from '../decisions/match-fingerprints.ts';
 import type { Device, IssuedCertificate, KnownSession } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
-
-/** A statement whose claims are all proven. */
-export interface ValidStatement {
-  readonly statement: Statement;
-  readonly deviceKey: P256Jwk;
-  readonly keyKind: Device['keyKind'];
-  readonly role: string;
-  /** What is noted about the YubiKey; the policy of the slice lets it pass. */
-  readonly warning: string | undefined;
-}
+import {
+  checkDeviceSignature,
+  checkLaptop,
+  checkMeant,
+  openTo,
+  provesTpm,
+  refuse,
+  sessionKeyOf,
+  type Admit,
+} from './check-laptop.ts';
+import type { Entrance } from './grant-device.ts';
 
 /**
  * Every check of a statement that needs no other device, in the order of protocol.md: chain of the key's certificate →
@@ -42,24 +33,19 @@ export interface ValidStatement {
  * @param claims receives the YubiKey's serial as soon as the statement names one
  * @throws KiwiError with the code of the first check that fails
  */
-export async function validateStatement(
-  slice: SliceContext,
-  session: KnownSession,
-  body: Buffer,
-  claims: { yubikeySerial?: number },
-): Promise<ValidStatement> {
-  if (session.privateKey === null) throw new KiwiError('session-expired');
-  const sessionKey = createPrivateKey(session.privateKey);
-  const { payload, byYubikey, byDevice } = twoSignatures(await open(sessionKey, body));
+export const validateStatement: Admit = async (slice, session, body, claims) => {
+  const sessionKey = sessionKeyOf(session);
+  const opened = await openTo(sessionKey, body, TYP.statementEncrypted, (plain) =>
+    openGeneral(plain, TYP.statement, LIMITS.statement),
+  );
+  const { payload, byYubikey, byDevice } = twoSignatures(opened);
   const statement = parseMessage(statementSchema, payload, LIMITS.statement, 'request-malformed');
   // Only a claim until the attestation is verified, but the audit of a refusal should name it.
   claims.yubikeySerial = statement.yubikey.serial;
   const certificate = checkKeyChain(slice, byYubikey);
   if (!byYubikey.verify(certificate.publicKey)) refuse('key-signature-refused', 'signature');
   const { deviceKey, devicePublicKey } = checkDeviceSignature(session, byDevice);
-  if (statement.slug !== slice.config.customer.slug) refuse('statement-mismatch', 'slug');
-  if (statement.sessionId !== session.id) refuse('statement-mismatch', 'sessionId');
-  if (statement.challengeHash !== session.challengeHash) refuse('statement-mismatch', 'challengeHash');
+  checkMeant(slice, session, statement);
 
   const issued = await checkNotRevoked(slice, certificate);
   const attestation = checkAttestation(slice, statement, certificate);
@@ -72,30 +58,11 @@ export async function validateStatement(
   const { minimum, older } = slice.config.firmware;
   const warning = firmwareFlaw(attestation.firmware, minimum);
   if (warning !== undefined && older === 'refuse') refuse('policy-refused', warning);
-  await checkCsr(statement.csr, devicePublicKey);
-  const keyKind = checkKeyKind(slice, session, sessionKey, statement);
-  checkWireguardKey(slice, statement);
-  const flaw =
-    fingerprintFlaw(statement.fingerprint) ??
-    hostFlaw(statement.host, statement.fingerprint, slice.config.fingerprintSalt);
-  if (flaw !== undefined) refuse('fingerprint-refused', flaw);
-  return { statement, deviceKey, keyKind, role, warning };
-}
-
-function refuse(code: ErrorCode, detail: string, cause?: unknown): never {
-  throw new KiwiError(code, { detail, cause });
-}
-
-async function open(sessionKey: KeyObject, body: Buffer): Promise<OpenedGeneral> {
-  try {
-    const plain = await decryptWith(sessionKey, body.toString('latin1'), TYP.statementEncrypted);
-    return openGeneral(plain, TYP.statement, LIMITS.statement);
-  } catch (error) {
-    if (!(error instanceof JoseError)) throw error;
-    const code = error.reason === 'undecryptable' ? 'statement-undecryptable' : 'request-malformed';
-    return refuse(code, error.message, error);
-  }
-}
+  const keyKind = await checkLaptop(slice, statement, devicePublicKey, () =>
+    checkKeyKind(slice, session, sessionKey, statement),
+  );
+  return { statement, deviceKey, keyKind, role, warning, yubikeySerial: attestation.serial, tokenId: null };
+};
 
 /** The YubiKey's signature first, the device key's second: without both, one key has not consented to the other. */
 function twoSignatures({ payload, signatures }: OpenedGeneral) {
@@ -104,30 +71,6 @@ function twoSignatures({ payload, signatures }: OpenedGeneral) {
     return refuse('request-malformed', 'not two signatures');
   }
   return { payload, byYubikey, byDevice };
-}
-
-function checkDeviceSignature(
-  session: KnownSession,
-  byDevice: OpenedSignature,
-): { deviceKey: P256Jwk; devicePublicKey: KeyObject } {
-  const deviceKey = byDevice.header.jwk;
-  if (deviceKey === undefined || byDevice.x5c.length > 0 || byDevice.header.kid !== undefined) {
-    return refuse('device-signature-refused', 'no device key');
-  }
-  if (jwkThumbprint(deviceKey) !== session.deviceKeyThumbprint) {
-    refuse('device-signature-refused', 'another key than the hello committed to');
-  }
-  const devicePublicKey = publicKeyOf(deviceKey);
-  if (!byDevice.verify(devicePublicKey)) refuse('device-signature-refused', 'signature');
-  return { deviceKey, devicePublicKey };
-}
-
-function publicKeyOf(jwk: P256Jwk): KeyObject {
-  try {
-    return jwkToKey(jwk);
-  } catch (error) {
-    return refuse('device-signature-refused', 'not a point of the curve', error);
-  }
 }
 
 /**
@@ -197,10 +140,7 @@ async function checkRegistered(
   return registered.role;
 }
 
-/**
- * A proof is one only for the credential of this very session, and a session has one only if its hello named a key of a TPM whose
- * maker the customer trusts: `credentialFor`. So the proof alone says that the device key is in that TPM.
- */
+/** A session has a credential only if its hello named a key of a TPM whose maker the customer trusts: `credentialFor`. */
 function checkKeyKind(
   slice: SliceContext,
   session: KnownSession,
@@ -208,25 +148,10 @@ function checkKeyKind(
   statement: Statement,
 ): Device['keyKind'] {
   const { tpm: want } = slice.config.deviceKey;
-  const said = want === 'off' ? undefined : tpmProofIn(statement);
-  if (said === 'malformed') return refuse('request-malformed', 'its proof of a TPM');
-  if (said === undefined) {
-    if (want === 'require') refuse('tpm-key-required', 'no proof of a key in a TPM');
-    return 'unproven';
-  }
-  const expected = tpmProof(tpmSecret(sessionKey, session.id), session.challengeHash);
-  if (!constantTimeEqual(Buffer.from(expected), Buffer.from(said.proof))) {
-    refuse('tpm-proof-refused', 'not made with the secret of the credential');
-  }
-  return 'tpm';
+  if (want !== 'off' && provesTpm(session, sessionKey, statement)) return 'tpm';
+  if (want === 'require') refuse('tpm-key-required', 'no proof of a key in a TPM');
+  return 'unproven';
 }
 
-/** Without this, a laptop could have somebody else's key made a peer. */
-function checkWireguardKey(slice: SliceContext, statement: Statement): void {
-  const { challengeHash, wireguardPublicKey } = statement;
-  const own = slice.identity.proof.privateKey;
-  const expected = wireguardProof({ own, other: wireguardPublicKey, challengeHash, wireguardPublicKey });
-  if (!constantTimeEqual(Buffer.from(expected), Buffer.from(statement.wireguardProof))) {
-    refuse('wireguard-key-refused', 'its holder did not make the proof');
-  }
-}
+/** A laptop for which a YubiKey vouches. */
+export const BY_YUBIKEY: Entrance = { isOf: ({ tokenId }) => tokenId === null, admit: validateStatement };

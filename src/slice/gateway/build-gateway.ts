@@ -8,6 +8,8 @@ import { LIMITS, MEDIA, uuid } from '../../protocol/common.ts';
 import { clientNetwork } from '../decisions/client-network.ts';
 import { gatewayLimits, type GatewayLimits } from '../decisions/crowd-limits.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
+import { BY_TOKEN } from '../claim/validate-claim.ts';
+import { openClaim } from '../claim/open-claim.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
 import { leaveDevice } from '../device/leave-device.ts';
@@ -15,6 +17,7 @@ import { receiveBundle } from '../device/receive-bundle.ts';
 import { renewDevice } from '../device/renew-device.ts';
 import { grantDevice } from '../enrollment/grant-device.ts';
 import { openSession } from '../enrollment/open-session.ts';
+import { BY_YUBIKEY } from '../enrollment/validate-statement.ts';
 import type { AuditEntry } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { answerClientError } from './answer-client-error.ts';
@@ -34,6 +37,12 @@ const IDLE_TIMEOUT_MS = 10_000;
 
 /** How often refusals that have no audit record of their own are summed up in one. */
 const SUMMARY_MS = 60_000;
+
+/** How laptops come in: a YubiKey vouches for them, or the token that their maker put on them. */
+const ENTRANCES = {
+  enrollments: { action: 'enrollment', open: openSession, entrance: BY_YUBIKEY },
+  claims: { action: 'claim', open: openClaim, entrance: BY_TOKEN },
+} as const;
 
 const HEADERS = {
   'cache-control': 'no-store',
@@ -178,31 +187,32 @@ async function sumUp(slice: SliceContext, book: RefusalBook): Promise<void> {
 
 function routes(app: FastifyInstance, slice: SliceContext): void {
   app.get('/healthz', () => ({ status: 'ok' }));
-  app.post(
-    '/v1/enrollments',
-    { bodyLimit: LIMITS.hello, config: { action: 'enrollment.hello' } },
-    async (request, reply) => {
-      const body = bodyOf(request, MEDIA.json);
-      const challenge = await openSession(slice, body, contextOf(request));
-      return reply.type(MEDIA.jose).send(challenge);
-    },
-  );
-  app.put<{ Params: { sessionId: string } }>(
-    '/v1/enrollments/:sessionId/statement',
-    { bodyLimit: LIMITS.statement, config: { action: 'enrollment.grant' } },
-    async (request, reply) => {
-      const body = bodyOf(request, MEDIA.jose);
-      const context = contextOf(request);
+  for (const [name, { action, open, entrance }] of Object.entries(ENTRANCES)) {
+    app.post(
+      `/v1/${name}`,
+      { bodyLimit: LIMITS.hello, config: { action: `${action}.hello` } },
+      async (request, reply) => {
+        const body = bodyOf(request, MEDIA.json);
+        return reply.type(MEDIA.jose).send(await open(slice, body, contextOf(request)));
+      },
+    );
+    app.put<{ Params: { sessionId: string } }>(
+      `/v1/${name}/:sessionId/statement`,
+      { bodyLimit: LIMITS.statement, config: { action: `${action}.grant` } },
+      async (request, reply) => {
+        const body = bodyOf(request, MEDIA.jose);
+        const context = contextOf(request);
+        const sessionId = idOf(request.params.sessionId, 'session-unknown');
+        return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context, entrance));
+      },
+    );
+    app.delete<{ Params: { sessionId: string } }>(`/v1/${name}/:sessionId`, async (request) => {
       const sessionId = idOf(request.params.sessionId, 'session-unknown');
-      return reply.type(MEDIA.jose).send(await grantDevice(slice, sessionId, body, context));
-    },
-  );
-  app.delete<{ Params: { sessionId: string } }>('/v1/enrollments/:sessionId', async (request) => {
-    const sessionId = idOf(request.params.sessionId, 'session-unknown');
-    const dropped = await slice.registry.dropSession(sessionId);
-    if (dropped) slice.log.info({ requestId: request.id, sessionId }, 'the laptop gave up this session');
-    return { status: 'ok' };
-  });
+      const dropped = await slice.registry.dropSession(sessionId);
+      if (dropped) slice.log.info({ requestId: request.id, sessionId }, 'the laptop gave up this session');
+      return { status: 'ok' };
+    });
+  }
   const operations = {
     confirm: confirmDevice,
     status: readDeviceStatus,

@@ -14,6 +14,7 @@ import { twoPersonFacts } from './two-person-facts.ts';
 import { approvalVerbs, type CarryOut } from './verbs/approval-verbs.ts';
 import { alarmVerbs, auditVerbs } from './verbs/audit-verbs.ts';
 import { bundleVerbs } from './verbs/bundle-verbs.ts';
+import { claimVerbs } from './verbs/claim-verbs.ts';
 import { consentVerbs } from './verbs/consent-verbs.ts';
 import { deviceVerbs } from './verbs/device-verbs.ts';
 import type { Actor, Asked, Handlers, OperatorParts } from './verbs/handlers.ts';
@@ -38,6 +39,7 @@ export function performOn(parts: OperatorParts): Perform {
     ...approvalVerbs(parts, carryOut),
     ...deviceVerbs(parts),
     ...consentVerbs(parts),
+    ...claimVerbs(parts),
     ...sessionVerbs(parts),
     ...yubikeyVerbs(parts),
     ...operatorVerbs(parts),

@@ -11,10 +11,12 @@ import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
 import type { CertificateCounter, RekeyRule, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
 import type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
+import type { ClaimRegistry } from './claim-registry.ts';
 import type { LossRegistry } from './loss-registry.ts';
 import type { OperatorRegistry } from './operator-registry.ts';
 
 export type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
+export type { ClaimRequest, ClaimToken } from './claim-registry.ts';
 export type { LossPart } from './loss-registry.ts';
 export type { Approval, Operator } from './operator-registry.ts';
 
@@ -61,6 +63,10 @@ export interface Session {
   readonly createdAt: Millis;
   readonly expiresAt: Millis;
   readonly usedAt: Millis | null;
+  /** The token that is to vouch for the laptop, whether there is such a one or not; null where a YubiKey is. */
+  readonly tokenId: string | null;
+  /** Of a claim that names a TPM: SHA-256 of its endorsement key, hex. */
+  readonly endorsement: string | null;
 }
 
 /** A session without its longest text, for callers that do not send it. */
@@ -82,7 +88,10 @@ export interface Device {
   /** DER, base64url. */
   readonly csr: string;
   readonly role: string;
-  readonly yubikeySerial: number;
+  /** The YubiKey that vouched for it; null where a token did. */
+  readonly yubikeySerial: number | null;
+  /** The token that it was claimed with; null where a YubiKey vouched for it. */
+  readonly tokenId: string | null;
   readonly fingerprintDigest: string;
   readonly host: Statement['host'];
   readonly createdAt: Millis;
@@ -194,7 +203,7 @@ export interface RenewedCertificate extends RenewalClaim {
  * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
-export interface Registry extends LossRegistry, OperatorRegistry {
+export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry {
   /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,

@@ -94,6 +94,7 @@ export async function reconcilePeers(slice: Pick<SliceContext, 'registry' | 'end
   );
 }
 
-function deviceAudit(action: string, device: { id: string; yubikeySerial: number }, why: string): AuditEntry {
-  return { ...sliceAudit(action, device.id, why), yubikeySerial: device.yubikeySerial };
+function deviceAudit(action: string, device: { id: string; yubikeySerial: number | null }, why: string): AuditEntry {
+  const { yubikeySerial } = device;
+  return { ...sliceAudit(action, device.id, why), ...(yubikeySerial === null ? {} : { yubikeySerial }) };
 }

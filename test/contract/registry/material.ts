@@ -44,6 +44,8 @@ export const newSession = (more: Partial<Session> = {}): Session => ({
   createdAt: NOW,
   expiresAt: NOW + 300_000,
   usedAt: null,
+  tokenId: null,
+  endorsement: null,
   ...more,
 });
 
@@ -72,6 +74,7 @@ export function newRequest(sessionId: string, more: Partial<ReservationRequest> 
     csr: 'csr',
     role: 'engineer',
     yubikeySerial: YUBIKEY,
+    tokenId: null,
     fingerprint: newFingerprint(),
     host: { name: 'laptop', os: 'linux', osVersion: 'Debian 12', arch: 'x64' },
     consentTrust: { slug: 'acme', operators: [{ name: 'Olga', key: publicJwk(operator) }] },

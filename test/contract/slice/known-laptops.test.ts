@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
+import { BY_YUBIKEY } from '../../../src/slice/enrollment/validate-statement.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import { newLaptop, newMachine, sendConfirm, sendStatement } from '../../fakes/slice/test-laptop.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
@@ -105,11 +106,13 @@ describe('a change while a statement is being processed', () => {
     return { ...context, ca: { ...context.ca, sign } };
   };
   const send = (context: SliceContext, sessionId: string, jwe: string) =>
-    grantDevice(context, sessionId, Buffer.from(jwe), {
-      requestId: 'meanwhile',
-      remote: 'test',
-      action: 'enrollment.grant',
-    });
+    grantDevice(
+      context,
+      sessionId,
+      Buffer.from(jwe),
+      { requestId: 'meanwhile', remote: 'test', action: 'enrollment.grant' },
+      BY_YUBIKEY,
+    );
 
   test('the key is burned: there is no grant, then or later, and no live device', async () => {
     const lost = await slice.provision({ serial: 20_000_111 });

@@ -19,6 +19,7 @@ import { provisionerExtension, PROVISIONER_EXTENSION } from '../../../src/slice/
 import { reap, reconcilePeers } from '../../../src/slice/upkeep/reap.ts';
 import type { SliceContext } from '../../../src/slice/slice-context.ts';
 import { grantDevice } from '../../../src/slice/enrollment/grant-device.ts';
+import { BY_YUBIKEY } from '../../../src/slice/enrollment/validate-statement.ts';
 import {
   newLaptop,
   PATHS,
@@ -80,11 +81,13 @@ describe('a grant', () => {
     // The process "dies" after the reservation: nothing that follows happens, not even the rollback.
     const never = new Promise<never>(() => undefined);
     const dying: SliceContext = { ...context(), ca: { ...context().ca, sign: () => never } };
-    void grantDevice(dying, started.sessionId, Buffer.from(jwe), {
-      requestId: 'dying',
-      remote: 'test',
-      action: 'enrollment.grant',
-    });
+    void grantDevice(
+      dying,
+      started.sessionId,
+      Buffer.from(jwe),
+      { requestId: 'dying', remote: 'test', action: 'enrollment.grant' },
+      BY_YUBIKEY,
+    );
     await expect
       .poll(async () => (await context().registry.findSession(started.sessionId))?.usedAt ?? null)
       .not.toBeNull();

@@ -121,11 +121,11 @@ export function fingerprintOf(machine: Machine, salt: string): Fingerprint {
   return { algorithm: 'kiwi-fp/1', digest: digest(fingerprintDigestInput(components)), components };
 }
 
-export async function newStatement(
+/** What a laptop says of itself, whoever vouches for it. */
+export async function saidOf(
   laptop: Laptop,
-  challenge: OpenedChallenge,
-  yubikey: SoftwareYubikey,
-): Promise<Statement> {
+  challenge: { readonly jws: string; readonly content: Challenge },
+): Promise<Omit<Statement, 'yubikey'>> {
   const { content } = challenge;
   const { machine } = laptop;
   return {
@@ -151,15 +151,23 @@ export async function newStatement(
       ...(typeof machine['system-serial'] === 'string' ? { serial: machine['system-serial'] } : {}),
       model: 'Test 1',
     },
-    yubikey: {
-      serial: yubikey.serial,
-      slot: yubikey.slot,
-      attestation: base64url(yubikey.attestation.der),
-      attestationIssuer: base64url(yubikey.attestationIssuer.der),
-    },
     timestamp: new Date().toISOString(),
   };
 }
+
+export const newStatement = async (
+  laptop: Laptop,
+  challenge: OpenedChallenge,
+  yubikey: SoftwareYubikey,
+): Promise<Statement> => ({
+  ...(await saidOf(laptop, challenge)),
+  yubikey: {
+    serial: yubikey.serial,
+    slot: yubikey.slot,
+    attestation: base64url(yubikey.attestation.der),
+    attestationIssuer: base64url(yubikey.attestationIssuer.der),
+  },
+});
 
 /** Both signatures, encrypted to the session's key. */
 export async function sealStatement(

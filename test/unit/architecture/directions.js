@@ -64,6 +64,7 @@ export const DIRECTIONS = {
     ...[...MESSAGES, 'src/token', 'src/laptop/system', ...DOMAINS, ...RUNS],
     'src/laptop/checks',
   ],
+  'src/laptop/claim': [...MESSAGES, 'src/laptop/system', ...RUNS, 'src/laptop/enrollment'],
   'src/laptop/upkeep': [...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/enrollment'],
   'src/laptop/doctor': [
     ...[...MESSAGES, 'src/laptop/system', ...DOMAINS, ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment'],
@@ -122,6 +123,9 @@ export const DIRECTIONS = {
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts'],
     ...['src/slice/upkeep', 'src/slice/approvals'],
   ],
+  'src/slice/claim': [
+    ...[...MESSAGES, 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts', 'src/slice/enrollment'],
+  ],
   'src/slice/device': [
     ...MESSAGES,
     ...['src/slice/decisions', 'src/slice/registry', 'src/slice/ca', 'src/slice/slice-context.ts', 'src/slice/upkeep'],
@@ -129,7 +133,7 @@ export const DIRECTIONS = {
   'src/slice/gateway': [
     ...MESSAGES,
     ...['src/slice/config', 'src/slice/decisions', 'src/slice/registry', 'src/slice/slice-context.ts'],
-    ...['src/slice/enrollment', 'src/slice/device', 'src/slice/welcome'],
+    ...['src/slice/enrollment', 'src/slice/claim', 'src/slice/device', 'src/slice/welcome'],
   ],
   // The provider's root: what is done with it, wherever it is.
   'src/provider': [...MESSAGES, 'src/token', 'src/slice/config'],
@@ -174,7 +178,7 @@ export const DIRECTIONS = {
   'src/apps/enroll': [
     ...[...MESSAGES, 'src/terminal', 'src/token', 'platform/select.ts'],
     ...['src/laptop/system', ...RUNS, 'src/laptop/checks', 'src/laptop/enrollment', 'src/laptop/upkeep'],
-    ...['src/laptop/doctor', 'src/laptop/support'],
+    ...['src/laptop/doctor', 'src/laptop/support', 'src/laptop/claim'],
     ...['src/local-api', 'src/laptop/exchange', 'src/laptop/lending', 'src/laptop/service'],
   ],
   'src/apps/agent': [
@@ -204,7 +208,7 @@ export const DIRECTIONS = {
   // Of the core, what a PIN looks like, and the types of the codes.
   'src/apps/desktop/renderer': [
     ...['src/apps/desktop/view', 'src/core/pin-fault.ts', 'src/core/error-codes.ts', 'src/core/slice-codes.ts'],
-    'src/core/operator-codes.ts',
+    ...['src/core/operator-codes.ts', 'src/core/claim-codes.ts'],
   ],
 
   // What ships, and how it is made.

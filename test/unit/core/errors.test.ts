@@ -29,6 +29,7 @@ describe('the table of errors', () => {
     const retried = entries.filter(([, { http, retryable }]) => http !== undefined && retryable);
     expect(retried.map(([code]) => code).sort()).toEqual([
       'ca-unavailable',
+      'claim-waits',
       'endpoint-unavailable',
       'internal',
       'registry-unavailable',

@@ -17,6 +17,7 @@ const NOT_SHOWN = [
   ...[
     'src/core/error-codes.ts',
     'src/core/check-codes.ts',
+    'src/core/claim-codes.ts',
     'src/core/key-codes.ts',
     'src/core/refusal-codes.ts',
     'src/core/slice-codes.ts',

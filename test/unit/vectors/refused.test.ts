@@ -137,7 +137,11 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
       openSession(slice(NOW), Buffer.from(body), { requestId: 'r', remote: '192.0.2.1', action: 'enrollment.hello' }),
   ],
   ['refused-challenges', challenge.jws, openedChallenge],
-  ['refused-statements', statement.jwe, (body) => validateStatement(slice(NOW), session, Buffer.from(body), {})],
+  [
+    'refused-statements',
+    statement.jwe,
+    (body) => validateStatement(slice(NOW), session, Buffer.from(body), { requestId: 'r', remote: '', action: '' }),
+  ],
   [
     'refused-grants',
     grant.jwe,

@@ -2,11 +2,11 @@ import { raisesAlarm } from '../../decisions/raises-alarm.ts';
 import type { AuditEntry, AuditRecord, Millis } from '../registry.ts';
 import { methodMakers } from './methods.ts';
 import { insertAudit } from './insert-audit.ts';
-import { text, toAudit } from './rows.ts';
+import { textOrNull, toAudit } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Alarms about devices that are in the list until they are acknowledged. */
-const OPEN = `decision = 'alarm' AND device_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
+/** Alarms about devices, and about claims that became none, are in the list until they are acknowledged. */
+export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR action LIKE 'claim.%') AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
 
 /** The audit, and the alarms in it: see `Registry`. */
 export function auditQueries(db: SqliteDatabase) {
@@ -35,7 +35,7 @@ export function auditQueries(db: SqliteDatabase) {
     }),
     raiseAlarm: writeDurably((entry: AuditEntry & { readonly deviceId: string }, now: Millis): boolean => {
       const open = db.get(
-        `SELECT count(*) AS n FROM audit WHERE ${OPEN} AND device_id = ? AND action = ?`,
+        `SELECT count(*) AS n FROM audit WHERE ${OPEN_ALARM} AND device_id = ? AND action = ?`,
         entry.deviceId,
         entry.action,
       );
@@ -44,13 +44,14 @@ export function auditQueries(db: SqliteDatabase) {
       return true;
     }),
     listAlarms: read((): AuditRecord[] => {
-      return db.all(`SELECT * FROM audit WHERE ${OPEN} ORDER BY id DESC`).map(toAudit);
+      return db.all(`SELECT * FROM audit WHERE ${OPEN_ALARM} ORDER BY id DESC`).map(toAudit);
     }),
     acknowledgeAlarm: writeDurably((id: number, now: Millis, audit: AuditEntry): boolean => {
-      const alarm = db.get(`SELECT device_id FROM audit WHERE ${OPEN} AND id = ?`, id);
+      const alarm = db.get(`SELECT device_id FROM audit WHERE ${OPEN_ALARM} AND id = ?`, id);
       if (alarm === undefined) return false;
       db.insert('acknowledged', { alarm: id, at: now });
-      insertAudit(db, { ...audit, deviceId: text(alarm, 'device_id') }, now);
+      const deviceId = textOrNull(alarm, 'device_id');
+      insertAudit(db, { ...audit, ...(deviceId === null ? {} : { deviceId }) }, now);
       return true;
     }),
   };

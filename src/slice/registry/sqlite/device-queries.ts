@@ -7,6 +7,7 @@ import type { ReservationRefusal } from '../../decisions/decide-reservation.ts';
 import type { DeviceState } from '../../decisions/device-state.ts';
 import type { DutyKind } from '../../decisions/duties-of-end.ts';
 import type { AuditEntry, Device, DevicePeer, Millis, ReservationRequest, StoredGrant } from '../registry.ts';
+import { burnToken } from './claim-queries.ts';
 import { fingerprintOf, toDevice } from './device-row.ts';
 import { endDevice, isBurned } from './end-device.ts';
 import { methodMakers } from './methods.ts';
@@ -123,6 +124,7 @@ export function deviceQueries(db: SqliteDatabase) {
       const decision = decideConfirmation(standing(deviceId), now);
       if (decision !== 'confirmed') return decision;
       db.run(`UPDATE device SET state = 'active', confirmed_at = ? WHERE id = ?`, now, deviceId);
+      burnToken(db, deviceId, now);
       db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
       insertAudit(db, audit, now);
       return 'active';

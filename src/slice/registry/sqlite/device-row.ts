@@ -43,7 +43,13 @@ const COLUMNS: { readonly [K in keyof StoredDevice]: Column<StoredDevice[K]> } =
   deviceKeyThumbprint: plain('thumbprint', text),
   csr: plain('csr', text),
   role: plain('role', text),
-  yubikeySerial: plain('yubikey_serial', number),
+  // 0 is none: the column is from before there were tokens.
+  yubikeySerial: {
+    name: 'yubikey_serial',
+    read: (row, name) => number(row, name) || null,
+    write: (value) => value ?? 0,
+  },
+  tokenId: plain('token_id', textOrNull),
   fingerprint: json('fingerprint'),
   host: json('host'),
   createdAt: plain('created_at', number),
@@ -77,6 +83,12 @@ export function toDeviceRow(device: StoredDevice): Record<string, SQLInputValue>
 export function withoutInternals({ fingerprint, consentId: _, ...device }: StoredDevice): Device {
   return { ...device, fingerprintDigest: fingerprint.digest };
 }
+
+/** What vouched for a device, from a row that has both columns. */
+export const voucherOf = (row: Row): Pick<Device, 'yubikeySerial' | 'tokenId'> => ({
+  yubikeySerial: COLUMNS.yubikeySerial.read(row, COLUMNS.yubikeySerial.name),
+  tokenId: COLUMNS.tokenId.read(row, COLUMNS.tokenId.name),
+});
 
 /** @throws KiwiError `slice-damaged` */
 export const fingerprintOf = (row: Row): Fingerprint => COLUMNS.fingerprint.read(row, COLUMNS.fingerprint.name);

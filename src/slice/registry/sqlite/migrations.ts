@@ -193,6 +193,26 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   `
   ALTER TABLE device ADD COLUMN label TEXT;
   `,
+  // Laptops that a token of an OEM vouches for, and no YubiKey: their yubikey_serial, which may not be null, is 0.
+  `
+  CREATE TABLE claim_token (
+    id TEXT PRIMARY KEY, batch TEXT NOT NULL, serial TEXT NOT NULL, uuid TEXT, model TEXT, endorsement TEXT, key TEXT NOT NULL,
+    role TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER, revoked_why TEXT,
+    device_id TEXT, claimed_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_token_serial ON claim_token (serial COLLATE NOCASE);
+  CREATE INDEX claim_token_batch ON claim_token (batch);
+  CREATE TABLE claim (
+    session_id TEXT PRIMARY KEY, token_id TEXT NOT NULL, code TEXT NOT NULL, thumbprint TEXT NOT NULL, host_name TEXT NOT NULL,
+    remote TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'refused')), decided_by TEXT, decided_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_of_token ON claim (token_id);
+  ALTER TABLE session ADD COLUMN token_id TEXT;
+  ALTER TABLE session ADD COLUMN endorsement TEXT;
+  ALTER TABLE device ADD COLUMN token_id TEXT;
+  CREATE INDEX device_token ON device (token_id) WHERE token_id IS NOT NULL;
+  `,
 ];
 
 /**

@@ -12,8 +12,8 @@ import { hostNamesInOrder } from '../../decisions/host-names-in-order.ts';
 import { componentsToLookUp } from '../../decisions/match-fingerprints.ts';
 import type { Consent, Device, ReservationRequest } from '../registry.ts';
 import { toConsent } from './consent-queries.ts';
-import { fingerprintOf, toDeviceRow, withoutInternals, type StoredDevice } from './device-row.ts';
-import { numberOrNull } from './rows.ts';
+import { fingerprintOf, toDeviceRow, voucherOf, withoutInternals, type StoredDevice } from './device-row.ts';
+import { numberOrNull, toToken } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** The transaction of protocol.md; must run under the write lock: read what the decision needs, decide, write. */
@@ -43,6 +43,7 @@ export function reserve(db: SqliteDatabase, request: ReservationRequest): Device
     csr: request.csr,
     role: request.role,
     yubikeySerial: request.yubikeySerial,
+    tokenId: request.tokenId,
     fingerprint: request.fingerprint,
     host: request.host,
     createdAt: request.now,
@@ -91,9 +92,11 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
 /** All facts that do not depend on the session; each query uses an index, because it runs for every statement. */
 function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<ReservationFacts, 'session' | 'attempted'> {
   const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
+  const token = db.get('SELECT * FROM claim_token WHERE id = ?', request.tokenId);
   const live = devicesLike(db, request);
   return {
     yubikey: key && { burnedAt: numberOrNull(key, 'burned_at') },
+    token: token && toToken(token),
     live,
     consents: consentsFor(db, request, live),
     liveDevices: Number(db.get("SELECT value FROM counter WHERE name = 'live-devices'")?.['value']),
@@ -121,13 +124,13 @@ function devicesLike(db: SqliteDatabase, request: ReservationRequest): LookAlike
   );
   return [...new Set([...ids, ...holders])].flatMap((id) => {
     const device = db.get(
-      "SELECT state, yubikey_serial, fingerprint FROM device WHERE id = ? AND (ended_at IS NULL OR end_reason = 'lost')",
+      "SELECT state, yubikey_serial, token_id, fingerprint FROM device WHERE id = ? AND (ended_at IS NULL OR end_reason = 'lost')",
       id,
     );
     if (device === undefined) return [];
     const { components } = fingerprintOf(device);
     const state = String(device['state']) as DeviceState;
-    return [{ id, state, yubikeySerial: Number(device['yubikey_serial']), sharesKey: holders.has(id), components }];
+    return [{ id, state, ...voucherOf(device), sharesKey: holders.has(id), components }];
   });
 }
 

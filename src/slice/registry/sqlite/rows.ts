@@ -1,6 +1,6 @@
 import type { SQLOutputValue } from 'node:sqlite';
 
-import type { AuditRecord, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
+import type { AuditRecord, ClaimToken, IssuedCertificate, KnownSession, Outcome, Yubikey } from '../registry.ts';
 
 /** Converts rows to records. The table definitions (STRICT) guarantee the types that are asserted here. */
 
@@ -57,6 +57,8 @@ export function toSession(row: Row): KnownSession {
     createdAt: number(row, 'created_at'),
     expiresAt: number(row, 'expires_at'),
     usedAt: numberOrNull(row, 'used_at'),
+    tokenId: textOrNull(row, 'token_id'),
+    endorsement: textOrNull(row, 'endorsement'),
   };
 }
 
@@ -87,5 +89,23 @@ export function toAudit(row: Row): AuditRecord {
     ...optional('sessionId', textOrNull(row, 'session_id')),
     ...optional('why', textOrNull(row, 'why')),
     link: text(row, 'link'),
+  };
+}
+
+export function toToken(row: Row): ClaimToken {
+  return {
+    id: text(row, 'id'),
+    batch: text(row, 'batch'),
+    serial: text(row, 'serial'),
+    uuid: textOrNull(row, 'uuid'),
+    model: textOrNull(row, 'model'),
+    endorsement: textOrNull(row, 'endorsement'),
+    role: text(row, 'role'),
+    createdAt: number(row, 'created_at'),
+    expiresAt: number(row, 'expires_at'),
+    revokedAt: numberOrNull(row, 'revoked_at'),
+    revokedWhy: textOrNull(row, 'revoked_why'),
+    deviceId: textOrNull(row, 'device_id'),
+    claimedAt: numberOrNull(row, 'claimed_at'),
   };
 }

@@ -48,6 +48,8 @@ export function sessionQueries(db: SqliteDatabase) {
           remote: session.remote,
           created_at: session.createdAt,
           expires_at: session.expiresAt,
+          token_id: session.tokenId,
+          endorsement: session.endorsement,
         });
         db.run('INSERT INTO challenge (session, jws) VALUES (last_insert_rowid(), ?)', session.challenge);
         if (audit !== undefined) insertAudit(db, audit, session.createdAt);

@@ -1,6 +1,7 @@
 import type { Registry } from '../registry.ts';
 import { auditQueries } from './audit-queries.ts';
 import { bundleQueries } from './bundle-queries.ts';
+import { claimQueries } from './claim-queries.ts';
 import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
@@ -32,6 +33,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...keyQueries(db),
     ...operatorQueries(db),
     ...sessionQueries(db),
+    ...claimQueries(db),
     ...deviceQueries(db),
     ...lossQueries(db),
     ...renewalQueries(db),

@@ -9,6 +9,7 @@ import * as fr from '../../../../src/apps/desktop/renderer/texts/languages/fr.ts
 import * as it_ from '../../../../src/apps/desktop/renderer/texts/languages/it.ts';
 import { languageOf, loadWords, wordsOf, type Language } from '../../../../src/apps/desktop/renderer/texts/texts.ts';
 import { ERROR_CODES } from '../../../../src/core/error-codes.ts';
+import { CLAIM_CODES } from '../../../../src/core/claim-codes.ts';
 import { OPERATOR_CODES } from '../../../../src/core/operator-codes.ts';
 import { SLICE_CODES } from '../../../../src/core/slice-codes.ts';
 import { stepsIn } from '../../../../src/laptop/pipeline/run-plan.ts';
@@ -59,7 +60,7 @@ describe('the words of the window', () => {
 });
 
 describe('the errors', () => {
-  const ofOperators = Object.keys({ ...SLICE_CODES, ...OPERATOR_CODES });
+  const ofOperators = Object.keys({ ...SLICE_CODES, ...OPERATOR_CODES, ...CLAIM_CODES });
   const codes = Object.keys(ERROR_CODES).filter((code) => !ofOperators.includes(code));
 
   it.each(languages)('in %s each have a meaning and an advice, in plain words', (language) => {

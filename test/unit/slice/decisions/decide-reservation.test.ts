@@ -5,14 +5,16 @@ import { expect, test } from 'vitest';
 import { digest } from '../../../../src/core/bytes.ts';
 import { addressesInOrder } from '../../../../src/slice/decisions/addresses-in-order.ts';
 import { decideReservation, type ReservationFacts } from '../../../../src/slice/decisions/decide-reservation.ts';
-import type { Arrival, LookAlike } from '../../../../src/slice/decisions/find-place.ts';
+import type { LookAlike } from '../../../../src/slice/decisions/find-place.ts';
 import { hostNamesInOrder } from '../../../../src/slice/decisions/host-names-in-order.ts';
 
 const components: LookAlike['components'] = [
   { kind: 'uuid', hmac: digest('u') },
   { kind: 'system-serial', hmac: digest('s') },
 ];
-const arrival: Arrival & { quota: number } = {
+const arrival: Parameters<typeof decideReservation>[0] = {
+  host: {},
+  tokenId: null,
   fingerprint: { algorithm: 'kiwi-fp/1', digest: digest('x'), components },
   yubikeySerial: 1,
   consentTrust: { slug: 'acme', operators: [] },
@@ -23,11 +25,12 @@ const good: ReservationFacts = {
   session: { usedAt: null, expiresAt: 1001 },
   attempted: false,
   yubikey: { burnedAt: null },
+  token: undefined,
   live: [],
   consents: [],
   liveDevices: 1,
 };
-const pending: LookAlike = { id: 'd', state: 'pending', yubikeySerial: 1, sharesKey: false, components };
+const pending: LookAlike = { id: 'd', state: 'pending', yubikeySerial: 1, tokenId: null, sharesKey: false, components };
 
 test.each<[string, Partial<ReservationFacts>]>([
   ['session-unknown', { session: undefined }],

@@ -26,6 +26,7 @@ const machine = (uuid: string, serial = `serial of ${uuid}`): Fingerprint['compo
 const arrival = (components: Fingerprint['components'], more: Partial<Arrival> = {}): Arrival => ({
   fingerprint: { algorithm: 'kiwi-fp/1', digest: digest(fingerprintDigestInput(components)), components },
   yubikeySerial: 1,
+  tokenId: null,
   consentTrust: { slug: 'acme', operators: [{ name: 'Olga', key: publicJwk(operator) }] },
   now: NOW,
   ...more,
@@ -34,6 +35,7 @@ const device = (components: Fingerprint['components'], more: Partial<LookAlike> 
   id: randomUUID(),
   state: 'active',
   yubikeySerial: 1,
+  tokenId: null,
   sharesKey: false,
   components,
   ...more,

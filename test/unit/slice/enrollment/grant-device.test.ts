@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 
 import { digest } from '../../../../src/core/bytes.ts';
-import { grantDevice } from '../../../../src/slice/enrollment/grant-device.ts';
+import { grantDevice, type Entrance } from '../../../../src/slice/enrollment/grant-device.ts';
 import type { KnownSession, Outcome } from '../../../../src/slice/registry/registry.ts';
 import type { SliceContext } from '../../../../src/slice/slice-context.ts';
 
 const request = { requestId: 'r', remote: 'a', action: 'enrollment.grant' };
+
+const ANYBODY: Entrance = { isOf: () => true, admit: () => Promise.reject(new Error('not asked')) };
 
 /** A slice that has granted a statement with these bytes. */
 const sliceThatGranted = (bytes: Buffer): SliceContext => {
@@ -24,8 +26,8 @@ test.each([
   ['of one byte', latin, utf8],
   ['of two bytes', utf8, latin],
 ])('a statement is recognized by the bytes received: "é" %s', async (_name, sent, other) => {
-  await expect(grantDevice(sliceThatGranted(sent), 's', sent, { ...request })).resolves.toBe('grant');
-  await expect(grantDevice(sliceThatGranted(sent), 's', other, { ...request })).rejects.toMatchObject({
+  await expect(grantDevice(sliceThatGranted(sent), 's', sent, { ...request }, ANYBODY)).resolves.toBe('grant');
+  await expect(grantDevice(sliceThatGranted(sent), 's', other, { ...request }, ANYBODY)).rejects.toMatchObject({
     code: 'attempt-conflict',
   });
 });
