@@ -18,6 +18,7 @@ const UNITS = [
   'kiwistack-enroll-check.timer',
   'kiwistack-enroll-update.service',
   'kiwistack-enroll-update.timer',
+  'kiwistack-first-boot.service',
   'kiwistack-mend@.service',
   'kiwistack-watch.path',
   'kiwistack-watch.service',

@@ -41,7 +41,9 @@ const record = z.object({
   role: word,
   customer: word,
   gatewayUrl: z.string().max(500),
-  yubikeySerial: z.number(),
+  /** Of what vouched for this laptop: a YubiKey, or a token. */
+  yubikeySerial: z.number().exactOptional(),
+  tokenId: word.exactOptional(),
   device: device.optional(),
   proxy: long.exactOptional(),
 });

@@ -5,14 +5,14 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | status | doctor | check | mend | renew | update | support-bundle | uninstall | help)
+      enroll | claim | status | doctor | check | mend | renew | update | support-bundle | uninstall | help)
         command=$word
         break
         ;;
     esac
   done
   case $previous in
-    --msp-roots | --output)
+    --msp-roots | --output | --token)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
@@ -24,8 +24,9 @@ _kiwistack_enroll() {
       ;;
   esac
   case $command in
-    '') words='enroll status doctor check mend renew update support-bundle uninstall help --version --help' ;;
+    '') words='enroll claim status doctor check mend renew update support-bundle uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
+    claim) words='--token --msp-roots --json --help' ;;
     status) words='--watch --json --help' ;;
     doctor) words='--check --fix --json --help' ;;
     check) words='--json --help' ;;
@@ -34,7 +35,7 @@ _kiwistack_enroll() {
     update) words='--json --help' ;;
     support-bundle) words='--output --show --send --yes --json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll status doctor check mend renew update support-bundle uninstall' ;;
+    help) words='enroll claim status doctor check mend renew update support-bundle uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

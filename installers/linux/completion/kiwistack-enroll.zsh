@@ -3,6 +3,7 @@
 local -a commands
 commands=(
   'enroll:enroll this laptop, or resume an interrupted enrollment'
+  'claim:claim this laptop with the token that its maker put on it'
   'status:show the enrollment and whether each part of it works'
   'doctor:examine this laptop and its enrollment'
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
@@ -31,6 +32,13 @@ case $state in
           '--serial[use the YubiKey with this serial number]:serial number: ' \
           '--wait[how long to wait for a YubiKey]:seconds: ' \
           '--pin-fd[read the PIN from this open file descriptor]:descriptor: ' \
+          "--msp-roots[PEM file with the provider's root certificates]:file:_files" \
+          '--json[print one JSON event per line]' \
+          '(- *)'{-h,--help}'[display help]'
+        ;;
+      claim)
+        _arguments \
+          '--token[the token]:file:_files' \
           "--msp-roots[PEM file with the provider's root certificates]:file:_files" \
           '--json[print one JSON event per line]' \
           '(- *)'{-h,--help}'[display help]'

@@ -1,5 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
-import type { EnrollEvent } from '../../laptop/enrollment/enroll.ts';
+import type { ClaimEvent } from '../../laptop/claim/claim-at-first-start.ts';
 import type { ShownRecord } from '../../local-api/replies.ts';
 import type { Person } from '../../laptop/enrollment/person.ts';
 import type { FarewellOutcome } from '../../laptop/standing/tell-farewells.ts';
@@ -10,7 +10,7 @@ import { errorFields, printJson, seconds } from '../../terminal/report.ts';
 
 /** Reports an enrollment, to a person or to a program. The caller asks for the PIN. */
 export interface EnrollOutput {
-  event(event: EnrollEvent | PlanEvent): void;
+  event(event: ClaimEvent | PlanEvent): void;
   readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
   /** An operation waits for another program. */
   waiting(what: string): void;
@@ -63,6 +63,9 @@ export function humanOutput(): EnrollOutput {
           break;
         case 'step-waits':
           say(`… ${event.title.padEnd(width)} waits for ${event.for}`);
+          break;
+        case 'claim-retried':
+          say(`  ${event.error.message} ${event.error.hint} Tried again in ${seconds(event.delayMs)}.`);
           break;
         case 'undo-started':
           say('Undoing changes:');

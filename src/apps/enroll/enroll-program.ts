@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { cancelOnSignals, stopOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { checkCommand } from './check-command.ts';
+import { claimCommand, TOKEN_FILE, type ClaimFlags } from './claim-command.ts';
 import { doctorCommand, type DoctorFlags } from './doctor-command.ts';
 import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { mendCommand, type MendFlags } from './mend-command.ts';
@@ -42,6 +43,26 @@ Examples:
     )
     .action((flags: EnrollFlags) =>
       carryOut(flags.json === true, () => enrollCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+
+  cli
+    .command('claim')
+    .description('Claim this laptop with the token that its maker put on it; done by itself at the first start')
+    .option('--token <file>', 'the token', TOKEN_FILE)
+    .option('--msp-roots <file>', "PEM file with the provider's root certificates (default: those in the package)")
+    .option('--json', 'print one event per line on stdout; the last one is the result')
+    .addHelpText(
+      'after',
+      `
+It goes on until the laptop is claimed, whatever the network does, and says what it waits for. Where an operator has to let the
+laptop in, it shows six digits. Stopped, or cut off, it goes on at the next start. The token is removed once the slice has
+said that it is used up.
+
+Example:
+  sudo kiwistack-enroll claim`,
+    )
+    .action((flags: ClaimFlags) =>
+      carryOut(flags.json === true, () => claimCommand(flags, stopOnSignals()).then(() => 0)),
     );
 
   cli

@@ -1,3 +1,4 @@
+import type { Bootstrap } from '../../protocol/bootstrap.ts';
 import type { EnrollmentKey, Token } from '../../token/token.ts';
 import type { OpenedChallenge } from '../exchange/open-challenge.ts';
 import type { PackageAnswer } from '../fleet-agent/download-package.ts';
@@ -8,6 +9,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import { KnownEnrollment } from './known-enrollment.ts';
 import type { Person } from './person.ts';
 
+/** An enrollment by a person with a YubiKey. */
 export interface EnrollmentOptions extends LaptopContext {
   readonly person: Person;
   readonly openToken: () => Promise<Token>;
@@ -15,6 +17,16 @@ export interface EnrollmentOptions extends LaptopContext {
   readonly yubikeySerial?: number;
   /** How long to wait for a key, milliseconds. */
   readonly waitForKeyMs?: number;
+}
+
+/** One by the token that the laptop was delivered with, and by nobody. */
+export interface ClaimOptions extends LaptopContext {
+  readonly person: Pick<Person, 'sliceProven'>;
+  readonly bootstrap: Bootstrap;
+  /** The request to stop, after which a later run goes on: nothing is undone, as after a power cut. */
+  readonly pause: AbortSignal;
+  /** Removes the token from this laptop, once the slice has said that it is used up. Safe to repeat. */
+  readonly removeToken: () => Promise<void>;
 }
 
 /**
@@ -32,7 +44,7 @@ export interface Meeting {
 
 /** What the steps of one enrollment share: the enrollment as recorded on disk, the person, and the YubiKey in use. */
 export class EnrollmentRun extends KnownEnrollment {
-  readonly options: EnrollmentOptions;
+  readonly options: EnrollmentOptions | ClaimOptions;
   /** True when this run resumes an interrupted one. */
   readonly resumed: boolean;
   #token: Promise<Token> | undefined;
@@ -43,7 +55,7 @@ export class EnrollmentRun extends KnownEnrollment {
   /** The agent's package, if it is already on its way. */
   package: Promise<PackageAnswer> | undefined;
 
-  constructor(options: EnrollmentOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
+  constructor(options: EnrollmentOptions | ClaimOptions, file: RecordFile, record: EnrollmentRecord | undefined) {
     super(options, file, record);
     this.options = options;
     this.resumed = record !== undefined;
@@ -67,8 +79,24 @@ export class EnrollmentRun extends KnownEnrollment {
     await this.replace({ ...record, state: 'active', proxy: (await this.client()).proxy });
   }
 
+  /** Of a person with a YubiKey. */
+  get staff(): EnrollmentOptions {
+    if ('bootstrap' in this.options) throw new TypeError('a claim, in which there is no person');
+    return this.options;
+  }
+
+  /** Of a laptop with a token; undefined where a person vouches for it. */
+  get bootstrap(): Bootstrap | undefined {
+    return 'bootstrap' in this.options ? this.options.bootstrap : undefined;
+  }
+
+  /** As `ClaimOptions`. */
+  async removeToken(): Promise<void> {
+    if ('bootstrap' in this.options) await this.options.removeToken();
+  }
+
   token(): Promise<Token> {
-    return (this.#token ??= this.options.openToken());
+    return (this.#token ??= this.staff.openToken());
   }
 
   /** Starts to open the token early; a failure surfaces where the token is used. */

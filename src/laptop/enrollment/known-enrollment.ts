@@ -2,7 +2,7 @@ import { digest } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { checkGrant, type CheckedGrant } from '../exchange/check-grant.ts';
-import { openChallenge, type OpenedChallenge } from '../exchange/open-challenge.ts';
+import { openChallenge, openClaimChallenge, type OpenedChallenge } from '../exchange/open-challenge.ts';
 import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { sliceAuthority } from '../exchange/slice-authority.ts';
 import type { DeviceIdentity, GatewayClient } from '../gateway-client/gateway-client.ts';
@@ -53,6 +53,11 @@ export class KnownEnrollment {
     const { exchange } = this.record;
     if (exchange === undefined) throw new TypeError('there was no exchange with the slice yet');
     return exchange;
+  }
+
+  /** At which door of the gateway this laptop asks. */
+  get entrance(): { readonly through: 'enrollments' | 'claims' } {
+    return { through: this.record.claim === undefined ? 'enrollments' : 'claims' };
   }
 
   async save(change: Partial<EnrollmentRecord>): Promise<void> {
@@ -108,14 +113,16 @@ export class KnownEnrollment {
   opened(): OpenedChallenge {
     if (this.#opened !== undefined) return this.#opened;
     const { keyCertificate, hello, challenge, challengeAt } = this.exchange;
-    this.#opened = openChallenge({
-      jws: challenge,
-      helloBytes: Buffer.from(hello),
-      slug: this.record.slug,
-      keyCertificate: parseCertificate(keyCertificate),
-      roots: this.context.roots,
-      now: Date.parse(challengeAt),
-    });
+    const { slug, claim } = this.record;
+    const asked = {
+      ...{ jws: challenge, helloBytes: Buffer.from(hello), slug },
+      ...{ roots: this.context.roots, now: Date.parse(challengeAt) },
+    };
+    if (keyCertificate !== undefined) {
+      this.#opened = openChallenge({ ...asked, keyCertificate: parseCertificate(keyCertificate) });
+    } else if (claim !== undefined) {
+      this.#opened = openClaimChallenge({ ...asked, root: claim.root });
+    } else throw new KiwiError('state-damaged', { detail: 'an exchange for which nothing vouches' });
     if (this.#client !== undefined) this.#client.skewMs = this.#opened.skewMs;
     return this.#opened;
   }

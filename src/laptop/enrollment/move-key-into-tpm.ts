@@ -41,7 +41,7 @@ async function move(run: EnrollmentRun): Promise<void> {
   await run.meet(meeting, proof);
   // The operator's list does not show the first session as waiting. Nobody waits for the answer: it ends by itself as well.
   const client = await run.client();
-  void client.abandon(sessionId, AbortSignal.timeout(3000)).catch(() => undefined);
+  void client.abandon(sessionId, { ...run.entrance, signal: AbortSignal.timeout(3000) }).catch(() => undefined);
 }
 
 function credentialIn(wish: ReturnType<typeof tpmWishIn>): { idObject: Buffer; encryptedSecret: Buffer } {

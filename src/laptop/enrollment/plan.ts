@@ -1,15 +1,20 @@
 import type { PlanName } from '../pipeline/journal.ts';
+import type { EnrollmentRecord } from '../state/record.ts';
 import type { EnrollmentPlan } from './enrollment-run.ts';
+import { acknowledged } from './steps/acknowledged.ts';
 import { agent } from './steps/agent.ts';
 import { certificate } from './steps/certificate.ts';
+import { claim } from './steps/claim.ts';
 import { confirm } from './steps/confirm.ts';
 import { deviceKey } from './steps/device-key.ts';
 import { grant } from './steps/grant.ts';
-import { green } from './steps/green.ts';
+import { green, ready } from './steps/green.ts';
 import { key } from './steps/key.ts';
 import { preflight } from './steps/preflight.ts';
 import { slice } from './steps/slice.ts';
+import { spent } from './steps/spent.ts';
 import { statement } from './steps/statement.ts';
+import { token } from './steps/token.ts';
 import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
@@ -46,5 +51,25 @@ export const ENROLLMENT_PLAN: EnrollmentPlan = [
   green, // Fleet reports the laptop as online, through the slice
 ];
 
+/**
+ * The same for a laptop with a token. Its undo is the enrollment's, step by step: an enrollment that was claimed is uninstalled, renewed
+ * and mended as any other.
+ */
+export const CLAIM_PLAN: EnrollmentPlan = [
+  preflight,
+  token, // whose laptop it becomes
+  deviceKey,
+  slice, // the other side proves that it is the customer's slice, and that it knows the token
+  claim, // the token's key and the device key speak; the slice grants
+  ...APPLIES,
+  acknowledged, // pending becomes active, and the token is used up: from here on nothing is undone
+  spent, // the token is removed
+  ready, // as `green`
+];
+
 /** What an uninstallation undoes: all but `statement`, whose undo deregisters at the slice, which is done by then. */
 export const LOCAL_PLAN: EnrollmentPlan = ENROLLMENT_PLAN.filter((item) => item !== statement);
+
+/** By which plan an enrollment on record was begun. */
+export const planOf = (record: Pick<EnrollmentRecord, 'claim'> | undefined): EnrollmentPlan =>
+  record?.claim === undefined ? ENROLLMENT_PLAN : CLAIM_PLAN;

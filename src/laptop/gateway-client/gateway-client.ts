@@ -17,6 +17,7 @@ import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../ex
 import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
 import type { DeviceKey } from '../system/device-key.ts';
+import type { Answer, Exchange } from './one-request.ts';
 import type { Proxy } from './proxy.ts';
 import { mediaType, naming, readCapped, refusal, requestIdOf } from './read-answer.ts';
 import { firstCodeOf, transportError } from './transport-error.ts';
@@ -120,15 +121,19 @@ export class GatewayClient {
   }
 
   /** @param body the bytes of the hello @returns the challenge: a compact JWS */
-  async hello(body: Uint8Array, signal?: AbortSignal): Promise<string> {
-    const asked = { what: 'hello', method: 'POST', path: '/v1/enrollments', body, type: MEDIA.json } as const;
+  async hello(body: Uint8Array, { through = 'enrollments', signal }: Entering = {}): Promise<string> {
+    const asked = { what: 'hello', method: 'POST', path: `/v1/${through}`, body, type: MEDIA.json } as const;
     return (await this.#exchange({ ...asked, accept: MEDIA.jose, maxBytes: LIMITS.challenge }, signal)).text;
   }
 
-  /** @param jwe the statement @returns the grant: a compact JWE */
-  async statement(sessionId: string, jwe: string, signal?: AbortSignal): Promise<string> {
-    const path = `/v1/enrollments/${sessionId}/statement`;
-    const asked = { what: 'statement', method: 'PUT', path, body: jwe, type: MEDIA.jose } as const;
+  /** @param jwe the statement, or the claim @returns the grant: a compact JWE */
+  async statement(
+    sessionId: string,
+    jwe: string,
+    { through = 'enrollments', signal, patienceMs }: Entering = {},
+  ): Promise<string> {
+    const path = `/v1/${through}/${sessionId}/statement`;
+    const asked = { what: 'statement', method: 'PUT', path, body: jwe, type: MEDIA.jose, patienceMs } as const;
     return (await this.#exchange({ ...asked, accept: MEDIA.jose, maxBytes: LIMITS.grant }, signal)).text;
   }
 
@@ -136,8 +141,8 @@ export class GatewayClient {
    * Tells the slice that nothing will be signed for a session, which would otherwise stay open until its time is over. Safe to
    * repeat, and without effect on a session that was used.
    */
-  async abandon(sessionId: string, signal?: AbortSignal): Promise<void> {
-    const asked = { what: 'abandon', method: 'DELETE', path: `/v1/enrollments/${sessionId}` } as const;
+  async abandon(sessionId: string, { through = 'enrollments', signal }: Entering = {}): Promise<void> {
+    const asked = { what: 'abandon', method: 'DELETE', path: `/v1/${through}/${sessionId}` } as const;
     await this.#exchange({ ...asked, accept: MEDIA.json, maxBytes: LIMITS.error }, signal);
   }
 
@@ -364,31 +369,16 @@ export class GatewayClient {
   }
 }
 
-type Renewing = Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>;
-type Patience = { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number };
-
-/** One request and the form that its answer must have. */
-interface Exchange {
-  /** For the log. */
-  readonly what: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  readonly path: string;
-  readonly body?: Uint8Array | string;
-  readonly type?: string;
-  readonly accept: string;
-  readonly maxBytes: number;
-  /** Neither it nor its answer holds a secret, and both are signed. */
-  readonly public?: boolean;
-  readonly retries?: number | undefined;
+/** Who vouches for the laptop, and how long it waits for an answer. */
+export interface Entering {
+  /** `enrollments` where a YubiKey does, `claims` where a token does. */
+  readonly through?: 'enrollments' | 'claims';
+  readonly signal?: AbortSignal | undefined;
   readonly patienceMs?: number | undefined;
 }
 
-interface Answer {
-  readonly text: string;
-  readonly http: number;
-  /** The gateway's; undefined where something before it took that away. */
-  readonly requestId: string | undefined;
-}
+type Renewing = Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>;
+type Patience = { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number };
 
 /** A device of ours, and the slice whose answers about it are accepted. */
 export interface KnownDevice {

@@ -67,6 +67,8 @@ export interface PlanOptions<R> extends UndoOptions<R> {
   readonly signal: AbortSignal;
   /** Aborted when one lane fails, to stop the others. The caller passes its signal to the steps if they are to observe it. */
   readonly failed?: AbortController;
+  /** A request to end before the next item, as if that one waited: nothing is undone, and a later run goes on. */
+  readonly pause?: AbortSignal | undefined;
 }
 
 /**
@@ -82,6 +84,9 @@ export async function runPlan<R>(options: PlanOptions<R>): Promise<PlanResult> {
   const context = { ...options, waits: waitsIn(await options.journal.read(), options.clock.now()) };
   try {
     for (const item of options.steps) {
+      if (options.pause?.aborted === true) {
+        return { state: 'waiting', waits: [{ step: stepsIn([item])[0]?.name ?? '', for: 'the next start' }] };
+      }
       const [first, ...others] = await runItem(context, item);
       if (first !== undefined) return { state: 'waiting', waits: [first, ...others] };
     }

@@ -8,7 +8,7 @@ import { isMissing, removeDurableFile, writeDurableFile } from '../../core/durab
 import { KiwiError } from '../../core/errors.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
 import { systemErrorCode } from '../../core/system-error-code.ts';
-import { gatewayUrl as gatewayUrlSchema, slug as slugSchema, uuid } from '../../protocol/common.ts';
+import { digestText, gatewayUrl as gatewayUrlSchema, slug as slugSchema, uuid } from '../../protocol/common.ts';
 import { parseMessage } from '../../protocol/parse.ts';
 
 const MAX_BYTES = 512 * 1024;
@@ -29,11 +29,14 @@ const schema = z.strictObject({
   gatewayUrl: z.string().max(500),
   /** URL of the proxy through which the gateway was reached: what runs later from a timer needs it. May hold a password. */
   proxy: z.string().max(2000).optional(),
-  yubikeySerial: z.int(),
+  /** The YubiKey that vouched for this laptop; 0 in a rebuilt record. */
+  yubikeySerial: z.int().optional(),
+  /** The token that vouches for it instead, and the root that counts: SHA-256 of its DER, base64url. */
+  claim: z.strictObject({ tokenId: uuid, root: digestText }).optional(),
   exchange: z
     .strictObject({
-      /** The certificate on the key, PEM. */
-      keyCertificate: z.string(),
+      /** The certificate on the key, PEM; absent in a claim. */
+      keyCertificate: z.string().optional(),
       /** JSON, as sent. */
       hello: z.string(),
       /** Compact JWS, as received. */

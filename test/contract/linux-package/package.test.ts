@@ -113,6 +113,7 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.timer",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-update.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-update.timer",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-first-boot.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-mend@.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.path",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-watch.service",

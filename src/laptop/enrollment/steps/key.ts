@@ -17,9 +17,9 @@ export const key: EnrollmentStep = {
   inspect: (run) => Promise.resolve(run.recordIfAny?.exchange?.statement === undefined ? 'absent' : 'done'),
 
   async apply(run) {
-    const { person, clock } = run.options;
+    const { person, clock } = run.staff;
     const token = await run.token();
-    const found = await findKey(run.options, token);
+    const found = await findKey(run.staff, token);
     const identity = identityOf(found);
     // Better now than after everything else: with a locked PIN the key cannot sign.
     if ((await token.pinTries(found)).state === 'locked') throw new KiwiError('pin-locked');

@@ -10,7 +10,7 @@ export const preflight: EnrollmentStep = {
   async apply(run) {
     const { platform } = run;
     // These take a moment and are needed later; failures surface where they are used. A signed statement needs no key.
-    if (run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
+    if (run.bootstrap === undefined && run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
     await refuseOverlap(run);
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);

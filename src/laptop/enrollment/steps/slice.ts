@@ -1,5 +1,5 @@
-import { tpmWishIn } from '../../../protocol/tpm-key.ts';
-import type { EnrollmentStep } from '../enrollment-run.ts';
+import { tpmWishIn, type TpmWish } from '../../../protocol/tpm-key.ts';
+import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
 import { moveKeyIntoTpm } from '../move-key-into-tpm.ts';
 import { sayHello } from '../say-hello.ts';
 
@@ -14,10 +14,8 @@ export const slice: EnrollmentStep = {
 
   async apply(run) {
     await run.meet(await sayHello(run, (await run.deviceKey()).publicKey));
-    const wish = tpmWishIn(run.opened().challenge);
-    // What a later version may mean by it is not ours to guess: the slice says what it refuses.
-    const asked = wish !== undefined && wish !== 'malformed';
-    const inFile = asked ? await moveKeyIntoTpm(run, wish) : undefined;
+    const wish = wishOf(run);
+    const inFile = wish === undefined ? undefined : await moveKeyIntoTpm(run, wish);
     const { challenge, code, skewMs } = run.opened();
     run.options.person.sliceProven({
       ...{ customer: challenge.customer.name, gatewayUrl: run.record.gatewayUrl, code, skewMs },
@@ -30,3 +28,11 @@ export const slice: EnrollmentStep = {
     return Promise.resolve();
   },
 };
+
+/** Whether the device key has to be in the TPM, or should be: the slice says it, or the token. */
+function wishOf(run: EnrollmentRun): TpmWish | undefined {
+  if (run.bootstrap !== undefined) return run.bootstrap.tpm === true ? { want: 'require' } : undefined;
+  const wish = tpmWishIn(run.opened().challenge);
+  // What a later version may mean by it is not ours to guess: the slice says what it refuses.
+  return wish === 'malformed' ? undefined : wish;
+}

@@ -1,16 +1,10 @@
-import { base64url } from '../../../core/bytes.ts';
 import { KiwiError } from '../../../core/errors.ts';
 import type { Signer } from '../../../pki/signer.ts';
-import { wireguardProof } from '../../../pki/wireguard-proof.ts';
-import { x25519PrivateKey } from '../../../pki/x25519.ts';
 import type { EnrollmentKey } from '../../../token/token.ts';
 import { buildStatement } from '../../exchange/build-statement.ts';
-import { collectFingerprint } from '../../fingerprint/collect-fingerprint.ts';
-import { describeHost } from '../../fingerprint/describe-host.ts';
-import { forgetFarewell, takeLeave } from '../../standing/take-leave.ts';
-import { deriveWireguardKey } from '../../tunnel/wireguard-key.ts';
+import { abandonSession, giveUpDevice, requestGrant } from '../ask-for-grant.ts';
+import { describeSelf } from '../describe-self.ts';
 import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
-import type { KnownEnrollment } from '../known-enrollment.ts';
 
 /**
  * Asks for PIN and touch. The statement is saved before it is sent: after a crash or a lost reply the same bytes are sent
@@ -36,92 +30,17 @@ export const statement: EnrollmentStep = {
   // The next step checks whether the grant matches the request; until then nothing in it is used.
   verify: () => Promise.resolve(),
 
-  /**
-   * Deregisters, so that nothing is left at the slice either. For a confirmed device that cannot reach the slice now, the
-   * deregistration stays pending.
-   */
-  async undo(run) {
-    if (run.record.device === undefined) {
-      if (run.record.exchange?.statement === undefined) return;
-      try {
-        // The reply may have been lost: the same bytes get the same grant, which names the device to deregister.
-        if (run.record.exchange.grant === undefined) await requestGrant(run, AbortSignal.timeout(5000));
-        await run.granted();
-      } catch {
-        return; // refused, unreachable, or not our grant: there is no device to deregister
-      }
-    }
-    if (run.record.device?.confirmed === true) {
-      if ((await takeLeave(run, 'enrollment-failed')) === 'told') await forgetFarewell(run);
-      return;
-    }
-    try {
-      const client = await run.client();
-      await client.leave(await run.device(), 'enrollment-failed', AbortSignal.timeout(15_000));
-    } catch {
-      // An unconfirmed device that cannot be deregistered ends automatically when its time to confirm has passed.
-    }
-  },
+  undo: giveUpDevice,
 };
 
-/** An operator sees at once that nobody waits any more. Best effort: the session ends by itself after some minutes. */
-async function abandonSession(run: KnownEnrollment): Promise<void> {
-  try {
-    const client = await run.client();
-    await client.abandon(run.opened().challenge.sessionId, AbortSignal.timeout(3000));
-  } catch {
-    // What went wrong before matters more.
-  }
-}
-
-async function requestGrant(run: KnownEnrollment, signal: AbortSignal): Promise<void> {
-  const { statement: jwe } = run.exchange;
-  if (jwe === undefined) throw new TypeError('nothing was signed yet');
-  const client = await run.client();
-  let grant: string;
-  try {
-    grant = await client.statement(run.opened().challenge.sessionId, jwe, signal);
-  } catch (error) {
-    if (error instanceof KiwiError && error.requestId !== undefined && !error.retryable) await run.forgetStatement();
-    throw error;
-  }
-  await run.saveExchange({ grant });
-}
-
 async function signStatement(run: EnrollmentRun): Promise<string> {
-  const { key, platform, options } = run;
+  const { key } = run;
   if (key === undefined) throw new TypeError('no key in hand');
-  const opened = run.opened();
-  const salt = Buffer.from(opened.challenge.fingerprintSalt, 'base64url');
-  const [fingerprint, host, deviceKey] = await Promise.all([
-    collectFingerprint(platform.hardware, salt),
-    describeHost(platform.hardware),
-    run.deviceKey(),
-  ]);
-  const { slug } = run.record;
-  const wireguard = await deriveWireguardKey({ deviceKey, slug, generation: 0 });
-  const proof = wireguardProof({
-    own: x25519PrivateKey(wireguard.privateKey.bytes),
-    other: opened.challenge.proofKey,
-    challengeHash: base64url(opened.hash),
-    wireguardPublicKey: wireguard.publicKey,
-  });
-  wireguard.privateKey.clear();
-  return buildStatement({
-    opened,
-    key: { ...key, signer: await yubikeySigner(run, key) },
-    deviceKey,
-    wireguardPublicKey: wireguard.publicKey,
-    wireguardProof: proof,
-    tpmProof: run.tpmProof,
-    fingerprint,
-    host: { ...host, name: run.exchange.hostName },
-    now: options.clock.now(),
-  });
+  return buildStatement({ ...(await describeSelf(run)), key: { ...key, signer: await yubikeySigner(run, key) } });
 }
 
 async function yubikeySigner(run: EnrollmentRun, key: EnrollmentKey): Promise<Signer> {
-  const { person, signal } = run.options;
+  const { person, signal } = run.staff;
   const token = await run.token();
   return {
     alg: key.algorithm,

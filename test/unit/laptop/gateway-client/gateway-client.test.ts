@@ -259,7 +259,7 @@ describe('the gateway client', () => {
   it('stops when aborted, and does not try again', async () => {
     const controller = new AbortController();
     gateway.answer(() => controller.abort());
-    expect(await failure(client.hello(body, controller.signal))).toMatchObject({ name: 'AbortError' });
+    expect(await failure(client.hello(body, { signal: controller.signal }))).toMatchObject({ name: 'AbortError' });
     expect(gateway.seen).toHaveLength(1);
   });
 
