@@ -220,7 +220,7 @@ const deviceRow = (entry: DeviceRecord, alarm: boolean): Row => ({
   state: entry.state,
   address: entry.address,
   role: entry.role,
-  yubikey: entry.yubikeySerial,
+  yubikey: entry.yubikeySerial ?? 'claimed',
   // `unproven`: in a file, for all that the slice knows.
   key: entry.keyKind,
   created: time(entry.createdAt),

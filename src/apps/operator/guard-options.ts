@@ -5,6 +5,7 @@ import { numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
 /** Commands that change the slice by one act, which can be left out. */
 const CHANGES = [
   ...['alarm acknowledge', 'approval approve', 'audit accept', 'bundle remove', 'customer offboard'],
+  ...['batch revoke', 'claim approve', 'claim refuse', 'claim reopen'],
   ...['device consent', 'device end', 'device lock', 'device lost', 'device release', 'device wipe', 'device withdraw'],
   ...['operator add', 'operator remove', 'operator two-persons', 'yubikey burn'],
 ];

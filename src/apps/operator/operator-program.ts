@@ -4,7 +4,9 @@ import { addExamples } from '../../terminal/add-examples.ts';
 import { addAlarmCommands } from './alarm-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addApprovalCommands } from './approval-commands.ts';
+import { addBatchCommands } from './batch-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
+import { addClaimCommands } from './claim-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
 import { addGuardOptions } from './guard-options.ts';
 import { addOperatorCommands } from './operator-commands.ts';
@@ -22,6 +24,8 @@ export function operatorProgram(): Command {
   addYubikeyCommands(program);
   addSessionCommands(program);
   addDeviceCommands(program);
+  addBatchCommands(program);
+  addClaimCommands(program);
   addAuditCommands(program);
   addAlarmCommands(program);
   addBundleCommands(program);
@@ -66,6 +70,14 @@ const EXAMPLES = [
   'sudo kiwistack-operator device consents --dir acme',
   'sudo kiwistack-operator device withdraw 3f0c1e5a-6a1f-4b0e-9d55-0c7f6f1d2b11 --dir acme',
   'sudo kiwistack-operator device release anna-laptop --dir acme --why "the copy was erased"',
+  'sudo kiwistack-operator batch create 2026-11 --dir acme --list laptops.csv --role engineer --output tokens',
+  'sudo kiwistack-operator batch list --dir acme',
+  'sudo kiwistack-operator batch show 2026-11 --dir acme',
+  'sudo kiwistack-operator batch revoke 2026-11 --dir acme --serial 5CG1234XYZ --why "stolen on the way"',
+  'sudo kiwistack-operator claim list --dir acme',
+  'sudo kiwistack-operator claim approve 482916 --dir acme',
+  'sudo kiwistack-operator claim refuse 482916 --dir acme --why "nobody is in front of it"',
+  'sudo kiwistack-operator claim reopen 5CG1234XYZ --dir acme --why "new mainboard" --serial 5CG9999ABC',
   'sudo kiwistack-operator customer offboard --dir acme',
   'sudo kiwistack-operator alarm list --dir acme',
   'sudo kiwistack-operator alarm acknowledge 4711 --dir acme --why "new mainboard"',

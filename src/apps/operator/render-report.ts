@@ -16,7 +16,7 @@ export function renderReport(report: DeviceReport): string {
   const rows: (readonly [string, string] | undefined)[] = [
     ['laptop', `${device.label === null ? '' : `${device.label}, `}${device.hostName} (${device.id})`],
     ['state', stateOf(report)],
-    ['role', `${device.role}, enrolled with YubiKey ${device.yubikeySerial} at ${at(device.createdAt)}`],
+    ['role', `${device.role}, ${broughtBy(device)} at ${at(device.createdAt)}`],
     ['device key', device.keyKind === 'tpm' ? 'in a TPM' : 'unproven: in a file, for all that the slice knows'],
     ['address', `${device.address}; the tunnel ${TUNNEL[tunnel]}`],
     ['hardware', [device.host.serial, device.host.uuid].filter((part) => part !== undefined).join(', ') || 'not said'],
@@ -82,3 +82,6 @@ export function renderKeyReport({ yubikey, certificates, devices }: KeyReport): 
   ];
   return rows.map(([what = '', text = '']) => `${what.padEnd(14)}${printable(text)}\n`).join('');
 }
+
+const broughtBy = ({ yubikeySerial, tokenId }: DeviceReport['device']): string =>
+  yubikeySerial === null ? `claimed with token ${tokenId ?? ''}` : `enrolled with YubiKey ${yubikeySerial}`;
