@@ -33,8 +33,8 @@ export async function claim(options: ClaimOptions, report: (event: EnrollEvent) 
         await options.removeToken();
         return { state: 'claimed', record: before };
       }
-      const { result, record } = await carryOut(CLAIM_PLAN, before, work);
-      return result.state === 'waiting' ? result : { state: 'claimed', record };
+      const done = await carryOut(CLAIM_PLAN, before, work);
+      return done.state === 'waiting' ? done : { state: 'claimed', record: done.record };
     },
     options,
   );

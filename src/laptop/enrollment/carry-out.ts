@@ -26,6 +26,10 @@ export type EnrollEvent =
   /** An earlier run was interrupted while undoing its changes; this one finishes the undo first. */
   | { readonly type: 'undo-resumed' };
 
+/** What is on record afterwards; while it waits, there may be nothing yet. */
+export type CarriedOut =
+  { readonly state: 'done'; readonly record: EnrollmentRecord } | Extract<PlanResult, { state: 'waiting' }>;
+
 interface Work {
   readonly options: EnrollmentOptions | ClaimOptions;
   readonly state: RunState;
@@ -42,7 +46,7 @@ export async function carryOut(
   plan: EnrollmentPlan,
   before: EnrollmentRecord | undefined,
   { options, state: { file, journal }, report }: Work,
-): Promise<{ readonly result: PlanResult; readonly record: EnrollmentRecord }> {
+): Promise<CarriedOut> {
   if (before === undefined) {
     const { ours } = await findTraces(options.platform);
     if (ours.length > 0) throw new KiwiError('enrollment-incomplete', { detail: `found: ${listed(ours)}` });
@@ -62,7 +66,7 @@ export async function carryOut(
   try {
     const pause = 'bootstrap' in options ? options.pause : undefined;
     const result = await runPlan({ steps: plan, run, journal, clock, signal, failed, pause, report });
-    return { result, record: run.record };
+    return result.state === 'waiting' ? result : { state: 'done', record: run.record };
   } catch (error) {
     // What the journal does not know of any more is found on the system.
     const left = (await isUndone(plan, journal))

@@ -50,7 +50,7 @@ async function enrollIn(
     throw new KiwiError('already-enrolled', { detail: `${record.device?.hostName ?? ''} with ${record.customer}` });
   }
   const done = await carryOut(ENROLLMENT_PLAN, record, work);
-  if (done.result.state === 'waiting') throw new TypeError('no step of an enrollment waits');
+  if (done.state === 'waiting') throw new TypeError('no step of an enrollment waits');
   return done.record;
 }
 

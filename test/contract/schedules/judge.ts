@@ -110,17 +110,28 @@ export function openJudge(slice: FaultySlice): Judge {
     return wrong;
   };
 
+  const used = (tokenId: string): string[] => {
+    const [token] = all('SELECT * FROM claim_token WHERE id = ?', tokenId);
+    const living = devices().filter(({ state }) => state === 'active');
+    const claimed = devices().every((device) => device['token_id'] === tokenId);
+    return [
+      ...(token?.['device_id'] === living[0]?.['id'] ? [] : [`the token became ${token?.['device_id']}`]),
+      ...(claimed ? [] : ['a device without the token']),
+    ];
+  };
+
   return {
     begin() {
       slice.issued.length = 0;
       mark.device = newest('SELECT max(rowid) AS n FROM device');
       mark.audit = newest('SELECT max(id) AS n FROM audit');
     },
-    async judge({ kind, laptop, consentId }) {
+    async judge({ kind, laptop, consentId, tokenId }) {
       const end = async (): Promise<string[]> => [...atRest(), ...(await endOf(kind, laptop))];
       const endOf = async (of: Kind, on: Laptop): Promise<string[]> => (of === 'uninstalled' ? [] : enrolled(on));
       const wrong = await end();
       if (consentId !== undefined) wrong.push(...spent(consentId));
+      if (tokenId !== undefined) wrong.push(...used(tokenId));
       // What is not confirmed ends by itself; what is lives on.
       slice.clock.pass(CONFIRM_MS);
       await reap(slice.context);

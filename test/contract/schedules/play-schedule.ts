@@ -1,22 +1,28 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 
+import { base64url, digest } from '../../../src/core/bytes.ts';
 import { KiwiError, toKiwiError } from '../../../src/core/errors.ts';
+import { claim } from '../../../src/laptop/claim/claim.ts';
 import { check } from '../../../src/laptop/upkeep/check.ts';
 import { ENROLLMENT } from '../../../src/laptop/enrollment/plan.ts';
 import { enroll } from '../../../src/laptop/enrollment/enroll.ts';
 import { RecordFile } from '../../../src/laptop/state/record.ts';
 import { uninstall } from '../../../src/laptop/enrollment/uninstall.ts';
 import { Journal, undoWasBegun } from '../../../src/laptop/pipeline/journal.ts';
+import { claimKey } from '../../../src/pki/claim-token.ts';
+import type { Bootstrap } from '../../../src/protocol/bootstrap.ts';
 import { openSlice, type LocalSlice } from '../../../src/slice/operator/open-slice.ts';
 import { reap } from '../../../src/slice/upkeep/reap.ts';
+import { newToken } from '../../fakes/slice/test-claim.ts';
 import { enrollEarlier } from './earlier-enrollment.ts';
 import type { FaultyNetwork, Weather } from './faulty-network.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 import { newLaptop, startLife, type Edge, type Laptop, type Life } from './laptop.ts';
 import { random, type Random } from '../../random.ts';
 
-export type Kind = 'new' | 'known' | 'uninstalled';
+export type Kind = 'new' | 'known' | 'uninstalled' | 'claimed';
+type Deed = 'enroll' | 'claim' | 'uninstall';
 
 /** A schedule and what came of it. */
 export interface Played {
@@ -28,6 +34,8 @@ export interface Played {
   /** What must not happen and did. */
   readonly wrong: readonly string[];
   readonly consentId?: string;
+  /** Of a laptop that has one. */
+  readonly tokenId?: string;
   readonly lives: number;
   readonly deaths: number;
 }
@@ -41,14 +49,22 @@ export interface Stage {
 
 /** However bad the network was: with a good one it takes no more starts than this. */
 const GOOD_LIVES = 4;
-const RISKS = { enroll: [0.1, 0.25, 0.5, 0.8], uninstall: [0.25, 0.5, 0.8, 0.95] } as const;
+const RISKS = {
+  enroll: [0.1, 0.25, 0.5, 0.8],
+  claim: [0.1, 0.25, 0.5, 0.8],
+  uninstall: [0.25, 0.5, 0.8, 0.95],
+} as const;
 /** As long as this, whatever was begun can be gone on with. */
 const FRESH_MS = 120_000;
-const ENDS: ReadonlySet<string> = new Set(['green', 'already-enrolled', 'died']);
+const ENDS: ReadonlySet<string> = new Set(['green', 'already-enrolled', 'died', 'waits']);
 /** A strike falls on one of as many edges as there are. */
-const EDGES = { enroll: 36, uninstall: 12 };
+const EDGES = { enroll: 36, claim: 36, uninstall: 12 };
+
+/** Laptops with a token have seeds of their own. */
+export const CLAIMS_AFTER = 1000;
 
 export const kindOf = (seed: number): Kind => {
+  if (seed > CLAIMS_AFTER) return 'claimed';
   const rest = seed % 10;
   return rest === 0 ? 'uninstalled' : rest <= 3 ? 'known' : 'new';
 };
@@ -87,6 +103,7 @@ class Player {
   #lives = 0;
   readonly #dead: { readonly life: Life; readonly end: Promise<unknown> }[] = [];
   #edges = 0;
+  #token: Bootstrap | undefined;
   #strike: { at: number; what: 'dies' | 'is cancelled' | 'fails' } | undefined;
 
   constructor(stage: Stage, seed: number) {
@@ -113,7 +130,11 @@ class Player {
     const kind = kindOf(this.#seed);
     let consentId: string | undefined;
     if (kind === 'known') consentId = await this.#knownBefore();
-    await this.#until('enroll', (outcome) => outcome === 'green' || outcome === 'already-enrolled');
+    if (kind === 'claimed') await this.#delivered();
+    await this.#until(
+      kind === 'claimed' ? 'claim' : 'enroll',
+      (outcome) => outcome === 'green' || outcome === 'already-enrolled',
+    );
     if (kind === 'uninstalled')
       await this.#until('uninstall', (outcome) => outcome === 'gone' || outcome === 'not-enrolled');
     await this.#stage.network.settle();
@@ -121,6 +142,7 @@ class Player {
       ...{ seed: this.#seed, kind, laptop: this.#laptop, story: this.#story, wrong: this.#wrong },
       ...{ lives: this.#lives, deaths: this.#dead.length },
       ...(consentId === undefined ? {} : { consentId }),
+      ...(this.#token === undefined ? {} : { tokenId: this.#token.tokenId }),
     };
   }
 
@@ -136,7 +158,7 @@ class Player {
   }
 
   /** Starts the program again and again: first in bad weather, then in good. */
-  async #until(what: 'enroll' | 'uninstall', isEnd: (outcome: string) => boolean): Promise<void> {
+  async #until(what: Deed, isEnd: (outcome: string) => boolean): Promise<void> {
     const bad = this.#random.pick([1, 1, 1, 1, 1, 2]);
     const risk = this.#random.pick(RISKS[what]);
     for (let n = 1; n <= bad + GOOD_LIVES; n++) {
@@ -147,7 +169,7 @@ class Player {
     this.#wrong.push(`it took more than ${GOOD_LIVES} starts in good weather to ${what}`);
   }
 
-  async #life(what: 'enroll' | 'uninstall', title: string, risk: number): Promise<string> {
+  async #life(what: Deed, title: string, risk: number): Promise<string> {
     const { slice, network, folder } = this.#stage;
     this.#weather.risk = risk;
     this.#edges = 0;
@@ -169,11 +191,11 @@ class Player {
     const { signed, age } = await leftOver(life);
     // The session or the time to confirm may be over.
     if (age > FRESH_MS) this.#excuses.push('goes on after a long time');
-    const end = run(what, life);
+    const end = what === 'claim' ? claimWith(life, this.#token) : run(what, life);
     const outcome = await Promise.race([life.death.then(() => 'died'), end]);
     if (life.dead) this.#dead.push({ life, end });
     this.#story.push(`  → ${outcome}`);
-    if (what === 'enroll' && !ENDS.has(outcome) && this.#excuses.length === 0) {
+    if (what !== 'uninstall' && !ENDS.has(outcome) && this.#excuses.length === 0) {
       this.#wrong.push(`${title}: ${outcome}, though trying again would have been enough`);
     }
     if (outcome.startsWith('internal') || outcome.startsWith('state-damaged')) this.#wrong.push(outcome);
@@ -203,6 +225,29 @@ class Player {
     return consentId;
   }
 
+  /** The OEM has put a token on the laptop. */
+  async #delivered(): Promise<void> {
+    const { slice, operator } = this.#stage;
+    const { systemSerial: serial = '', uuid = null } = this.#laptop.hardware;
+    const { id, secret } = newToken();
+    const given = { id, serial, uuid, model: null, endorsement: null, key: base64url(claimKey(secret, id)) };
+    const expiresAt = slice.clock.now() + 365 * 86_400_000;
+    await operator.ask('batch.create', { batch: id, role: 'engineer', expiresAt, tokens: [given] });
+    const { customer, gateway } = operator.config;
+    this.#token = {
+      ...{
+        version: 1,
+        tokenId: id,
+        secret: base64url(secret),
+        gateway: gateway.url,
+        customer,
+        role: 'engineer',
+        serial,
+      },
+      ...{ root: digest(slice.root.der), expiresAt: new Date(expiresAt).toISOString() },
+    };
+  }
+
   readonly #edge: Edge = async (life, name) => {
     if (life.dead) return life.grave;
     this.#edges += 1;
@@ -219,6 +264,25 @@ class Player {
     if (strike.what === 'fails' && !/under way|answered/.test(name))
       throw new KiwiError('tunnel-tools-failed', { detail: 'on purpose' });
   };
+}
+
+/** Asks a few times, as the unit does. It is stopped as by a shutdown: nothing is undone. */
+async function claimWith(life: Life, bootstrap: Bootstrap | undefined): Promise<string> {
+  if (bootstrap === undefined) throw new TypeError('a token');
+  const { signal: pause } = life.cancel;
+  const { signal } = new AbortController();
+  const options = { ...life.options, signal, pause, bootstrap, removeToken: () => Promise.resolve() };
+  try {
+    for (let asked = 0; asked < 4 && !pause.aborted; asked++) {
+      const claimed = await claim(options, () => undefined);
+      if (claimed.state === 'claimed') return 'green';
+      await options.clock.sleep(30_000);
+    }
+    return 'waits';
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    return error.code === 'internal' ? `internal: ${error.detail ?? ''}` : error.code;
+  }
 }
 
 async function run(what: 'enroll' | 'uninstall', life: Life): Promise<string> {

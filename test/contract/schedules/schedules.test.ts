@@ -8,13 +8,17 @@ import { sampleOf } from '../../sample.ts';
 import { startFaultyNetwork } from './faulty-network.ts';
 import { startFaultySlice } from './faulty-slice.ts';
 import { openJudge, type Judge } from './judge.ts';
-import { kindOf, openOperator, playSchedule, type Kind, type Stage } from './play-schedule.ts';
+import { CLAIMS_AFTER, kindOf, openOperator, playSchedule, type Kind, type Stage } from './play-schedule.ts';
 
 const SCHEDULES = 1000;
 /** One schedule alone, told in words: SEED=17 npx vitest run --project contract test/contract/schedules */
 const only = process.env['SEED'];
 const everySeed = Array.from({ length: SCHEDULES }, (_, index) => index + 1);
-const seeds = only === undefined ? sampleOf('schedules', everySeed, 200) : [Number(only)];
+const everyClaim = everySeed.map((seed) => seed + CLAIMS_AFTER);
+const seeds =
+  only === undefined
+    ? [...sampleOf('schedules', everySeed, 200), ...sampleOf('schedules of a claim', everyClaim, 60)]
+    : [Number(only)];
 
 // Nothing here asks what a disk does: in memory the thousands of fsyncs cost nothing.
 const folder = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kiwi-schedules-'));
@@ -48,6 +52,7 @@ test.each<[Kind, string]>([
     'an enrolled laptop with a new disk and a consent: the consent is spent once, and the laptop has its device',
   ],
   ['uninstalled', 'a laptop is enrolled and leaves: nothing of it lives'],
+  ['claimed', 'a laptop with a token claims itself: one device, and the token is used for it'],
 ])(
   'whatever the network does, %s: %s',
   async (kind) => {

@@ -31,6 +31,7 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
     db.run('INSERT OR IGNORE INTO duty (device_id, kind, since) VALUES (?, ?, ?)', deviceId, kind, now);
   }
   if (!keepsPlace(reason)) endLoss(db, deviceId, reason, now);
+  if (reason === 'enrollment-failed') giveBackToken(db, deviceId);
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
   db.run('DELETE FROM renewal WHERE device_id = ?', deviceId);
   db.run(
@@ -65,4 +66,12 @@ function endLoss(db: SqliteDatabase, deviceId: string, reason: EndReason, now: M
     deviceId,
   );
   db.run("DELETE FROM loss WHERE device_id = ? AND part = 'directory' AND state <> 'done'", deviceId);
+}
+
+/**
+ * A laptop that undid its claim says so with its device key, and begins anew: its token is good again, also if it was the answer to the
+ * confirmation that went wrong, and the slice took it for confirmed.
+ */
+function giveBackToken(db: SqliteDatabase, deviceId: string): void {
+  db.run('UPDATE claim_token SET device_id = NULL, claimed_at = NULL WHERE device_id = ?', deviceId);
 }
