@@ -64,8 +64,8 @@ async function create(batch: string, flags: CreateFlags): Promise<number> {
       'created',
       { batch, laptops: laptops.length, withTpm: bound, folder, expiresAt: time(expiresAt) },
       [
-        `${laptops.length} tokens are in ${folder}, good until ${time(expiresAt).toISOString().slice(0, 10)}.`,
-        `${bound} of them let in the laptop with its TPM only.`,
+        `Tokens: ${laptops.length}, in ${folder}, good until ${time(expiresAt).toISOString().slice(0, 10)}.`,
+        `Bound to the TPM of their laptop: ${bound}. The others wait for an operator, unless claims.withoutTpm is "accept".`,
         recipient === undefined
           ? 'Who has one of these files can claim a laptop with it: hand them over as you would keys, and delete them.'
           : 'They are sealed for the OEM.',

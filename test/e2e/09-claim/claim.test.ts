@@ -1,5 +1,6 @@
-import { createInterface } from 'node:readline';
 import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -8,6 +9,8 @@ import { readSliceConfig, writeSliceConfig, type SliceConfig } from '../../../sr
 import type { DeviceRecord } from '../../../src/protocol/operator-records.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import { sampleOf } from '../../sample.ts';
+import { LaptopTpm } from '../../world/laptop-tpm.ts';
+import { TpmMaker } from '../../world/tpm-maker.ts';
 import { CLI } from '../../world/world.ts';
 import { Customer } from '../01-enrollment/customer.ts';
 import { claim, hasToken, makeBatch, putToken } from './delivered.ts';
@@ -120,6 +123,37 @@ test('where an operator decides, it shows a code, waits, also after a restart, a
   expect(await ended, said()).toBe(0);
   await expectOneClaimed(laptop);
   await setClaims({ withoutTpm: 'accept', approvalHours: 1 });
+});
+
+describe('a laptop whose TPM the OEM has named', () => {
+  /** As the OEM reads it in the factory. */
+  async function endorsementOf(laptop: Laptop, tpm: LaptopTpm): Promise<Buffer> {
+    const file = '/run/endorsement.der';
+    const read = await tpm.tool('nvread', '-C', 'o', '0x01c00002', '-o', file);
+    if (read.code !== 0) throw new Error(read.out);
+    return readFile(laptop.path(file));
+  }
+
+  test('claims itself with a key in it, without an operator; with another TPM it does not', async () => {
+    await setClaims({ withoutTpm: 'approve', approvalHours: 1 });
+    const folder = path.join(customer.world.dir, 'tpm');
+    const maker = await TpmMaker.create(folder);
+    const [laptop, other] = await Promise.all(['tpm', 'other-tpm'].map((name) => customer.world.addLaptop({ name })));
+    if (laptop === undefined || other === undefined) throw new TypeError('two laptops');
+    const tpms = await Promise.all([laptop, other].map((one) => LaptopTpm.solder(one, maker, folder)));
+    const endorsements = await Promise.all([laptop, other].map((one, at) => endorsementOf(one, tpms[at] as LaptopTpm)));
+    // The list has them the wrong way round for the second one.
+    const tokens = await makeBatch(customer, 'tpms', [laptop, other], [endorsements[0], endorsements[0]] as Buffer[]);
+    await Promise.all([putToken(laptop, tokens), putToken(other, tokens)]);
+    const run = await claim(laptop);
+    expect(run.code, run.stdout + run.stderr).toBe(0);
+    expect(run.result).toMatchObject({ result: 'green', keyKind: 'tpm' });
+    await expectOneClaimed(laptop);
+    expect((await devicesOn(laptop)).map(({ keyKind }) => keyKind)).toEqual(['tpm']);
+    expect(await claim(other)).toMatchObject({ code: 4, result: { error: { code: 'claim-other-laptop' } } });
+    expect(await devicesOn(other)).toEqual([]);
+    await setClaims({ withoutTpm: 'accept', approvalHours: 1 });
+  });
 });
 
 describe('a power cut at an edge of the first start: one device, one token used, ready', () => {

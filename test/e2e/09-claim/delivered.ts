@@ -13,12 +13,16 @@ export async function makeBatch(
   { world }: Customer,
   name: string,
   laptops: readonly Pick<Laptop, 'dmi'>[],
+  /** Of the laptops' TPMs, in their order: certificates of their endorsement keys, DER. */
+  endorsements: readonly Buffer[] = [],
 ): Promise<string> {
   const dir = path.join(world.dir, 'private', `batch-${name}`);
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const rows = laptops.map(({ dmi }) => [dmi.product_serial, dmi.product_uuid, dmi.product_name].join());
+  const rows = laptops.map(({ dmi }, at) =>
+    [dmi.product_serial, dmi.product_uuid, dmi.product_name, endorsements[at]?.toString('base64') ?? ''].join(),
+  );
   const list = path.join(dir, 'laptops.csv');
-  await writeFile(list, ['serial,uuid,model', ...rows, ''].join('\r\n'));
+  await writeFile(list, ['serial,uuid,model,ek_certificate', ...rows, ''].join('\r\n'));
   const tokens = path.join(dir, 'tokens');
   const made = await world.operator([
     ...['batch', 'create', name, '--dir', world.sliceDir, '--list', list],
