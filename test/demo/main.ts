@@ -11,11 +11,13 @@ import { CLI, INTRANET_URL, PIN, World, type Reader } from '../world/world.ts';
 import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
+import { playOem } from './play-oem.ts';
 import { playUpkeep } from './play-upkeep.ts';
 import { SCENARIOS } from './scenarios.ts';
+import type { Scene } from './scene.ts';
 import { showWindow } from './show-window.ts';
 
-const HELP = `usage: npm run demo [-- --json|--keep|--window|--scenario NAME]
+const HELP = `usage: npm run demo [-- --json|--keep|--window|--oem|--scenario NAME]
 
 Sets up a customer and enrolls a laptop, in network namespaces that are removed afterwards.
 
@@ -23,6 +25,7 @@ Sets up a customer and enrolls a laptop, in network namespaces that are removed 
   --keep    leave everything running, and print what to try next (\`npm run lab\`)
   --scenario ${Object.keys(SCENARIOS).join('|')}
             play a bad day of docs/operators.md afterwards
+  --oem     a laptop as an OEM ships it: it claims itself with a token, with nobody in front of it
   --window  show the window on your screen instead, with a virtual YubiKey; needs a desktop (DISPLAY)
 `;
 
@@ -32,6 +35,7 @@ interface Flags {
   readonly json: boolean;
   readonly keep: boolean;
   readonly window: boolean;
+  readonly oem: boolean;
   readonly scenario?: string | undefined;
 }
 
@@ -42,6 +46,7 @@ await runScript({
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     window: { type: 'boolean', default: false },
+    oem: { type: 'boolean', default: false },
     scenario: { type: 'string' },
   },
   run: (flags) => demo(flags).then(() => 0),
@@ -102,45 +107,10 @@ async function demo(flags: Flags): Promise<void> {
         emit({ type: 'setup', what });
       },
     });
-    say('  - a YubiKey for an engineer (virtual, behind the real pcscd and libykcs11)');
-    await world.provisionKey(SERIAL);
-    interruption.signal.throwIfAborted();
-    say('  - a laptop, ada');
     if (made === undefined) throw new TypeError('no laptop was made');
     const { laptop, reader } = made;
-    await reader.control.insert(world.keyFile(SERIAL));
-    interruption.signal.throwIfAborted();
-    const setupMs = performance.now() - began;
-    emit({ type: 'setup-done', ms: setupMs });
-
-    say(
-      `\nDone in ${(setupMs / 1000).toFixed(1)} s. Now ada enrolls; the demo enters the PIN and touches the YubiKey.\n`,
-    );
-    const enrollment = await playEnrollment(laptop, [...CLI, 'enroll'], { json: flags.json, pin: PIN });
-    if (enrollment.code !== 0) {
-      const why = flags.json ? `: ${JSON.stringify(enrollment.summary)}` : '';
-      throw new Error(`the enrollment ended with ${enrollment.code}${why}`);
-    }
-
-    const ping = await laptop.run(['/usr/bin/ping', '-c', '1', '-W', '3', '10.77.1.30']);
-    const https = await laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL]);
-    const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];
-    const proof = {
-      ping: ping.code === 0,
-      pingMicroseconds: Math.round(Number(roundTrip ?? 'NaN') * 1000),
-      https: https.stdout.trim(),
-    };
-    emit({ type: 'through-the-tunnel', ...proof });
-    if (ping.code !== 0 || https.code !== 0)
-      throw new Error(`the internal network is not reachable: ${ping.stderr}${https.stderr}`);
-    say('\nThe internal network, through the tunnel:');
-    say(`  ping 10.77.1.30           ${roundTrip ?? '?'} ms`);
-    say(`  GET ${INTRANET_URL}   ${proof.https}`);
-    say('\n$ kiwistack-enroll status');
-    const status = await laptop.run([...CLI, 'status']);
-    say(status.stdout.trimEnd());
-    emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, { json: flags.json, say })) });
-    if (play !== undefined) emit({ type: 'scenario', ...(await play({ world, laptop, reader, serial: SERIAL, say })) });
+    const stage = { world, laptop, reader, began, say, emit, interruption: interruption.signal };
+    const { setupMs, ...played } = flags.oem ? await oem(stage, flags) : await byYubikey(stage, flags, play);
 
     if (flags.keep) {
       await world.lab.keep();
@@ -154,7 +124,7 @@ async function demo(flags: Flags): Promise<void> {
       say('\nEverything was removed again. Network, resolver, trust store and packages of this machine are unchanged.');
       say(nextSteps({ kept: false, dir }));
     }
-    if (flags.json) printResult('green', { ms: performance.now() - began, setupMs, enrollment: enrollment.summary });
+    if (flags.json) printResult('green', { ms: performance.now() - began, setupMs, ...played });
   } catch (error) {
     const log = world?.sliceLog() ?? '';
     await world?.destroy().catch(() => undefined);
@@ -163,4 +133,71 @@ async function demo(flags: Flags): Promise<void> {
     if (log !== '') process.stderr.write(`The end of the slice's log:\n${log.split('\n').slice(-15).join('\n')}\n`);
     throw error;
   }
+}
+
+interface Stage extends Omit<Scene, 'serial'> {
+  readonly began: number;
+  readonly emit: (event: object) => void;
+  readonly interruption: AbortSignal;
+}
+
+/** A laptop that claims itself. @returns what a program reads of it */
+async function oem({ world, laptop, began, say, emit }: Stage, { json }: Flags): Promise<{ setupMs: number }> {
+  const setupMs = performance.now() - began;
+  emit({ type: 'setup-done', ms: setupMs });
+  say(`\nDone in ${(setupMs / 1000).toFixed(1)} s.`);
+  const played = await playOem(world, laptop, { json, say });
+  await proveTunnel(laptop, { say, emit });
+  return { setupMs, ...played };
+}
+
+/** A laptop that is enrolled by a person with a YubiKey, and the scenario that was asked for. */
+async function byYubikey(
+  { world, laptop, reader, began, say, emit, interruption }: Stage,
+  flags: Flags,
+  play: ((scene: Scene) => Promise<object>) | undefined,
+): Promise<{ setupMs: number; enrollment: object }> {
+  say('  - a YubiKey for an engineer (virtual, behind the real pcscd and libykcs11)');
+  await world.provisionKey(SERIAL);
+  interruption.throwIfAborted();
+  say('  - a laptop, ada');
+  await reader.control.insert(world.keyFile(SERIAL));
+  interruption.throwIfAborted();
+  const setupMs = performance.now() - began;
+  emit({ type: 'setup-done', ms: setupMs });
+
+  say(
+    `\nDone in ${(setupMs / 1000).toFixed(1)} s. Now ada enrolls; the demo enters the PIN and touches the YubiKey.\n`,
+  );
+  const enrollment = await playEnrollment(laptop, [...CLI, 'enroll'], { json: flags.json, pin: PIN });
+  if (enrollment.code !== 0) {
+    const why = flags.json ? `: ${JSON.stringify(enrollment.summary)}` : '';
+    throw new Error(`the enrollment ended with ${enrollment.code}${why}`);
+  }
+
+  await proveTunnel(laptop, { say, emit });
+  say('\n$ kiwistack-enroll status');
+  const status = await laptop.run([...CLI, 'status']);
+  say(status.stdout.trimEnd());
+  emit({ type: 'certificate-kept', ...(await playUpkeep(laptop, { json: flags.json, say })) });
+  if (play !== undefined) emit({ type: 'scenario', ...(await play({ world, laptop, reader, serial: SERIAL, say })) });
+  return { setupMs, enrollment: enrollment.summary };
+}
+
+/** The internal network is reached. @throws when it is not */
+async function proveTunnel(laptop: Laptop, { say, emit }: Pick<Stage, 'say' | 'emit'>): Promise<void> {
+  const ping = await laptop.run(['/usr/bin/ping', '-c', '1', '-W', '3', '10.77.1.30']);
+  const https = await laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL]);
+  const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];
+  const proof = {
+    ping: ping.code === 0,
+    pingMicroseconds: Math.round(Number(roundTrip ?? 'NaN') * 1000),
+    https: https.stdout.trim(),
+  };
+  emit({ type: 'through-the-tunnel', ...proof });
+  if (ping.code !== 0 || https.code !== 0)
+    throw new Error(`the internal network is not reachable: ${ping.stderr}${https.stderr}`);
+  say('\nThe internal network, through the tunnel:');
+  say(`  ping 10.77.1.30           ${roundTrip ?? '?'} ms`);
+  say(`  GET ${INTRANET_URL}   ${proof.https}`);
 }
