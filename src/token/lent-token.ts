@@ -47,6 +47,7 @@ export function lentToken(lender: KeyLender): Token {
       requireSignature(key, data, signature);
       return signature;
     },
+    opener: () => ({ agree: notLent, unwrap: notLent }),
     list: notLent,
     slotKey: notLent,
     close: () => Promise.resolve(),

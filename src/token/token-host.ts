@@ -15,7 +15,7 @@ import { hostAnswers, hostReply, type HostAnswer, type HostRequest } from './wir
 export interface AskOptions {
   /** Sent after the request as raw bytes; the caller clears it. */
   readonly pin?: SecretBytes;
-  /** The PIN was accepted and the key is now asked to sign. */
+  /** The PIN was accepted and the key is now used. */
   onSigning?(): void;
   /** How long to wait for the answer, milliseconds. Default: as long as the slowest request takes. */
   readonly patienceMs?: number;

@@ -1,13 +1,16 @@
 import { systemClock, type Clock } from '../core/clock.ts';
+import type { EscrowOpener } from '../pki/escrow-jwe.ts';
 import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 import { findEnrollmentKey, type FindOptions } from './find-enrollment-key.ts';
 import { listYubikeys, readSlotKey, type Yubikey } from './list-yubikeys.ts';
 import { findModule } from './module-path.ts';
+import { openerWith } from './open-with-key.ts';
 import type { PinState } from './pin.ts';
 import type { PivSlot } from './piv-slot.ts';
 import { findAgain } from './presence.ts';
 import { signWithKey, type SignOptions } from './sign-with-key.ts';
 import { TokenHost, type KeyHost } from './token-host.ts';
+import type { UseOptions } from './use-with-pin.ts';
 
 export type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 export type { FindOptions, TokenEvents } from './find-enrollment-key.ts';
@@ -15,6 +18,7 @@ export type { Yubikey } from './list-yubikeys.ts';
 export type { PinState } from './pin.ts';
 export type { PivSlot } from './piv-slot.ts';
 export type { SignOptions } from './sign-with-key.ts';
+export type { UseOptions } from './use-with-pin.ts';
 
 /**
  * The person's YubiKey. Every method can be aborted through its signal, at once, even while the key waits for a touch;
@@ -36,6 +40,11 @@ export interface Token {
    *   `key-signature-invalid`; and what `askPin` throws
    */
   sign(key: SlotKey, data: Uint8Array, options: SignOptions): Promise<Uint8Array>;
+  /**
+   * Opens what was encrypted to a key: each of its methods uses the key once, and fails as `sign` does. A wrong secret is not noticed
+   * here; what was encrypted with it then does not open.
+   */
+  opener(key: SlotKey, options: UseOptions): EscrowOpener;
   /** Every YubiKey that is plugged in, with what can be read without a PIN. @throws KiwiError `key-service-down` */
   list(signal?: AbortSignal): Promise<Yubikey[]>;
   /** The attested key in one slot, with or without a certificate. @throws KiwiError `key-removed`, `key-certificate-invalid` */
@@ -67,6 +76,7 @@ export function tokenOn(host: KeyHost, clock: Clock): Token {
     find: (find = {}) => findEnrollmentKey(host, clock, find),
     pinTries: async (key) => ({ state: (await findAgain(host, key)).pin ?? 'ok' }),
     sign: (key, data, sign) => signWithKey(host, key, data, sign),
+    opener: (key, options) => openerWith(host, key, options),
     list: (signal) => listYubikeys(host, signal),
     slotKey: (serial, slot, signal) => readSlotKey(host, serial, slot, signal),
     close: () => host.close(),

@@ -10,6 +10,7 @@ import { loadLockedMemory } from '../../../native/locked-memory/index.ts';
 import { bodyLength, frameHead, openBody } from '../wire/frame.ts';
 import { hostRequest, type HostAnswer, type HostReply, type HostRequest } from '../wire/messages.ts';
 import { HostError, describe } from './pkcs11-error.ts';
+import { openOnce } from './open-once.ts';
 import { signOnce } from './sign-once.ts';
 import { readPresence, readYubikeys, withModule } from './yubikeys.ts';
 
@@ -43,6 +44,8 @@ function serve(module: graphene.Module, request: HostRequest, raw: Buffer): Host
       return withModule(module, () => readYubikeys(module, request.serial));
     case 'sign':
       return signOnce(module, request, raw, () => say({ event: 'signing' }));
+    case 'open':
+      return openOnce(module, request, raw, () => say({ event: 'signing' }));
   }
 }
 

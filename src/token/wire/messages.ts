@@ -16,30 +16,36 @@ const algorithm = z.enum(['ES256', 'ES384', 'RS256']);
 
 export const pinState = z.enum(['ok', 'low', 'final', 'locked']);
 
+/** Which key is used, and what it has to be. */
+const whichKey = {
+  serial,
+  /** The reader that the key was in: another key in its place has replaced it. */
+  reader: z.string().max(128).optional(),
+  slot,
+  /** As attested. PIN 'once' means one login, 'always' a second one inside the operation (CKU_CONTEXT_SPECIFIC). */
+  pinPolicy: z.enum(['never', 'once', 'always']),
+  touchPolicy: z.enum(['never', 'always', 'cached']),
+  /** SHA-256 of the attested SubjectPublicKeyInfo: the key is used only if exactly this one is in the slot. */
+  keySha256: sha256Hex,
+  /** SHA-256 of the slot's certificate, when one is expected. */
+  certificateSha256: sha256Hex.optional(),
+};
+
 export const hostRequest = z.discriminatedUnion('op', [
   /** Which YubiKeys are plugged in: cheap, for polling. */
   z.strictObject({ op: z.literal('presence') }),
   /** Everything readable without a PIN, of all keys or of the one with this serial. */
   z.strictObject({ op: z.literal('read'), serial: serial.optional() }),
   /** The PIN follows the message as raw bytes. */
+  z.strictObject({ op: z.literal('sign'), ...whichKey, algorithm, data: z.base64().max(256 * 1024) }),
+  /** Likewise. `input` is a point of P-256, uncompressed, or what RSAES-OAEP with SHA-256 has encrypted. */
   z.strictObject({
-    op: z.literal('sign'),
-    serial,
-    /** The reader that the key was in: another key in its place has replaced it. */
-    reader: z.string().max(128).optional(),
-    slot,
-    algorithm,
-    /** As attested. PIN 'once' means one login, 'always' a second one inside the operation (CKU_CONTEXT_SPECIFIC). */
-    pinPolicy: z.enum(['never', 'once', 'always']),
-    touchPolicy: z.enum(['never', 'always', 'cached']),
-    /** SHA-256 of the attested SubjectPublicKeyInfo: signing starts only with exactly this key in the slot. */
-    keySha256: sha256Hex,
-    /** SHA-256 of the slot's certificate, when one is expected. */
-    certificateSha256: sha256Hex.optional(),
-    data: z.base64().max(256 * 1024),
+    ...{ op: z.literal('open'), ...whichKey, how: z.enum(['ecdh', 'rsa-oaep-256']) },
+    input: z.base64().max(1024),
   }),
 ]);
 export type HostRequest = z.infer<typeof hostRequest>;
+export type KeyRequest = Extract<HostRequest, { op: 'sign' | 'open' }>;
 
 /** A reader of YubiKeys: with a key that answers, with one that another program holds, or with none. */
 const present = z.strictObject({
@@ -64,12 +70,13 @@ export const hostAnswers = {
   presence: z.strictObject({ readers: z.array(present).max(32) }),
   read: z.strictObject({ keys: z.array(yubikey).max(32) }),
   sign: z.strictObject({ signature: z.base64().max(1024) }),
+  open: z.strictObject({ secret: z.base64().max(1024) }),
 } as const;
 export type HostAnswer<Op extends HostRequest['op']> = z.infer<(typeof hostAnswers)[Op]>;
 
 /** What the host sends while it works on a request, and as its result. */
 export const hostReply = z.union([
-  /** The PIN was accepted and the key is now asked to sign: from here on it may wait for a touch. */
+  /** The PIN was accepted and the key is now used: from here on it may wait for a touch. */
   z.strictObject({ event: z.literal('signing') }),
   z.strictObject({ ok: z.literal(true), answer: z.unknown() }),
   z.strictObject({

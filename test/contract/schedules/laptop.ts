@@ -153,6 +153,7 @@ function tokenOf(life: Life, { key }: FaultySlice, at: (name: string) => Promise
       };
     },
     pinTries: () => Promise.resolve({ state: 'ok' }),
+    opener: () => ({ agree: unused, unwrap: unused }),
     async sign(_key, data, options) {
       (await options.askPin('ok')).clear();
       await at('token.touch');

@@ -1,4 +1,13 @@
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import {
+  constants,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  privateDecrypt,
+  sign,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 
 import type { ErrorCode } from '../../../src/core/error-codes.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
@@ -107,6 +116,14 @@ export class FakeKeyHost implements KeyHost {
         const wanted = this.keys.filter(({ serial }) => request.serial === undefined || request.serial === serial);
         return { keys: wanted.map(({ reading }) => reading) };
       }
+      case 'open': {
+        this.pins.push(options.pin?.bytes.toString('latin1') ?? '');
+        options.onSigning?.();
+        const key = this.keys.find(({ serial }) => serial === request.serial)?.privateKey;
+        if (key === undefined) throw new KiwiError('key-removed');
+        const input = Buffer.from(request.input, 'base64');
+        return { secret: secretBy(key, request.how, input).toString('base64') };
+      }
       case 'sign': {
         this.pins.push(options.pin?.bytes.toString('latin1') ?? '');
         if (this.failure === 'pin-wrong') throw new KiwiError(this.failure);
@@ -128,4 +145,14 @@ export class FakeKeyHost implements KeyHost {
     this.closed = true;
     return Promise.resolve();
   }
+}
+
+/** What a card does with a point, or with what was encrypted to it. */
+function secretBy(privateKey: KeyObject, how: 'ecdh' | 'rsa-oaep-256', input: Buffer): Buffer {
+  if (how === 'rsa-oaep-256') {
+    return privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, input);
+  }
+  const [x, y] = [input.subarray(1, 33), input.subarray(33)].map((part) => part.toString('base64url'));
+  const publicKey = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y } as JsonWebKey, format: 'jwk' });
+  return diffieHellman({ privateKey, publicKey });
 }
