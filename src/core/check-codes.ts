@@ -78,4 +78,14 @@ export const CHECK_CODES = {
     'The environment names another proxy than the one through which this laptop was enrolled.',
     'The hourly check uses the one that was kept. If the network has changed for good, name the new one in /etc/default/kiwistack-enroll.',
   ),
+  'disk-not-secured': entry(
+    'machine',
+    'The disk of this laptop is not secured as its organisation wants it.',
+    'It is done by itself within an hour if the laptop is online; `sudo kiwistack-enroll secure-disk` does it now, and says what is in the way.',
+  ),
+  'disk-key-refused': entry(
+    'person',
+    'This key does not open the disk.',
+    'Enter the passphrase with which the disk is opened at start. If nobody was asked, the key that the factory left is another one: tell your operator.',
+  ),
 } satisfies Record<string, ErrorEntry>;

@@ -112,4 +112,15 @@ export const OPERATOR_CODES = {
     'The keychain of this machine cannot be used.',
     'Unlock it, or start a secret service (gnome-keyring, KWallet); to keep the sign-in in a file instead, use --store file.',
   ),
+  'recovery-key-unknown': entry(
+    'usage',
+    'The slice has no such recovery key.',
+    'See `kiwistack-operator recovery-key list`. A laptop sends one within an hour of its enrollment, if the slice has recipients for it.',
+    { http: 404 },
+  ),
+  'escrow-key-refused': entry(
+    'refused',
+    'The recovery key cannot be read with this YubiKey.',
+    'Plug in the YubiKey with one of the keys that `kiwistack-operator recovery-key list --json` names as recipients.',
+  ),
 } satisfies Record<string, ErrorEntry>;

@@ -273,4 +273,10 @@ export const REFUSAL_CODES = {
   'confirm-mismatch': entry('refused', 'The confirmation does not match the grant.', 'Run the command again.', {
     http: 403,
   }),
+  'escrow-refused': entry(
+    'refused',
+    'The slice does not take this recovery key: it is for other recipients, or there is a newer one.',
+    'Nothing has to be done: the laptop makes another one by itself within an hour.',
+    { http: 409 },
+  ),
 } satisfies Record<string, ErrorEntry>;

@@ -1,6 +1,18 @@
 import { z } from 'zod';
 
-import { base64urlUpTo, hostName, ipv4, slug, text, timestamp, uuid, version, wireguardKey } from './common.ts';
+import {
+  base64urlUpTo,
+  digestText,
+  hostName,
+  ipv4,
+  slug,
+  text,
+  timestamp,
+  uuid,
+  version,
+  wireguardKey,
+} from './common.ts';
+import { encryptedVolume } from './disk-escrow.ts';
 import { bundleManifest } from './support-bundle.ts';
 import { endReason } from './device-messages.ts';
 import { pivSlot, statement } from './statement.ts';
@@ -227,3 +239,17 @@ export type ConsentRecord = z.output<typeof consentRecord>;
 export type TrailReport = z.output<typeof trailReport>;
 export type VerifiedBundle = z.output<typeof verifiedBundle>;
 export type AboutSlice = z.output<typeof aboutSlice>;
+
+/** The recovery key of a laptop's disk. The slice cannot read it. */
+export const recoveryKeyRecord = z.object({
+  deviceId: uuid,
+  hostName: z.string().max(63),
+  generation: z.int().min(1),
+  volume: encryptedVolume,
+  /** Thumbprints of the keys that open it. */
+  recipients: z.array(digestText).max(4),
+  receivedAt: millis,
+  /** When an operator was given it first. */
+  usedAt: millis.nullable(),
+});
+export type RecoveryKeyRecord = z.output<typeof recoveryKeyRecord>;

@@ -15,6 +15,7 @@ import {
   endorsement,
   operatorRecord,
   operatorRole,
+  recoveryKeyRecord,
   sessionRecord,
   tokenRecord,
   trailReport,
@@ -287,6 +288,24 @@ export const OPERATOR_VERBS = {
     maxResult: KB * KB,
   }),
   'bundle.remove': changes('admin', z.strictObject({ bundle: bundleId }), z.object({})),
+
+  /** What the slice has of the disks of laptops; of one laptop, also an ended one. */
+  'recovery-key.list': reads(
+    'read',
+    z.strictObject({ device: which.exactOptional() }),
+    z.array(recoveryKeyRecord),
+    LIST,
+  ),
+  /**
+   * The recovery key of a laptop's disk, still encrypted to the customer's recipients: the newest one, unless another is named. Its laptop
+   * makes another one afterwards.
+   */
+  'recovery-key.show': changes(
+    'admin',
+    z.strictObject({ device: which, generation: z.int().min(1).exactOptional(), why }),
+    recoveryKeyRecord.extend({ escrow: z.array(z.string().max(3072)).max(4) }),
+    { critical: true },
+  ),
 } as const satisfies Record<string, OperatorVerb>;
 
 export type Verb = keyof typeof OPERATOR_VERBS;

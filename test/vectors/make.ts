@@ -17,6 +17,7 @@ import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
 import { makeTpmKey } from './make-tpm-key.ts';
+import { makeRecoveryKey, makeRefusedReceipts, makeRefusedRecoveryKeys } from './make-recovery-key.ts';
 import { makeRefusedRenewalAnswers, makeRefusedRenewals, makeRenewal } from './make-renewal.ts';
 import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
 import { makeRefusedHellos } from './refused-hellos.ts';
@@ -36,6 +37,8 @@ const FILES = [
   'renewal',
   'renewed',
   'bundle',
+  'recovery-key',
+  'escrow-receipt',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
@@ -50,6 +53,8 @@ const FILES = [
   'refused-renewals',
   'refused-renewal-answers',
   'refused-bundles',
+  'refused-recovery-keys',
+  'refused-escrow-receipts',
 ] as const;
 
 const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
@@ -75,6 +80,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
   const exchange = await makeExchange(certificates, previous);
   const renewal = await makeRenewal(certificates, previous);
   const bundle = await makeBundle(previous);
+  const recovery = await makeRecoveryKey(certificates, previous);
   const refused = {
     'refused-hellos': makeRefusedHellos(exchange.hello, previous('refused-hellos')),
     'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
@@ -93,6 +99,12 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
       previous('refused-renewal-answers'),
     ),
     'refused-bundles': makeRefusedBundles(bundle, previous('refused-bundles')),
+    'refused-recovery-keys': makeRefusedRecoveryKeys(recovery['recovery-key'], previous('refused-recovery-keys')),
+    'refused-escrow-receipts': makeRefusedReceipts(
+      certificates,
+      recovery['escrow-receipt'],
+      previous('refused-escrow-receipts'),
+    ),
   };
   const vectors: Record<string, object> = {
     keys: makeKeys(),
@@ -100,6 +112,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     ...exchange,
     ...renewal,
     bundle,
+    ...recovery,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),

@@ -17,6 +17,7 @@ export const KEY_NAMES = [
   'fleet-ca',
   'other-root',
   'next-intermediate',
+  'escrow',
 ] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 

@@ -52,6 +52,13 @@ export const CONFIRM = compact;
 export const DEVICE_STATUS = compact.extend({ request: z.string() });
 export const RENEWAL = compact;
 export const BUNDLE = compact.extend({ body: z.string(), manifest: z.string() });
+export const RECOVERY_KEY = compact.extend({
+  recipients: z
+    .array(z.object({ jwk: z.looseObject({}), thumbprint: z.string(), pkcs8: z.string(), jwe: z.string() }))
+    .length(2),
+  content: z.string(),
+});
+export const ESCROW_RECEIPT = compact.extend({ request: z.string() });
 export const RENEWED = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),

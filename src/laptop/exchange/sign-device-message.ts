@@ -1,6 +1,7 @@
 import { signCompact } from '../../pki/jws.ts';
 import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
+import type { RecoveryKeyMessage } from '../../protocol/disk-escrow.ts';
 import type { Confirm, Leave, StatusRequest } from '../../protocol/device-messages.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
 import type { BundleMessage } from '../../protocol/support-bundle.ts';
@@ -13,6 +14,7 @@ interface Messages {
   readonly leave: Said<Leave>;
   readonly renewal: Said<Renewal>;
   readonly bundle: Said<BundleMessage>;
+  readonly recoveryKey: Said<RecoveryKeyMessage>;
 }
 export type DeviceVerb = keyof Messages;
 

@@ -9,46 +9,23 @@ import { NO_LOG, type Log } from '../../core/log.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
+import type { EscrowReceipt, RecoveryKeyMessage } from '../../protocol/disk-escrow.ts';
 import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
 import { writeBundle } from '../../protocol/support-bundle.ts';
 import { openDeviceStatus } from '../exchange/open-device-status.ts';
+import { openEscrowReceipt } from '../exchange/open-escrow-receipt.ts';
 import { openRenewed, type CheckedRenewal, type RenewalExpectation } from '../exchange/open-renewed.ts';
-import type { SliceAuthority } from '../exchange/open-slice-answer.ts';
+import type { AskedOfSlice, SliceAuthority } from '../exchange/open-slice-answer.ts';
 import { signDeviceMessage, type DeviceVerb } from '../exchange/sign-device-message.ts';
 import type { DeviceKey } from '../system/device-key.ts';
+import type { GatewayClientOptions } from './gateway-client-options.ts';
 import type { Answer, Exchange } from './one-request.ts';
-import type { Proxy } from './proxy.ts';
 import { mediaType, naming, readCapped, refusal, requestIdOf } from './read-answer.ts';
 import { firstCodeOf, transportError } from './transport-error.ts';
 import { waysOf, type Way } from './way.ts';
 
-export interface GatewayClientOptions {
-  /** https://host[:port], from the certificate on the key. */
-  readonly gatewayUrl: string;
-  /** PEM bundle of the system's trust store. TLS is for privacy here; the proof is in the messages. */
-  readonly systemCa: string;
-  /** The only way to the gateway. */
-  readonly proxy?: Proxy | undefined;
-  /**
-   * Used where the gateway cannot be reached directly. Not the other way round: in a network that needs no proxy, whoever has the
-   * proxy's address there would be shown its password.
-   */
-  readonly fallbackProxy?: Proxy | undefined;
-  readonly clock?: Clock;
-  /** Is told of every exchange, with the id under which the gateway's log has it. */
-  readonly log?: Log | undefined;
-  /** How often a request that got no answer is sent again, byte for byte. */
-  readonly retries?: number;
-  /** Time limit for one attempt in total, milliseconds. */
-  readonly deadlineMs?: number;
-  /** How long a request may be put off by the gateway, in total, milliseconds. */
-  readonly patienceMs?: number;
-  /** A number from 0 to 1: many clients that lost the same gateway must not come back at the same moments. */
-  readonly random?: () => number;
-  /** A time that is past, by what the slice has signed, milliseconds since 1970: a clock that shows less is wrong. */
-  readonly pastMs?: number | undefined;
-}
+export type { GatewayClientOptions } from './gateway-client-options.ts';
 
 /** Delays between attempts of one request, milliseconds, each from half of it to one and a half. */
 const BACKOFF_MS = [500, 1500, 4000, 10_000, 30_000];
@@ -158,8 +135,7 @@ export class GatewayClient {
 
   /** Asks the slice for the state of this device; changes nothing. */
   async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
-    const nonce = base64url(randomBytes(16));
-    const message = { nonce, ...(hardware === undefined ? {} : { fingerprint: hardware }) };
+    const message = { nonce: nonce(), ...(hardware === undefined ? {} : { fingerprint: hardware }) };
     return this.#inTime(async () =>
       this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#sliceTime()), signal),
     );
@@ -177,7 +153,7 @@ export class GatewayClient {
    */
   async tell(
     device: KnownDevice,
-    verb: Exclude<DeviceVerb, 'renewal' | 'bundle'>,
+    verb: Exclude<DeviceVerb, 'renewal' | 'bundle' | 'recoveryKey'>,
     request: string,
     signal?: AbortSignal,
   ): Promise<DeviceStatus> {
@@ -205,6 +181,21 @@ export class GatewayClient {
     });
   }
 
+  /**
+   * Gives the slice the recovery key of this laptop's disk, encrypted to its recipients.
+   * @returns the verified receipt
+   */
+  async escrow(
+    device: DeviceIdentity,
+    message: Pick<RecoveryKeyMessage, 'generation' | 'volume' | 'escrow'>,
+    signal?: AbortSignal,
+  ): Promise<EscrowReceipt> {
+    const form = { path: 'recovery-keys', maxBytes: LIMITS.escrowReceipt, retries: RETRIES, signal };
+    const open = (text: string, asked: AskedOfSlice): ReturnType<typeof openEscrowReceipt> =>
+      openEscrowReceipt(text, asked, message);
+    return (await this.#ask(device, 'recoveryKey', { ...message, nonce: nonce() }, form, open)).receipt;
+  }
+
   /** What the provider has released: a compact JWS. The gateway hands it on, and has not signed it. @throws KiwiError `not-found` where there is none */
   async updateManifest(signal?: AbortSignal): Promise<string> {
     const form = { accept: MEDIA.jose, maxBytes: LIMITS.updateManifest, public: true };
@@ -229,15 +220,29 @@ export class GatewayClient {
     expected: RenewalExpectation,
     options: Patience = {},
   ): Promise<CheckedRenewal> {
+    const form = { path: 'renewals', maxBytes: LIMITS.renewed, ...options };
+    const said = { ...message, held: expected.held, nonce: nonce() };
+    const open = (text: string, asked: AskedOfSlice): ReturnType<typeof openRenewed> =>
+      openRenewed(text, asked, expected);
+    return (await this.#ask(device, 'renewal', said, form, open)).renewal;
+  }
+
+  /** Sends a message of this device, signed now, and opens the answer. */
+  #ask<V extends DeviceVerb, Opened extends { readonly skewMs: number }>(
+    device: DeviceIdentity,
+    verb: V,
+    said: Parameters<typeof signDeviceMessage<V>>[2],
+    { path, maxBytes, signal, ...patience }: Patience & { readonly path: string; readonly maxBytes: number },
+    open: (text: string, asked: AskedOfSlice) => Opened,
+  ): Promise<Opened> {
+    const { deviceId, slice } = device;
     return this.#inTime(async () => {
-      const said = { ...message, held: expected.held, nonce: base64url(randomBytes(16)) };
-      const request = await signDeviceMessage(device, 'renewal', said, this.#sliceTime());
-      const answer = await this.#say(device, 'renewals', request, LIMITS.renewed, options.signal, options);
-      const { deviceId, slice } = device;
+      const request = await signDeviceMessage(device, verb, said, this.#sliceTime());
+      const answer = await this.#say(device, path, request, maxBytes, signal, patience);
       const asked = { request, deviceId, slice, now: this.#clock.now(), toldSkewMs: this.#toldSkewMs };
-      const { renewal, skewMs } = naming(answer, () => openRenewed(answer.text, asked, expected));
-      this.skewMs = skewMs;
-      return renewal;
+      const opened = naming(answer, () => open(answer.text, asked));
+      this.skewMs = opened.skewMs;
+      return opened;
     });
   }
 
@@ -378,7 +383,9 @@ export interface Entering {
 }
 
 type Renewing = Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>;
-type Patience = { readonly signal?: AbortSignal; readonly retries?: number; readonly patienceMs?: number };
+type Patience = { readonly signal?: AbortSignal | undefined; readonly retries?: number; readonly patienceMs?: number };
+
+const nonce = (): string => base64url(randomBytes(16));
 
 /** A device of ours, and the slice whose answers about it are accepted. */
 export interface KnownDevice {

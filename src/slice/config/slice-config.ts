@@ -16,6 +16,7 @@ import {
   version,
   wireguardKey,
 } from '../../protocol/common.ts';
+import { escrowRecipient } from '../../protocol/disk-escrow.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
 import { twoPersonSetting } from '../../protocol/operator-records.ts';
 import { describeIssues } from './describe-issues.ts';
@@ -110,6 +111,19 @@ export const sliceConfig = z.strictObject({
       disabled: z
         .strictObject({ attribute: ldapAttribute, value: text(200) })
         .default({ attribute: 'pwdAccountLockedTime', value: '000001010000Z' }),
+    })
+    .optional(),
+  /**
+   * To whom laptops encrypt the recovery key of their disk: keys of the customer's, whose private halves are in YubiKeys. `oem`: only
+   * disks that were encrypted for the customer. `all`: also people's own, where the person agrees.
+   */
+  recoveryKey: z
+    .strictObject({
+      recipients: z
+        .array(z.strictObject({ name: text(100), key: escrowRecipient }))
+        .min(1)
+        .max(4),
+      laptops: z.enum(['oem', 'all']).default('oem'),
     })
     .optional(),
   windows: z.strictObject({

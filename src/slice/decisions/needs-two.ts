@@ -38,6 +38,8 @@ const CRITICAL: { readonly [V in Verb]?: (given: Arguments<V>, facts: TwoPersonF
   'operator.remove': ({ name }, { admins }) => admins.includes(name),
   'slice.protect': () => true,
   'audit.accept': () => true,
+  // Whoever has it and the laptop reads all that its owner wrote.
+  'recovery-key.show': () => true,
 };
 
 export const CRITICAL_VERBS: readonly string[] = Object.keys(CRITICAL);

@@ -2,12 +2,14 @@ import { digest } from '../../core/bytes.ts';
 import { signCompact } from '../../pki/jws.ts';
 import { PROTOCOL, TYP } from '../../protocol/common.ts';
 import { CUSTOMER_LINKS } from '../../protocol/customer-links.ts';
+import { DISK_ESCROW } from '../../protocol/disk-escrow.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { Extensions } from '../../protocol/extensions.ts';
 import { PROVIDER_REVOKED, sayRevoked } from '../../protocol/provider-revoked.ts';
 import { SLICE_PARTS } from '../../protocol/slice-parts.ts';
 import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
+import { describeEscrow } from './describe-escrow.ts';
 import { lookAtParts } from './look-at-parts.ts';
 
 /**
@@ -25,7 +27,7 @@ export async function answerDevice(
   const { identity, fleet, clock, config } = slice;
   const alive = device.state === 'pending' || device.state === 'active';
   const asked = options.askFleet === true && alive;
-  const [fleetView, parts] = await Promise.all([
+  const [fleetView, parts, escrow] = await Promise.all([
     asked && fleet !== undefined
       ? fleet.client.look({
           uuid: device.host?.uuid,
@@ -34,6 +36,7 @@ export async function answerDevice(
         })
       : null,
     asked ? lookAtParts(slice) : undefined,
+    asked ? describeEscrow(slice, device.id) : undefined,
   ]);
   const links = config.links.length === 0 ? {} : { [CUSTOMER_LINKS]: config.links };
   const status: DeviceStatus = {
@@ -47,6 +50,7 @@ export async function answerDevice(
     fleet: fleetView,
     ...extended({
       ...(parts === undefined ? {} : { [SLICE_PARTS]: parts, ...links }),
+      ...(escrow === undefined ? {} : { [DISK_ESCROW]: escrow }),
       ...(identity.rootList === undefined ? {} : { [PROVIDER_REVOKED]: sayRevoked(identity.rootList.der) }),
     }),
   };

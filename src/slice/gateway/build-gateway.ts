@@ -12,6 +12,7 @@ import { BY_TOKEN } from '../claim/validate-claim.ts';
 import { openClaim } from '../claim/open-claim.ts';
 import { confirmDevice } from '../device/confirm-device.ts';
 import { readDeviceStatus } from '../device/device-status.ts';
+import { keepRecoveryKey } from '../device/keep-recovery-key.ts';
 import { leaveDevice } from '../device/leave-device.ts';
 import { receiveBundle } from '../device/receive-bundle.ts';
 import { renewDevice } from '../device/renew-device.ts';
@@ -234,6 +235,7 @@ function routes(app: FastifyInstance, slice: SliceContext): void {
   for (const [name, operation] of Object.entries(operations)) {
     deviceRoute(name, operation, MEDIA.jose, LIMITS.confirm);
   }
+  deviceRoute('recovery-keys', keepRecoveryKey, MEDIA.jose, LIMITS.recoveryKey);
   deviceRoute('bundles', receiveBundle, MEDIA.json, LIMITS.bundle);
 }
 

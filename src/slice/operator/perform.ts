@@ -19,6 +19,7 @@ import { consentVerbs } from './verbs/consent-verbs.ts';
 import { deviceVerbs } from './verbs/device-verbs.ts';
 import type { Actor, Asked, Handlers, OperatorParts } from './verbs/handlers.ts';
 import { operatorVerbs } from './verbs/operator-verbs.ts';
+import { recoveryKeyVerbs } from './verbs/recovery-key-verbs.ts';
 import { sessionVerbs } from './verbs/session-verbs.ts';
 import { sliceVerbs } from './verbs/slice-verbs.ts';
 import { yubikeyVerbs } from './verbs/yubikey-verbs.ts';
@@ -46,6 +47,7 @@ export function performOn(parts: OperatorParts): Perform {
     ...auditVerbs(parts),
     ...alarmVerbs(parts),
     ...bundleVerbs(parts),
+    ...recoveryKeyVerbs(parts),
   };
   return async <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId: string = randomUUID()) => {
     const row: OperatorVerb = OPERATOR_VERBS[verb];

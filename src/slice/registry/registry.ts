@@ -14,11 +14,13 @@ import type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
 import type { ClaimRegistry } from './claim-registry.ts';
 import type { LossRegistry } from './loss-registry.ts';
 import type { OperatorRegistry } from './operator-registry.ts';
+import type { RecoveryKeyRegistry } from './recovery-key-registry.ts';
 
 export type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
 export type { ClaimRequest, ClaimToken } from './claim-registry.ts';
 export type { LossPart } from './loss-registry.ts';
 export type { Approval, Operator } from './operator-registry.ts';
+export type { KeptRecoveryKey } from './recovery-key-registry.ts';
 
 export interface Yubikey {
   readonly serial: number;
@@ -203,7 +205,7 @@ export interface RenewedCertificate extends RenewalClaim {
  * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
-export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry {
+export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry, RecoveryKeyRegistry {
   /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,

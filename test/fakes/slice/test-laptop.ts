@@ -207,7 +207,7 @@ export function signDeviceMessage(laptop: Pick<Laptop, 'deviceKey'>, typ: string
 export const PATHS = {
   hello: '/v1/enrollments',
   statement: (sessionId: string) => `/v1/enrollments/${sessionId}/statement`,
-  device: (deviceId: string, what: 'confirm' | 'status' | 'leave' | 'renewals' | 'bundles') =>
+  device: (deviceId: string, what: 'confirm' | 'status' | 'leave' | 'renewals' | 'bundles' | 'recovery-keys') =>
     `/v1/devices/${deviceId}/${what}`,
 } as const;
 

@@ -8,7 +8,14 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-import { compactDecrypt, compactVerify, generalVerify, type GeneralJWSInput } from 'jose';
+import {
+  calculateJwkThumbprint,
+  compactDecrypt,
+  compactVerify,
+  generalVerify,
+  type GeneralJWSInput,
+  type JWK,
+} from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
@@ -16,6 +23,7 @@ import { openChallenge, type OpenedChallenge } from '../../../src/laptop/exchang
 import { verifyAttestation } from '../../../src/pki/attestation.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
 import { readCsr } from '../../../src/pki/csr.ts';
+import { openEscrow } from '../../../src/pki/escrow-jwe.ts';
 import { decryptWith } from '../../../src/pki/jwe.ts';
 import { openCompact, openGeneral, signCompact } from '../../../src/pki/jws.ts';
 import { jwkThumbprint, publicJwk, spkiDer } from '../../../src/pki/keys.ts';
@@ -28,6 +36,7 @@ import { hello } from '../../../src/protocol/hello.ts';
 import { parseMessage } from '../../../src/protocol/parse.ts';
 import { sessionCode } from '../../../src/protocol/session-code.ts';
 import { statement as statementSchema } from '../../../src/protocol/statement.ts';
+import { escrowOpener } from '../../fakes/escrow-opener.ts';
 import { makeVectors } from '../../vectors/make.ts';
 import * as V from '../../vectors/vector.ts';
 
@@ -44,6 +53,8 @@ const files = {
   renewal: V.vector('renewal', V.RENEWAL),
   bundle: V.vector('bundle', V.BUNDLE),
   renewed: V.vector('renewed', V.RENEWED),
+  recoveryKey: V.vector('recovery-key', V.RECOVERY_KEY),
+  receipt: V.vector('escrow-receipt', V.ESCROW_RECEIPT),
 };
 
 const NOW = new Date('2026-03-01T12:00:10.000Z');
@@ -123,6 +134,8 @@ describe('the test vectors', () => {
     ['renewal', files.renewal, TYP.renewal],
     ['answer to it', files.renewed, TYP.renewed],
     ['support bundle', files.bundle, TYP.bundle],
+    ['recovery key', files.recoveryKey, TYP.recoveryKey],
+    ['receipt for it', files.receipt, TYP.escrowReceipt],
   ] as const)(
     'have a %s whose parts are those of its JWS, and whose signature another library takes',
     async (_name, file, typ) => {
@@ -141,6 +154,19 @@ describe('the test vectors', () => {
       );
     },
   );
+
+  it('have a recovery key that both of its recipients read, here and in another library', async () => {
+    const { recipients, content, payload } = files.recoveryKey;
+    expect((JSON.parse(payload) as { escrow: string[] }).escrow).toEqual(recipients.map(({ jwe }) => jwe));
+    for (const { jwe, pkcs8, thumbprint, jwk } of recipients) {
+      const recipient = createPrivateKey(pkcs8);
+      expect((await openEscrow(escrowOpener(recipient), jwe, TYP.escrow)).toString()).toBe(content);
+      const { plaintext, protectedHeader } = await compactDecrypt(jwe, recipient);
+      expect(Buffer.from(plaintext).toString()).toBe(content);
+      expect(protectedHeader['kid']).toBe(thumbprint);
+      expect(await calculateJwkThumbprint(jwk as JWK)).toBe(thumbprint);
+    }
+  });
 
   it('have a challenge that the laptop takes, with its code', () => {
     expect(opened.hash.toString('base64url')).toBe(files.challenge.challengeHash);

@@ -6,6 +6,7 @@ import { toKiwiError } from '../../../src/core/errors.ts';
 import { checkGrant } from '../../../src/laptop/exchange/check-grant.ts';
 import { openChallenge } from '../../../src/laptop/exchange/open-challenge.ts';
 import { openDeviceStatus } from '../../../src/laptop/exchange/open-device-status.ts';
+import { openEscrowReceipt } from '../../../src/laptop/exchange/open-escrow-receipt.ts';
 import { openRenewed } from '../../../src/laptop/exchange/open-renewed.ts';
 import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
 import { parseCertificate, type Certificate } from '../../../src/pki/certificate.ts';
@@ -14,8 +15,10 @@ import { keySigner } from '../../../src/pki/signer.ts';
 import { x25519PublicText } from '../../../src/pki/x25519.ts';
 import type { Challenge } from '../../../src/protocol/challenge.ts';
 import type { Confirm } from '../../../src/protocol/device-messages.ts';
+import type { RecoveryKeyMessage } from '../../../src/protocol/disk-escrow.ts';
 import type { Statement } from '../../../src/protocol/statement.ts';
 import { proofKey } from '../../../src/slice/config/proof-key.ts';
+import { keepRecoveryKey } from '../../../src/slice/device/keep-recovery-key.ts';
 import { renewDevice } from '../../../src/slice/device/renew-device.ts';
 import { receiveBundle } from '../../../src/slice/device/receive-bundle.ts';
 import { confirmDevice } from '../../../src/slice/device/confirm-device.ts';
@@ -47,6 +50,8 @@ const deviceStatus = V.vector('device-status', V.DEVICE_STATUS);
 const renewal = V.vector('renewal', V.RENEWAL);
 const bundle = V.vector('bundle', V.BUNDLE);
 const renewed = V.vector('renewed', V.RENEWED);
+const recoveryKey = V.vector('recovery-key', V.RECOVERY_KEY);
+const receipt = V.vector('escrow-receipt', V.ESCROW_RECEIPT);
 const confirmed = JSON.parse(confirm.payload) as Confirm;
 const claimed = JSON.parse(statement.payload) as Statement;
 
@@ -89,6 +94,10 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       deviceKey: { tpm: 'off' },
       rekey: { by: 'itself', hours: 168 },
       links: [],
+      recoveryKey: {
+        recipients: recoveryKey.recipients.map(({ jwk }) => ({ name: 'anybody', key: jwk })),
+        laptops: 'oem',
+      },
     },
     identity: {
       mspRoot: certificate('mspRoot'),
@@ -115,6 +124,7 @@ function slice(now: number, state: DeviceState = 'pending'): SliceContext {
       findRenewal: () => Promise.resolve({ ...FIRST_COUNTER, notAfter: AT_RENEWAL, last: null }),
       storeRenewal: () => Promise.resolve({ number: 2 }),
       storeBundle: () => Promise.resolve('stored'),
+      storeRecoveryKey: () => Promise.resolve('stored'),
     },
     ca: { sign: () => Promise.resolve(certificate('renewedDevice').pem) },
     fleet: undefined,
@@ -209,6 +219,27 @@ const READERS: readonly [file: string, good: string, read: (body: string) => unk
       receiveBundle(slice(AT_RENEWAL, 'active'), confirmed.deviceId, Buffer.from(body), {
         ...{ requestId: 'r', remote: 'a', action: 'device.bundles' },
       }),
+  ],
+  [
+    'refused-recovery-keys',
+    recoveryKey.jws,
+    (body) =>
+      keepRecoveryKey(slice(AT_RENEWAL, 'active'), confirmed.deviceId, Buffer.from(body), {
+        ...{ requestId: 'r', remote: 'a', action: 'device.recovery-keys' },
+      }),
+  ],
+  [
+    'refused-escrow-receipts',
+    receipt.jws,
+    (body) =>
+      openEscrowReceipt(
+        body,
+        {
+          ...{ request: recoveryKey.jws, deviceId: confirmed.deviceId, now: AT_RENEWAL },
+          slice: { intermediate: certificate('intermediate'), roots },
+        },
+        JSON.parse(recoveryKey.payload) as RecoveryKeyMessage,
+      ),
   ],
 ];
 

@@ -213,6 +213,13 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   ALTER TABLE device ADD COLUMN token_id TEXT;
   CREATE INDEX device_token ON device (token_id) WHERE token_id IS NOT NULL;
   `,
+  // Recovery keys of disks, each encrypted to the customer's keys: one JWE a line.
+  `
+  CREATE TABLE recovery_key (
+    device_id TEXT NOT NULL, generation INTEGER NOT NULL, volume TEXT NOT NULL, escrow TEXT NOT NULL, received_at INTEGER NOT NULL,
+    used_at INTEGER, PRIMARY KEY (device_id, generation)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

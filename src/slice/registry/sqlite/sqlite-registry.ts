@@ -6,6 +6,7 @@ import { consentQueries } from './consent-queries.ts';
 import { deviceQueries } from './device-queries.ts';
 import { keyQueries } from './key-queries.ts';
 import { lossQueries } from './loss-queries.ts';
+import { recoveryKeyQueries } from './recovery-key-queries.ts';
 import { sessionQueries } from './session-queries.ts';
 import { renewalQueries } from './renewal-queries.ts';
 import { operatorQueries } from './operator-queries.ts';
@@ -39,6 +40,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...renewalQueries(db),
     ...consentQueries(db),
     ...bundleQueries(db),
+    ...recoveryKeyQueries(db),
     ...auditQueries(db),
     tidy: () =>
       Promise.resolve().then(() => {
