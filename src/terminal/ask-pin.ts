@@ -20,6 +20,8 @@ export interface PinQuestion {
   readonly refused?: KiwiError | undefined;
   /** A wrong PIN would lock it: nobody uses up the last try without having been asked. */
   readonly lastTry: boolean;
+  /** For a secret that may be longer than a PIN. */
+  readonly maxBytes?: number;
 }
 
 const LAST_TRY =
@@ -31,14 +33,17 @@ const LAST_TRY =
  *
  * @throws KiwiError `pin-cancelled` when nothing was entered or there is no terminal; `cancelled` on Ctrl-C
  */
-export async function askPin({ prompt, refused, lastTry }: PinQuestion, signal: AbortSignal): Promise<SecretBytes> {
+export async function askPin(
+  { prompt, refused, lastTry, maxBytes = MAX_PIN_BYTES }: PinQuestion,
+  signal: AbortSignal,
+): Promise<SecretBytes> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) throw new KiwiError('pin-cancelled', { detail: 'there is no terminal to enter it on' });
   if (refused !== undefined) stderr.write(`  ${describe(refused)}\n`);
   if (lastTry && !(await askYes(LAST_TRY, signal))) {
     throw new KiwiError('pin-cancelled', { detail: 'the last try was not used' });
   }
-  const pin = Buffer.alloc(MAX_PIN_BYTES);
+  const pin = Buffer.alloc(maxBytes);
   // Before the prompt, so that a PIN typed at once is not echoed either.
   stdin.setRawMode(true);
   try {
@@ -93,7 +98,7 @@ function readKeys(stdin: ReadStream, pin: Buffer, signal: AbortSignal): Promise<
         if (BACKSPACE.has(byte)) length = withoutLastCharacter(pin, length);
         else if (byte === CTRL_W) length = withoutLastWord(pin, length);
         else if (byte === CTRL_U) length = 0;
-        else if (length < MAX_PIN_BYTES) pin[length++] = byte;
+        else if (length < pin.length) pin[length++] = byte;
       }
       chunk.fill(0);
     };

@@ -14,8 +14,12 @@ const LINE_FEED = 0x0a;
  *
  * @throws KiwiError `pin-cancelled` when there is nothing to read; `cancelled` when the signal fires while waiting for it
  */
-export async function readPinFromDescriptor(fd: number, signal: AbortSignal): Promise<SecretBytes> {
-  const buffer = Buffer.alloc(MAX_PIN_BYTES);
+export async function readPinFromDescriptor(
+  fd: number,
+  signal: AbortSignal,
+  maxBytes = MAX_PIN_BYTES,
+): Promise<SecretBytes> {
+  const buffer = Buffer.alloc(maxBytes);
   try {
     const length = await fill(fd, buffer, signal);
     const lineFeed = buffer.subarray(0, length).indexOf(LINE_FEED);

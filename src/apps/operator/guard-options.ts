@@ -7,13 +7,13 @@ const CHANGES = [
   ...['alarm acknowledge', 'approval approve', 'audit accept', 'bundle remove', 'customer offboard'],
   ...['batch revoke', 'claim approve', 'claim refuse', 'claim reopen'],
   ...['device consent', 'device end', 'device lock', 'device lost', 'device release', 'device wipe', 'device withdraw'],
-  ...['operator add', 'operator remove', 'operator two-persons', 'yubikey burn'],
+  ...['operator add', 'operator remove', 'operator two-persons', 'recovery-key show', 'yubikey burn'],
 ];
 
 /** Those that may need a second operator. */
 const CRITICAL = [
   ...['audit accept', 'customer offboard', 'device end', 'device lost', 'device wipe', 'operator add'],
-  ...['operator remove', 'operator two-persons', 'yubikey burn'],
+  ...['operator remove', 'operator two-persons', 'recovery-key show', 'yubikey burn'],
 ];
 
 /** Those for which the operator's YubiKey signs. */

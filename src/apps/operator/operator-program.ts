@@ -10,6 +10,7 @@ import { addClaimCommands } from './claim-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
 import { addGuardOptions } from './guard-options.ts';
 import { addOperatorCommands } from './operator-commands.ts';
+import { addRecoveryKeyCommands } from './recovery-key-commands.ts';
 import { addReportCommands } from './report-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
 import { addSignInCommands } from './sign-in-commands.ts';
@@ -29,6 +30,7 @@ export function operatorProgram(): Command {
   addAuditCommands(program);
   addAlarmCommands(program);
   addBundleCommands(program);
+  addRecoveryKeyCommands(program);
   addReportCommands(program);
   addOperatorCommands(program);
   addApprovalCommands(program);
@@ -85,6 +87,10 @@ const EXAMPLES = [
   'sudo kiwistack-operator bundle save 12 --dir acme --output anna-laptop.json',
   'sudo kiwistack-operator bundle remove 12 --dir acme',
   'sudo kiwistack-operator bundle verify kiwistack-support-2026-11-27T0100Z.json --dir acme --show',
+  'kiwistack-operator recovery-key recipient',
+  'sudo kiwistack-operator recovery-key list --dir acme',
+  'sudo kiwistack-operator recovery-key show anna-laptop --dir acme --why "forgot the PIN, ticket 4711"',
+  'kiwistack-operator recovery-key open outcome.json',
   'sudo kiwistack-operator report quarterly --dir acme --quarter 2026-Q4 --format html --output acme-2026-Q4.html',
   'sudo kiwistack-operator audit list --dir acme --limit 20 --json',
   'sudo kiwistack-operator audit export --dir acme --output audit-2026-11.jsonl',

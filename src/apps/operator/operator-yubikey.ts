@@ -8,7 +8,7 @@ import { askPin } from '../../terminal/ask-pin.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { findOperatorKey } from '../../token/operator-key.ts';
 import { triesLeft } from '../../token/pin.ts';
-import { openToken, type SlotKey, type Token } from '../../token/token.ts';
+import { openToken, type SlotKey, type Token, type UseOptions } from '../../token/token.ts';
 
 export interface KeyFlags {
   readonly pinFd?: number;
@@ -34,21 +34,22 @@ export async function withOperatorKey<T>(
 }
 
 /** Signs with a key in a YubiKey: asks for its PIN, at the terminal or from a descriptor, and says when to touch it. */
-export function signerOf(token: Token, key: SlotKey, { pinFd, json }: KeyFlags, signal: AbortSignal): Signer {
+export function signerOf(token: Token, key: SlotKey, flags: KeyFlags, signal: AbortSignal): Signer {
+  return { alg: key.algorithm, sign: (data) => token.sign(key, data, useOptions(key, flags, signal)) };
+}
+
+/** Asks for the PIN of a key, at the terminal or from a descriptor, and says when to touch it. */
+export function useOptions(key: SlotKey, { pinFd, json }: KeyFlags, signal: AbortSignal): UseOptions {
   return {
-    alg: key.algorithm,
-    sign: (data) =>
-      token.sign(key, data, {
-        askPin: async (state, refused) => {
-          const prompt = `  PIN of YubiKey ${key.serial} (${triesLeft(state)}): `;
-          if (pinFd === undefined) return askPin({ prompt, refused, lastTry: state === 'final' }, signal);
-          if (refused !== undefined) throw refused;
-          return readPinFromDescriptor(pinFd, signal);
-        },
-        onTouchExpected: () => {
-          if (json !== true) process.stderr.write('TOUCH the YubiKey now: its light is blinking.\n');
-        },
-        signal,
-      }),
+    askPin: async (state, refused) => {
+      const prompt = `  PIN of YubiKey ${key.serial} (${triesLeft(state)}): `;
+      if (pinFd === undefined) return askPin({ prompt, refused, lastTry: state === 'final' }, signal);
+      if (refused !== undefined) throw refused;
+      return readPinFromDescriptor(pinFd, signal);
+    },
+    onTouchExpected: () => {
+      if (json !== true) process.stderr.write('TOUCH the YubiKey now: its light is blinking.\n');
+    },
+    signal,
   };
 }
