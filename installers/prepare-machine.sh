@@ -198,12 +198,13 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-apple-code.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
+cryptsetup_ready() { [[ -x /usr/sbin/cryptsetup || -x $cache/cryptsetup/usr/sbin/cryptsetup ]]; }
 
 missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready; then exit 0; fi
+  cryptsetup_ready && key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -237,6 +238,7 @@ fi
 if ! commands_ready; then link_commands; fi
 if ! step_ca_ready; then provide_step_ca; fi
 if ! resolved_ready; then provide_resolved; fi
+if ! cryptsetup_ready; then provide_cryptsetup; fi
 if ! key_clients_ready; then provide_key_clients; fi
 if ! servers_ready; then provide_servers; fi
 if ! electron_ready; then provide_electron; fi

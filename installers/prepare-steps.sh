@@ -223,6 +223,24 @@ provide_resolved() {
   mv "$target/unpacked" "$target/tree"
 }
 
+# Debian's cryptsetup is only unpacked, into .cache: installed, it would bring scripts for this machine's own disks. Most of its libraries are
+# there with systemd.
+provide_cryptsetup() {
+  local target=$cache/cryptsetup
+  say 'unpacking cryptsetup for tests of encrypted volumes in files (it is not installed here)'
+  rm -rf "$target" && mkdir -p "$target/download" && chmod 755 "$target/download"
+  cd "$target/download" || exit 8
+  try_step 'apt-get download cryptsetup-bin' 'check the package sources of apt' apt-get -q download -o Acquire::Retries=0 cryptsetup-bin libpopt0
+  for package in ./*.deb; do
+    run_step 'dpkg-deb -x' dpkg-deb -x "$package" "$target/unpacked" || fail 8 'cryptsetup could not be unpacked' "see $log"
+  done
+  cd - >/dev/null || exit 8
+  mkdir -p "$target/usr/sbin" "$target/lib"
+  find "$target/unpacked" -name cryptsetup -type f -perm -100 -exec mv {} "$target/usr/sbin/" \;
+  find "$target/unpacked" -name 'libpopt.so*' -exec mv {} "$target/lib/" \;
+  rm -rf "$target/unpacked" "$target/download"
+}
+
 # Modules that were installed by hand are kept if they are the right versions: nothing is downloaded twice.
 modules_match() {
   [[ -x $repository/node_modules/node/bin/node ]] || return 1

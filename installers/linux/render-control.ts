@@ -29,7 +29,7 @@ const RECOMMENDS = ['openssl', 'pkexec', 'tpm2-openssl', 'tpm2-tools'];
  * systemd-resolved is only suggested, although resolving names through the tunnel needs it: installing it would take over the
  * laptop's resolver, which nobody asked for.
  */
-const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'bash-completion'];
+const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'cryptsetup', 'bash-completion'];
 
 const DESCRIPTION = [
   'KiwiStack device enrollment',

@@ -14,6 +14,8 @@ const RELEASE_KEYS = 'etc/kiwistack/release-keys.pem';
 const UNITS = [
   'kiwistack-agent.service',
   'kiwistack-agent.socket',
+  'kiwistack-disk.service',
+  'kiwistack-disk.timer',
   'kiwistack-enroll-check.service',
   'kiwistack-enroll-check.timer',
   'kiwistack-enroll-update.service',

@@ -3,6 +3,7 @@ import { sssd, wifi } from './certificate-consumers.ts';
 import { LinuxCaretaker } from './caretaker.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { LogindDesktop } from './desktop.ts';
+import { LuksDisk } from './disk/luks-disk.ts';
 import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { LinuxInspector } from './inspector.ts';
@@ -34,6 +35,7 @@ export function linuxPlatform(): Platform {
     desktop: new LogindDesktop(system),
     inspector: new LinuxInspector(system),
     caretaker: new LinuxCaretaker(system),
+    disk: new LuksDisk(system),
     updater: new DebianUpdater(system),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,

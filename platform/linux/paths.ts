@@ -17,4 +17,8 @@ export const PATHS = {
   systemdUnits: '/etc/systemd/system',
   fleet: '/etc/fleet',
   orbit: '/opt/orbit',
+  /** What the maker of an image says of the encrypted disk, and its key, which is removed when the disk is secured. */
+  factoryDisk: '/etc/kiwistack/factory-disk.json',
+  factoryKey: '/etc/kiwistack/factory.key',
+  crypttab: '/etc/crypttab',
 } as const;

@@ -1,5 +1,6 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noDisk } from '../unsupported/no-disk.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
 import { MacCaretaker } from './caretaker.ts';
 import { MacCertificateStore } from './certificate-store.ts';
@@ -35,6 +36,7 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     desktop: new MacDesktop(system),
     inspector: new MacInspector(system),
     caretaker: new MacCaretaker(system),
+    disk: noDisk('macOS'),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
     files: (slug) => {

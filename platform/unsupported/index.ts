@@ -1,5 +1,6 @@
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Platform } from '../../src/laptop/system/platform.ts';
+import { noDisk } from './no-disk.ts';
 
 /** Any other operating system: every operation is refused with `unsupported-system` when it is called. */
 export function unsupportedPlatform(name: string): Platform {
@@ -59,6 +60,7 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       log: refuseLater,
     },
+    disk: noDisk(name),
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
     updater: { releaseKeys: refuseLater, installed: refuseLater, install: refuseLater },

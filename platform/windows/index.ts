@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noDisk } from '../unsupported/no-disk.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
 import { WindowsCaretaker } from './caretaker.ts';
 import { WindowsCertificateStore } from './certificate-store.ts';
@@ -36,6 +37,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     desktop: new WindowsDesktop(system),
     inspector: new WindowsInspector(system),
     caretaker: new WindowsCaretaker(system),
+    disk: noDisk('Windows'),
     updater: noUpdater('windows'),
     stateFolder: at(system, PATHS.state),
     pinnedRootsFile: path.join(system.program, 'msp-roots.pem'),

@@ -8,6 +8,7 @@ import path from 'node:path';
 
 import { format, resolveConfig } from 'prettier';
 
+import { DISK_EDGES } from '../e2e/03-interruption/disk-edges.ts';
 import { EDGES, RENEWAL_EDGES, UNDO_EDGES, type Edge } from '../e2e/03-interruption/edges.ts';
 
 export const RELIABILITY_FILE = path.join(import.meta.dirname, '../../docs/reliability.md');
@@ -48,6 +49,12 @@ ${list(EDGES)}
 A renewal has no undo: it replaces the certificate by one rename, and then notes its number.
 
 ${list(RENEWAL_EDGES)}
+
+## The disk: ${DISK_EDGES.length} edges
+
+Securing a disk has no undo either: at each of these, something opens it that is not lost. Its own record (\`disk.json\`) is replaced between them.
+
+${list(DISK_EDGES)}
 
 ## Undo and uninstall: ${UNDO_EDGES.length} edges
 

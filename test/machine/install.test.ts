@@ -11,10 +11,10 @@ import { useSuiteFolder } from './suite-folder.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
 const UPDATE = 'kiwistack-enroll-update.timer';
-const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-enroll-update.service ${UPDATE} kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
+const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-enroll-update.service ${UPDATE} kiwistack-disk.service kiwistack-disk.timer kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
 /** What dpkg keeps of a package that is removed but not purged: its settings, and what its last script needs. */
 const KEPT_UNTIL_PURGE =
-  /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/(?:paths\.target\.wants|kiwistack-(?:enroll-(?:check|update)\.timer|watch\.path|agent\.socket)\S*)|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
+  /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/(?:paths\.target\.wants|kiwistack-(?:enroll-(?:check|update)\.timer|disk\.timer|watch\.path|agent\.socket)\S*)|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
 
 const folder = useSuiteFolder('install');
 let machine: Machine;

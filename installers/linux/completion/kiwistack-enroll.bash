@@ -5,7 +5,7 @@ _kiwistack_enroll() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      enroll | claim | status | doctor | check | mend | renew | update | support-bundle | uninstall | help)
+      enroll | claim | status | doctor | check | mend | renew | update | secure-disk | support-bundle | uninstall | help)
         command=$word
         break
         ;;
@@ -17,14 +17,14 @@ _kiwistack_enroll() {
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
       ;;
-    --serial | --wait | --pin-fd | --check) return ;;
+    --serial | --wait | --pin-fd | --passphrase-fd | --check) return ;;
     --reason)
       mapfile -t COMPREPLY < <(compgen -W 'network wake clock silent stale asked' -- "$cur")
       return
       ;;
   esac
   case $command in
-    '') words='enroll claim status doctor check mend renew update support-bundle uninstall help --version --help' ;;
+    '') words='enroll claim status doctor check mend renew update secure-disk support-bundle uninstall help --version --help' ;;
     enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
     claim) words='--token --msp-roots --json --help' ;;
     status) words='--watch --json --help' ;;
@@ -33,9 +33,10 @@ _kiwistack_enroll() {
     mend) words='--reason --json --help' ;;
     renew) words='--json --help' ;;
     update) words='--json --help' ;;
+    secure-disk) words='--agree --passphrase-fd --json --help' ;;
     support-bundle) words='--output --show --send --yes --json --help' ;;
     uninstall) words='--json --help' ;;
-    help) words='enroll claim status doctor check mend renew update support-bundle uninstall' ;;
+    help) words='enroll claim status doctor check mend renew update secure-disk support-bundle uninstall' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

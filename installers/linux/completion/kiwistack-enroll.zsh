@@ -10,6 +10,7 @@ commands=(
   'mend:bring a tunnel back that does not answer'
   'renew:renew the device certificate now'
   'update:install the version that the provider has released'
+  'secure-disk:have the organisation keep a recovery key for the disk'
   'support-bundle:write what helps to find out what is wrong into a file'
   'uninstall:deregister this laptop and remove its enrollment'
   'help:display help for a command'
@@ -58,6 +59,10 @@ case $state in
         ;;
       renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       update) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
+      secure-disk)
+        _arguments '--agree[on your own laptop, agree to it]' '--passphrase-fd[read the passphrase from this descriptor]:descriptor: ' \
+          '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]'
+        ;;
       support-bundle)
         _arguments \
           '--output[the file to write, which must not be there yet]:file:_files' \

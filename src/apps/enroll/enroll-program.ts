@@ -9,6 +9,7 @@ import { enrollCommand, type EnrollFlags } from './enroll-command.ts';
 import { mendCommand, type MendFlags } from './mend-command.ts';
 import { renewCommand } from './renew-command.ts';
 import { statusCommand, type StatusFlags } from './status-command.ts';
+import { secureDiskCommand, type SecureDiskFlags } from './secure-disk-command.ts';
 import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
 import { updateCommand } from './update-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
@@ -160,6 +161,29 @@ Example:
     )
     .action((flags: { json?: boolean }) =>
       carryOut(flags.json === true, () => updateCommand(flags, cancelOnSignals()).then(() => 0)),
+    );
+
+  cli
+    .command('secure-disk')
+    .description("Have the organisation keep a recovery key for this laptop's disk, if it wants one")
+    .option('--agree', 'on your own laptop: agree to it without being asked')
+    .option('--passphrase-fd <descriptor>', 'read the passphrase of the disk from this descriptor', wholeNumber)
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+On a laptop that came from the organisation a timer runs this command: the disk gets a key that no other laptop has, the slice
+keeps a recovery key that only the organisation's own YubiKeys can read, the TPM opens the disk at start, and the key of
+the factory is removed. It goes on where it was interrupted.
+
+On your own laptop nothing is done unless the organisation wants it and you agree: then the recovery key is added, and
+nothing else is changed. It is removed again when you uninstall. You are asked for the passphrase of your disk.
+
+Example:
+  sudo kiwistack-enroll secure-disk`,
+    )
+    .action((flags: SecureDiskFlags) =>
+      carryOut(flags.json === true, () => secureDiskCommand(flags, cancelOnSignals())),
     );
 
   cli

@@ -2,6 +2,7 @@ import * as certificate from './certificate.ts';
 import type { Check } from './check.ts';
 import * as clock from './clock.ts';
 import * as disk from './disk.ts';
+import { diskRecoveryKey } from './disk-recovery-key.ts';
 import * as dns from './dns.ts';
 import { enrollmentComplete, recordReadable } from './enrollment-complete.ts';
 import { filesOfOurs } from './files-of-ours.ts';
@@ -89,6 +90,7 @@ export const SUBJECTS: readonly Subject[] = [
       slice.hardwareSeenElsewhere,
     ],
   },
+  { title: 'recovery key', checks: [diskRecoveryKey] },
   {
     title: 'Fleet',
     checks: [

@@ -2,6 +2,7 @@ import type { CertificateConsumer } from './certificate-consumer.ts';
 import type { Caretaker } from './caretaker.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { Desktop } from './desktop.ts';
+import type { Disk } from './disk.ts';
 import type { FleetAgent } from './fleet-agent.ts';
 import type { HardwareReader } from './hardware-reader.ts';
 import type { Inspector } from './inspector.ts';
@@ -27,6 +28,7 @@ export interface Platform {
   readonly agent: FleetAgent;
   readonly inspector: Inspector;
   readonly caretaker: Caretaker;
+  readonly disk: Disk;
   readonly updater: Updater;
   readonly reports: ServiceReports;
   readonly desktop: Desktop;

@@ -109,6 +109,8 @@ describe('the package, installed', () => {
         "-rw-r--r-- /usr/lib/kiwistack-enroll/token-host.js",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-agent.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-agent.socket",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-disk.service",
+        "-rw-r--r-- /usr/lib/systemd/system/kiwistack-disk.timer",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.service",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-check.timer",
         "-rw-r--r-- /usr/lib/systemd/system/kiwistack-enroll-update.service",
@@ -225,6 +227,7 @@ LANG=not this one' NODE_OPTIONS=--inspect
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {
     const services = {
+      'kiwistack-disk': 5,
       'kiwistack-enroll-check': 5,
       'kiwistack-enroll-update': 5,
       'kiwistack-mend@silent': 5,
@@ -232,6 +235,7 @@ LANG=not this one' NODE_OPTIONS=--inspect
     };
     const units = [
       TIMER,
+      'kiwistack-disk.timer',
       'kiwistack-enroll-update.timer',
       'kiwistack-watch.path',
       ...Object.keys(services).map((name) => `${name}.service`),

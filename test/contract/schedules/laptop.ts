@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import path from 'node:path';
 
 import { StepCertificateStore } from '../../../platform/linux/certificate-store.ts';
+import { noDisk } from '../../../platform/unsupported/no-disk.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
@@ -224,6 +225,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       enable: () => Promise.resolve(),
       restart: () => Promise.resolve(),
     },
+    disk: noDisk('a schedule'),
     isSecret: () => false,
     writtenFolders: [],
     units: { checkTimer: '', checkService: '', watcher: '', agentSocket: '', agent: '' },

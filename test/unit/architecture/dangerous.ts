@@ -53,6 +53,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/slice',
     'src/token/wire',
     // What programs print.
+    'platform/linux/disk',
     'platform/macos',
     'platform/windows',
     'installers/macos/sign-code.ts',

@@ -19,6 +19,7 @@ const DOMAINS = [
   'src/laptop/tunnel',
   'src/laptop/fleet-agent',
   'src/laptop/update',
+  'src/laptop/recovery-key',
 ];
 
 /** What an operator does with a slice: over the network as well, and what needs the slice's own folder. */
@@ -54,6 +55,7 @@ export const DIRECTIONS = {
   'src/laptop/tunnel': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/fleet-agent': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/update': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/recovery-key': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/pipeline': ['src/core'],
   'src/laptop/state': [...MESSAGES, 'src/laptop/pipeline'],
   'src/laptop/standing': [...MESSAGES, 'src/laptop/system', ...DOMAINS, 'src/laptop/state'],

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { noDisk } from '../../../platform/unsupported/no-disk.ts';
 import type { KiwiError } from '../../../src/core/errors.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { DeviceCertificate } from '../../../src/laptop/system/certificate-store.ts';
@@ -281,6 +282,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector(different),
     caretaker,
+    disk: noDisk('a test'),
     hardware: {
       readHardware: () => Promise.resolve({ ...laptop.hardware }),
       readSystem: () => Promise.resolve({ hostName: 'anna-laptop' }),

@@ -9,7 +9,9 @@ import { examine } from '../../../../src/laptop/doctor/examine.ts';
 import { FarewellFile } from '../../../../src/laptop/state/farewell.ts';
 import { RecordFile } from '../../../../src/laptop/state/record.ts';
 import type { Inspector, UnitFacts } from '../../../../src/laptop/system/inspector.ts';
+import { recipientOf } from '../../../../src/pki/escrow-jwe.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
+import { DISK_ESCROW, type DiskEscrow } from '../../../../src/protocol/disk-escrow.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
 import { hangUp } from '../gateway-client/local-gateway.ts';
 import { answerSigned, makeSlice } from '../gateway-client/signed-answers.ts';
@@ -27,6 +29,7 @@ const sees = (different: Partial<Inspector>) => (): void => void Object.assign(l
 const says = (content: object) => (): void => {
   laptop.gateway.answer(answerSigned(laptop.slice, { content }));
 };
+const ESCROW: DiskEscrow = { recipients: [recipientOf(generateP256())], laptops: 'oem', held: null };
 const FLEET = { reachable: true, known: true, online: true, green: false, orbitVersion: '1.48.0', osqueryVersion: '' };
 const DISK = { writable: true, freeBytes: 50e9, freeInodes: 1_000_000 };
 const disk = (change: Partial<typeof DISK>) => sees({ disk: () => Promise.resolve({ ...DISK, ...change }) });
@@ -158,6 +161,13 @@ const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: strin
   'clock-slice': [() => (laptop.now += 180_000), 'clock-skew'],
   hardware: [says({ hardware: 'changed' }), 'hardware-changed'],
   'hardware-copied': [says({ hardware: 'seen-elsewhere' }), 'hardware-changed'],
+  'disk-recovery-key': [
+    () => {
+      says({ extensions: { [DISK_ESCROW]: { critical: false, value: ESCROW } } })();
+      laptop.context.platform.disk.factoryKey = () => Promise.resolve({ file: 'factory.key', volumeKey: 'own' });
+    },
+    'disk-not-secured',
+  ],
   'agent-running': [() => (laptop.agent.running = false), 'agent-not-running'],
   'agent-settings': [() => (laptop.agent.configuredByUs = false), 'enrollment-incomplete'],
   'agent-at-boot': [unit('orbit.service', { enabled: 'disabled' }), 'agent-not-running'],
