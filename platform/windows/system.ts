@@ -37,6 +37,8 @@ const PROGRAMS = {
   netsh: 'Windows/System32/netsh.exe',
   ipconfig: 'Windows/System32/ipconfig.exe',
   msiexec: 'Windows/System32/msiexec.exe',
+  manageBde: 'Windows/System32/manage-bde.exe',
+  mountvol: 'Windows/System32/mountvol.exe',
   wireguard: 'Program Files/WireGuard/wireguard.exe',
   wg: 'Program Files/WireGuard/wg.exe',
 } as const;
