@@ -13,6 +13,7 @@ import { format, resolveConfig } from 'prettier';
 import { isMissing } from '../../src/core/durable-file.ts';
 import { makeBundle, makeRefusedBundles } from './make-bundle.ts';
 import { makeCertificates } from './make-certificates.ts';
+import { makeClaim } from './make-claim.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
@@ -39,6 +40,7 @@ const FILES = [
   'bundle',
   'recovery-key',
   'escrow-receipt',
+  'claim',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
@@ -113,6 +115,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     ...renewal,
     bundle,
     ...recovery,
+    claim: await makeClaim(certificates, exchange, previous('claim')),
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),

@@ -59,6 +59,13 @@ export const RECOVERY_KEY = compact.extend({
   content: z.string(),
 });
 export const ESCROW_RECEIPT = compact.extend({ request: z.string() });
+export const CLAIM = z.object({
+  token: z.string(),
+  key: z.string(),
+  hello: HELLO,
+  challenge: compact.extend({ challengeHash: z.string() }),
+  claim: compact.extend({ recipient: z.string(), jwe: z.string(), statementHash: z.string() }),
+});
 export const RENEWED = compact.extend({ request: z.string() });
 export const FINGERPRINT = z.object({
   salt: z.string(),
