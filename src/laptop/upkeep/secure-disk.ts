@@ -108,6 +108,11 @@ class DiskRun {
         const number = key === undefined ? {} : { generation: key.generation };
         return { state: isDone ? 'secured' : 'unfinished', did, ...trouble, ...number };
       }
+      if (step.do === 'reencrypt' && did.includes('reencrypt')) {
+        throw new KiwiError('disk-not-secured', {
+          detail: 'the re-encryption has ended early; its unit is kiwistack-reencrypt',
+        });
+      }
       const held = await this.#carryOut(step, facts);
       // What the slice has now is known without asking it again.
       if (held !== undefined && wish !== undefined) wish = { ...wish, held };

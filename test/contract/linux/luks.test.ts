@@ -155,6 +155,29 @@ describe('secure-disk with the real cryptsetup', () => {
     expect(await volume.dump()).toMatch(/Tokens:\s+\d: systemd-recovery\s+Keyslot:\s+2\s+Digests/u);
   });
 
+  test('re-encrypts a volume of an image first, also after a power cut in the middle', async () => {
+    const image = await LuksVolume.make('shared');
+    Object.assign(laptop.context.platform, { disk: image.disk });
+    try {
+      const slice = new KeepingSlice(laptop, [generateP256()]);
+      const before = await image.disk.look();
+      image.cut = true;
+      await expect(secureDisk(laptop.context)).rejects.toMatchObject({ code: 'disk-not-secured' });
+      expect(await image.disk.look()).toMatchObject({ halfReencrypted: true });
+      expect(slice.kept, 'nothing is enrolled meanwhile').toEqual([]);
+      image.cut = false;
+      expect(await secureDisk(laptop.context)).toEqual({
+        ...{ state: 'secured', generation: 1, did: ['reencrypt', 'note-reencrypted', 'make'] },
+      });
+      const after = await image.disk.look();
+      expect([after?.halfReencrypted, after?.keyDigest === before?.keyDigest]).toEqual([false, false]);
+      expect(await image.disk.slotOf(FACTORY.file), 'the slots have other numbers').toBe(1);
+      expect(await image.opens((await slice.read())?.key ?? '', 0)).toBe(true);
+    } finally {
+      await image.remove();
+    }
+  });
+
   test('finds a slot that somebody has changed', async () => {
     const slice = new KeepingSlice(laptop, [generateP256()]);
     await secureDisk(laptop.context);

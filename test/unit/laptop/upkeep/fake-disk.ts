@@ -21,6 +21,8 @@ export class FakeDisk implements Disk {
   /** Number of the volume key. */
   encrypted = 1;
   reencryption: 'none' | 'going-on' | 'cut' = 'none';
+  /** The re-encryption ends before it has begun. */
+  endsEarly = false;
   uuid = VOLUME;
   tpmThere = true;
   tpmWorks = true;
@@ -89,7 +91,7 @@ export class FakeDisk implements Disk {
   async reencrypt(): Promise<void> {
     if (this.reencryption === 'none' && this.slots.size !== 1) throw new KiwiError('program-failed');
     await this.#edge('re-encryption', () => {
-      this.reencryption = 'going-on';
+      if (!this.endsEarly) this.reencryption = 'going-on';
     });
   }
 

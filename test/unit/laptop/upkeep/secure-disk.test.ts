@@ -79,6 +79,17 @@ describe('a disk that came from an OEM', () => {
     expect(await run()).toEqual({ state: 'secured', did: [], generation: 1 });
   });
 
+  it('whose re-encryption ends early is left alone until the next run, and that is said', async () => {
+    disk.endsEarly = true;
+    await expect(run()).rejects.toMatchObject({
+      code: 'disk-not-secured',
+      detail: expect.stringContaining('ended early') as string,
+    });
+    expect(disk.acts).toEqual(['re-encryption']);
+    disk.endsEarly = false;
+    expect(await untilDone()).toMatchObject({ state: 'secured' });
+  });
+
   it('that was formatted on its laptop is not re-encrypted', async () => {
     disk.volumeKey = 'own';
     expect(await run()).toMatchObject({ state: 'secured', did: ['make', 'use-tpm', 'remove-factory-key'] });
