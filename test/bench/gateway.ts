@@ -20,7 +20,8 @@ export interface GatewayFigures {
   readonly enrollmentsPerSecond: number;
 }
 
-async function driver<T>(room: Room, name: string, args: readonly (string | number)[]): Promise<T> {
+/** Runs a driver in a room. @returns what it prints */
+export async function driver<T>(room: Room, name: string, args: readonly (string | number)[]): Promise<T> {
   const script = path.join(import.meta.dirname, 'drivers', `${name}.ts`);
   const { code, stdout, stderr } = await room.run([process.execPath, script, ...args.map(String)], {
     timeoutMs: 300_000,

@@ -9,13 +9,14 @@ import { printResult } from '../../src/terminal/report.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { World } from '../world/world.ts';
 import { buildProgram, measureEnrollment, type EnrollmentFigures } from './enrollment.ts';
+import { measureClaim, type ClaimFigures } from './claim.ts';
 import { FAR_MS, measureFar, type FarFigures } from './far.ts';
 import { CONCURRENCY, measureGateway, measureSign, type GatewayFigures } from './gateway.ts';
 import { median } from './parts.ts';
 import { measureReconnect, type ReconnectFigures, type RestFigures } from './reconnect.ts';
 import { measureRenewal, type RenewalFigures } from './renewal.ts';
 
-const HELP = `usage: npm run bench [-- --json] [--only enrollment|far|reconnect|renewal|gateway] [--laptops N] [--rest SECONDS]
+const HELP = `usage: npm run bench [-- --json] [--only enrollment|claim|far|reconnect|renewal|gateway] [--laptops N] [--rest SECONDS]
 
 Compares a whole enrollment and a renewal with their bare parts, the gateway with step-ca's bare /sign, and a watched tunnel with plain wg-quick; see
 docs/performance.md. Takes about five minutes and needs a quiet machine. What runs at rest is measured for SECONDS: half a minute, and
@@ -47,7 +48,7 @@ interface Flags {
   readonly rest: number;
   readonly only?: Part;
 }
-const PARTS = ['enrollment', 'far', 'reconnect', 'renewal', 'gateway'] as const;
+const PARTS = ['enrollment', 'claim', 'far', 'reconnect', 'renewal', 'gateway'] as const;
 type Part = (typeof PARTS)[number];
 const isPart = (text: string | undefined): text is Part => PARTS.some((part) => part === text);
 
@@ -89,6 +90,7 @@ async function bench(flags: Flags): Promise<void> {
       const enrollment = await measureEnrollment(world, SERIAL, flags.laptops, PROBE);
       sayEnrollment(enrollment, await measureSign(world));
     }
+    if (wanted('claim')) sayClaim(await measureClaim(world, flags.laptops, PROBE), await measureSign(world));
     if (wanted('far')) sayFar(await measureFar(world, SERIAL));
     if (wanted('renewal')) sayRenewal(await measureRenewal(world, SERIAL), await measureSign(world));
     if (wanted('gateway')) sayGateway(await measureGateway(world, SERIAL));
@@ -113,6 +115,22 @@ function sayEnrollment({ wholes, steps, tokenMs, tunnelMs, agentMs }: Enrollment
   say(`  agent: dpkg -i to online        ${ms(agentMs)}`);
   say(`  together                        ${ms(parts)}`);
   say(`\nenrollment / parts   ${enrollmentRatio.toFixed(2)}   (at most 3; goal 2)`);
+}
+
+function sayClaim({ wholes, steps, tunnelMs, agentMs, ...guesses }: ClaimFigures, signMs: number): void {
+  const claimMs = median(wholes);
+  const parts = signMs + tunnelMs + agentMs;
+  Object.assign(figures, { claimRatio: claimMs / parts, claimMs, ...guesses });
+  say('\nA laptop that claims itself, from its network on, by the built program:');
+  for (const [index, whole] of wholes.entries()) say(`  laptop ${index + 1}                        ${ms(whole)}`);
+  for (const { step, ms: taken } of steps) say(`    ${step.padEnd(28)} ${ms(taken)}`);
+  say('Its bare parts: step-ca, tunnel and agent, as above');
+  say(`  together                        ${ms(parts)}`);
+  say(`\nclaim / parts        ${(claimMs / parts).toFixed(2)}   (goal 2)`);
+  say('What a stranger learns from times about whether an id is known (1 is nothing):');
+  say(
+    `  hello ${guesses.helloRatio.toFixed(3)}, refusal ${guesses.refusalRatio.toFixed(3)}; noise makes ${guesses.noiseRatio.toFixed(3)}`,
+  );
 }
 
 function sayFar({ wholeMs, agentMs, steps, connections, requests, exchanges: farExchanges }: FarFigures): void {
