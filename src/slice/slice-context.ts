@@ -5,7 +5,7 @@ import type { AuditSeal } from './audit/audit-seal.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { SliceConfig } from './config/slice-config.ts';
 import type { SliceIdentity } from './config/slice-identity.ts';
-import type { Directory } from './directory/directory.ts';
+import type { OpenDirectory } from './directory/open-directory.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 import type { FleetPart } from './fleet/fleet-part.ts';
 import type { AuditEntry, Registry } from './registry/registry.ts';
@@ -22,7 +22,7 @@ export interface SliceContext {
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */
   readonly fleet: FleetPart | undefined;
   /** Undefined where the slice has none. */
-  readonly directory: Directory | undefined;
+  readonly directory: OpenDirectory | undefined;
   /** What the gateway's page offers. */
   readonly packages: PackageShelf;
   readonly clock: Clock;

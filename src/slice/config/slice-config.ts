@@ -19,6 +19,7 @@ import {
 import { escrowRecipient } from '../../protocol/disk-escrow.ts';
 import { domain, wireguardEndpoint } from '../../protocol/grant.ts';
 import { twoPersonSetting } from '../../protocol/operator-records.ts';
+import { signInSetting } from './sign-in-setting.ts';
 import { describeIssues } from './describe-issues.ts';
 import { readSliceFile } from './read-slice-file.ts';
 import { slicePaths } from './slice-paths.ts';
@@ -111,6 +112,8 @@ export const sliceConfig = z.strictObject({
       disabled: z
         .strictObject({ attribute: ldapAttribute, value: text(200) })
         .default({ attribute: 'pwdAccountLockedTime', value: '000001010000Z' }),
+      /** How people sign in to laptops whose owner wants that; absent: not at all. */
+      signIn: signInSetting.optional(),
     })
     .optional(),
   /**

@@ -46,8 +46,8 @@ export interface SlicePaths {
   readonly webCa: { readonly dir: string; readonly certificate: string; readonly key: string };
   readonly wireguard: { readonly dir: string; readonly privateKey: string };
   readonly fleet: string;
-  /** The password of slice.json's `directory.bindDn`, and the CA of the directory, if it has one of its own. */
-  readonly directory: { readonly secret: string; readonly ca: string };
+  /** The password of slice.json's `directory.bindDn`, the CA of the directory, if it has one of its own, and the key for kadmind. */
+  readonly directory: { readonly secret: string; readonly ca: string; readonly keytab: string };
   readonly yubicoRoots: string;
   readonly tpmMakers: string;
   /** What the gateway's page offers. */
@@ -100,7 +100,7 @@ export function slicePaths(dir: string): SlicePaths {
     webCa: { dir: at('web-ca'), certificate: at('web-ca', 'root.crt'), key: at('web-ca', 'root.key') },
     wireguard: { dir: at('wireguard'), privateKey: at('wireguard', 'private.key') },
     fleet: at('fleet.json'),
-    directory: { secret: at('directory-secret'), ca: at('directory-ca.pem') },
+    directory: { secret: at('directory-secret'), ca: at('directory-ca.pem'), keytab: at('directory-admin.keytab') },
     yubicoRoots: at('yubico-roots.pem'),
     tpmMakers: at('tpm-makers.pem'),
     packages: at('packages'),

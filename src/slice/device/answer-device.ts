@@ -6,6 +6,7 @@ import { DISK_ESCROW } from '../../protocol/disk-escrow.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import type { Extensions } from '../../protocol/extensions.ts';
 import { PROVIDER_REVOKED, sayRevoked } from '../../protocol/provider-revoked.ts';
+import { SIGN_IN_DIRECTORY, type SignInAnswer } from '../../protocol/sign-in-directory.ts';
 import { SLICE_PARTS } from '../../protocol/slice-parts.ts';
 import type { Device } from '../registry/registry.ts';
 import { timestampOf, type SliceContext } from '../slice-context.ts';
@@ -22,7 +23,7 @@ export async function answerDevice(
   slice: SliceContext,
   body: Buffer,
   device: Pick<Device, 'id' | 'state' | 'endReason'> & Partial<Device>,
-  options: { askFleet?: boolean; hardware?: DeviceStatus['hardware'] } = {},
+  options: { askFleet?: boolean; hardware?: DeviceStatus['hardware']; signIn?: SignInAnswer | undefined } = {},
 ): Promise<string> {
   const { identity, fleet, clock, config } = slice;
   const alive = device.state === 'pending' || device.state === 'active';
@@ -51,6 +52,7 @@ export async function answerDevice(
     ...extended({
       ...(parts === undefined ? {} : { [SLICE_PARTS]: parts, ...links }),
       ...(escrow === undefined ? {} : { [DISK_ESCROW]: escrow }),
+      ...(options.signIn === undefined ? {} : { [SIGN_IN_DIRECTORY]: options.signIn }),
       ...(identity.rootList === undefined ? {} : { [PROVIDER_REVOKED]: sayRevoked(identity.rootList.der) }),
     }),
   };

@@ -1,9 +1,6 @@
-import { Attribute, Change, Client, EqualityFilter } from 'ldapts';
+import { Attribute, Change, EqualityFilter } from 'ldapts';
 
-import { KiwiError } from '../../core/errors.ts';
-import type { SliceConfig } from '../config/slice-config.ts';
-
-export type DirectoryConfig = NonNullable<SliceConfig['directory']>;
+import { withDirectory, type DirectoryAccess, type DirectoryConfig } from './with-directory.ts';
 
 /** Where the entries of laptops are. */
 export interface Directory {
@@ -15,9 +12,6 @@ export interface Directory {
   setDisabled(hostName: string, disabled: boolean): Promise<string | undefined>;
 }
 
-const CONNECT_MS = 3000;
-const ANSWER_MS = 5000;
-
 /**
  * Opens the directory when there is something to do: a slice that loses a laptop a year keeps no connection.
  *
@@ -25,20 +19,11 @@ const ANSWER_MS = 5000;
  * entry that nobody but an administrator unlocks (draft-behera-ldap-password-policy-10, 5.3.3). slapd heeds it in simple binds only, and
  * for laptops that bind with their certificate where authz-regexp asks for it: docs/operators.md shows how.
  */
-export function createDirectory(
-  config: DirectoryConfig,
-  access: { readonly ca: string; readonly secret: string },
-): Directory {
-  const { url, base, bindDn, nameAttribute, disabled: mark } = config;
+export function createDirectory(config: DirectoryConfig, access: DirectoryAccess): Directory {
+  const { base, nameAttribute, disabled: mark } = config;
   return {
-    async setDisabled(hostName, disabled) {
-      const client = new Client({
-        url,
-        ...{ connectTimeout: CONNECT_MS, timeout: ANSWER_MS },
-        tlsOptions: { ca: access.ca, minVersion: 'TLSv1.2' },
-      });
-      try {
-        await client.bind(bindDn, access.secret);
+    setDisabled: (hostName, disabled) =>
+      withDirectory(config, access, async (client) => {
         const { searchEntries } = await client.search(base, {
           scope: 'sub',
           filter: new EqualityFilter({ attribute: nameAttribute, value: hostName }),
@@ -54,12 +39,6 @@ export function createDirectory(
         const modification = new Attribute({ type: mark.attribute, values: disabled ? [mark.value] : [] });
         await client.modify(entry.dn, new Change({ operation: 'replace', modification }));
         return entry.dn;
-      } catch (error) {
-        const detail = error instanceof Error ? `${error.name}: ${error.message}` : 'failed';
-        throw new KiwiError('directory-unavailable', { detail: `${url}: ${detail}`, cause: error });
-      } finally {
-        await client.unbind().catch(() => undefined);
-      }
-    },
+      }),
   };
 }

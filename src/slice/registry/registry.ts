@@ -10,6 +10,7 @@ import type { DeviceState } from '../decisions/device-state.ts';
 import type { DutyKind } from '../decisions/duties-of-end.ts';
 import type { Arrival } from '../decisions/find-place.ts';
 import type { CertificateCounter, RekeyRule, RenewalClaim, RenewalRefusal } from '../decisions/decide-renewal.ts';
+import type { AccountRegistry } from './account-registry.ts';
 import type { AuditEntry, AuditRecord, Millis } from './audit-entry.ts';
 import type { ClaimRegistry } from './claim-registry.ts';
 import type { LossRegistry } from './loss-registry.ts';
@@ -205,7 +206,7 @@ export interface RenewedCertificate extends RenewalClaim {
  * what the decision needs, decides and writes, all in its one transaction. It is SQLite now; a PostgreSQL registry has
  * to keep the same promises. An `audit` argument is written in the same transaction.
  */
-export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry, RecoveryKeyRegistry {
+export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry, RecoveryKeyRegistry, AccountRegistry {
   /** A burned key is registered anew only with `reinstate`; the audit then names when and why it was burned. */
   registerYubikey(
     key: Pick<Yubikey, 'serial' | 'slot' | 'spki' | 'role'>,

@@ -84,7 +84,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
   const renewed = renewTemplates(caConfig, config);
   if (renewed !== caConfig) await writeDurableFile(paths.ca.config, renewed, 0o600);
   const fleetConfig = await checkedFleetConfig(dir);
-  const directory = await openDirectory(paths, config, identity.mspRoot.pem);
+  const directory = await openDirectory(paths, config, identity.mspRoot.pem, clock);
   const program = await findStepCa(options.env);
 
   const undo: (() => Promise<unknown>)[] = [];

@@ -4,6 +4,7 @@ import type { AuditEntry } from '../registry/registry.ts';
 import type { SliceContext } from '../slice-context.ts';
 import { forgetFleetHosts } from './forget-fleet-hosts.ts';
 import { removePeer, revokeWanted, settleEnded } from './settle-ended.ts';
+import { settleAccounts } from './settle-accounts.ts';
 import { settleLosses } from './settle-losses.ts';
 import { sliceAudit } from './slice-audit.ts';
 
@@ -49,17 +50,21 @@ export async function reap(slice: SliceContext): Promise<void> {
 /** Repeats `reap` until the signal fires. */
 export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promise<void> {
   let losses: Promise<void> | undefined;
+  let accounts: Promise<void> | undefined;
   for (let round = 1; ; round++) {
     try {
       await slice.clock.sleep(INTERVAL_MS, signal);
     } catch (error) {
       if (!isAborted(signal)) throw error;
-      await losses;
+      await Promise.all([losses, accounts]);
       return;
     }
     await reap(slice);
     // Beside the rounds: a Fleet or a directory that does not answer must not keep the peer of another laptop.
     losses ??= attempt(slice, 'lost laptops', () => settleLosses(slice)).finally(() => (losses = undefined));
+    accounts ??= attempt(slice, 'accounts in the directory', () => settleAccounts(slice)).finally(
+      () => (accounts = undefined),
+    );
     if (round % FLEET_EVERY === 0) await attempt(slice, 'hosts in Fleet', () => forgetFleetHosts(slice));
     if (round % SEAL_EVERY === 0) await attempt(slice, 'the seal of the audit', () => slice.auditSeal.seal());
     if (round % RECONCILE_EVERY === 0) {

@@ -253,6 +253,21 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect((await registry.findDevice(gone.id))?.toldAt).toBe(NOW + 5);
       });
 
+      test('and knows which accounts in the directory are to be removed, or only lose their key', async () => {
+        const [lost, gone, live] = [await active(registry), await active(registry), await active(registry)];
+        for (const { id } of [lost, gone, live, gone]) await registry.noteAccount(id, NOW);
+        const ended = async () => (await registry.listEndedAccounts(9)).map(({ deviceId }) => deviceId).toSorted();
+        expect(await ended()).toEqual([]);
+        await registry.endDevice(lost.id, 'lost', NOW, audit());
+        await registry.endDevice(gone.id, 'offboarded', NOW, audit());
+        expect(await ended()).toEqual([lost.id, gone.id].toSorted());
+        await registry.noteKeyRetired(lost.id);
+        await registry.forgetAccount(gone.id);
+        expect(await ended()).toEqual([]);
+        await registry.endDevice(lost.id, 'churn', NOW, audit());
+        expect(await ended()).toEqual([lost.id]);
+      });
+
       test('as lost, but knows its laptop until it ends for good or is enrolled again with a consent', async () => {
         const fingerprint = newFingerprint();
         const lost = await active(registry, { fingerprint });

@@ -34,6 +34,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'src/laptop/gateway-client',
     'src/operator-client',
     'src/slice/ca',
+    'src/slice/directory',
     'src/slice/fleet',
   ],
   zod: [

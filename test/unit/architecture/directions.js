@@ -18,6 +18,7 @@ const DOMAINS = [
   'src/laptop/fingerprint',
   'src/laptop/tunnel',
   'src/laptop/fleet-agent',
+  'src/laptop/sign-in',
   'src/laptop/update',
   'src/laptop/recovery-key',
 ];
@@ -54,6 +55,7 @@ export const DIRECTIONS = {
   'src/laptop/fingerprint': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/tunnel': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/fleet-agent': [...MESSAGES, 'src/laptop/system'],
+  'src/laptop/sign-in': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/update': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/recovery-key': [...MESSAGES, 'src/laptop/system'],
   'src/laptop/pipeline': ['src/core'],
@@ -111,7 +113,7 @@ export const DIRECTIONS = {
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],
-  'src/slice/directory': [...MESSAGES, 'src/slice/config'],
+  'src/slice/directory': [...MESSAGES, 'src/programs', 'src/slice/config'],
   // The gateway's page for people.
   'src/slice/welcome': [...MESSAGES, 'src/slice/config'],
   'src/slice/slice-context.ts': [

@@ -220,6 +220,10 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
     used_at INTEGER, PRIMARY KEY (device_id, generation)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Accounts that were made in the customer's directory, until they are removed.
+  `
+  CREATE TABLE account (device_id TEXT PRIMARY KEY, since INTEGER NOT NULL, key_retired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -1,4 +1,5 @@
 import type { Registry } from '../registry.ts';
+import { accountQueries } from './account-queries.ts';
 import { auditQueries } from './audit-queries.ts';
 import { bundleQueries } from './bundle-queries.ts';
 import { claimQueries } from './claim-queries.ts';
@@ -37,6 +38,7 @@ function registryOf(db: SqliteDatabase): Registry {
     ...claimQueries(db),
     ...deviceQueries(db),
     ...lossQueries(db),
+    ...accountQueries(db),
     ...renewalQueries(db),
     ...consentQueries(db),
     ...bundleQueries(db),
