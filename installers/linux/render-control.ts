@@ -25,11 +25,13 @@ const DEPENDS = [
  * device key in the TPM.
  */
 const RECOMMENDS = ['openssl', 'pkexec', 'tpm2-openssl', 'tpm2-tools'];
+/** For `enroll --sign-in`. */
+const SIGN_IN = ['sssd-ldap', 'sssd-krb5', 'libnss-sss', 'libpam-sss', 'libsasl2-modules-gssapi-mit'];
 /**
  * systemd-resolved is only suggested, although resolving names through the tunnel needs it: installing it would take over the
  * laptop's resolver, which nobody asked for.
  */
-const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'cryptsetup', 'bash-completion'];
+const SUGGESTS = ['systemd-resolved', 'wireguard-go', 'cryptsetup', 'bash-completion', ...SIGN_IN];
 
 const DESCRIPTION = [
   'KiwiStack device enrollment',

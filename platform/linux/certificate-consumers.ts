@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 import type { CertificateConsumer } from '../../src/laptop/system/certificate-consumer.ts';
+import { restartBackends } from './sssd-backend.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from './system.ts';
 
 const WIFI_MS = 60_000;
@@ -14,10 +15,7 @@ export const sssd = (system: LinuxSystem): CertificateConsumer => ({
     const texts = [at(system, '/etc/sssd/sssd.conf'), ...more].map((file) => readFile(file, 'utf8').catch(() => ''));
     return (await Promise.all(texts)).some((text) => text.includes(certificateFile));
   },
-  async renew() {
-    // It keeps what people logged in with; a service that somebody stopped stays stopped.
-    await runToolChecked(system, { name: 'systemctl', args: ['try-restart', 'sssd.service'] }, 'program-failed');
-  },
+  renew: () => restartBackends(system),
 });
 
 /** wpa_supplicant reads the file when a connection is activated, and not at the next authentication of the same activation. */

@@ -8,6 +8,7 @@ import { AGENT_SETTINGS, DebianFleetAgent } from './fleet-agent.ts';
 import { LinuxHardwareReader } from './hardware-reader.ts';
 import { LinuxInspector } from './inspector.ts';
 import { PATHS } from './paths.ts';
+import { SssdSignIn } from './sign-in.ts';
 import { LinuxPreflight } from './preflight.ts';
 import { SystemdReports } from './service-reports.ts';
 import { linuxSystem } from './system.ts';
@@ -22,6 +23,7 @@ export function linuxPlatform(): Platform {
   const tpm = new LinuxTpm(system);
   const certificates = new StepCertificateStore(system, tpm);
   const tunnel = new LinuxTunnel(system);
+  const signIn = new SssdSignIn(system);
   return {
     preflight: new LinuxPreflight(system),
     hardware: new LinuxHardwareReader(system),
@@ -31,6 +33,7 @@ export function linuxPlatform(): Platform {
     trust: new LinuxTrustStore(system),
     tunnel,
     agent: new DebianFleetAgent(system),
+    signIn,
     reports: new SystemdReports(system),
     desktop: new LogindDesktop(system),
     inspector: new LinuxInspector(system),
@@ -43,8 +46,11 @@ export function linuxPlatform(): Platform {
       ...Object.values(certificates.paths(slug)),
       await tunnel.profileFile(slug),
       ...AGENT_SETTINGS,
+      // Not part of every enrollment: what is there has to be as it was written.
+      ...(await signIn.found()).map(({ what }) => what),
     ],
-    isSecret: (file) => /\.(?:key|env|nmconnection)$/u.test(file) || file.startsWith(`${PATHS.wireguard}/`),
+    isSecret: (file) =>
+      /\.(?:key|env|nmconnection|keytab)$|\/sssd\.conf$/u.test(file) || file.startsWith(`${PATHS.wireguard}/`),
     writtenFolders: ['/', '/etc', '/var', '/opt', '/usr/local'],
     units: {
       checkTimer: 'kiwistack-enroll-check.timer',

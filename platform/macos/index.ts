@@ -1,6 +1,7 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { noDisk } from '../unsupported/no-disk.ts';
+import { noSignIn } from '../unsupported/no-sign-in.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
 import { MacCaretaker } from './caretaker.ts';
 import { MacCertificateStore } from './certificate-store.ts';
@@ -32,6 +33,7 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     trust: new MacTrustStore(system),
     tunnel: new MacTunnel(system),
     agent: new MacFleetAgent(system),
+    signIn: noSignIn('macos'),
     reports: new MacReports(system),
     desktop: new MacDesktop(system),
     inspector: new MacInspector(system),

@@ -1,6 +1,7 @@
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { noDisk } from './no-disk.ts';
+import { noSignIn } from './no-sign-in.ts';
 
 /** Any other operating system: every operation is refused with `unsupported-system` when it is called. */
 export function unsupportedPlatform(name: string): Platform {
@@ -61,6 +62,7 @@ export function unsupportedPlatform(name: string): Platform {
       log: refuseLater,
     },
     disk: noDisk(name),
+    signIn: noSignIn(name),
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
     updater: { releaseKeys: refuseLater, installed: refuseLater, install: refuseLater },

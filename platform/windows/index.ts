@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { noDisk } from '../unsupported/no-disk.ts';
+import { noSignIn } from '../unsupported/no-sign-in.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
 import { WindowsCaretaker } from './caretaker.ts';
 import { WindowsCertificateStore } from './certificate-store.ts';
@@ -33,6 +34,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     trust: new WindowsTrustStore(system),
     tunnel: new WindowsTunnel(system),
     agent: new WindowsFleetAgent(system),
+    signIn: noSignIn('windows'),
     reports: new WindowsReports(system),
     desktop: new WindowsDesktop(system),
     inspector: new WindowsInspector(system),

@@ -61,6 +61,16 @@ export const CHECK_CODES = {
     'It warns of every page inside. Import the root into it, or have its policy install the root (`Certificates` in policies.json, `CACertificates` for Chromium).',
   ),
   'unit-not-running': entry('fault', 'A part of kiwistack-enroll that should be running is not.', FIX),
+  'sign-in-taken': entry(
+    'machine',
+    'Signing in to this laptop is already set up by somebody else.',
+    'The details name the settings. Ask whoever made them; without them, or without --sign-in, run the command again.',
+  ),
+  'sign-in-failed': entry(
+    'fault',
+    "Signing in with the organisation's account does not work on this laptop.",
+    'The details say why. Run `kiwistack-enroll doctor --fix`; if it stays so, ask your operator.',
+  ),
   'leftovers-found': entry('fault', 'A run that was interrupted has left something behind.', FIX),
   'deregistration-pending': entry(
     'unreachable',

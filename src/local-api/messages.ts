@@ -30,7 +30,8 @@ export const request = z.discriminatedUnion('verb', [
   z.strictObject({ api: z.literal(API), verb: z.literal('doctor'), checks: z.array(word).max(100).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('check') }),
   z.strictObject({ api: z.literal(API), verb: z.literal('renew') }),
-  z.strictObject({ api: z.literal(API), verb: z.literal('enroll') }),
+  /** With `signIn`, people are to sign in with the account of the organisation, if it offers that: the caller has asked the person. */
+  z.strictObject({ api: z.literal(API), verb: z.literal('enroll'), signIn: z.literal(true).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('uninstall') }),
   z.strictObject({
     ...{ api: z.literal(API), verb: z.literal('mend') },

@@ -25,7 +25,7 @@ _kiwistack_enroll() {
   esac
   case $command in
     '') words='enroll claim status doctor check mend renew update secure-disk support-bundle uninstall help --version --help' ;;
-    enroll) words='--serial --wait --pin-fd --msp-roots --json --help' ;;
+    enroll) words='--serial --wait --pin-fd --msp-roots --sign-in --json --help' ;;
     claim) words='--token --msp-roots --json --help' ;;
     status) words='--watch --json --help' ;;
     doctor) words='--check --fix --json --help' ;;

@@ -34,6 +34,7 @@ case $state in
           '--wait[how long to wait for a YubiKey]:seconds: ' \
           '--pin-fd[read the PIN from this open file descriptor]:descriptor: ' \
           "--msp-roots[PEM file with the provider's root certificates]:file:_files" \
+          '--sign-in[let people sign in with the account of your organisation]' \
           '--json[print one JSON event per line]' \
           '(- *)'{-h,--help}'[display help]'
         ;;

@@ -26,6 +26,7 @@ export interface EnrollFlags {
   readonly pinFd?: number;
   readonly wait?: number;
   readonly mspRoots?: string;
+  readonly signIn?: boolean;
 }
 
 /** `kiwistack-enroll enroll` */
@@ -33,6 +34,7 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
   refuseUnderPkexec(flags, process.env);
   if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
   const output = flags.json === true ? jsonOutput() : humanOutput();
+  if (flags.signIn === true) output.signInAgreed();
   const start = systemClock.monotonic();
   const agent = await agentForUs();
   if (agent !== undefined) {
@@ -52,6 +54,7 @@ export async function enrollCommand(flags: EnrollFlags, signal: AbortSignal): Pr
     person: personOn(flags, output, signal),
     openToken: () => openToken({ clock: systemClock, signal }),
     ...keyWanted(flags),
+    ...(flags.signIn === true ? { signIn: true } : {}),
   };
   const record = await enroll(options, (event) => {
     output.event(event);
@@ -82,7 +85,8 @@ async function enrollThroughAgent(
       if (event.type === 'slice-proven') shown = event;
       tell(output, event);
     };
-    return (await agent.call<'enroll'>({ verb: 'enroll' }, { signal, answer, onEvent })).record;
+    const agreed = flags.signIn === true ? ({ signIn: true } as const) : {};
+    return (await agent.call<'enroll'>({ verb: 'enroll', ...agreed }, { signal, answer, onEvent })).record;
   } finally {
     await token.close();
   }

@@ -12,6 +12,8 @@ import { errorFields, printJson, seconds } from '../../terminal/report.ts';
 export interface EnrollOutput {
   event(event: ClaimEvent | PlanEvent): void;
   readonly person: Omit<Person, 'askPin' | 'chooseKey'>;
+  /** Before anything is done: what was agreed to beside the enrollment. */
+  signInAgreed(): void;
   /** An operation waits for another program. */
   waiting(what: string): void;
   /** The PIN is about to be read from a descriptor; a program that prompts for it itself does so now. */
@@ -102,6 +104,9 @@ export function humanOutput(): EnrollOutput {
         say('  Touched. Nothing more is needed from you.');
       },
     },
+    signInAgreed: () => {
+      say('  With sign-in: who has an account of your organisation can sign in to this laptop, if it offers that.');
+    },
     waiting: (what) => say(`  Waiting for ${what} …`),
     pinExpected: () => undefined,
     done(record, ms) {
@@ -138,6 +143,7 @@ export function jsonOutput(): EnrollOutput {
         printJson({ type: 'touched' });
       },
     },
+    signInAgreed: () => undefined,
     waiting: (what) => {
       printJson({ type: 'waiting', for: what });
     },

@@ -27,6 +27,7 @@ export function enrollProgram(): Command {
     .option('--wait <seconds>', 'how long to wait for a YubiKey to be plugged in (default: 120)', wholeNumber)
     .option('--pin-fd <descriptor>', 'read the PIN from this open file descriptor instead of the terminal', wholeNumber)
     .option('--msp-roots <file>', "PEM file with the provider's root certificates (default: those in the package)")
+    .option('--sign-in', 'let people sign in to this laptop with the account of your organisation, if it offers that')
     .option('--json', 'print one event per line on stdout; the last one is the result')
     .addHelpText(
       'after',
@@ -35,11 +36,15 @@ Plug in your YubiKey. kiwistack-enroll checks the laptop and verifies your organ
 touch of the key, and sets up the device certificate, the tunnel and the Fleet agent. The session code it shows is also
 shown to your operator: compare them if in doubt.
 
+With --sign-in, SSSD is set up as well: whoever has an account of your organisation can sign in to this laptop, also offline
+for as long as your organisation allows it. Nothing of it happens without that option, and uninstall takes it back.
+
 If anything fails, or you press Ctrl-C, all changes are undone. It is always safe to run the command again.
 
 Examples:
   sudo kiwistack-enroll enroll
   sudo kiwistack-enroll enroll --serial 12345678
+  sudo kiwistack-enroll enroll --sign-in
   sudo kiwistack-enroll enroll --json --pin-fd 0 < pin-file`,
     )
     .action((flags: EnrollFlags) =>

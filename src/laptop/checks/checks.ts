@@ -15,7 +15,7 @@ import { proxySame } from './proxy.ts';
 import * as renewal from './renewal.ts';
 import * as routes from './routes.ts';
 import * as service from './service.ts';
-import { signIn } from './sign-in.ts';
+import { signIn, signInCertificate } from './sign-in.ts';
 import * as slice from './slice.ts';
 import * as trust from './trust.ts';
 import * as peer from './tunnel-peer.ts';
@@ -105,7 +105,7 @@ export const SUBJECTS: readonly Subject[] = [
       fleet.agentLog,
     ],
   },
-  { title: 'sign-in', checks: [signIn] },
+  { title: 'sign-in', checks: [signIn, signInCertificate] },
   // Last, because what is missing mostly shows in one of the checks above, which says what that means.
   { title: 'files', checks: [filesOfOurs, permissions.filesPrivate] },
   { title: 'earlier runs', checks: [leftovers.farewellsTold, leftovers.runEnded, leftovers.nothingUnfinished] },

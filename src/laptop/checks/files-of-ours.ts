@@ -12,8 +12,8 @@ export const filesOfOurs: Check = {
   matters: 'What works now may stop at the next restart.',
   dependsOn: [],
   async run({ context: { platform }, record }) {
-    const { certificates, tunnel, agent } = platform;
-    const found = (await Promise.all([certificates.found(), tunnel.found(), agent.found()])).flat();
+    const { certificates, tunnel, agent, signIn } = platform;
+    const found = (await Promise.all([certificates.found(), tunnel.found(), agent.found(), signIn.found()])).flat();
     const ours = new Set(found.filter((file) => file.ours).map(({ what }) => what));
     const files = await platform.files(record.slug);
     const missing = files.filter((file) => !ours.has(file));

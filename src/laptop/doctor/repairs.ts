@@ -2,6 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { openFiles } from '../checks/open-files.ts';
 import { temporaryFiles } from '../checks/temporary-files.ts';
 import { ENROLLMENT } from '../enrollment/plan.ts';
+import { settleSignIn } from '../standing/settle-sign-in.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
 import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
@@ -89,6 +90,16 @@ export const REPAIRS: readonly Repair[] = [
     run: async (context) => {
       await renew(context);
     },
+  },
+  {
+    name: 'set-up-sign-in',
+    does: 'Ask the slice how people sign in, and set that up again.',
+    run: alone((context, record) => settleSignIn(context, record, 'again')),
+  },
+  {
+    name: 'restart-sign-in',
+    does: 'Let what signs people in read the device certificate again.',
+    run: alone(({ platform }) => platform.signIn.restart()),
   },
   {
     name: 'report-deregistration',

@@ -17,6 +17,8 @@ export interface EnrollmentOptions extends LaptopContext {
   readonly yubikeySerial?: number;
   /** How long to wait for a key, milliseconds. */
   readonly waitForKeyMs?: number;
+  /** The person agrees that people sign in to this laptop with the account of their organisation. */
+  readonly signIn?: boolean;
 }
 
 /** One by the token that the laptop was delivered with, and by nobody. */

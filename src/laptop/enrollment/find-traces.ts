@@ -6,6 +6,7 @@ import type { Found } from '../system/found.ts';
 import type { Platform } from '../system/platform.ts';
 import { agent, downloadFolder } from './steps/agent.ts';
 import { deviceKey } from './steps/device-key.ts';
+import { signIn } from './steps/sign-in.ts';
 import { trust } from './steps/trust.ts';
 import { tunnel } from './steps/tunnel.ts';
 
@@ -44,6 +45,7 @@ export async function findTraces(platform: Platform): Promise<Traces> {
   await look(tunnel, platform.tunnel.found());
   await look(agent, platform.agent.found());
   await look(agent, findDownload(platform));
+  await look(signIn, platform.signIn.found());
   return { steps, ours, unsure, certificates };
 }
 

@@ -11,6 +11,7 @@ import { grant } from './steps/grant.ts';
 import { green, ready } from './steps/green.ts';
 import { key } from './steps/key.ts';
 import { preflight } from './steps/preflight.ts';
+import { signIn } from './steps/sign-in.ts';
 import { slice } from './steps/slice.ts';
 import { spent } from './steps/spent.ts';
 import { statement } from './steps/statement.ts';
@@ -48,6 +49,7 @@ export const ENROLLMENT_PLAN: EnrollmentPlan = [
   ...ASKS,
   ...APPLIES,
   confirm, // pending becomes active at the slice
+  signIn, // people sign in with the account of their organisation, where that is wanted
   green, // Fleet reports the laptop as online, through the slice
 ];
 
@@ -64,6 +66,7 @@ export const CLAIM_PLAN: EnrollmentPlan = [
   ...APPLIES,
   acknowledged, // pending becomes active, and the token is used up: from here on nothing is undone
   spent, // the token is removed
+  signIn,
   ready, // as `green`
 ];
 

@@ -8,9 +8,8 @@ import { KiwiError } from '../../core/errors.ts';
 import { NO_LOG, type Log } from '../../core/log.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
-import type { Confirm, DeviceStatus, Leave } from '../../protocol/device-messages.ts';
+import type { Confirm, DeviceStatus, Leave, StatusRequest } from '../../protocol/device-messages.ts';
 import type { EscrowReceipt, RecoveryKeyMessage } from '../../protocol/disk-escrow.ts';
-import type { Fingerprint } from '../../protocol/fingerprint.ts';
 import type { Renewal } from '../../protocol/renewal.ts';
 import { writeBundle } from '../../protocol/support-bundle.ts';
 import { openDeviceStatus } from '../exchange/open-device-status.ts';
@@ -134,8 +133,8 @@ export class GatewayClient {
   }
 
   /** Asks the slice for the state of this device; changes nothing. */
-  async status(device: DeviceIdentity, hardware?: Fingerprint, signal?: AbortSignal): Promise<DeviceStatus> {
-    const message = { nonce: nonce(), ...(hardware === undefined ? {} : { fingerprint: hardware }) };
+  async status(device: DeviceIdentity, said: Asking = {}, signal?: AbortSignal): Promise<DeviceStatus> {
+    const message = { nonce: nonce(), ...said };
     return this.#inTime(async () =>
       this.tell(device, 'status', await signDeviceMessage(device, 'status', message, this.#sliceTime()), signal),
     );
@@ -382,6 +381,8 @@ export interface Entering {
   readonly patienceMs?: number | undefined;
 }
 
+/** The hardware on which the key is used, and what else is asked. */
+type Asking = Pick<StatusRequest, 'fingerprint' | 'extensions'>;
 type Renewing = Omit<Renewal, 'protocol' | 'deviceId' | 'timestamp' | 'nonce' | 'held'>;
 type Patience = { readonly signal?: AbortSignal | undefined; readonly retries?: number; readonly patienceMs?: number };
 

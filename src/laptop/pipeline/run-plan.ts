@@ -125,6 +125,7 @@ async function runItem<R>(context: StepContext<R>, item: PlanItem<R>): Promise<W
 
 async function runLane<R>(context: StepContext<R>, lane: readonly Step<R>[]): Promise<Waiting[]> {
   for (const step of lane) {
+    if (step.applies?.(context.run) === false) continue;
     const waiting = await runStep(context, step);
     if (waiting !== undefined) return [waiting];
   }

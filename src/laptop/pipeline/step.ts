@@ -12,6 +12,8 @@ export interface Step<R, U = R> {
   readonly name: string;
   /** What the person reads, in the imperative: "Bring up the tunnel". */
   readonly title: string;
+  /** False where this run has nothing to do with the step: it is not carried out, and nobody hears of it. Absent: every run has. */
+  applies?(run: R): boolean;
   inspect(run: R): Promise<'absent' | 'done'>;
   /** @returns why the step is not done yet; nothing when it has acted */
   apply(run: R): Promise<void> | Promise<Pending | undefined>;

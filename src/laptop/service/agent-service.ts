@@ -111,6 +111,7 @@ export class AgentService {
     if (context.roots.length === 0) throw new KiwiError('pinned-roots-missing');
     const enrolled = await enrollForCaller(context, {
       report,
+      ...(request.signIn === true ? { signIn: true } : {}),
       readKey: async () => (await conversation.ask({ ask: 'key' }, 'key', signal)).key,
       sign: async (data, { hello, challenge, expiresInMs }) => {
         const asked = {

@@ -10,6 +10,8 @@ import { shownRecord } from './shown-record.ts';
 export interface Caller {
   readKey(): Promise<LentReading>;
   sign: KeyLender['sign'];
+  /** The person agrees to it. */
+  readonly signIn?: boolean;
   report(event: Event): void;
 }
 
@@ -24,6 +26,7 @@ export async function enrollForCaller(context: LaptopContext, caller: Caller): P
   const record = await enroll(
     {
       ...context,
+      ...(caller.signIn === true ? { signIn: true } : {}),
       openToken: () => Promise.resolve(lentToken({ key: () => caller.readKey(), sign: (...of) => caller.sign(...of) })),
       person: {
         keyFound: (key) => {

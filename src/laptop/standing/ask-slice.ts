@@ -1,5 +1,6 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
+import type { Extensions } from '../../protocol/extensions.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { openSliceLine, type SliceLine } from './slice-line.ts';
@@ -17,7 +18,7 @@ export async function askSlice(
 ): Promise<DeviceStatus> {
   const line = await openSliceLine(context, record);
   try {
-    return await askOn(line, context, patienceMs);
+    return await askOn(line, context, { patienceMs });
   } finally {
     await line.close();
   }
@@ -27,11 +28,15 @@ export async function askSlice(
 export async function askOn(
   { client, device, hardware }: SliceLine,
   { signal }: LaptopContext,
-  patienceMs = PATIENCE_MS,
+  {
+    patienceMs = PATIENCE_MS,
+    extensions,
+  }: { readonly patienceMs?: number; readonly extensions?: Extensions | undefined } = {},
 ): Promise<DeviceStatus> {
   const late = AbortSignal.timeout(patienceMs);
   try {
-    return await client.status(device, hardware, AbortSignal.any([signal, late]));
+    const said = { ...(hardware && { fingerprint: hardware }), ...(extensions && { extensions }) };
+    return await client.status(device, said, AbortSignal.any([signal, late]));
   } catch (thrown) {
     throw late.aborted ? new KiwiError('gateway-unreachable', { detail: 'no answer' }) : toKiwiError(thrown);
   }

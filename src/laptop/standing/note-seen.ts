@@ -12,10 +12,16 @@ import type { RenewedCertificate } from './renew-certificate.ts';
 export async function noteSeen(
   { clock, log }: LaptopContext,
   file: SeenFile,
-  saw: { readonly slice?: DeviceStatus | KiwiError; readonly renewal: RenewedCertificate | KiwiError | undefined },
+  saw: {
+    readonly slice?: DeviceStatus | KiwiError;
+    readonly renewal: RenewedCertificate | KiwiError | undefined;
+    /** Of a check that followed what the slice says of it: why that failed. */
+    readonly signIn?: KiwiError | undefined;
+  },
 ): Promise<Seen> {
   const at = new Date(clock.now()).toISOString();
-  const { renewal: before, ...last } = await file.load();
+  const { renewal: before, signIn: signInBefore, ...last } = await file.load();
+  const signIn = 'signIn' in saw ? saw.signIn && { at, code: saw.signIn.code } : signInBefore;
   const { slice, renewal } = saw;
   const answer = slice instanceof KiwiError ? undefined : slice;
   const parts = answer && slicePartsIn(answer);
@@ -25,6 +31,7 @@ export async function noteSeen(
     ...(answer === undefined ? {} : { answeredAt: at }),
     ...(parts === undefined ? {} : { parts }),
     ...(failure === undefined ? {} : { renewal: failure }),
+    ...(signIn === undefined ? {} : { signIn }),
   };
   try {
     await file.save(now);

@@ -33,6 +33,8 @@ const schema = z.strictObject({
   yubikeySerial: z.int().optional(),
   /** The token that vouches for it instead, and the root that counts: SHA-256 of its DER, base64url. */
   claim: z.strictObject({ tokenId: uuid, root: digestText }).optional(),
+  /** The person, or the owner of the laptop, wants people to sign in with the account of their organisation. */
+  signIn: z.literal(true).optional(),
   exchange: z
     .strictObject({
       /** The certificate on the key, PEM; absent in a claim. */

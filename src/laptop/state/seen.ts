@@ -20,6 +20,8 @@ const schema = z.strictObject({
   parts: sliceParts.optional(),
   /** Why the last renewal failed; absent after one that did not. */
   renewal: z.strictObject({ at: timestamp, code, requestId: requestId.optional() }).optional(),
+  /** Why sign-in could not be set up, as the slice said it last; absent where it could, or none is wanted. */
+  signIn: z.strictObject({ at: timestamp, code }).optional(),
   /** What the people at this laptop were told of and is not over. */
   told: z
     .array(

@@ -49,6 +49,7 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, Allowed>>>> = {
   'program-failed': {},
   'certificate-not-taken': { code: FORM.code },
   'device-key-in-file': { code: FORM.code },
+  'sign-in': { outcome: /set-up|unavailable|none|unsaid/, code: FORM.code },
   'not-kept': { what: /seen/, code: FORM.code },
   notice: { matter: /[a-z][a-z-]{1,40}/, state: /told|withdrawn|nobody/ },
 };

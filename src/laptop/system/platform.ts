@@ -7,6 +7,7 @@ import type { FleetAgent } from './fleet-agent.ts';
 import type { HardwareReader } from './hardware-reader.ts';
 import type { Inspector } from './inspector.ts';
 import type { Preflight } from './preflight.ts';
+import type { SignIn } from './sign-in.ts';
 import type { ServiceReports } from './service-reports.ts';
 import type { Tpm } from './tpm.ts';
 import type { TrustStore } from './trust-store.ts';
@@ -26,6 +27,7 @@ export interface Platform {
   readonly trust: TrustStore;
   readonly tunnel: Tunnel;
   readonly agent: FleetAgent;
+  readonly signIn: SignIn;
   readonly inspector: Inspector;
   readonly caretaker: Caretaker;
   readonly disk: Disk;

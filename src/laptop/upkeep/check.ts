@@ -12,6 +12,7 @@ import { askOn } from '../standing/ask-slice.ts';
 import { noteRevoked } from '../standing/note-revoked.ts';
 import { noteSeen } from '../standing/note-seen.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
+import { followSaid, signInQuestion } from '../standing/settle-sign-in.ts';
 import { openSliceLine, withRevoked } from '../standing/slice-line.ts';
 import { tellConsumers } from '../standing/tell-consumers.ts';
 import { tellFarewells } from '../standing/tell-farewells.ts';
@@ -84,7 +85,8 @@ async function checkIn(
   if (device === undefined || leaving) return { farewells };
   const line = await openSliceLine(context, record).catch((error: unknown) => toKiwiError(error));
   try {
-    const slice = line instanceof KiwiError ? line : await askOn(line, context).catch(toKiwiError);
+    const extensions = await signInQuestion(context, record).catch(() => undefined);
+    const slice = line instanceof KiwiError ? line : await askOn(line, context, { extensions }).catch(toKiwiError);
     if (!(slice instanceof KiwiError) && slice.state === 'ended' && LET_GO.has(slice.endReason)) {
       return { farewells, enrollment: { record, slice, removed: await takeAll(record) } };
     }
@@ -98,8 +100,11 @@ async function checkIn(
       renewIfDue(context, file, record, renewing),
       ours ? mendTunnel(context, record, { slice }) : undefined,
     ]);
+    // After the renewal: SSSD is to begin with the new certificate.
+    const says = ours && extensions !== undefined && !(line instanceof KiwiError) && !(slice instanceof KiwiError);
+    const signIn = says ? await followSaid(context, record, line, slice) : undefined;
     await tellConsumers(context, file);
-    await noteSeen(context, seen, { slice, renewal });
+    await noteSeen(context, seen, { slice, renewal, ...(says ? { signIn } : {}) });
     const did = { ...(renewal === undefined ? {} : { renewal }), ...(tunnel === undefined ? {} : { tunnel }) };
     return { farewells, enrollment: { record, slice, ...did } };
   } finally {

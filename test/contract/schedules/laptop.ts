@@ -13,6 +13,7 @@ import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.t
 import type { Platform } from '../../../src/laptop/system/platform.ts';
 import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
 import type { EnrollmentKey, Token } from '../../../src/token/token.ts';
+import { noSignIn } from '../../../platform/unsupported/no-sign-in.ts';
 import { healthyInspector } from '../../unit/laptop/healthy-inspector.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 
@@ -206,6 +207,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     stateFolder: path.join(folder, 'state'),
     pinnedRootsFile: '/nowhere',
     consumers: [],
+    signIn: noSignIn('a laptop of the schedules'),
     files: () => Promise.resolve([]),
     desktop: {
       sessions: () => Promise.resolve([]),

@@ -112,7 +112,10 @@ const STEPS: Readonly<Record<string, StepEdges>> = {
 };
 
 /** Every edge, in the order of the plan. */
-export const EDGES: readonly Edge[] = stepsIn(ENROLLMENT_PLAN).flatMap(({ name }) => edgesOf(name));
+export const EDGES: readonly Edge[] = stepsIn(ENROLLMENT_PLAN)
+  // Carried out only where somebody wants it.
+  .filter((step) => step.applies === undefined)
+  .flatMap(({ name }) => edgesOf(name));
 
 function edgesOf(step: string): Edge[] {
   const edges = STEPS[step];

@@ -14,6 +14,7 @@ import { RecordFile, type EnrollmentRecord } from '../../../src/laptop/state/rec
 import type { Caretaker } from '../../../src/laptop/system/caretaker.ts';
 import type { Inspector } from '../../../src/laptop/system/inspector.ts';
 import type { HardwareFacts } from '../../../src/laptop/system/hardware-reader.ts';
+import type { SignIn, SignInStatus } from '../../../src/laptop/system/sign-in.ts';
 import type { LocalNetwork } from '../../../src/laptop/system/tunnel.ts';
 import { Journal } from '../../../src/laptop/pipeline/journal.ts';
 import { fileDeviceKey } from '../../../src/laptop/system/device-key.ts';
@@ -81,6 +82,8 @@ export interface EnrolledLaptop {
   readonly different: Partial<Inspector>;
   /** What repairs do to its system. */
   readonly caretaker: Caretaker;
+  /** What is set up for signing in, as its system shows it; undefined: nothing. */
+  signIn: SignInStatus | undefined;
   readonly agent: {
     running: boolean;
     orbitEnrolled: boolean;
@@ -94,6 +97,30 @@ export interface EnrolledLaptop {
   /** Notes in the journal that an undo was begun. */
   beginUndo(): Promise<void>;
   end(): Promise<void>;
+}
+
+/** It becomes what it is told, and takes away what there is. */
+function laptopSignIn(laptop: EnrolledLaptop): SignIn {
+  const nothing = (): Promise<void> => Promise.resolve();
+  return {
+    check: nothing,
+    setUp: ({ directory, certificate }) => {
+      const { revision } = directory;
+      const own = { lacks: [], running: true, backendSince: laptop.now, certificate: certificate?.certificate };
+      laptop.signIn = { revision, ...own };
+      return nothing();
+    },
+    restart: () => {
+      if (laptop.signIn !== undefined) laptop.signIn = { ...laptop.signIn, backendSince: laptop.now };
+      return nothing();
+    },
+    remove: () => {
+      laptop.signIn = undefined;
+      return nothing();
+    },
+    found: () => Promise.resolve(laptop.signIn === undefined ? [] : [{ what: 'sign-in', ours: true }]),
+    status: () => Promise.resolve(laptop.signIn),
+  };
 }
 
 export async function enrolledLaptop(): Promise<EnrolledLaptop> {
@@ -170,6 +197,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       localNetworks: [],
       different,
       caretaker,
+      signIn: undefined,
       rootFiles: true,
       agent: {
         ...{ running: true, orbitEnrolled: true, version: '1.48.0', configuredByUs: true },
@@ -278,6 +306,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       found: found('agent'),
       status: () => Promise.resolve(laptop.agent),
     },
+    signIn: laptopSignIn(laptop),
     desktop: { sessions: () => Promise.resolve([]) },
     reports: { units: () => Promise.resolve({}), log: () => Promise.resolve(''), kernel: () => '6.1.0' },
     inspector: healthyInspector(different),

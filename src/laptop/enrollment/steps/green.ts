@@ -28,7 +28,7 @@ async function untilGreen(run: EnrollmentRun, deadlineMs: number): Promise<void>
   const deadline = clock.monotonic() + deadlineMs;
   const final = new FinalReason();
   for (;;) {
-    const last = await client.status(device, undefined, run.signal);
+    const last = await client.status(device, {}, run.signal);
     if (last.state === 'ended') throw new KiwiError('device-ended');
     if (last.fleet?.green === true) break;
     const { agent } = run.platform;

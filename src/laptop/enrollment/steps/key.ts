@@ -31,6 +31,7 @@ export const key: EnrollmentStep = {
       attemptId: randomUUID(),
       startedAt: new Date(clock.now()).toISOString(),
       yubikeySerial: found.serial,
+      ...('signIn' in run.options && run.options.signIn ? { signIn: true } : {}),
       ...identity,
     });
     person.keyFound({ serial: found.serial, role: identity.role, customer: identity.customer });

@@ -12,6 +12,8 @@ export const preflight: EnrollmentStep = {
     // These take a moment and are needed later; failures surface where they are used. A signed statement needs no key.
     if (run.bootstrap === undefined && run.recordIfAny?.exchange?.statement === undefined) run.warmUpToken();
     await platform.preflight.check();
+    // Of a laptop that claims itself nothing is refused for it: doctor says what is missing.
+    if ('signIn' in run.options && run.options.signIn) await platform.signIn.check();
     await refuseOverlap(run);
     void Promise.allSettled([platform.hardware.readHardware(), platform.hardware.readSystem()]);
     // Replacing somebody else's agent would take the laptop away from its present management, and an undo of ours must not

@@ -23,6 +23,8 @@ export const token: EnrollmentStep = {
       attemptId: randomUUID(),
       startedAt: new Date(options.clock.now()).toISOString(),
       claim: { tokenId, root },
+      // It is its customer's, and nobody has an account on it yet.
+      signIn: true,
       ...{ slug: customer.slug, customer: customer.name, gatewayUrl: gateway, role },
     });
   },

@@ -71,6 +71,7 @@ export const de: Catalogue = {
   'step.tunnel': 'Die sichere Verbindung starten',
   'step.agent': 'Den Verwaltungsagenten installieren',
   'step.confirm': 'Bestätigen',
+  'step.sign-in': 'Anmeldung einrichten',
   'step.green': 'Auf die erste Meldung warten',
   'state.running': 'läuft',
   'state.done': 'fertig',

@@ -68,6 +68,7 @@ export const en = {
   'step.tunnel': 'Start the secure connection',
   'step.agent': 'Install the management agent',
   'step.confirm': 'Confirm',
+  'step.sign-in': 'Set up signing in',
   'step.green': 'Wait for the first report',
   'state.running': 'in progress',
   'state.done': 'done',

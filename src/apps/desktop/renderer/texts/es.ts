@@ -70,6 +70,7 @@ export const es: Catalogue = {
   'step.tunnel': 'Iniciar la conexión segura',
   'step.agent': 'Instalar el agente de gestión',
   'step.confirm': 'Confirmar',
+  'step.sign-in': 'Configurar el inicio de sesión',
   'step.green': 'Esperar el primer informe',
   'state.running': 'en curso',
   'state.done': 'hecho',

@@ -70,6 +70,7 @@ export const fr: Catalogue = {
   'step.tunnel': 'Démarrer la connexion sécurisée',
   'step.agent': 'Installer l’agent de gestion',
   'step.confirm': 'Confirmer',
+  'step.sign-in': 'Configurer la connexion',
   'step.green': 'Attendre le premier rapport',
   'state.running': 'en cours',
   'state.done': 'fait',

@@ -70,6 +70,7 @@ export const it: Catalogue = {
   'step.tunnel': 'Avviare la connessione sicura',
   'step.agent': 'Installare l’agente di gestione',
   'step.confirm': 'Confermare',
+  'step.sign-in': 'Configurare l’accesso',
   'step.green': 'Attendere il primo rapporto',
   'state.running': 'in corso',
   'state.done': 'fatto',

@@ -37,6 +37,8 @@ export const ADVICE_OF: Readonly<Record<ShownCode, Advice>> = {
   'trust-store-failed': 'named',
   'certificate-present': 'named',
   'agent-present': 'admin',
+  'sign-in-taken': 'admin',
+  'sign-in-failed': 'fix',
   'update-not-proven': 'operator',
   'update-expired': 'operator',
   'update-replayed': 'operator',

@@ -37,6 +37,8 @@ export const errors: ErrorTexts = {
     'trust-store-failed': 'Die vertrauten Zertifikate dieses Laptops konnten nicht geändert werden.',
     'certificate-present': 'Ein Zertifikat dieses Namens ist schon auf diesem Laptop.',
     'agent-present': 'Dieser Laptop wird schon von anderer Stelle verwaltet.',
+    'sign-in-taken': 'Die Anmeldung an diesem Laptop ist schon von anderer Stelle eingerichtet.',
+    'sign-in-failed': 'Die Anmeldung mit dem Konto Ihrer Organisation funktioniert auf diesem Laptop nicht.',
     'update-not-proven': 'Es wurde eine neue Version angeboten, die Ihr Anbieter nicht signiert hat.',
     'update-expired': 'Das Angebot einer neuen Version ist abgelaufen.',
     'update-replayed': 'Ein älteres Angebot einer neuen Version ist zurückgekehrt.',

@@ -37,6 +37,8 @@ export const errors: ErrorTexts = {
     'trust-store-failed': 'The certificates that this laptop trusts could not be changed.',
     'certificate-present': 'A certificate with this name is already on this laptop.',
     'agent-present': 'Another organisation already manages this laptop.',
+    'sign-in-taken': 'Somebody else has already set up how people sign in to this laptop.',
+    'sign-in-failed': 'Signing in with your organisation’s account does not work on this laptop.',
     'update-not-proven': 'A new version was offered that your provider has not signed.',
     'update-expired': 'The offer of a new version is out of date.',
     'update-replayed': 'An older offer of a new version came back.',

@@ -37,6 +37,8 @@ export const errors: ErrorTexts = {
     'trust-store-failed': 'No se han podido cambiar los certificados de confianza de este portátil.',
     'certificate-present': 'En este portátil ya hay un certificado con este nombre.',
     'agent-present': 'Este portátil ya lo gestiona otra organización.',
+    'sign-in-taken': 'Otra persona ya ha configurado el inicio de sesión en este portátil.',
+    'sign-in-failed': 'El inicio de sesión con la cuenta de su organización no funciona en este portátil.',
     'update-not-proven': 'Se ha ofrecido una versión nueva que su proveedor no ha firmado.',
     'update-expired': 'La oferta de una versión nueva ha caducado.',
     'update-replayed': 'Ha vuelto una oferta anterior de una versión nueva.',

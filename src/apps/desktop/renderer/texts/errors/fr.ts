@@ -37,6 +37,8 @@ export const errors: ErrorTexts = {
     'trust-store-failed': 'Les certificats de confiance de cet ordinateur n’ont pas pu être modifiés.',
     'certificate-present': 'Un certificat de ce nom est déjà sur cet ordinateur.',
     'agent-present': 'Cet ordinateur est déjà géré par quelqu’un d’autre.',
+    'sign-in-taken': 'Quelqu’un d’autre a déjà configuré la connexion à cet ordinateur.',
+    'sign-in-failed': 'La connexion avec le compte de votre organisation ne fonctionne pas sur cet ordinateur.',
     'update-not-proven': 'Une nouvelle version a été proposée que votre fournisseur n’a pas signée.',
     'update-expired': 'L’offre d’une nouvelle version est périmée.',
     'update-replayed': 'Une offre plus ancienne d’une nouvelle version est revenue.',

@@ -37,6 +37,8 @@ export const errors: ErrorTexts = {
     'trust-store-failed': 'Non è stato possibile cambiare i certificati attendibili di questo portatile.',
     'certificate-present': 'Su questo portatile c’è già un certificato con questo nome.',
     'agent-present': 'Questo portatile è già gestito da altri.',
+    'sign-in-taken': 'Qualcun altro ha già configurato l’accesso a questo portatile.',
+    'sign-in-failed': 'L’accesso con l’account della Sua organizzazione non funziona su questo portatile.',
     'update-not-proven': 'È stata offerta una nuova versione che il Suo fornitore non ha firmato.',
     'update-expired': 'L’offerta di una nuova versione è scaduta.',
     'update-replayed': 'È tornata un’offerta precedente di una nuova versione.',
