@@ -8,6 +8,7 @@ import { ERROR_CODES, EXIT } from '../../core/error-codes.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { LIMITS, MEDIA } from '../../protocol/common.ts';
 import { MAX_OPERATOR_BODY } from '../../protocol/operator-request.ts';
+import { AuditBudget } from '../decisions/audit-budget.ts';
 import { gatewayLimits } from '../decisions/crowd-limits.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { clientAddress } from '../gateway/client-address.ts';
@@ -61,7 +62,9 @@ export async function buildOperatorApi(
   }) as unknown as FastifyInstance;
   const requests = new RateLimit(REQUESTS);
   const signIns = new RateLimit(SIGN_INS);
-  limitConnections(app.server, gatewayLimits(parts.config.rateLimit), () => undefined);
+  const limits = gatewayLimits(parts.config.rateLimit);
+  const strangers = new AuditBudget(limits.records);
+  limitConnections(app.server, limits, () => undefined);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, reply, done) => {
@@ -79,9 +82,14 @@ export async function buildOperatorApi(
     log.info({ requestId: request.id, ...known.get(request), status: reply.statusCode, ms }, 'operator answered');
     done();
   });
-  app.setErrorHandler((thrown, request, reply) =>
-    refuse(parts, log, known.get(request) ?? { remote: '', action: 'operator.request' }, thrown, request, reply),
-  );
+  app.setErrorHandler((thrown, request, reply) => {
+    const by = known.get(request) ?? { remote: '', action: 'operator.request' };
+    // What nobody can be named for is in the log only, but for the first failures to sign in: a stranger must not fill the audit.
+    const isRecorded =
+      by.actor !== undefined ||
+      (by.action === 'operator.sign-in' && strangers.take(by.remote, parts.clock.monotonic()));
+    return refuse(parts, log, { ...by, isRecorded }, thrown, request, reply);
+  });
   app.post('/v1/operator/challenges', { bodyLimit: LIMITS.operatorHello }, async (request, reply) =>
     reply.type(MEDIA.jose).send(await openOperatorChallenge(parts, sessions, bodyOf(request))),
   );
@@ -92,10 +100,18 @@ export async function buildOperatorApi(
     return session;
   });
   app.post('/v1/operator/requests', { bodyLimit: MAX_OPERATOR_BODY }, async (request) => {
-    const { sessionId, actor, verb, given } = await openRequest(parts, sessions, bodyOf(request));
-    know(request, { actor: actor.name, action: verb });
+    const { sessionId, actor, verb, given } = await openRequest(parts, sessions, bodyOf(request), (by) =>
+      know(request, by),
+    );
     if (verb === 'session.end') {
       sessions.end(sessionId);
+      const entry = {
+        requestId: request.id,
+        actor: actor.name,
+        action: 'operator.sign-out',
+        decision: 'allowed',
+      } as const;
+      await parts.registry.audit(entry, parts.clock.now());
       return { result: {} };
     }
     return { result: await perform(verb, given, actor, request.id) };
@@ -119,7 +135,7 @@ const STATUS: Readonly<Partial<Record<number, number>>> = {
 async function refuse(
   { registry, clock }: OperatorParts,
   log: Logger,
-  { remote, actor, action }: Known,
+  { remote, actor, action, isRecorded }: Known & { readonly isRecorded: boolean },
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -130,8 +146,7 @@ async function refuse(
   const facts = { requestId: request.id, remote, actor, action, code, why: detail };
   const stack = code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
   log[status >= 500 ? 'error' : 'warn']({ ...facts, stack }, 'operator refused');
-  // What nobody can be named for is in the log only: a stranger must not fill the audit.
-  if (actor !== undefined || action === 'operator.sign-in') {
+  if (isRecorded) {
     const entry = { requestId: request.id, actor: actor ?? remote, action, code };
     const decision = status >= 500 ? 'failed' : 'refused';
     const why = detail === undefined ? {} : { why: detail.slice(0, 500) };

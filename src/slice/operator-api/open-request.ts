@@ -25,6 +25,7 @@ export interface OpenedRequest {
  * Opens a request: of a live session, by its key, made now, not taken before, with these arguments, of somebody who is an operator at
  * this moment.
  *
+ * @param signed is told whose it is and what it asks as soon as its signature is proven: from there on, also a refusal is somebody's
  * @throws KiwiError `request-malformed`, `request-too-large`, `sign-in-needed`, `sign-in-refused`, `clock-skew`, `request-replayed`,
  *   `operator-unknown`, `not-found`
  */
@@ -32,6 +33,7 @@ export async function openRequest(
   parts: Pick<OperatorParts, 'config' | 'identity' | 'registry' | 'clock'>,
   sessions: OperatorSessions,
   body: Buffer,
+  signed: (by: { readonly actor: string; readonly action: string }) => void = () => undefined,
 ): Promise<OpenedRequest> {
   const { config, identity, clock } = parts;
   const { slug } = config.customer;
@@ -44,6 +46,9 @@ export async function openRequest(
   const { kid, x5c, jwk } = opened.header;
   if (kid !== session.thumbprint || x5c !== undefined || jwk !== undefined) refuse("not by the session's key");
   if (!opened.verify(session.key)) refuse('signature');
+  const { verb } = request;
+  const isKnown = verb === 'session.end' || isVerb(verb);
+  signed({ actor: session.name, action: isKnown ? verb : 'operator.request' });
   if (request.slug !== slug) refuse('for another customer');
   if (request.argumentsHash !== digest(said.arguments)) refuse('with other arguments than were signed');
   const skew = Date.parse(request.timestamp) - now;
@@ -60,8 +65,7 @@ export async function openRequest(
   const named = operatorIn(parseCertificate(Buffer.from(operator.certificate, 'base64url')), trust, new Date(now));
   if (typeof named === 'string') throw new KiwiError('operator-unknown', { detail: named });
   if (named.kid !== session.kid) throw new KiwiError('operator-unknown', { detail: 'the certificate of another key' });
-  const { verb } = request;
-  if (verb !== 'session.end' && !isVerb(verb)) throw new KiwiError('not-found', { detail: `no verb ${verb}` });
+  if (!isKnown) throw new KiwiError('not-found', { detail: `no verb ${verb}` });
   const most = verb === 'session.end' ? 16 : OPERATOR_VERBS[verb].maxArguments;
   if (Buffer.byteLength(said.arguments) > most) throw new KiwiError('request-too-large', { detail: verb });
   return { sessionId: session.id, actor: named, verb, given: argumentsOf(said.arguments, most) };

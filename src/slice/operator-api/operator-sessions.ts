@@ -14,6 +14,8 @@ export interface OperatorSession {
   readonly id: string;
   /** The YubiKey that signed in. */
   readonly kid: string;
+  /** Whom its certificate named then: whose a request is that is refused before it is known who that is now. */
+  readonly name: string;
   readonly key: KeyObject;
   readonly thumbprint: string;
   readonly expiresAt: number;

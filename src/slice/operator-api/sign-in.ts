@@ -82,7 +82,7 @@ export async function signIn(
   const issued = await registry.findCertificate(certificate.serialHex);
   if (issued === undefined || issued.revokeWhy !== null) unknown('its certificate is not one that is registered');
   const session = {
-    ...{ id: randomUUID(), kid: named.kid, key: jwkToKey(message.sessionKey), thumbprint },
+    ...{ id: randomUUID(), kid: named.kid, name: named.name, key: jwkToKey(message.sessionKey), thumbprint },
     // Not longer than the certificate.
     expiresAt: Math.min(now + message.hours * 3_600_000, certificate.notAfter.getTime()),
   };

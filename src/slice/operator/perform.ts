@@ -31,13 +31,20 @@ import { yubikeyVerbs } from './verbs/yubikey-verbs.ts';
 export type Perform = <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId?: string) => Promise<Result<V>>;
 
 export function performOn(parts: OperatorParts): Perform {
+  // What is critical is done one after the other: of ten that are asked for at once, each would be judged as if it were the only one.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
+  };
   const carryOut: CarryOut = async (verb, given, asked) => {
     const row: OperatorVerb = OPERATOR_VERBS[verb];
     return row.result.parse(await (handlers[verb] as Handler)(parse(verb, given), asked));
   };
   const handlers: Handlers<Verb> = {
     ...sliceVerbs(parts),
-    ...approvalVerbs(parts, carryOut),
+    ...approvalVerbs(parts, (verb, given, asked) => inTurn(() => carryOut(verb, given, asked))),
     ...deviceVerbs(parts),
     ...consentVerbs(parts),
     ...claimVerbs(parts),
@@ -54,14 +61,17 @@ export function performOn(parts: OperatorParts): Perform {
     if (!mayAsk(actor.role, row.role)) {
       throw new KiwiError('operator-role', { detail: `${verb} needs ${row.role}; ${actor.name} is ${actor.role}` });
     }
-    if (row.critical && needsTwo(verb, parse(verb, given), await twoPersonFacts(parts))) {
-      throw new KiwiError('second-operator-needed', { detail: verb });
-    }
     const audited: Asked['audited'] = (action, more = {}) => ({
       ...{ requestId, actor: actor.name, action, decision: 'allowed' },
       ...more,
     });
-    return (await carryOut(verb, given, { actor, audited })) as Result<V>;
+    const act = async (): Promise<Result<V>> => {
+      if (row.critical && needsTwo(verb, parse(verb, given), await twoPersonFacts(parts))) {
+        throw new KiwiError('second-operator-needed', { detail: verb });
+      }
+      return (await carryOut(verb, given, { actor, audited })) as Result<V>;
+    };
+    return row.critical ? inTurn(act) : act();
   };
 }
 

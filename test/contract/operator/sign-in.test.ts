@@ -42,6 +42,10 @@ describe('an operator who signs in with a YubiKey', () => {
       expect(there).toEqual(here);
       expect(there.map(({ id }) => id)).toContain(grant.deviceId);
       expect(JSON.stringify(there)).not.toMatch(/presharedKey|csr/u);
+      // A laptop gets another name, and is named back by its own.
+      const rename = async (label: string) =>
+        (await remote.ask('device.rename', { device: grant.deviceId, label })).label;
+      expect([await rename('annas'), await rename(grant.hostName)]).toEqual(['annas', null]);
       await remote.ask('yubikey.burn', { serial: staff.serial, why: 'left in a train' });
     });
     const [entry] = await slice.running.context.registry.listAudit(1);
@@ -51,6 +55,9 @@ describe('an operator who signs in with a YubiKey', () => {
   test('signs out, and the session is over; it also ends by itself after the hours that were signed', async () => {
     const out = remoteSlice(await signInAs(slice, anna), slice.clock);
     await out.signOut();
+    expect((await slice.running.context.registry.listAudit(1))[0]).toMatchObject({
+      ...{ actor: 'anna', action: 'operator.sign-out', decision: 'allowed' },
+    });
     await expect(out.ask('device.list')).rejects.toMatchObject({ code: 'sign-in-needed' });
     await out.close();
     const session = await signInAs(slice, anna, 1);
@@ -75,6 +82,7 @@ describe('an operator who signs in with a YubiKey', () => {
       );
       expect(removed).toEqual({ revoked: true });
       await expect(remote.ask('session.list')).rejects.toMatchObject({ code: 'operator-unknown' });
+      await expect(remote.ask('session.list')).rejects.toMatchObject({ code: 'sign-in-needed' });
     });
     await expect(signInAs(slice, bob)).rejects.toMatchObject({ code: 'operator-unknown', detail: 'removed: left' });
     const { registry } = slice.running.context;
