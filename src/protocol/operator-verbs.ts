@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { base64urlOf, base64urlUpTo, text, uuid } from './common.ts';
+import { base64urlOf, base64urlUpTo, digestText, text, uuid } from './common.ts';
 import { COMPONENT_LENGTH } from './component-text.ts';
 import { consent } from './consent.ts';
 import {
@@ -81,6 +81,9 @@ export const OPERATOR_VERBS = {
   'slice.issues': reads('read', nothing, z.object({ ready: z.boolean() })),
   /** When two operators are needed, from now on. */
   'slice.protect': changes('admin', twoPersonSetting, z.object({}), { critical: true }),
+
+  /** That the intermediate may be changed for one with this key, SHA-256 of its SubjectPublicKeyInfo: root makes the change itself. */
+  'intermediate.permit': changes('admin', z.strictObject({ keyDigest: digestText }), z.object({}), { critical: true }),
 
   'device.list': reads('read', nothing, z.array(deviceRecord), LIST),
   /** A live or lost device. */
@@ -265,7 +268,7 @@ export const OPERATOR_VERBS = {
   /** Seals a trail that was changed as it is now. */
   'audit.accept': changes('admin', z.strictObject({ why }), z.object({}), { critical: true }),
 
-  /** The alarms about devices that nobody has acknowledged. */
+  /** The alarms about devices, and about changes of the intermediate, that nobody has acknowledged. */
   'alarm.list': reads('read', nothing, z.array(auditRecord), LIST),
   /** `acknowledged` is false when there is no such open alarm. */
   'alarm.acknowledge': changes(

@@ -4,16 +4,18 @@ import { numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
 
 /** Commands that change the slice by one act, which can be left out. */
 const CHANGES = [
-  ...['alarm acknowledge', 'approval approve', 'audit accept', 'bundle remove', 'customer offboard'],
+  ...['alarm acknowledge', 'approval approve', 'approval refuse', 'audit accept', 'bundle remove', 'customer offboard'],
   ...['batch revoke', 'claim approve', 'claim refuse', 'claim reopen'],
-  ...['device consent', 'device end', 'device lock', 'device lost', 'device release', 'device wipe', 'device withdraw'],
-  ...['operator add', 'operator remove', 'operator two-persons', 'recovery-key show', 'yubikey burn'],
+  ...['device consent', 'device end', 'device lock', 'device lost', 'device release', 'device rename', 'device wipe'],
+  'device withdraw',
+  ...['intermediate permit', 'operator add', 'operator remove', 'operator two-persons', 'recovery-key show'],
+  'yubikey burn',
 ];
 
 /** Those that may need a second operator. */
 const CRITICAL = [
   ...['audit accept', 'customer offboard', 'device end', 'device lost', 'device wipe', 'operator add'],
-  ...['operator remove', 'operator two-persons', 'recovery-key show', 'yubikey burn'],
+  ...['intermediate permit', 'operator remove', 'operator two-persons', 'recovery-key show', 'yubikey burn'],
 ];
 
 /** Those for which the operator's YubiKey signs. */

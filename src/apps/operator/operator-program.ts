@@ -9,6 +9,7 @@ import { addBundleCommands } from './bundle-commands.ts';
 import { addClaimCommands } from './claim-commands.ts';
 import { addDeviceCommands } from './device-commands.ts';
 import { addGuardOptions } from './guard-options.ts';
+import { addIntermediateCommands } from './intermediate-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addRecoveryKeyCommands } from './recovery-key-commands.ts';
 import { addReportCommands } from './report-commands.ts';
@@ -33,6 +34,7 @@ export function operatorProgram(): Command {
   addRecoveryKeyCommands(program);
   addReportCommands(program);
   addOperatorCommands(program);
+  addIntermediateCommands(program);
   addApprovalCommands(program);
   addSignInCommands(program);
   addGuardOptions(program);
@@ -45,8 +47,10 @@ const EXAMPLES = [
   'kiwistack-operator sign-out',
   'sudo kiwistack-operator operator add anna --dir acme --role admin',
   'kiwistack-operator operator list',
+  'sudo kiwistack-operator operator reissue --dir acme',
   'kiwistack-operator operator remove bob --why "left the company" --ask-approval',
   'kiwistack-operator operator two-persons --when always --many-devices 5 --ask-approval',
+  'kiwistack-operator intermediate permit --key-digest DIGEST --ask-approval',
   'kiwistack-operator approval list',
   'kiwistack-operator approval show 3f0c1e5a',
   'kiwistack-operator approval approve 3f0c1e5a',

@@ -27,6 +27,7 @@ export interface SignFlags extends Omit<SliceFlags, 'dir'> {
 
 export interface InstallFlags extends SliceFlags {
   readonly in: string;
+  readonly withoutApproval?: string;
 }
 
 export interface ReplaceFlags extends InstallFlags {
@@ -71,7 +72,7 @@ export async function signCommand(flags: SignFlags, { clock }: CommandContext): 
 /** `kiwistack-slice intermediate install` */
 export async function installCommand(flags: InstallFlags, { clock }: CommandContext): Promise<number> {
   const dir = await stoppedSlice(flags);
-  const { serialHex, notAfter } = await installAnswer(dir, flags.in, clock);
+  const { serialHex, notAfter } = await installAnswer(dir, flags.in, clock, flags.withoutApproval);
   printAnswer(flags, 'installed', { serial: serialHex, until: notAfter.toISOString() }, [
     `Installed the intermediate, valid until ${notAfter.toISOString()}.`,
     `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\``,
@@ -87,23 +88,26 @@ export async function replaceCommand(flags: ReplaceFlags, { clock }: CommandCont
   const dir = await stoppedSlice(flags);
   const { rekey: by, hours } = flags;
   const rekey = { ...(by === undefined ? {} : { by }), ...(hours === undefined ? {} : { hours }) };
-  const done = await replaceIntermediate(dir, { answer: flags.in, list: flags.revoked, rekey }, clock);
+  const how = { answer: flags.in, list: flags.revoked, rekey, without: flags.withoutApproval };
+  const done = await replaceIntermediate(dir, how, clock);
   const { serialHex: serial, notAfter } = done.intermediate;
-  const { old, revoked } = done;
+  const { old, revoked, permit } = done;
   const follow =
     done.rekey.by === 'touch'
       ? 'Each laptop has to be enrolled again with a YubiKey: `kiwistack-enroll enroll`. Its user is told so.'
       : `Laptops move to it by themselves at their next hourly check, for ${done.rekey.hours} hours; later only with a YubiKey.`;
-  const answer = { serial, until: notAfter.toISOString(), old: old?.serialHex, revoked, rekey: done.rekey };
+  const answer = { serial, until: notAfter.toISOString(), old: old?.serialHex, revoked, rekey: done.rekey, permit };
   printAnswer(flags, 'replaced', answer, [
     `Replaced the intermediate; the new one is valid until ${notAfter.toISOString()}.`,
     ...(old === undefined
       ? []
       : [`  old      ${old.serialHex}, ${revoked ? 'revoked by the provider' : 'NOT revoked'}`]),
     `  new      ${serial}`,
+    `  asked    ${permit.why}`,
+    ...(permit.decision === 'alarm' ? ['           Every operator sees it in `kiwistack-operator alarm list`.'] : []),
     'New as well: the keys that sign grants and that ask step-ca. What was issued under the old one counts no more.',
     follow,
-    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\`, then \`kiwistack-operator yubikey reissue --dir ${flags.dir}\` for each YubiKey.`,
+    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\`, then \`kiwistack-operator operator reissue --dir ${flags.dir}\` for each operator, and \`yubikey reissue\` for each key that enrolls laptops.`,
   ]);
   return EXIT.done;
 }

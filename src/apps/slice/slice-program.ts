@@ -116,6 +116,12 @@ export function sliceProgram(context: CommandContext): Command {
   return program;
 }
 
+/** Loud on purpose, and there at all because the other way past two operators who cannot sign is to edit slice.json. */
+const WITHOUT_APPROVAL = [
+  '--without-approval <why>',
+  'two operators are needed and cannot sign: do it all the same, and raise an alarm that says why',
+] as const;
+
 function addIntermediate(program: Command, context: CommandContext): void {
   const intermediate = program
     .command('intermediate')
@@ -146,6 +152,7 @@ function addIntermediate(program: Command, context: CommandContext): void {
     .description('Take the answer into a slice that is stopped; the old intermediate is kept beside it')
     .requiredOption('--dir <folder>', 'folder of the slice')
     .requiredOption('--in <file>', 'what `intermediate sign` wrote')
+    .option(...WITHOUT_APPROVAL)
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: InstallFlags) => carryOut(flags.json === true, () => installCommand(flags, context)));
   intermediate
@@ -167,6 +174,7 @@ function addIntermediate(program: Command, context: CommandContext): void {
       ]),
     )
     .option('--hours <number>', 'how long they may follow by themselves (default: 168)', wholeNumber)
+    .option(...WITHOUT_APPROVAL)
     .option('--json', 'print one line of JSON; fields are added, never removed')
     .action((flags: ReplaceFlags) => carryOut(flags.json === true, () => replaceCommand(flags, context)));
   intermediate

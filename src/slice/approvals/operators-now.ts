@@ -8,7 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 
 export interface OperatorSources {
   readonly config: SliceConfig;
-  readonly identity: SliceIdentity;
+  readonly identity: Pick<SliceIdentity, 'intermediate' | 'mspRoot'>;
   readonly registry: Pick<Registry, 'listOperators'>;
   readonly clock: Pick<Clock, 'now'>;
 }

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { z } from 'zod';
+
 import type { Clock } from '../../core/clock.ts';
 import { removeDurableFile, renameDurableFile, writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError } from '../../core/errors.ts';
@@ -12,10 +14,11 @@ import { generateP256, jwkThumbprint, publicJwk, spkiDer } from '../../pki/keys.
 import { revocationListPem } from '../../pki/revocation-list.ts';
 import { MAX_GIVEN } from '../../provider/request-file.ts';
 import { renewTemplates } from '../ca/renew-templates.ts';
-import { readSliceConfig, sliceConfig, type SliceConfig } from '../config/slice-config.ts';
+import { parseConfigFile, readSliceConfig, sliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { readPart, readReplacedAt, readRootList, READY, renderReplaced } from '../config/slice-identity.ts';
 import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
 import { openRegistry } from '../open-registry.ts';
+import { askPermit, auditOfPermit, type Permit } from './ask-permit.ts';
 import { certificateAt, checkServes, checkSubject, readAnswer, refuse } from './check-answer.ts';
 import { issueGrantCertificate } from './issue-grant-certificate.ts';
 
@@ -24,6 +27,8 @@ export interface Replacement {
   readonly answer: string;
   /** The provider's revocation list, with the old intermediate on it; absent when its key was not stolen. */
   readonly list?: string | undefined;
+  /** Why it is done although two operators are needed and have not permitted it. */
+  readonly without?: string | undefined;
   /** How enrolled laptops follow; absent: as slice.json says. */
   readonly rekey?: Partial<SliceConfig['rekey']>;
 }
@@ -34,7 +39,11 @@ export interface Replaced {
   readonly old: Certificate | undefined;
   readonly revoked: boolean;
   readonly rekey: SliceConfig['rekey'];
+  readonly permit: Permit;
 }
+
+/** What READY says: who answers for what is about to be moved. */
+const ready = z.strictObject({ decision: z.enum(['allowed', 'alarm']), why: z.string() });
 
 /**
  * Puts an intermediate with a new key in the old one's place, and everything that was beside that key on this machine with
@@ -43,7 +52,7 @@ export interface Replaced {
  * It is written beside the old one first, and moved file by file once all of it is on the disk; repeated after an
  * interruption, this completes what was begun, and until then the slice does not start.
  *
- * @throws KiwiError `intermediate-refused`, `usage`, `file-unusable`
+ * @throws KiwiError `intermediate-refused`, `second-operator-needed`, `usage`, `file-unusable`
  */
 export async function replaceIntermediate(dir: string, how: Replacement, clock: Clock): Promise<Replaced> {
   const paths = slicePaths(dir);
@@ -51,7 +60,8 @@ export async function replaceIntermediate(dir: string, how: Replacement, clock: 
   const old = await certificateAt(paths.ca.previous);
   const intermediate =
     (await certificateAt(at(paths, 'intermediate.crt'))) ?? parse(await readPart(paths.ca.certificate));
-  await move(paths, { intermediate, old }, clock);
+  const permit = parseConfigFile(ready, await readPart(at(paths, READY), true), at(paths, READY));
+  await move(paths, { intermediate, old, permit }, clock);
   // Certificates begin on whole seconds: one that is issued from now on begins no earlier than the replacement.
   const replacedAt = (await readReplacedAt(paths)) ?? 0;
   await clock.sleep(Math.min(1000, Math.max(0, replacedAt - clock.now())));
@@ -63,7 +73,8 @@ export async function replaceIntermediate(dir: string, how: Replacement, clock: 
         'root.crl',
       )
     : undefined;
-  return { intermediate, old, revoked: old !== undefined && list?.revokes(old) === true, rekey: config.rekey };
+  const revoked = old !== undefined && list?.revokes(old) === true;
+  return { intermediate, old, revoked, rekey: config.rekey, permit };
 }
 
 /** The name of each new file in the folder, and where it goes. */
@@ -109,6 +120,11 @@ async function prepare(dir: string, paths: SlicePaths, how: Replacement, clock: 
   const authority = { certificate: intermediate, key };
   const grant = await issueGrantCertificate(next, grantKey, authority);
   await checkServes(authority, { grant, root, config: next, now: new Date(clock.now()) });
+  const { without } = how;
+  const permit: Permit =
+    old === undefined
+      ? { decision: 'allowed', why: 'the first one' }
+      : await askPermit(paths, { config, root, old, intermediate, without }, clock);
 
   const pem = (each: typeof key): string => each.export({ type: 'pkcs8', format: 'pem' }).toString();
   await writeDurableFile(at(paths, 'grant.key'), pem(grantKey), 0o600);
@@ -122,20 +138,21 @@ async function prepare(dir: string, paths: SlicePaths, how: Replacement, clock: 
   await writeDurableFile(at(paths, 'slice.json'), `${JSON.stringify(next, null, 2)}\n`, 0o600);
   await writeDurableFile(at(paths, 'intermediate.crt'), intermediate.pem, 0o644);
   if (old !== undefined) await writeDurableFile(paths.ca.previous, old.pem, 0o644);
-  await writeDurableFile(at(paths, READY), '', 0o600);
+  await writeDurableFile(at(paths, READY), JSON.stringify(permit), 0o600);
 }
 
 async function move(
   paths: SlicePaths,
-  { intermediate, old }: { intermediate: Certificate; old: Certificate | undefined },
+  { intermediate, old, permit }: { intermediate: Certificate; old: Certificate | undefined; permit: Permit },
   clock: Clock,
 ): Promise<void> {
   // First: what the registry no longer trusts is not trusted either while the move is interrupted.
   const registry = openRegistry(paths);
-  const why = `serial ${intermediate.serialHex}${old === undefined ? '' : ` in place of ${old.serialHex}`}`;
+  const which = `serial ${intermediate.serialHex}${old === undefined ? '' : ` in place of ${old.serialHex}`}`;
   try {
     await registry.replaceIntermediate(clock.now(), {
-      ...{ requestId: randomUUID(), actor: 'operator', action: 'intermediate.replace', decision: 'allowed', why },
+      ...{ requestId: randomUUID(), actor: 'operator', action: 'intermediate.replace' },
+      ...auditOfPermit(permit, which),
     });
   } finally {
     registry.close();

@@ -18,6 +18,7 @@ import { claimVerbs } from './verbs/claim-verbs.ts';
 import { consentVerbs } from './verbs/consent-verbs.ts';
 import { deviceVerbs } from './verbs/device-verbs.ts';
 import type { Actor, Asked, Handlers, OperatorParts } from './verbs/handlers.ts';
+import { intermediateVerbs } from './verbs/intermediate-verbs.ts';
 import { operatorVerbs } from './verbs/operator-verbs.ts';
 import { recoveryKeyVerbs } from './verbs/recovery-key-verbs.ts';
 import { sessionVerbs } from './verbs/session-verbs.ts';
@@ -44,6 +45,7 @@ export function performOn(parts: OperatorParts): Perform {
   };
   const handlers: Handlers<Verb> = {
     ...sliceVerbs(parts),
+    ...intermediateVerbs(parts),
     ...approvalVerbs(parts, (verb, given, asked) => inTurn(() => carryOut(verb, given, asked))),
     ...deviceVerbs(parts),
     ...consentVerbs(parts),

@@ -24,7 +24,10 @@ const DOMAINS = [
 ];
 
 /** What an operator does with a slice: over the network as well, and what needs the slice's own folder. */
-const OPERATOR_DOORS = ['src/slice/operator/open-slice.ts', 'src/slice/operator/reissue-yubikey.ts'];
+const OPERATOR_DOORS = [
+  ...['src/slice/operator/open-slice.ts', 'src/slice/operator/reissue-yubikey.ts'],
+  ...['src/slice/operator/reissue-operator.ts', 'src/slice/operator/reissue.ts'],
+];
 
 /** How a plan is carried out, what is kept of it, and how this device stands at its slice. */
 const RUNS = ['src/laptop/pipeline', 'src/laptop/state', 'src/laptop/standing'];
@@ -143,6 +146,7 @@ export const DIRECTIONS = {
   'src/provider': [...MESSAGES, 'src/token', 'src/slice/config'],
   'src/slice/intermediate': [
     ...[...MESSAGES, 'src/provider', 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],
+    ...['src/slice/approvals'],
   ],
   'src/slice/init': [
     ...[...MESSAGES, 'src/provider', 'src/slice/config', 'src/slice/open-registry.ts', 'src/slice/ca'],

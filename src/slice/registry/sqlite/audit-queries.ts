@@ -5,8 +5,8 @@ import { insertAudit } from './insert-audit.ts';
 import { textOrNull, toAudit } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Alarms about devices, and about claims that became none, are in the list until they are acknowledged. */
-export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR action LIKE 'claim.%') AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
+/** Alarms about devices, about claims that became none, and about the intermediate, are in the list until they are acknowledged. */
+export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR action LIKE 'claim.%' OR action LIKE 'intermediate.%') AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
 
 /** The audit, and the alarms in it: see `Registry`. */
 export function auditQueries(db: SqliteDatabase) {

@@ -48,6 +48,7 @@ describe('what needs a second operator', () => {
     is(true, 'operator.remove', { name: 'anna', why: 'left' }),
     is(false, 'operator.remove', { name: 'hugo', why: 'left' }),
     is(true, 'slice.protect', { when: 'never', manyDevices: 0 }),
+    is(true, 'intermediate.permit', { keyDigest: 'x' }),
     is(true, 'audit.accept', { why: 'restored' }),
     is(false, 'device.release', { device: 'anna', why: 'erased' }),
   ])('$verb %#: $needed', ({ verb, given, more, needed }) => {
