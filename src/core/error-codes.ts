@@ -264,6 +264,10 @@ const table = {
     'refused',
     'The certificate on this YubiKey is from before your organisation got new keys.',
     'Ask your operator to renew it: `kiwistack-operator yubikey reissue`. Its key and PIN stay.',
+    {
+      operatorHint:
+        "Renew it on the slice's machine: `kiwistack-operator operator reissue`, or `yubikey reissue` for a key that enrolls laptops. Key and PIN stay.",
+    },
   ),
   'slice-root-unknown': entry(
     'refused',

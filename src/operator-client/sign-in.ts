@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
 import { base64url, digest } from '../core/bytes.ts';
-import { KiwiError } from '../core/errors.ts';
 import { parsePemBundle, type Certificate } from '../pki/certificate.ts';
-import { checkGateway, openGatewaySigned } from '../pki/gateway-signed.ts';
 import { signCompact } from '../pki/jws.ts';
 import { generateP256Pair, jwkThumbprint, publicJwk } from '../pki/keys.ts';
-import { intermediateName } from '../pki/roles.ts';
 import type { Signer } from '../pki/signer.ts';
 import { LIMITS, MEDIA, PROTOCOL, TYP } from '../protocol/common.ts';
 import {
-  operatorChallenge,
   operatorSession,
   type OperatorChallenge,
   type OperatorHello,
   type OperatorSignIn,
 } from '../protocol/operator-sign-in.ts';
 import { parseMessage } from '../protocol/parse.ts';
+import { openOperatorChallenge } from './open-operator-challenge.ts';
 import { operatorHttp } from './operator-http.ts';
 import type { SignedIn } from './signed-in.ts';
 
@@ -36,7 +33,7 @@ export interface SignInRequest {
  * Signs an operator in: the slice proves that it is the one that issued the certificate in the YubiKey, then the YubiKey signs for a key that
  * was made for this session.
  *
- * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `slice-unreachable`, `operator-unknown`, `sign-in-refused`; and those of the
+ * @throws KiwiError `slice-not-proven`, `slice-root-unknown`, `key-certificate-replaced`, `slice-unreachable`, `operator-unknown`, `sign-in-refused`; and those of the
  *   token
  */
 export async function signIn({ gateway, roots, hours, key, proven }: SignInRequest): Promise<SignedIn> {
@@ -54,7 +51,12 @@ export async function signIn({ gateway, roots, hours, key, proven }: SignInReque
   } finally {
     await first.close();
   }
-  const { challenge, root } = openChallenge({ jws, hello, roots: parsePemBundle(roots), certificate: key.certificate });
+  const { challenge, root } = openOperatorChallenge({
+    jws,
+    hello,
+    roots: parsePemBundle(roots),
+    certificate: key.certificate,
+  });
   const { customer, challengeId } = challenge;
   proven?.(customer);
   const message: OperatorSignIn = {
@@ -97,30 +99,4 @@ export async function signIn({ gateway, roots, hours, key, proven }: SignInReque
   } finally {
     await second.close();
   }
-}
-
-/** As a laptop opens its challenge: `openChallenge` of src/laptop/exchange. @throws KiwiError `slice-not-proven`, `slice-root-unknown` */
-function openChallenge(input: {
-  readonly jws: string;
-  readonly hello: string;
-  readonly roots: readonly Certificate[];
-  readonly certificate: Certificate;
-}): { readonly challenge: OperatorChallenge; readonly root: Certificate } {
-  const { payload, gateway, intermediate } = openGatewaySigned(input.jws, TYP.operatorChallenge);
-  const challenge = parseMessage(operatorChallenge, payload, LIMITS.challenge, 'slice-not-proven');
-  const root = checkGateway({ gateway, intermediate, roots: input.roots, at: new Date(challenge.serverTime) });
-  const { certificate } = input;
-  if (!certificate.issuerDer.equals(intermediate.subjectDer) || !certificate.isSignedBy(intermediate)) {
-    refuse("another issuer than that of the YubiKey's certificate");
-  }
-  const { customer } = challenge;
-  if (customer.name !== intermediate.subject.o || intermediate.subject.cn !== intermediateName(customer.slug)) {
-    refuse("another customer than the intermediate's");
-  }
-  if (challenge.helloHash !== digest(input.hello)) refuse('answers another hello');
-  return { challenge, root };
-}
-
-function refuse(detail: string): never {
-  throw new KiwiError('slice-not-proven', { detail });
 }

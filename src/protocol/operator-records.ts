@@ -114,6 +114,8 @@ export const yubikeyRecord = z.object({
   burnedAt: millis.nullable(),
   burnedWhy: word.nullable(),
   certified: z.boolean(),
+  /** Its certificate was written to a file, and nothing shows yet that it is on the key. */
+  written: z.boolean().default(false),
 });
 
 export const sessionRecord = z.object({

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 
-import type { OperatorRole } from '../../protocol/operator-records.ts';
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
+import type { OperatorRecord, OperatorRole } from '../../protocol/operator-records.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
@@ -8,8 +9,11 @@ import { addOperator, type AddFlags } from './add-operator.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { keyOptions } from './provision-command.ts';
+import { addReissueCommand } from './reissue-command.ts';
 
 const ROLES = ['read', 'helpdesk', 'admin'] as const satisfies readonly OperatorRole[];
+
+const certificateIn = (der: string): Certificate => parseCertificate(Buffer.from(der, 'base64url'));
 
 /** `operator`: who may operate the slice, with a YubiKey of their own. */
 export function addOperatorCommands(program: Command): void {
@@ -22,19 +26,28 @@ export function addOperatorCommands(program: Command): void {
         .makeOptionMandatory(),
     )
     .option('--serial <number>', 'serial number of the YubiKey, if several are plugged in', wholeNumber)
+    .option(
+      '--approval-pin-fd <descriptor>',
+      'with --ask-approval: read the PIN of your own YubiKey from this open descriptor',
+      wholeNumber,
+    )
     .action((name: string, flags: AddFlags) =>
       carryOut(flags.json === true, () => addOperator(name, flags, cancelOnSignals())),
     );
+  addReissueCommand(operator, 'operator');
   onSlice(operator.command('list'))
     .description('List the operators, also those who were removed')
     .action((flags: Flags) =>
-      listing(flags, async (slice) =>
-        (await slice.ask('operator.list')).map((one) => ({
+      listing(flags, async (slice) => {
+        const intermediate = certificateIn((await slice.ask('slice.about')).intermediate);
+        const isPresent = ({ certificate }: OperatorRecord): boolean =>
+          certificateIn(certificate).isSignedBy(intermediate);
+        return (await slice.ask('operator.list')).map((one) => ({
           ...{ name: one.name, role: one.role, yubikey: one.yubikeySerial, added: time(one.addedAt), by: one.addedBy },
-          state: one.removedAt === null ? 'active' : 'removed',
+          state: one.removedAt !== null ? 'removed' : isPresent(one) ? 'active' : 'reissue',
           ...(one.removedAt === null ? {} : { removed: time(one.removedAt), why: one.removedWhy ?? '' }),
-        })),
-      ),
+        }));
+      }),
     );
   onSlice(operator.command('remove <name>'))
     .description('Remove an operator: sessions end at once, the certificate is revoked')

@@ -60,10 +60,15 @@ function reportedAt({ loss, device }: DeviceReport): number {
 /** A YubiKey for people. */
 export function renderKeyReport({ yubikey, certificates, devices }: KeyReport): string {
   const at = (ms: number): string => localTime(new Date(ms));
-  const { serial, slot, role, registeredAt, burnedAt, burnedWhy } = yubikey;
+  const { serial, slot, role, registeredAt, burnedAt, burnedWhy, certified, written } = yubikey;
+  const valid = written
+    ? 'written: a certificate was written to a file, and the key has enrolled no laptop with it yet'
+    : certified
+      ? 'active'
+      : 'reissue: its certificate is of an intermediate that was replaced';
   const rows = [
     ['yubikey', `${serial}, slot ${slot}`],
-    ['state', burnedAt === null ? 'active' : `burned at ${at(burnedAt)}: ${burnedWhy ?? ''}`],
+    ['state', burnedAt === null ? valid : `burned at ${at(burnedAt)}: ${burnedWhy ?? ''}`],
     ['role', `${role}, registered at ${at(registeredAt)}`],
     ...certificates.map(({ serial: number, notAfter, revokeWhy, revokedAt }) => [
       'certificate',

@@ -18,18 +18,18 @@ export function addYubikeyCommands(program: Command): void {
     .option('--reinstate', 'take a burned YubiKey back: with a new key and certificate it may enroll laptops again')
     .action((flags: ProvisionFlags) => carryOut(flags.json === true, () => provisionCommand(flags, cancelOnSignals())));
   addProvisionManyCommands(yubikey);
-  addReissueCommand(yubikey);
+  addReissueCommand(yubikey, 'yubikey');
   onList(yubikey.command('list'))
     .description('List the registered YubiKeys')
     .action((flags: Flags) =>
       listing(flags, async (slice) => {
         const keys = await slice.ask('yubikey.list');
-        return keys.map(({ serial, slot, role, registeredAt, burnedAt, burnedWhy, certified }) => ({
+        return keys.map(({ serial, slot, role, registeredAt, burnedAt, burnedWhy, certified, written }) => ({
           serial,
           slot,
           role,
           registered: time(registeredAt),
-          state: burnedAt !== null ? 'burned' : certified ? 'active' : 'reissue',
+          state: burnedAt !== null ? 'burned' : written ? 'written' : certified ? 'active' : 'reissue',
           ...(burnedAt === null ? {} : { burned: time(burnedAt), why: burnedWhy ?? '' }),
         }));
       }),

@@ -42,6 +42,13 @@ export interface OperatorRegistry {
   findOperator(kid: string): Promise<Operator | undefined>;
   /** Also those who were removed, oldest first. */
   listOperators(): Promise<Operator[]>;
+  /** Records another certificate for the key of a live operator. @returns false when there is no such one */
+  certifyOperator(
+    operator: Pick<Operator, 'kid' | 'certificate'>,
+    certificate: { readonly serial: string; readonly notAfter: Millis },
+    now: Millis,
+    audit: AuditEntry,
+  ): Promise<boolean>;
   /** For ever; the certificate is marked for revocation. @returns false when there is no such live operator */
   removeOperator(kid: string, why: string, now: Millis, audit: AuditEntry): Promise<boolean>;
 

@@ -34,6 +34,8 @@ export interface Yubikey {
   readonly burnedWhy: string | null;
   /** False when its certificate is of an intermediate that was replaced: it needs another one. */
   readonly certified: boolean;
+  /** Its certificate was written to a file, for somebody to take to the key, and no laptop was enrolled with it yet. */
+  readonly written: boolean;
 }
 
 /** A certificate that we issued; no other serial is ever revoked. */
@@ -225,7 +227,8 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
   /** Records another certificate for the key that a YubiKey is registered with. */
   certifyYubikey(
     key: Pick<Yubikey, 'serial' | 'spki'>,
-    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+    /** `writtenAt`: it goes to the key in a file. */
+    certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { readonly writtenAt?: Millis },
     now: Millis,
     audit: AuditEntry,
   ): Promise<'certified' | 'unknown' | 'burned'>;
@@ -362,7 +365,7 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
    * @returns whether it was recorded
    */
   raiseAlarm(entry: AuditEntry & { readonly deviceId: string }, now: Millis): Promise<boolean>;
-  /** Alarms about devices that no operator has acknowledged, newest first. */
+  /** Alarms about devices, and about changes of the intermediate, that no operator has acknowledged, newest first. */
   listAlarms(): Promise<AuditRecord[]>;
   /** @returns false when there is no such open alarm */
   acknowledgeAlarm(id: number, now: Millis, audit: AuditEntry): Promise<boolean>;

@@ -33,6 +33,46 @@ export function describeKeysAndAudit(registry: () => Registry): void {
       });
     });
 
+    test('that a certificate was written to a file, until a laptop is enrolled with the key', async () => {
+      const state = async () => {
+        const key = await registry().findYubikey(YUBIKEY);
+        return [key?.certified, key?.written];
+      };
+      expect(await state()).toEqual([true, false]);
+      await registry().replaceIntermediate(NOW, audit());
+      expect(await state()).toEqual([false, false]);
+      const known = (await registry().listYubikeys())[0] ?? { serial: 0, spki: '' };
+      const certificate = { serial: 'ee', notAfter: NOW + 1, writtenAt: NOW };
+      expect(await registry().certifyYubikey(known, certificate, NOW, audit())).toBe('certified');
+      expect(await state()).toEqual([true, true]);
+      await active(registry());
+      expect(await state()).toEqual([true, false]);
+      // Into a key that is in hand.
+      await registry().replaceIntermediate(NOW, audit());
+      await registry().certifyYubikey(known, { serial: 'ff', notAfter: NOW + 1 }, NOW, audit());
+      expect(await state()).toEqual([true, false]);
+    });
+
+    test("another certificate of an operator's key, and of nobody who was removed", async () => {
+      const anna = { name: 'anna', role: 'admin', kid: 'k', yubikeySerial: 7, slot: '9c', certificate: 'one' } as const;
+      await registry().addOperator(
+        { ...anna, addedAt: NOW, addedBy: 'x' },
+        { serial: 'a1', notAfter: NOW + 1 },
+        audit(),
+      );
+      const next = { serial: 'a2', notAfter: NOW + 2 };
+      expect(await registry().certifyOperator({ kid: 'k', certificate: 'two' }, next, NOW, audit('again'))).toBe(true);
+      expect(await registry().findOperator('k')).toMatchObject({ ...anna, certificate: 'two', addedAt: NOW });
+      expect(await registry().findCertificate('a2')).toMatchObject({ kind: 'operator', yubikeySerial: 7 });
+      expect((await registry().listAudit(1))[0]?.action).toBe('again');
+      await registry().removeOperator('k', 'left', NOW, audit());
+      const wanted = (await registry().revocationsWanted(9)).map(({ serial }) => serial);
+      expect(wanted.sort()).toEqual(['a1', 'a2']);
+      const more = { serial: 'a3', notAfter: NOW };
+      expect(await registry().certifyOperator({ kid: 'k', certificate: 'three' }, more, NOW, audit())).toBe(false);
+      expect(await registry().findCertificate('a3')).toBeUndefined();
+    });
+
     test('a certificate that nobody got, or that was replaced, is wanted for revocation until it is revoked', async () => {
       await registry().addUnusedCertificate({ serial: 'aa', notAfter: NOW + 1, deviceId: 'd' });
       const enrolled = await active(registry());
@@ -68,6 +108,17 @@ export function describeKeysAndAudit(registry: () => Registry): void {
       [true, false],
       [true, false],
     ]);
+  });
+
+  test('keeps an alarm about the intermediate, which is of no device, until it is acknowledged', async () => {
+    await registry().audit(audit('enrollment.clock', { decision: 'alarm', code: 'clock-skew' }), NOW);
+    await registry().replaceIntermediate(NOW, audit('intermediate.replace', { decision: 'alarm', why: 'alone' }));
+    const [alarm, ...more] = await registry().listAlarms();
+    expect([alarm?.why, more]).toEqual(['alone', []]);
+    expect(await registry().acknowledgeAlarm(alarm?.id ?? 0, NOW, audit('looked'))).toBe(true);
+    expect(await registry().acknowledgeAlarm(alarm?.id ?? 0, NOW, audit('looked'))).toBe(false);
+    expect(await registry().listAlarms()).toEqual([]);
+    expect((await registry().listAudit(1))[0]).not.toHaveProperty('deviceId');
   });
 
   test('keeps a few alarms of a device until they are acknowledged, and those of others in any case', async () => {

@@ -12,8 +12,12 @@ const isoTime = (millis: Millis): string => new Date(millis).toISOString();
 /** YubiKeys and certificates: see `Registry`. */
 export function keyQueries(db: SqliteDatabase) {
   const { read, writeDurably } = methodMakers(db);
-  const columns = `*, EXISTS (SELECT 1 FROM certificate WHERE yubikey_serial = yubikey.serial
-    AND kind = 'enrollment' AND revoke_why IS NULL) AS certified`;
+  const valid = `FROM certificate WHERE yubikey_serial = yubikey.serial AND kind = 'enrollment' AND revoke_why IS NULL`;
+  // What was written to a file is on the key no later than when the key enrolls a laptop with it.
+  const columns = `*, EXISTS (SELECT 1 ${valid}) AS certified,
+    EXISTS (SELECT 1 ${valid}) AND NOT EXISTS (SELECT 1 ${valid} AND written_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM device WHERE device.yubikey_serial = yubikey.serial
+      AND device.created_at >= (SELECT max(written_at) ${valid})) AS written`;
   const find = (serial: number): Yubikey | undefined => {
     const row = db.get(`SELECT ${columns} FROM yubikey WHERE serial = ?`, serial);
     return row === undefined ? undefined : toYubikey(row);
@@ -91,7 +95,7 @@ export function keyQueries(db: SqliteDatabase) {
     certifyYubikey: writeDurably(
       (
         { serial, spki }: Pick<Yubikey, 'serial' | 'spki'>,
-        certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+        certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'> & { readonly writtenAt?: Millis },
         now: Millis,
         audit: AuditEntry,
       ): 'certified' | 'unknown' | 'burned' => {
@@ -103,6 +107,7 @@ export function keyQueries(db: SqliteDatabase) {
           kind: 'enrollment',
           yubikey_serial: serial,
           not_after: certificate.notAfter,
+          written_at: certificate.writtenAt ?? null,
         });
         insertAudit(db, audit, now);
         return 'certified';

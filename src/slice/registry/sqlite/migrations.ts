@@ -224,6 +224,10 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   `
   CREATE TABLE account (device_id TEXT PRIMARY KEY, since INTEGER NOT NULL, key_retired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // When a certificate for a YubiKey was written to a file, for somebody to take to the key.
+  `
+  ALTER TABLE certificate ADD COLUMN written_at INTEGER;
+  `,
 ];
 
 /**

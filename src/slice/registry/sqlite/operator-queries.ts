@@ -37,6 +37,24 @@ export function operatorQueries(db: SqliteDatabase) {
       return row === undefined ? undefined : toOperator(row);
     }),
     listOperators: read((): Operator[] => db.all('SELECT * FROM operator ORDER BY added_at, name').map(toOperator)),
+    certifyOperator: writeDurably(
+      (
+        { kid, certificate: der }: Pick<Operator, 'kid' | 'certificate'>,
+        certificate: Pick<IssuedCertificate, 'serial' | 'notAfter'>,
+        now: Millis,
+        audit: AuditEntry,
+      ): boolean => {
+        const row = db.get('SELECT * FROM operator WHERE kid = ? AND removed_at IS NULL', kid);
+        if (row === undefined) return false;
+        db.run('UPDATE operator SET certificate = ? WHERE kid = ?', der, kid);
+        db.insert('certificate', {
+          ...{ serial: certificate.serial, kind: 'operator', yubikey_serial: number(row, 'yubikey_serial') },
+          not_after: certificate.notAfter,
+        });
+        insertAudit(db, audit, now);
+        return true;
+      },
+    ),
     removeOperator: writeDurably((kid: string, why: string, now: Millis, audit: AuditEntry): boolean => {
       const row = db.get('SELECT * FROM operator WHERE kid = ? AND removed_at IS NULL', kid);
       if (row === undefined) return false;

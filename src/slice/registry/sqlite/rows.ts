@@ -29,6 +29,7 @@ export function toYubikey(row: Row): Yubikey {
     burnedAt: numberOrNull(row, 'burned_at'),
     burnedWhy: textOrNull(row, 'burned_why'),
     certified: number(row, 'certified') === 1,
+    written: number(row, 'written') === 1,
   };
 }
 
