@@ -1,29 +1,30 @@
 import { KiwiError } from '../core/errors.ts';
 import { parseCertificate } from '../pki/certificate.ts';
-import { EKU } from '../pki/roles.ts';
+import { EKU, operatorNameIn } from '../pki/roles.ts';
 import type { EnrollmentKey } from './enrollment-key.ts';
 import type { Token } from './token.ts';
 
 /**
  * The key in a plugged-in YubiKey whose certificate makes its holder an operator; the attestation says that it is the key in the slot.
+ * @param name of which operator, where it is known: an admin who makes another one has two such keys in hand
  * @throws KiwiError `key-absent`, `key-not-enrolled`, `key-several`, `key-certificate-invalid`
  */
-export async function findOperatorKey(token: Token, serial?: number, signal?: AbortSignal): Promise<EnrollmentKey> {
+export async function findOperatorKey(token: Token, name?: string, signal?: AbortSignal): Promise<EnrollmentKey> {
   const plugged = await token.list(signal);
-  const fitting = plugged
-    .filter((yubikey) => serial === undefined || yubikey.serial === serial)
-    .flatMap((yubikey) =>
-      yubikey.slots.flatMap(({ slot, certificate }) =>
-        certificate?.extendedKeyUsages.includes(EKU.operatorKey) === true
-          ? [{ serial: yubikey.serial, slot, certificate }]
-          : [],
-      ),
-    );
+  const fitting = plugged.flatMap((yubikey) =>
+    yubikey.slots.flatMap(({ slot, certificate }) =>
+      certificate?.extendedKeyUsages.includes(EKU.operatorKey) === true &&
+      (name === undefined || operatorNameIn(certificate.subject.cn) === name)
+        ? [{ serial: yubikey.serial, slot, certificate }]
+        : [],
+    ),
+  );
   const [only, ...more] = fitting;
   const seen = plugged.map((yubikey) => yubikey.serial).join(', ');
   if (only === undefined) {
     if (plugged.length === 0) throw new KiwiError('key-absent');
-    throw new KiwiError('operator-unknown', { detail: `no operator's certificate on ${seen}` });
+    const whose = name === undefined ? "no operator's certificate" : `no certificate of ${name}`;
+    throw new KiwiError('operator-unknown', { detail: `${whose} on ${seen}` });
   }
   if (more.length > 0) {
     throw new KiwiError('key-several', { detail: `serials ${fitting.map((one) => one.serial).join(', ')}` });

@@ -1,11 +1,12 @@
 import { base64url } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
+import { readStatement } from '../../operator-client/sign-statement.ts';
 import { parseCertificate } from '../../pki/certificate.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
 import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { operatorSubject } from '../../pki/roles.ts';
 import type { OperatorRecord, OperatorRole } from '../../protocol/operator-records.ts';
-import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
+import { OPERATOR_VERBS, type OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { checkDescriptor } from '../../terminal/check-descriptor.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { printAnswer } from '../../terminal/report.ts';
@@ -19,6 +20,8 @@ export interface AddFlags extends Flags {
   readonly role: OperatorRole;
   readonly serial?: number;
   readonly managementKeyFd?: number;
+  /** For the YubiKey of whoever asks for an approval: `pinFd` is for the new one. */
+  readonly approvalPinFd?: number;
 }
 
 /** "Digital signature": PIN for every use. */
@@ -29,10 +32,12 @@ const SLOT = '9c';
  * the same command writes the certificate into it once it was approved.
  */
 export async function addOperator(name: string, flags: AddFlags, signal: AbortSignal): Promise<number> {
-  const { pinFd, managementKeyFd, role, json } = flags;
+  const { pinFd, managementKeyFd, approvalPinFd, role, json } = flags;
   if (pinFd !== undefined) checkDescriptor('--pin-fd', pinFd);
   if (managementKeyFd !== undefined) checkDescriptor('--management-key-fd', managementKeyFd);
-  const slice = await openGiven(flags);
+  if (approvalPinFd !== undefined) checkDescriptor('--approval-pin-fd', approvalPinFd);
+  const { pinFd: _new, ...others } = flags;
+  const slice = await openGiven({ ...others, ...(approvalPinFd === undefined ? {} : { pinFd: approvalPinFd }) });
   const token = await openToken({ signal });
   try {
     const managementKey: ManagementKey =
@@ -64,6 +69,22 @@ async function approved(token: Token, known: OperatorRecord, signal: AbortSignal
   throw new KiwiError('operator-exists', { detail: `${known.name}, with another key in this YubiKey` });
 }
 
+/** Another key in the YubiKey would not be the one that is to be approved. @throws KiwiError `approval-asked` */
+async function requireNoneWaiting(slice: OperatorSlice, serial: number): Promise<void> {
+  const known = OPERATOR_VERBS['operator.add'].arguments;
+  const waits = (await slice.ask('approval.list')).find(
+    ({ verb, state, statement }) =>
+      verb === 'operator.add' &&
+      state === 'open' &&
+      known.safeParse(readStatement(statement).statement.arguments).data?.serial === serial,
+  );
+  if (waits === undefined) return;
+  throw new KiwiError('approval-asked', {
+    detail: `approval ${waits.id}, until ${new Date(waits.expiresAt).toISOString()}`,
+    hint: `Another admin signs it: \`kiwistack-operator approval approve ${waits.id}\`. Then run this command again.`,
+  });
+}
+
 async function certified(input: {
   readonly slice: OperatorSlice;
   readonly token: Token;
@@ -86,6 +107,7 @@ async function certified(input: {
   if (taken !== undefined) {
     throw new KiwiError('operator-exists', { detail: `${taken.name}, YubiKey ${taken.yubikeySerial}` });
   }
+  await requireNoneWaiting(slice, serial);
   if (flags.dryRun === true) throw new KiwiError('rehearsed', { detail: `operator.add ${name}, ${role}, ${serial}` });
   if (flags.json !== true) process.stderr.write(`Generating a key in slot ${SLOT} of YubiKey ${serial} …\n`);
   const policies = { pinPolicy: 'always', touchPolicy: 'always' } as const;

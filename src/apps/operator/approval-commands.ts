@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { KiwiError } from '../../core/errors.ts';
-import { readStatement, signPayload } from '../../operator-client/sign-statement.ts';
+import { readStatement, signPayload, type OperatorKey } from '../../operator-client/sign-statement.ts';
 import type { ApprovalRecord } from '../../protocol/operator-records.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
@@ -9,7 +9,7 @@ import { carryOut } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
-import { withOperatorKey } from './operator-yubikey.ts';
+import { signedInAs, withOperatorKey } from './operator-yubikey.ts';
 import { Id } from './table.ts';
 
 /** `approval`: what one operator has signed, and another one has to. */
@@ -65,7 +65,8 @@ async function approve(slice: OperatorSlice, id: string, flags: Flags & { readon
   if (statement.id !== found.id) throw new KiwiError('slice-answer-invalid', { detail: 'the statement of another id' });
   await askConfirmation((await linesOf(slice, found)).join('\n'), statement.verb, flags);
   if (flags.dryRun === true) throw new KiwiError('rehearsed', { detail: statement.verb });
-  const signature = await withOperatorKey(flags, cancelOnSignals(), (key) => signPayload(payload, key));
+  const sign = (key: OperatorKey) => signPayload(payload, key);
+  const signature = await withOperatorKey(flags, cancelOnSignals(), sign, await signedInAs(slice));
   const { verb, result } = await slice.ask('approval.approve', { approval: found.id, signature });
   printAnswer(flags, 'approved', { id: found.id, verb, outcome: result }, [
     `Done: ${verb}, asked by ${found.askedBy}.`,

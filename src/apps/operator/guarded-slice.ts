@@ -1,8 +1,8 @@
 import { KiwiError } from '../../core/errors.ts';
-import { signStatement } from '../../operator-client/sign-statement.ts';
+import { signStatement, type OperatorKey } from '../../operator-client/sign-statement.ts';
 import { OPERATOR_VERBS, type Arguments, type OperatorSlice, type Verb } from '../../protocol/operator-verbs.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
-import { withOperatorKey, type KeyFlags } from './operator-yubikey.ts';
+import { signedInAs, withOperatorKey, type KeyFlags } from './operator-yubikey.ts';
 
 export interface GuardFlags extends KeyFlags {
   readonly dryRun?: boolean;
@@ -46,9 +46,10 @@ async function askForApproval<V extends Verb>(
   given: Arguments<V>,
   flags: GuardFlags,
 ): Promise<KiwiError> {
-  const { customer } = await slice.ask('slice.about');
-  const wish = { slug: customer.slug, verb, given, hours: flags.approvalHours ?? APPROVAL_HOURS };
-  const statement = await withOperatorKey(flags, cancelOnSignals(), (key) => signStatement(wish, key, Date.now()));
+  const self = await signedInAs(slice);
+  const wish = { slug: self.slug, verb, given, hours: flags.approvalHours ?? APPROVAL_HOURS };
+  const sign = (key: OperatorKey) => signStatement(wish, key, Date.now());
+  const statement = await withOperatorKey(flags, cancelOnSignals(), sign, self);
   const { id, expiresAt } = await slice.ask('approval.ask', { statement });
   return new KiwiError('approval-asked', {
     detail: `approval ${id}, until ${new Date(expiresAt).toISOString()}`,

@@ -4,6 +4,7 @@ import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { jwkThumbprint, publicJwk } from '../../pki/keys.ts';
 import { operatorNameIn } from '../../pki/roles.ts';
 import type { Signer } from '../../pki/signer.ts';
+import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { askPin } from '../../terminal/ask-pin.ts';
 import { readPinFromDescriptor } from '../../terminal/read-pin-from-descriptor.ts';
 import { findOperatorKey } from '../../token/operator-key.ts';
@@ -15,15 +16,16 @@ export interface KeyFlags {
   readonly json?: boolean;
 }
 
-/** The operator's own YubiKey. @throws KiwiError `key-absent`, `key-several`, `operator-unknown` */
+/** The operator's own YubiKey. @param name of whoever is signed in @throws KiwiError `key-absent`, `key-several`, `operator-unknown` */
 export async function withOperatorKey<T>(
   flags: KeyFlags,
   signal: AbortSignal,
   work: (key: OperatorKey & { readonly certificate: Certificate }) => Promise<T>,
+  { name: wanted }: { readonly name?: string } = {},
 ): Promise<T> {
   const token = await openToken({ signal });
   try {
-    const key = await findOperatorKey(token, undefined, signal);
+    const key = await findOperatorKey(token, wanted, signal);
     const name = operatorNameIn(key.certificate.subject.cn);
     if (name === undefined) throw new KiwiError('operator-unknown', { detail: 'its certificate names nobody' });
     const kid = jwkThumbprint(publicJwk(parseCertificate(key.attestation).publicKey));
@@ -52,4 +54,10 @@ export function useOptions(key: SlotKey, { pinFd, json }: KeyFlags, signal: Abor
     },
     signal,
   };
+}
+
+/** Whose YubiKey signs: over the network that of whoever is signed in; in the slice's folder there is nobody but the YubiKey. */
+export async function signedInAs(slice: OperatorSlice): Promise<{ readonly name?: string; readonly slug: string }> {
+  const { customer, operator } = await slice.ask('slice.about');
+  return { slug: customer.slug, ...(operator.name === 'operator' ? {} : { name: operator.name }) };
 }

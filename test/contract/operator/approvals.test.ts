@@ -8,9 +8,10 @@ import {
 } from '../../../src/operator-client/sign-statement.ts';
 import { parseCertificate } from '../../../src/pki/certificate.ts';
 import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
+import type { Grant } from '../../../src/protocol/grant.ts';
 import type { Arguments, Verb } from '../../../src/protocol/operator-verbs.ts';
 import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
-import { asOperator } from '../slice/enrolling.ts';
+import { asOperator, enrollAndConfirm } from '../slice/enrolling.ts';
 import { addOperator, remotely, requestOf, type TestOperator } from './operating.ts';
 
 // Two admins at two machines, a slice with real step-ca and registry.
@@ -111,6 +112,34 @@ test('two admins carry it out once, and both signatures are in the registry and 
   expect(await asOperator(slice, (root) => root.ask('audit.verify', {}))).toMatchObject({ fault: undefined });
   const { records } = await asOperator(slice, (root) => root.ask('audit.export', { after: 0 }));
   expect(records.map(({ why }) => why)).toContain(`yubikey.burn: ${kept?.statement}`);
+});
+
+test('a laptop is reported lost by one, over the network, and wiped by two', async () => {
+  const key = await slice.provision({ serial: 20_001_403 });
+  const [first, second] = [await enrollAndConfirm(slice, key), await enrollAndConfirm(slice, key)];
+  const wish = (grant: Grant) => ({ device: grant.deviceId, why: 'left in a train' });
+  const hilda = await addOperator(slice, 'hilda', 'helpdesk');
+  await expect(remotely(slice, hilda, (remote) => remote.ask('device.lose', wish(first.grant)))).rejects.toMatchObject({
+    code: 'operator-role',
+  });
+  const lost = await remotely(slice, anna, (remote) => remote.ask('device.lose', wish(first.grant)));
+  expect(lost).toMatchObject({ device: { state: 'ended', endReason: 'lost' } });
+  expect(lost.certificates.every(({ revokeWhy }) => revokeWhy !== null)).toBe(true);
+  expect(lost.loss.map(({ part }) => part)).toContain('recovery-key');
+  const { registry } = slice.running.context;
+  expect((await registry.listAudit(20)).find(({ action }) => action === 'device.lost')).toMatchObject({
+    ...{ actor: 'anna', deviceId: first.grant.deviceId, decision: 'allowed' },
+  });
+
+  const wipe = { ...wish(second.grant), action: 'wipe' } as const;
+  await expect(remotely(slice, anna, (remote) => remote.ask('device.lose', wipe))).rejects.toMatchObject({
+    code: 'second-operator-needed',
+  });
+  expect((await registry.findDevice(second.grant.deviceId))?.state).toBe('active');
+  const { id, payload } = await ask(anna, 'device.lose', wipe);
+  const { result } = await approve(bob, id, payload);
+  expect(result).toMatchObject({ device: { id: second.grant.deviceId, endReason: 'lost' }, tunnel: 'fleet-only' });
+  expect(await registry.listLoss(second.grant.deviceId)).toContainEqual(expect.objectContaining({ part: 'wipe' }));
 });
 
 test('an admin is made and removed by two; the signature of one who was removed counts no more', async () => {

@@ -31,7 +31,10 @@ interface Outcome {
 
 /** What an operator types at a laptop, with the PIN where the YubiKey signs. */
 async function at({ laptop }: Pick<Seat, 'laptop'>, args: readonly string[], pin = false): Promise<Outcome> {
-  const argv = [...OPERATOR, ...args, '--json', ...(pin ? ['--pin-fd', '0'] : [])];
+  // The PIN of a second YubiKey is at descriptor 3.
+  const both = ['/bin/sh', '-c', `exec "$@" 3<<PIN\n${PIN}\nPIN\n`, 'sh'];
+  const own = args.includes('--approval-pin-fd') ? both : [];
+  const argv = [...own, ...OPERATOR, ...args, '--json', ...(pin ? ['--pin-fd', '0'] : [])];
   const { code, stdout, stderr } = await laptop.run(argv, { input: pin ? `${PIN}\n` : '', timeoutMs: 120_000 });
   const last = stdout.trim().split('\n').at(-1) ?? '';
   return { code, output: stdout + stderr, answer: last === '' ? {} : (JSON.parse(last) as Record<string, unknown>) };
@@ -55,7 +58,7 @@ async function makeOperator(name: string, role: string): Promise<number> {
 /** In the place of the key with which the laptop was enrolled. */
 async function plugIn(seat: Seat, key: number): Promise<void> {
   await seat.reader.stop();
-  await customer.world.plugIn(seat.laptop, key);
+  seat.reader = await customer.world.plugIn(seat.laptop, key, { places: 2 });
 }
 
 const signIn = (seat: Seat): Promise<Outcome> => at(seat, ['sign-in', '--gateway', API, '--store', 'file'], true);
@@ -108,6 +111,39 @@ test('two operators sign in from their laptops, and do together what neither may
   ]) {
     expect(audit).toContainEqual(expect.objectContaining({ action, actor, decision: 'allowed' }));
   }
+
+  // Carla becomes an admin with a new YubiKey: it has its key when anna has signed, and its certificate once bob has.
+  customer.world.makeKey(++serial);
+  await anna.reader.control.insert(customer.world.keyFile(serial));
+  const add = ['operator', 'add', 'carla', '--role', 'admin', '--serial', String(serial)];
+  const asking = [...add, '--ask-approval', '--approval-pin-fd', '3'];
+  const wanted = await at(anna, asking, true);
+  expect(wanted, wanted.output).toMatchObject({ code: 0, answer: { result: 'approval-asked' } });
+  // Asked for again, it makes no other key.
+  const waiting = await at(anna, asking, true);
+  expect(waiting, waiting.output).toMatchObject({ code: 0, answer: { result: 'approval-asked' } });
+  const asks = (await at(bob, ['approval', 'list'])).answer['list'] as { id: string; verb: string; state: string }[];
+  const adds = asks.filter(({ verb }) => verb === 'operator.add');
+  expect(adds).toMatchObject([{ state: 'open' }]);
+  const added = await at(bob, ['approval', 'approve', adds[0]?.id ?? '', '--yes'], true);
+  expect(added, added.output).toMatchObject({ code: 0, answer: { verb: 'operator.add' } });
+  const finished = await at(anna, add, true);
+  expect(finished, finished.output).toMatchObject({ code: 0, answer: { result: 'added', name: 'carla', serial } });
+  const operators = (await at(anna, ['operator', 'list'])).answer['list'] as Record<string, unknown>[];
+  expect(operators).toContainEqual(
+    expect.objectContaining({ name: 'carla', role: 'admin', state: 'active', by: 'anna and bob' }),
+  );
+
+  // A lost laptop, over the network; wiping it needs both.
+  const lost = ['device', 'lost', 'bob', '--yes', '--wait', '0', '--why', 'left in a train'];
+  expect(await at(anna, [...lost, '--wipe'])).toMatchObject({
+    ...{ code: 3, answer: { error: { code: 'second-operator-needed' } } },
+  });
+  const asksToWipe = await at(anna, [...lost, '--wipe', '--ask-approval'], true);
+  expect(asksToWipe, asksToWipe.output).toMatchObject({ code: 0, answer: { result: 'approval-asked' } });
+  const [wipe] = (await at(bob, ['approval', 'list'])).answer['list'] as [{ id: string }];
+  const refused = await at(bob, ['approval', 'refuse', wipe.id, '--why', 'not before Monday']);
+  expect(refused, refused.output).toMatchObject({ code: 0, answer: { result: 'refused' } });
 
   // Bob is removed by both; his session is over at once.
   const removal = await at(anna, ['operator', 'remove', 'bob', '--yes', '--ask-approval'], true);
