@@ -1,7 +1,7 @@
 import { parseCertificate, type Certificate } from '../../src/pki/certificate.ts';
 import { DAY, issueCertificate, YEAR, type IssueInput } from '../../src/pki/issue.ts';
 import { spkiDer } from '../../src/pki/keys.ts';
-import { deviceUri, EKU, enrollmentUri } from '../../src/pki/roles.ts';
+import { deviceUri, EKU, enrollmentUri, operatorSubject, operatorUri } from '../../src/pki/roles.ts';
 import { textAt } from './keep.ts';
 import { testKey, type KeyName } from './test-keys.ts';
 
@@ -183,6 +183,45 @@ const ORDER = [
     crlUrl: CRL,
     notBefore: new Date(RENEWED_AT.getTime() - 60_000),
     notAfter: new Date(RENEWED_AT.getTime() + DAY),
+  },
+  {
+    name: 'operator',
+    subject: { cn: operatorSubject('anna'), o: 'Acme GmbH', ou: 'admin' },
+    key: 'operator',
+    issuer: 'intermediate',
+    extendedKeyUsages: [EKU.operatorKey],
+    sanUris: [operatorUri(SLUG)],
+    crlUrl: CRL,
+    ...long,
+  },
+  {
+    name: 'secondOperator',
+    subject: { cn: operatorSubject('bob'), o: 'Acme GmbH', ou: 'admin' },
+    key: 'second-operator',
+    issuer: 'intermediate',
+    extendedKeyUsages: [EKU.operatorKey],
+    sanUris: [operatorUri(SLUG)],
+    crlUrl: CRL,
+    ...long,
+  },
+  // Anna again, with what the slice's registry does not say; and an operator of another customer.
+  {
+    name: 'lowerOperator',
+    subject: { cn: operatorSubject('anna'), o: 'Acme GmbH', ou: 'read' },
+    key: 'operator',
+    issuer: 'intermediate',
+    extendedKeyUsages: [EKU.operatorKey],
+    sanUris: [operatorUri(SLUG)],
+    ...long,
+  },
+  {
+    name: 'betaOperator',
+    subject: { cn: operatorSubject('anna'), o: 'Beta School', ou: 'admin' },
+    key: 'operator',
+    issuer: 'betaIntermediate',
+    extendedKeyUsages: [EKU.operatorKey],
+    sanUris: [operatorUri('beta')],
+    ...long,
   },
   { name: 'fleetCa', subject: { cn: 'Acme Fleet CA' }, key: 'fleet-ca', ca: { pathLength: 0 }, ...long },
 ] as const satisfies readonly (Recipe & { readonly name: string })[];

@@ -21,7 +21,7 @@ import { statement as statementSchema, type Statement } from '../../src/protocol
 import { keepCsr, keepingSigner, keepJwe, signatureOf, textAt } from './keep.ts';
 import { DEVICE_ID, NOW, SLUG, YUBIKEY_SERIAL, type Certificates } from './make-certificates.ts';
 import { exampleFingerprint, FINGERPRINT_SALT } from './make-fingerprint.ts';
-import { testKey } from './test-keys.ts';
+import { testKey, type KeyName } from './test-keys.ts';
 
 const ATTEMPT_ID = '0d9c1f5e-6b1a-4c57-9c1d-6f0f1c2a7e11';
 const SESSION_ID = 'b7a1f2f4-3c2e-4f0a-9a53-1de1b0a4c920';
@@ -259,7 +259,7 @@ async function makeDeviceStatus(certificates: Certificates, confirm: string, pre
 }
 
 /** A compact JWS taken apart for the reader. */
-export function compactParts(jws: string, payload: string, key: 'gateway' | 'device' = 'gateway') {
+export function compactParts(jws: string, payload: string, key: KeyName = 'gateway') {
   const [header = '', encoded = '', signature = ''] = jws.split('.');
   return {
     payload,

@@ -17,10 +17,17 @@ import { makeClaim } from './make-claim.ts';
 import { makeExchange } from './make-exchange.ts';
 import { makeFingerprint } from './make-fingerprint.ts';
 import { makeHashToCurve, makeThumbprint, makeWireguardKeys } from './make-wireguard-key.ts';
+import { makeOperator } from './make-operator.ts';
 import { makeTpmKey } from './make-tpm-key.ts';
 import { makeRecoveryKey, makeRefusedReceipts, makeRefusedRecoveryKeys } from './make-recovery-key.ts';
 import { makeRefusedRenewalAnswers, makeRefusedRenewals, makeRenewal } from './make-renewal.ts';
 import { makeRefusedConfirms, makeRefusedStatements } from './refused-by-gateway.ts';
+import {
+  makeRefusedOperatorChallenges,
+  makeRefusedOperatorRequests,
+  makeRefusedOperatorSignIns,
+  makeRefusedOperatorStatements,
+} from './refused-operators.ts';
 import { makeRefusedHellos } from './refused-hellos.ts';
 import { makeRefusedChallenges, makeRefusedDeviceStatuses, makeRefusedGrants } from './refused-by-laptop.ts';
 import { makeKeys } from './test-keys.ts';
@@ -41,6 +48,10 @@ const FILES = [
   'recovery-key',
   'escrow-receipt',
   'claim',
+  'operator-challenge',
+  'operator-sign-in',
+  'operator-request',
+  'operator-statement',
   'fingerprint',
   'hash-to-curve',
   'wireguard-key',
@@ -57,6 +68,10 @@ const FILES = [
   'refused-bundles',
   'refused-recovery-keys',
   'refused-escrow-receipts',
+  'refused-operator-challenges',
+  'refused-operator-sign-ins',
+  'refused-operator-requests',
+  'refused-operator-statements',
 ] as const;
 
 const fileOf = (name: string): string => path.join(import.meta.dirname, `${name}.json`);
@@ -83,6 +98,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
   const renewal = await makeRenewal(certificates, previous);
   const bundle = await makeBundle(previous);
   const recovery = await makeRecoveryKey(certificates, previous);
+  const operator = await makeOperator(certificates, previous);
   const refused = {
     'refused-hellos': makeRefusedHellos(exchange.hello, previous('refused-hellos')),
     'refused-challenges': makeRefusedChallenges(certificates, exchange.challenge, previous('refused-challenges')),
@@ -107,6 +123,24 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
       recovery['escrow-receipt'],
       previous('refused-escrow-receipts'),
     ),
+    'refused-operator-challenges': makeRefusedOperatorChallenges(
+      certificates,
+      operator['operator-challenge'],
+      previous('refused-operator-challenges'),
+    ),
+    'refused-operator-sign-ins': makeRefusedOperatorSignIns(
+      certificates,
+      operator['operator-sign-in'],
+      previous('refused-operator-sign-ins'),
+    ),
+    'refused-operator-requests': makeRefusedOperatorRequests(
+      operator['operator-request'],
+      previous('refused-operator-requests'),
+    ),
+    'refused-operator-statements': makeRefusedOperatorStatements(
+      operator['operator-statement'],
+      previous('refused-operator-statements'),
+    ),
   };
   const vectors: Record<string, object> = {
     keys: makeKeys(),
@@ -116,6 +150,7 @@ export async function makeVectors(options: { check: boolean }): Promise<string[]
     bundle,
     ...recovery,
     claim: await makeClaim(certificates, exchange, previous('claim')),
+    ...operator,
     fingerprint: makeFingerprint(),
     'hash-to-curve': makeHashToCurve(),
     'wireguard-key': await makeWireguardKeys(exchange.challenge.jws),

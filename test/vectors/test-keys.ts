@@ -18,6 +18,9 @@ export const KEY_NAMES = [
   'other-root',
   'next-intermediate',
   'escrow',
+  'operator',
+  'second-operator',
+  'operator-session',
 ] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 

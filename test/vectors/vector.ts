@@ -67,6 +67,15 @@ export const CLAIM = z.object({
   claim: compact.extend({ recipient: z.string(), jwe: z.string(), statementHash: z.string() }),
 });
 export const RENEWED = compact.extend({ request: z.string() });
+export const OPERATOR_CHALLENGE = CHALLENGE.extend({ hello: z.string(), helloHash: z.string() });
+export const OPERATOR_SIGN_IN = compact;
+export const OPERATOR_REQUEST = compact.extend({ arguments: z.string(), body: z.string() });
+export const OPERATOR_STATEMENT = z.object({
+  payload: z.string(),
+  signatures: z.array(compact.omit({ payload: true, jws: true })).length(2),
+  asked: z.string(),
+  jws: z.string(),
+});
 export const FINGERPRINT = z.object({
   salt: z.string(),
   values: z.array(
