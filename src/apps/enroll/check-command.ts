@@ -1,6 +1,7 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { LogFields } from '../../core/log.ts';
 import { listed } from '../../laptop/enrollment/find-traces.ts';
+import { endedError } from '../../laptop/standing/ended-error.ts';
 import type { CheckReply } from '../../local-api/replies.ts';
 import { localTime } from '../../terminal/local-time.ts';
 import { errorFields, printError, printJson } from '../../terminal/report.ts';
@@ -35,9 +36,7 @@ function faultOf({ farewells, enrollment, remains }: CheckReply): KiwiError | un
     if (renewal instanceof KiwiError && slice instanceof KiwiError && !renewal.retryable) return renewal;
     if (slice instanceof KiwiError) return slice;
     if (slice.hardware === 'changed') return new KiwiError('hardware-changed');
-    if (slice.state === 'ended' && removed === undefined) {
-      return new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know this laptop' });
-    }
+    if (slice.state === 'ended' && removed === undefined) return endedError(slice);
     if (renewal instanceof KiwiError) return renewal;
     if (tunnel?.error !== undefined) return tunnel.error;
   }

@@ -103,7 +103,7 @@ function describe({
     `slice        ${sliceText}${sliceAskedAt === undefined ? '' : `; asked at ${localTime(sliceAskedAt)}`}`,
     ...hardwareLines(slice),
     ...(record.device?.keyKind === 'tpm' ? ['device key   in the TPM of this laptop'] : []),
-    `certificate  ${certificateText(certificate)}`,
+    `certificate  ${certificateText(certificate, 'state' in slice && slice.state === 'ended')}`,
     `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     ...tellWhatWorks(works, systemClock.now()),
@@ -113,9 +113,13 @@ function describe({
   ].join('\n');
 }
 
-function certificateText({ present, valid, number, notAfter, renewal }: ShownEnrollment['certificate']): string {
+function certificateText(
+  { present, valid, number, notAfter, renewal }: ShownEnrollment['certificate'],
+  isRevoked: boolean,
+): string {
   if (!present) return 'MISSING';
   const which = number === undefined ? '' : `number ${number}, `;
+  if (isRevoked) return `${which}REVOKED: the slice has ended this laptop`;
   const next = renewal === undefined ? '' : `; next renewal ${localTime(renewal)}`;
   return `${which}${valid ? 'valid until' : 'EXPIRED at'} ${notAfter === undefined ? '' : localTime(notAfter)}${next}`;
 }

@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { endedError } from '../standing/ended-error.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 
 export const certificatePresent: Check = {
@@ -19,12 +20,15 @@ export const certificatePresent: Check = {
 export const certificateValid: Check = {
   code: 'certificate',
   severity: 'failure',
-  what: 'The device certificate has not expired.',
+  what: 'The device certificate has not expired, and the slice has not revoked it.',
   matters: 'Services inside refuse this laptop.',
   dependsOn: ['certificate-present'],
-  async run({ context, certificate }) {
+  async run({ context, certificate, slice }) {
     const notAfter = (await certificate())?.leaf.notAfter;
     if (notAfter === undefined) return notKnown('there is none');
+    // Its date says nothing any more: it is revoked.
+    const answer = await slice();
+    if (!(answer instanceof KiwiError) && answer.state === 'ended') return notWell(endedError(answer));
     if (notAfter.getTime() > context.clock.now()) return well(`valid until ${notAfter.toISOString()}`);
     const detail = `it expired at ${notAfter.toISOString()}`;
     return notWell(new KiwiError('device-certificate-expired', { detail }), 'renew-certificate');

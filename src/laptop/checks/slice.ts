@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { endedError } from '../standing/ended-error.ts';
 import { notKnown, notWell, well, type Check, type Finding } from './check.ts';
 
 export const sliceAnswers: Check = {
@@ -23,11 +24,7 @@ export const sliceActive: Check = {
     const answer = await slice();
     if (answer instanceof KiwiError) return noAnswer(answer);
     if (answer.state === 'active') return well('active');
-    if (answer.state === 'ended') {
-      return notWell(
-        new KiwiError('device-ended', { detail: answer.endReason ?? 'the slice does not know this laptop' }),
-      );
-    }
+    if (answer.state === 'ended') return notWell(endedError(answer));
     const hint = 'Run `kiwistack-enroll enroll` to resume the enrollment.';
     const detail = `the slice reports this laptop as ${answer.state}`;
     return notWell(new KiwiError('enrollment-unhealthy', { detail, hint }));

@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { isEnded, TUNNEL_CLOSED } from '../standing/ended-error.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
 import { notKnown, notWell, well, type Check } from './check.ts';
 import { insideNetworks } from './routes.ts';
@@ -12,15 +13,16 @@ export const tunnelHandshake: Check = {
   what: "The slice's WireGuard has answered within the last three minutes.",
   matters: 'Nothing inside can be reached.',
   dependsOn: ['tunnel-up'],
-  async run({ context, tunnel }) {
+  async run({ context, tunnel, slice }) {
     const { lastHandshake, endpoint = 'no address' } = await tunnel();
-    if (lastHandshake === undefined) {
-      const detail = `no handshake with ${endpoint} yet`;
-      return notWell(new KiwiError('tunnel-no-handshake', { detail }), 'mend-tunnel');
-    }
-    const age = Math.round((context.clock.now() - lastHandshake) / 1000);
-    if (age * 1000 < HANDSHAKE_MAX_AGE_MS) return well(`${age} s ago, with ${endpoint}`);
-    const detail = `the last handshake with ${endpoint} was ${age} s ago`;
+    const age = lastHandshake === undefined ? undefined : context.clock.now() - lastHandshake;
+    const seconds = Math.round((age ?? 0) / 1000);
+    if (age !== undefined && seconds * 1000 < HANDSHAKE_MAX_AGE_MS) return well(`${seconds} s ago, with ${endpoint}`);
+    if (isEnded(await slice())) return notKnown(TUNNEL_CLOSED);
+    const detail =
+      age === undefined
+        ? `no handshake with ${endpoint} yet`
+        : `the last handshake with ${endpoint} was ${seconds} s ago`;
     return notWell(new KiwiError('tunnel-no-handshake', { detail }), 'mend-tunnel');
   },
 };
@@ -38,6 +40,7 @@ export const udpPasses: Check = {
     if (fresh || (await inside())) return well(`${endpoint} answers over UDP`);
     const answer = await slice();
     if (answer instanceof KiwiError) return notKnown('the gateway does not answer either');
+    if (isEnded(answer)) return notKnown(TUNNEL_CLOSED);
     const granted = record.device?.tunnel?.endpoints ?? [];
     const others = await context.platform.tunnel.resolve(knownEndpoints(granted, record.gatewayUrl));
     const tried = [...new Set([endpoint, ...others])].join(', ');

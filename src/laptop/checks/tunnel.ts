@@ -1,4 +1,5 @@
 import { KiwiError } from '../../core/errors.ts';
+import { isEnded, TUNNEL_CLOSED } from '../standing/ended-error.ts';
 import { packetsFit } from '../tunnel/fit-packets.ts';
 import { isLiteral } from '../tunnel/endpoint-candidates.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
@@ -84,9 +85,10 @@ export const tunnelReachesInside: Check = {
   what: 'The slice answers inside the tunnel.',
   matters: 'Nothing inside can be reached.',
   dependsOn: ['tunnel-up'],
-  async run({ record, inside }) {
+  async run({ record, inside, slice }) {
     const probe = record.device?.probe ?? 'the slice';
     if (await inside()) return well(`${probe} answers`);
+    if (isEnded(await slice())) return notKnown(TUNNEL_CLOSED);
     return notWell(
       new KiwiError('tunnel-no-handshake', { detail: `${probe} in the tunnel does not answer` }),
       'mend-tunnel',

@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import { askSlice } from '../standing/ask-slice.ts';
+import { endedError } from '../standing/ended-error.ts';
 import { inStateFolder, type RunState } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
@@ -65,7 +66,5 @@ async function refuseElsewhere(context: LaptopContext, record: EnrollmentRecord)
     return undefined;
   });
   if (slice?.hardware === 'changed') throw new KiwiError('hardware-changed', { detail: record.device?.hostName ?? '' });
-  if (slice?.state !== 'ended') return;
-  const hint = 'Run `kiwistack-enroll uninstall`, then enroll again.';
-  throw new KiwiError('device-ended', { detail: slice.endReason ?? 'the slice does not know it', hint });
+  if (slice?.state === 'ended') throw endedError(slice);
 }

@@ -50,7 +50,8 @@ export function whatWorks(seen: SeenNow): WhatWorks {
   const states: Record<Ability, boolean | undefined> = {
     inside: tunnel.up && tunnel.inside,
     'inside-names': tunnel.up && tunnel.inside ? insideNames : false,
-    certificate: certificate !== undefined && certificate.notAfter > now,
+    // Of a laptop that was ended it is revoked, whatever its date says.
+    certificate: certificate !== undefined && certificate.notAfter > now && answer?.state !== 'ended',
     management: managed(answer, tunnel),
     renewal: answer?.state === 'active' && !failed('ca') && !tooLate(seen, parts),
     news: answer !== undefined,
@@ -62,7 +63,9 @@ export function whatWorks(seen: SeenNow): WhatWorks {
     works: those(true),
     fails: those(false),
     unknown: those(undefined),
-    ...(states.renewal === true || certificate === undefined ? {} : { until: untilOf(certificate.notAfter, parts) }),
+    ...(states.renewal === true || certificate === undefined || answer?.state === 'ended'
+      ? {}
+      : { until: untilOf(certificate.notAfter, parts) }),
   };
 }
 
@@ -87,7 +90,10 @@ function isOffline(slice: SeenNow['slice'], tunnel: SeenNow['tunnel']): boolean 
 function ofSlice(answer: DeviceStatus | undefined, last: Seen): Failing {
   if (answer === undefined) return [];
   if (answer.state === 'ended') {
-    const text = `The slice has ended this laptop (${answer.endReason ?? 'it does not know it'}).`;
+    const text =
+      answer.endReason === 'lost'
+        ? 'Your organisation has reported this laptop lost. Its certificates are revoked, and its tunnel reaches nothing inside.'
+        : `The slice has ended this laptop (${answer.endReason ?? 'it does not know it'}).`;
     return [{ part: 'device', code: 'device-ended', text }];
   }
   const said = slicePartsIn(answer)?.ca;
@@ -101,8 +107,8 @@ function ofSlice(answer: DeviceStatus | undefined, last: Seen): Failing {
 function ofTunnel({ tunnel, slice, insideNames }: SeenNow, parts: SliceParts | undefined): Failing {
   if (!tunnel.up) return [{ part: 'tunnel', code: 'tunnel-tools-failed', text: 'The tunnel of this laptop is down.' }];
   if (!tunnel.inside) {
-    // Offline, nothing can answer.
-    if (isOffline(slice, tunnel)) return [];
+    // Offline, nothing can answer; and of a laptop that was ended the tunnel is closed.
+    if (isOffline(slice, tunnel) || (!(slice instanceof KiwiError) && slice.state === 'ended')) return [];
     const text =
       parts?.endpoint === false && !(slice instanceof KiwiError)
         ? "The slice's end of the tunnel is down, as the slice itself says."

@@ -1,6 +1,7 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { DeviceStatus } from '../../protocol/device-messages.ts';
 import { askSlice } from '../standing/ask-slice.ts';
+import { endedError } from '../standing/ended-error.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { knownEndpoints } from '../tunnel/known-endpoints.ts';
@@ -29,9 +30,7 @@ export async function explainSilence(
     return new KiwiError('endpoint-unresolved', { detail: `no address for ${names.join(', ')}` });
   }
   const answer = slice ?? (await askSlice(context, record).catch((error: unknown) => toKiwiError(error)));
-  if (!(answer instanceof KiwiError) && answer.state === 'ended') {
-    return new KiwiError('device-ended', { detail: answer.endReason ?? 'the slice does not know this laptop' });
-  }
+  if (!(answer instanceof KiwiError) && answer.state === 'ended') return endedError(answer);
   const detail = `no handshake at UDP ${tried.join(', ')}`;
   // A refusal is an answer of the gateway too.
   if (!(answer instanceof KiwiError) || answer.requestId !== undefined) return new KiwiError('udp-blocked', { detail });

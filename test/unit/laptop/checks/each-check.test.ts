@@ -252,6 +252,24 @@ describe('each check', () => {
     expect(found?.saw).not.toBe('');
   });
 
+  it('of a laptop that was reported lost says so, whom to ask, and blames no network', async () => {
+    laptop.sliceEndpoint = undefined;
+    Object.assign(laptop.tunnel, { lastHandshake: undefined });
+    says({ state: 'ended', endReason: 'lost', fleet: null })();
+    const { outcomes } = await examine(laptop.context, ['certificate', 'tunnel-handshake', 'udp', 'tunnel-inside']);
+    const of = (code: string) => outcomes.find((outcome) => outcome.code === code);
+    expect(of('certificate')).toMatchObject({ state: 'not-well', error: { code: 'device-ended', detail: 'lost' } });
+    expect(of('certificate')?.error?.hint).toMatch(/reported this laptop lost.*ask your operator to consent/u);
+    for (const code of ['tunnel-handshake', 'udp', 'tunnel-inside']) {
+      expect(of(code)).toMatchObject({
+        state: 'not-known',
+        saw: 'the slice has ended this laptop, and its tunnel with it',
+      });
+    }
+    expect(outcomes.map(({ error }) => error?.code)).not.toContain('udp-blocked');
+    expect(outcomes.map(({ error }) => error?.code)).not.toContain('tunnel-no-handshake');
+  });
+
   it('of a device key in a TPM has it sign once, for the question to the slice, and again only where no answer came', async () => {
     let signed = 0;
     const { certificates } = laptop.context.platform;

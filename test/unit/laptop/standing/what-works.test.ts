@@ -93,7 +93,13 @@ const CASES: readonly Case[] = [
     'the device, which was ended',
     { slice: saying({}, { state: 'ended', endReason: 'lost', fleet: null }) },
     ['device'],
-    ['management', 'renewal'],
+    ['certificate', 'management', 'renewal'],
+  ],
+  [
+    'a lost device, whose tunnel is closed',
+    { slice: saying({}, { state: 'ended', endReason: 'lost', fleet: null }), tunnel: DEAD },
+    ['device'],
+    ['inside', 'certificate', 'management', 'renewal'],
   ],
   [
     'everything of the slice',
@@ -112,7 +118,9 @@ describe('what works while a part fails', () => {
     expect(told.unknown.filter((one) => one !== 'inside-names')).toEqual(unknown);
     const rest = EVERYTHING.filter((one) => !fails.includes(one) && !unknown.includes(one));
     expect(told.works).toEqual(rest);
-    if (fails.includes('renewal')) expect(told.until?.certificate).toBe(UNTIL.certificate);
+    // A certificate that was revoked is good until nothing.
+    if (fails.includes('renewal') && !failing.includes('device'))
+      expect(told.until?.certificate).toBe(UNTIL.certificate);
     else expect(told.until).toBeUndefined();
     // Each failure is named to a person, and what is not concerned is said to work.
     const lines = tellWhatWorks(told, NOW).join('\n');
