@@ -54,7 +54,7 @@ export const SLICE_CODES = {
     'Restore the ca.json that `kiwistack-slice init` wrote: both provisioners must have renewal disabled.',
   ),
   'slice-unwell': entry(
-    'fault',
+    'machine',
     'Something of the slice is not as it should be.',
     'See `kiwistack-slice doctor --dir DIR`, which says what to do.',
   ),

@@ -46,6 +46,11 @@ export class SignInStore {
     this.#keychain = keychain;
   }
 
+  /** Before somebody is asked for a PIN: whether a sign-in could be kept there. @throws KiwiError `keychain-unavailable` */
+  async prepare(gateway: string, store: StoreKind): Promise<void> {
+    if (store === 'keychain') await (await this.#keychain()).get(gateway);
+  }
+
   /** @throws KiwiError `keychain-unavailable` */
   async keep(session: SignedIn, store: StoreKind): Promise<void> {
     const { gateway, customer, operator, expiresAt } = session;

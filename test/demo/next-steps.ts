@@ -9,7 +9,7 @@ The slice, the laptop ada and its YubiKey keep running. Their folder is ${dir}
       kiwistack-enroll uninstall
       kiwistack-enroll enroll
 
-  npm run lab -- shell slice              a shell on the slice's machine; D is the folder
+  npm run lab -- shell slice              a shell on the slice's machine, without sudo; D is the folder
       kiwistack-operator device list --dir $D/slice/acme
       kiwistack-operator audit list --dir $D/slice/acme
       kiwistack-operator yubikey burn --dir $D/slice/acme --serial 12345678

@@ -8,7 +8,9 @@ export async function playLaptopLost({ world, laptop, say }: Scene): Promise<obj
     const { code } = await laptop.run(['/usr/bin/curl', '-sk', '-o', '/dev/null', '--max-time', '3', url]);
     return code === 0 ? 'answers' : 'does not answer';
   };
-  say('\nThe laptop ada is stolen, with its disk unlocked. Its agent asks Fleet every half minute what is to be done.');
+  say(
+    '\nThe laptop ada is stolen, with its disk unlocked. Its agent asks Fleet every half minute what is to be done. (Fleet is a test server here: nothing is erased.)',
+  );
   const began = performance.now();
   await operatorTypes({ world, say }, [
     'device',

@@ -9,7 +9,7 @@ import { carryOut, positiveNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
 import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { sinceOption } from './since-option.ts';
-import { Id } from './table.ts';
+import { Id, Note, type Row } from './table.ts';
 import { verifyTrail, type VerifiedTrail } from './verify-trail.ts';
 
 /** `audit`: the decisions of the slice. */
@@ -39,11 +39,12 @@ export function addAuditCommands(program: Command): void {
             why: entry.why ?? '',
             request: new Id(entry.requestId),
           })),
-        // A refusal is told by its code.
-        ({ decision = '', code = '', ...row }) => ({
+        // A refusal is told by its code, and the reason below its row.
+        ({ decision = '', code = '', why = '', request, ...row }) => ({
           at: row['at'] ?? '',
           outcome: code === '' ? decision : code,
           ...row,
+          note: new Note(`${textOf(why)}${why === '' ? '' : ' · '}request ${textOf(request)}`),
         }),
       ),
     );
@@ -92,6 +93,9 @@ export function addAuditCommands(program: Command): void {
       ),
     );
 }
+
+const textOf = (cell: Row[string] | undefined): string =>
+  typeof cell === 'string' ? cell : cell instanceof Id ? cell.toString() : '';
 
 function linesOf({ records, sealed, sealedAt, accepted, fault, acceptedFault, exported }: VerifiedTrail): string[] {
   const newer = records - sealed;

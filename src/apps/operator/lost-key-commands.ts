@@ -6,11 +6,13 @@ import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, wholeNumber } from '../../terminal/carry-out.ts';
 import { printJson } from '../../terminal/report.ts';
+import { printable } from '../../core/log.ts';
 import { askConfirmation } from './ask-confirmation.ts';
 import { onSlice, withSlice, type Flags } from './on-slice.ts';
 import { keyOptions, provisionCommand, type ProvisionFlags } from './provision-command.ts';
 import { renderKeyReport, renderLine } from './render-report.ts';
 import type { Line } from './stand-of-loss.ts';
+import { localTime } from './table.ts';
 
 type BurnFlags = Flags & { readonly serial: number; readonly why: string; readonly yes?: boolean };
 
@@ -39,9 +41,9 @@ export function addLostKeyCommands(yubikey: Command): void {
     .action((flags: BurnFlags) =>
       carryOut(flags.json === true, () =>
         withSlice(flags, async (slice) => {
-          const { report, revoked } = await burn(slice, flags);
+          const { report, revoked, before } = await burn(slice, flags);
           if (flags.json === true) {
-            printJson({ type: 'result', result: 'burned', serial: flags.serial, revoked, ...report });
+            printJson({ type: 'result', result: 'burned', serial: flags.serial, revoked, before, ...report });
           }
           return 0;
         }),
@@ -74,30 +76,39 @@ async function replace(
     return await provisionCommand({ ...others, ...chosen, role, notSerial: old }, signal);
   } catch (error) {
     if (!(error instanceof KiwiError)) throw error;
-    const { code, detail } = error;
-    throw new KiwiError(code, { ...(detail === undefined ? {} : { detail }), hint: again, cause: error });
+    const { code, detail, operatorHint } = error;
+    const what = `${old} is burned, and there is no new one yet${detail === undefined ? '' : `: ${detail}`}`;
+    const hint = code === 'key-absent' ? again : `${operatorHint} ${again}`;
+    throw new KiwiError(code, { detail: what, hint, cause: error });
   }
 }
 
 /** Says what it has ended. */
-async function burn(slice: OperatorSlice, flags: BurnFlags): Promise<{ report: KeyReport; revoked: boolean }> {
+async function burn(
+  slice: OperatorSlice,
+  flags: BurnFlags,
+): Promise<{ report: KeyReport; revoked: boolean; before: boolean }> {
   const { serial, why } = flags;
   const before = await reportOf(slice, serial);
   const unfinished = before.devices.filter(({ state }) => state === 'reserved' || state === 'pending');
   const active = before.devices.filter(({ state }) => state === 'active');
-  await askConfirmation(
+  const { burnedAt, burnedWhy } = before.yubikey;
+  const confirmation =
     `The key and certificate of YubiKey ${serial} (${before.yubikey.role}) will be blocked for good: it enrolls no more laptops. ` +
-      `Laptops that it is enrolling end (${unfinished.length}); laptops that it has enrolled stay (${active.length}).`,
-    `${serial}`,
-    flags,
-  );
+    `Laptops that it is enrolling end (${unfinished.length}); laptops that it has enrolled stay (${active.length}).`;
+  // It cannot be blocked twice; what waits for step-ca is tried again.
+  if (burnedAt === null) await askConfirmation(confirmation, `${serial}`, flags);
   const { revoked } = await slice.ask('yubikey.burn', { serial, why });
   const report = await slice.ask('yubikey.report', { serial });
   if (flags.json !== true) {
-    process.stdout.write(`YubiKey ${serial} is burned: it can no longer enroll laptops.\n`);
+    const first =
+      burnedAt === null
+        ? `YubiKey ${serial} is burned: it can no longer enroll laptops.`
+        : `YubiKey ${serial} was burned before, at ${localTime(new Date(burnedAt))} (${burnedWhy ?? ''}), and stays so.`;
+    process.stdout.write(`${printable(first)}\n`);
     process.stdout.write(linesOf(report, revoked, names(unfinished), names(active)).map(renderLine).join(''));
   }
-  return { report, revoked };
+  return { report, revoked, before: burnedAt !== null };
 }
 
 const names = (devices: KeyReport['devices']): string[] => devices.map(({ hostName }) => hostName);

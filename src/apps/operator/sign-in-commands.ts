@@ -53,6 +53,8 @@ async function signInCommand(flags: SignInFlags): Promise<number> {
   if (flags.pinFd !== undefined) checkDescriptor('--pin-fd', flags.pinFd);
   const gateway = originOf(flags.gateway);
   const roots = (await readGivenFile(flags.mspRoots, { option: '--msp-roots', maxBytes: MAX_ROOTS })).toString('utf8');
+  const store = new SignInStore();
+  await store.prepare(gateway, flags.store);
   const session = await withOperatorKey(flags, cancelOnSignals(), (key) =>
     signIn({
       ...{ gateway, roots, hours: flags.hours, key },
@@ -61,7 +63,7 @@ async function signInCommand(flags: SignInFlags): Promise<number> {
       },
     }),
   );
-  await new SignInStore().keep(session, flags.store);
+  await store.keep(session, flags.store);
   const { operator, role, customer, expiresAt } = session;
   printAnswer(flags, 'signed-in', { operator, role, customer, expiresAt, gateway, store: flags.store }, [
     `Signed in to ${customer.name} as ${operator} (${role}), until ${expiresAt}.`,

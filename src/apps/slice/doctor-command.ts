@@ -43,7 +43,7 @@ async function doctorCommand(flags: DoctorFlags, context: CommandContext): Promi
       process.stdout.write(`${asTyped(printable(line))}\n`);
     }
   }
-  return failing ? EXIT.fault : EXIT.done;
+  return failing ? EXIT.machine : EXIT.done;
 }
 
 const SIGN: Readonly<Record<CheckOutcome['state'], string>> = {
@@ -65,12 +65,16 @@ function counted(outcomes: readonly CheckOutcome[]): Record<CheckOutcome['state'
   return counts;
 }
 
+const many = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;
+
 function verdict(outcomes: readonly CheckOutcome[], failing: boolean): string {
   const counts = counted(outcomes);
   const said = [
-    `${counts.well} checks are well`,
-    ...(counts['not-well'] === 0 ? [] : [`${counts['not-well']} are not`]),
-    ...(counts['not-looked-at'] === 0 ? [] : [`${counts['not-looked-at']} were not looked at because of those`]),
+    many(counts.well, 'check is well', 'checks are well'),
+    ...(counts['not-well'] === 0 ? [] : [many(counts['not-well'], 'is not', 'are not')]),
+    ...(counts['not-looked-at'] === 0
+      ? []
+      : [`${many(counts['not-looked-at'], 'was', 'were')} not looked at because of that`]),
     ...(counts['not-known'] === 0 ? [] : [`${counts['not-known']} could not tell`]),
   ];
   if (failing) return `${said.join(', ')}. Begin with the first line with ✗.`;

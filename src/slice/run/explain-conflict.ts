@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { readlink } from 'node:fs/promises';
+import path from 'node:path';
 
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { runProgram } from '../../programs/run-program.ts';
@@ -49,5 +51,11 @@ export async function holderOf(protocol: Port[0], port: number): Promise<string 
   if (code !== 0 || line === undefined) return undefined;
   const [, name, pid] = /users:\(\("([^"]+)",pid=(\d+)/u.exec(line) ?? [];
   // The kernel's WireGuard has no process.
-  return name === undefined ? 'the kernel (another WireGuard interface?)' : `${name} (process ${pid})`;
+  if (name === undefined || pid === undefined) return 'the kernel (another WireGuard interface?)';
+  // ss says the name of the main thread, which Node calls MainThread, whatever it runs.
+  const program = await readlink(`/proc/${pid}/exe`).then(
+    (file) => path.basename(file),
+    () => name,
+  );
+  return `${program} (process ${pid})`;
 }

@@ -88,9 +88,10 @@ test('a laptop that it has enrolled renews as before', async () => {
 });
 
 test('burned again it keeps the first reason; one that nobody knows is not burned', async () => {
-  expect(await operate('yubikey', 'burn', '--serial', `${SERIAL}`, '--why', 'again', '--yes')).toMatchObject({
-    code: 0,
-  });
+  // It is not asked about again.
+  const again = await operate('yubikey', 'burn', '--serial', `${SERIAL}`, '--why', 'again');
+  expect(again, again.stderr).toMatchObject({ code: 0 });
+  expect(again.stdout).toMatch(/^YubiKey \d+ was burned before, at .* \(left in a train\), and stays so\.$/mu);
   expect((await operate('yubikey', 'show', '--serial', `${SERIAL}`)).stdout).toContain('left in a train');
   const unknown = await operate('yubikey', 'burn', '--serial', '5', '--yes');
   expect(unknown.stderr).toContain('yubikey-unregistered');

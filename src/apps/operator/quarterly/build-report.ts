@@ -67,6 +67,14 @@ export function buildReport(facts: ReportFacts, quarter: Quarter): QuarterlyRepo
       ended: counted(ended.map(({ endReason }) => endReason ?? 'unknown')),
       untold,
     },
+    losses: lossesIn(audit, facts.audit, devices, to).map(({ id, ...loss }) => ({ name: nameOf(id), ...loss })),
+    intermediate: audit
+      .filter(({ action, decision }) => action in CHANGES && decision !== 'refused')
+      .map(({ at, action, why }) => ({
+        at: iso(at),
+        what: CHANGES[action as keyof typeof CHANGES],
+        why: why ?? '',
+      })),
     keys: {
       active: keys.length,
       registered: yubikeys.filter(({ registeredAt }) => within(registeredAt)).length,
@@ -123,6 +131,44 @@ export function buildReport(facts: ReportFacts, quarter: Quarter): QuarterlyRepo
       .slice(0, MOST_REFUSALS),
   };
 }
+
+const CHANGES = {
+  'intermediate.replace': 'replaced by one with a new key',
+  'intermediate.install': 'renewed, with the same key',
+} as const;
+
+/** From the audit, and not from the states of now: a laptop that came back is `superseded` by its next enrollment. */
+function lossesIn(
+  audit: readonly AuditRecord[],
+  all: readonly AuditRecord[],
+  devices: readonly DeviceRecord[],
+  to: number,
+) {
+  const first = new Map<string, AuditRecord>();
+  for (const record of audit) {
+    const { action, decision, deviceId, why = '' } = record;
+    const isLoss = action === 'device.lost' || (action === 'device.end' && why.endsWith(': lost'));
+    if (isLoss && decision === 'allowed' && deviceId !== undefined && !first.has(deviceId)) first.set(deviceId, record);
+  }
+  return [...first].map(([id, { at, why = '' }]) => {
+    const isErased = all.some(
+      (one) => one.deviceId === id && one.action === 'device.wipe' && one.why?.includes(DONE) === true && one.at < to,
+    );
+    const isBack = devices.some(({ supersedes, confirmedAt }) => supersedes === id && (confirmedAt ?? to) < to);
+    const now =
+      isErased && isBack
+        ? ('erased, and enrolled again' as const)
+        : isErased
+          ? ('erased' as const)
+          : isBack
+            ? ('enrolled again' as const)
+            : ('lost' as const);
+    return { id, at: iso(at), why: why.slice(why.indexOf(': ') + 2), now };
+  });
+}
+
+/** As the slice records that Fleet has carried it out: settle-losses.ts. */
+const DONE = 'Fleet says that it is done';
 
 /** When each device got its last certificate before a moment. */
 function lastCertificates(audit: readonly AuditRecord[], to: number): Map<string, number> {

@@ -27,6 +27,15 @@ export interface QuarterlyReport {
     /** Offboarded ones that do not know it yet. */
     readonly untold: readonly { readonly name: string; readonly endedAt: string }[];
   };
+  /** Laptops that were reported lost in the quarter, whatever became of them since. */
+  readonly losses: readonly {
+    readonly name: string;
+    readonly at: string;
+    readonly why: string;
+    readonly now: 'lost' | 'erased' | 'enrolled again' | 'erased, and enrolled again';
+  }[];
+  /** Changes of the intermediate. */
+  readonly intermediate: readonly { readonly at: string; readonly what: string; readonly why: string }[];
   readonly keys: {
     readonly active: number;
     readonly registered: number;

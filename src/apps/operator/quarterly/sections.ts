@@ -21,7 +21,7 @@ export function titleOf({ customer, quarter }: QuarterlyReport): string {
 
 /** What the report says, in the order in which it is read. */
 export function sectionsOf(report: QuarterlyReport): readonly Section[] {
-  const { devices, keys, renewals, consents, alarms, refusals, audit, scores, total } = report;
+  const { devices, losses, intermediate, keys, renewals, consents, alarms, refusals, audit, scores, total } = report;
   const table = (caption: string, columns: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
     rows.length === 0 ? {} : { table: { caption, columns, rows } };
   return [
@@ -52,6 +52,15 @@ export function sectionsOf(report: QuarterlyReport): readonly Section[] {
       ...table('Laptops that ended, by reason', ['Reason', 'Laptops'], Object.entries(devices.ended)),
     },
     {
+      title: 'Lost laptops',
+      lines: [`${many(losses.length, 'laptop was', 'laptops were')} reported lost.`],
+      ...table(
+        'Laptops that were reported lost',
+        ['Laptop', 'Day', 'Why', 'Now'],
+        losses.map(({ name, at, why, now }) => [name, day(at), why, now]),
+      ),
+    },
+    {
       title: 'YubiKeys',
       lines: [
         `${many(keys.active, 'key')} in use, ${keys.registered} registered in the quarter, ${keys.uncertified} without a valid certificate.`,
@@ -60,6 +69,15 @@ export function sectionsOf(report: QuarterlyReport): readonly Section[] {
         'Burned keys',
         ['Serial', 'Role', 'Day', 'Why'],
         keys.burned.map(({ serial, role, at, why }) => [serial, role, day(at), why]),
+      ),
+    },
+    {
+      title: 'Certificate authority',
+      lines: intermediate.length === 0 ? ['The intermediate was not changed.'] : [],
+      ...table(
+        'Changes of the intermediate',
+        ['Day', 'What', 'Why'],
+        intermediate.map(({ at, what, why }) => [day(at), what, why]),
       ),
     },
     {

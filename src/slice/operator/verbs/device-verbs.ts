@@ -20,8 +20,10 @@ export function deviceVerbs(parts: OperatorParts): Handlers<VerbsOf<'device'>> {
       }
       return { revoked: await revokeIfPossible() };
     },
-    async 'device.rename'({ device: idOrName, label }, { audited }) {
+    async 'device.rename'({ device: idOrName, label: given }, { audited }) {
       const { id, hostName } = await findDevice(registry, idOrName);
+      // What it calls itself is no name of its own: so it is named back.
+      const label = given === hostName ? null : given;
       const entry = audited('device.rename', { deviceId: id, why: `${hostName}: ${label ?? 'no name of its own'}` });
       if ((await registry.labelDevice(id, label, clock.now(), entry)) === 'taken') {
         throw new KiwiError('usage', { detail: `another laptop is called ${label ?? ''}` });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { parseSince } from '../../../../src/apps/operator/since-option.ts';
-import { Id, renderTable } from '../../../../src/apps/operator/table.ts';
+import { Id, Note, renderTable } from '../../../../src/apps/operator/table.ts';
 
 const ID = '8712b115-6a1f-4b0e-9d55-0c7f6f1d2b11';
 
@@ -26,6 +26,21 @@ describe('a table', () => {
     expect(renderTable([{ at: row.at, n: 1234567890123, id: new Id(ID) }], 5)).toContain(
       '2026-11-27 08:05  1234567890123  8712b115',
     );
+  });
+
+  test('tells a note whole, below its row, and breaks it where the table ends', () => {
+    const note = new Note(`${'left in a train '.repeat(4).trim()} ${'x'.repeat(70)}`);
+    expect(renderTable([{ name: 'ada', note }, { name: 'bo' }], 40).split('\n')).toEqual([
+      'NAME',
+      'ada',
+      '    left in a train left in a train left',
+      '    in a train left in a train',
+      `    ${'x'.repeat(36)}`,
+      `    ${'x'.repeat(34)}`,
+      'bo',
+      '',
+    ]);
+    expect(renderTable([{ name: 'ada', note: new Note('y'.repeat(500)) }], 100)).toContain('--json has all of it');
   });
 
   test('says that there is nothing, and lets no text move the cursor', () => {

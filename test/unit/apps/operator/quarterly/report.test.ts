@@ -121,6 +121,38 @@ describe('the quarterly report', () => {
     expect(points({ yubikeys })['keys']).toBe(67);
   });
 
+  it('names every laptop that was lost, also one that is enrolled again, and every change of the intermediate', () => {
+    const [gone, back, wiped] = [device({}), device({}), device({})].map(({ id }) => id) as [string, string, string];
+    const lost = (deviceId: string, why: string, day = 5): AuditRecord =>
+      record({ deviceId, at: on(day), action: 'device.lost', why });
+    const devices = [
+      device({ id: gone, hostName: 'gone', endedAt: on(5), endReason: 'lost' }),
+      device({ id: back, hostName: 'back', endedAt: on(7), endReason: 'superseded' }),
+      device({ id: wiped, hostName: 'wiped', endedAt: on(7), endReason: 'superseded' }),
+      ...[back, wiped].map((supersedes) => device({ supersedes, confirmedAt: on(7) })),
+    ];
+    const audit = [
+      lost(gone, 'gone: stolen'),
+      lost(back, 'back: left in a train'),
+      lost(wiped, 'wiped, wipe: left in a bus'),
+      lost(wiped, 'wiped: once more', 6),
+      record({ deviceId: wiped, action: 'device.wipe', why: 'wiped: Fleet has accepted it' }),
+      record({ deviceId: wiped, action: 'device.wipe', why: 'wiped: Fleet says that it is done: wipe', at: on(6) }),
+      record({ action: 'intermediate.replace', decision: 'alarm', why: 'serial 2 in place of 1', at: on(8) }),
+      record({ deviceId: 'x', action: 'device.lost', at: on(-3), why: 'before: x' }),
+    ];
+    const made = report({ devices, audit });
+    expect(made.losses.map(({ name, why, now }) => [name, why, now])).toEqual([
+      ['gone', 'stolen', 'lost'],
+      ['back', 'left in a train', 'enrolled again'],
+      ['wiped', 'left in a bus', 'erased, and enrolled again'],
+    ]);
+    expect(made.intermediate).toMatchObject([
+      { what: 'replaced by one with a new key', why: 'serial 2 in place of 1' },
+    ]);
+    expect(renderMarkdown(made)).toContain('wiped');
+  });
+
   it('takes twenty for each alarm that nobody has looked at for a week, and all for a changed audit', () => {
     const alarm = (day: number) => record({ at: on(day), decision: 'alarm', action: 'device.copied' });
     const openAlarms = [alarm(10), alarm(80), alarm(90)];
@@ -187,7 +219,7 @@ describe('the page', () => {
     expect(html).toMatch(/<html lang="en">[^]*<title>[^<]+<\/title>[^]*<main>[^]*<\/main>\n<footer>/u);
     expect([...html.matchAll(/<h([1-6])/gu)].map(([, level]) => level)).toEqual([
       '1',
-      ...Array.from({ length: 8 }, () => '2'),
+      ...Array.from({ length: 10 }, () => '2'),
     ]);
     const tables = html.match(/<table>/gu)?.length ?? 0;
     expect(tables).toBeGreaterThan(1);
