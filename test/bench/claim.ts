@@ -1,9 +1,7 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 
-import { TOKEN_FILE } from '../../src/apps/enroll/claim-command.ts';
 import { readSliceConfig, writeSliceConfig } from '../../src/slice/config/slice-config.ts';
+import { makeBatch, putToken } from '../world/delivery.ts';
 import { GATEWAY_URL, type World } from '../world/world.ts';
 import { PROGRAM, stepTimes, type StepTime } from './enrollment.ts';
 import { driver } from './gateway.ts';
@@ -31,9 +29,8 @@ export async function measureClaim(world: World, laptops: number, probe: string)
   const wholes: number[] = [];
   for (let index = 1; ; index++) {
     const laptop = await world.addLaptop({ name: `claim${index}` });
-    const { folder, id } = await makeToken(world, laptop.dmi.product_serial);
-    await mkdir(path.dirname(laptop.path(TOKEN_FILE)), { recursive: true, mode: 0o700 });
-    await copyFile(path.join(folder, `${laptop.dmi.product_serial}.json`), laptop.path(TOKEN_FILE));
+    const batch = `bench${index}`;
+    await putToken(laptop, await makeBatch(world, batch, [laptop]));
     const start = performance.now();
     const result = await laptop.run([...PROGRAM, 'claim', '--json']);
     wholes.push(performance.now() - start);
@@ -48,24 +45,14 @@ export async function measureClaim(world: World, laptops: number, probe: string)
       agentMs: await measureAgent(world, laptop),
     };
     await laptop.powerOff();
-    return { wholes, ...parts, ...(await measureGuesses(world, id)) };
+    return { wholes, ...parts, ...(await measureGuesses(world, await idOf(world, batch))) };
   }
 }
 
-async function makeToken(world: World, serial: string): Promise<{ folder: string; id: string }> {
-  const name = randomUUID();
-  const folder = path.join(world.dir, 'private', name);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const list = path.join(folder, 'laptops.csv');
-  await writeFile(list, `serial\n${serial}\n`);
-  const where = ['--dir', world.sliceDir, '--json'];
-  const made = await world.operator([
-    ...['batch', 'create', name, '--list', list, '--role', 'engineer', '--output', folder, ...where],
-  ]);
-  if (made.code !== 0) throw new Error(made.stdout + made.stderr);
-  const { stdout } = await world.operator(['batch', 'show', name, ...where]);
-  const { list: tokens } = JSON.parse(stdout) as { list: { id: string }[] };
-  return { folder, id: tokens[0]?.id ?? '' };
+async function idOf(world: World, batch: string): Promise<string> {
+  const { stdout } = await world.operator(['batch', 'show', batch, '--dir', world.sliceDir, '--json']);
+  const { list } = JSON.parse(stdout) as { list: { id: string }[] };
+  return list[0]?.id ?? '';
 }
 
 /** What a stranger learns from the gateway's times about whether there is a token of an id. */

@@ -1,9 +1,9 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 
-import { TOKEN_FILE } from '../../src/apps/enroll/claim-command.ts';
 import type { Laptop } from '../lab/lab.ts';
+import { putToken, writeList } from '../world/delivery.ts';
 import { CLI, type World } from '../world/world.ts';
 import { operatorTypes } from './operator-types.ts';
 
@@ -13,20 +13,16 @@ export async function playOem(
   laptop: Laptop,
   { json, say }: { readonly json: boolean; readonly say: (line: string) => void },
 ): Promise<object> {
-  const { product_serial: serial, product_uuid: uuid, product_name: model } = laptop.dmi;
   const folder = path.join(world.dir, 'private', 'delivery');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const list = path.join(folder, 'laptops.csv');
-  await writeFile(list, `serial,uuid,model\n${serial},${uuid},${model}\n`);
-  say(`\nAn OEM is about to ship a laptop, and sends its list:\n\n  serial,uuid,model\n  ${serial},${uuid},${model}`);
+  const list = await writeList(folder, [laptop]);
+  say('\nAn OEM is about to ship a laptop, and sends its list:\n');
+  for (const row of (await readFile(list, 'utf8')).trim().split('\r\n')) say(`  ${row}`);
   const began = performance.now();
   const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
   const tokens = path.join(folder, 'tokens');
   const options = ['--list', list, '--role', 'engineer', '--output', tokens];
   await operatorTypes({ world, say }, ['batch', 'create', '2026-11', ...options]);
-  const file = laptop.path(TOKEN_FILE);
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await copyFile(path.join(tokens, `${serial}.json`), file);
+  await putToken(laptop, tokens);
   say(
     `\n[${seconds()}] The OEM has put the token into the image. The laptop is shipped, and switched on for the first time:\n`,
   );

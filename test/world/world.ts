@@ -192,8 +192,12 @@ export class World {
     return withEvents(await laptop.run(argv, { input: `${pin}\n`, timeoutMs: 600_000, env }));
   }
 
-  async cli(laptop: Laptop, args: readonly string[]): Promise<EnrollResult> {
-    return withEvents(await laptop.run([...CLI, ...args]));
+  async cli(
+    laptop: Laptop,
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+  ): Promise<EnrollResult> {
+    return withEvents(await laptop.run([...CLI, ...args], options));
   }
 
   async startFleet(): Promise<void> {
