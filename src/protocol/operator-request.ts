@@ -20,7 +20,7 @@ export const operatorRequest = message({
   /** A row of OPERATOR_VERBS, or `session.end`. */
   verb: z
     .string()
-    .regex(/^[a-z]+\.[a-z-]+$/u)
+    .regex(/^[a-z][a-z-]*\.[a-z-]+$/u)
     .max(64),
   /** SHA-256 of the arguments, as they stand in the body. */
   argumentsHash: digestText,

@@ -19,7 +19,7 @@ export const operatorStatement = z.strictObject({
   id: uuid,
   verb: z
     .string()
-    .regex(/^[a-z]+\.[a-z-]+$/u)
+    .regex(/^[a-z][a-z-]*\.[a-z-]+$/u)
     .max(64),
   arguments: z.json(),
   /** Who asks: the first signature is theirs. */
