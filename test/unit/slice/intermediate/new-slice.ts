@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -33,7 +34,9 @@ export async function newOperator(
   { registry, issuer }: { readonly registry: Registry; readonly issuer: Issuer },
   name: string,
   role: OperatorRole = 'admin',
-): Promise<OperatorKey & { readonly certificate: Certificate; readonly yubikeySerial: number }> {
+): Promise<
+  OperatorKey & { readonly key: KeyObject; readonly certificate: Certificate; readonly yubikeySerial: number }
+> {
   const key = generateP256();
   const certificate = await issueCertificate({
     ...{ subject: { cn: operatorSubject(name), o: 'Acme GmbH', ou: role }, key, issuer },
@@ -48,5 +51,5 @@ export async function newOperator(
     { serial: certificate.serialHex, notAfter: certificate.notAfter.getTime() },
     { requestId: 'r', actor: 'x', action: 'operator.add', decision: 'allowed' },
   );
-  return { name, kid, signer: keySigner(key), certificate, yubikeySerial };
+  return { name, kid, key, signer: keySigner(key), certificate, yubikeySerial };
 }

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { base64url, digest } from '../../../src/core/bytes.ts';
-import { operatorHttp } from '../../../src/operator-client/operator-http.ts';
-import type { SignedIn } from '../../../src/operator-client/signed-in.ts';
-import { signCompact } from '../../../src/pki/jws.ts';
-import { generateP256, jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
-import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
-import { MAX_OPERATOR_BODY } from '../../../src/protocol/operator-request.ts';
-import { startTestSlice, type ProvisionedKey, type TestSlice } from '../../fakes/slice/test-slice.ts';
+import { base64url, digest } from '../../../../src/core/bytes.ts';
+import { operatorHttp } from '../../../../src/operator-client/operator-http.ts';
+import type { SignedIn } from '../../../../src/operator-client/signed-in.ts';
+import { signCompact } from '../../../../src/pki/jws.ts';
+import { generateP256, jwkThumbprint, publicJwk } from '../../../../src/pki/keys.ts';
+import { LIMITS, MEDIA, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
+import { MAX_OPERATOR_BODY } from '../../../../src/protocol/operator-request.ts';
 import {
   changed,
   withAlteredSignature,
@@ -18,38 +17,38 @@ import {
   withSegment,
   withUnknownMember,
   withUpperS,
-} from '../../vectors/bend.ts';
-import { asOperator, enrollAndConfirm } from '../slice/enrolling.ts';
-import { addOperator, gatewayOf, remotely, type TestOperator } from './operating.ts';
+} from '../../../vectors/bend.ts';
 import { bodyOf, post, type Bent, type RawAnswer } from './raw-request.ts';
+import { serveSlice, type ServedOperator, type ServedSlice } from './served-slice.ts';
 
-// Somebody who has seen, holds or alters what an operator's program sends. The slice is real but for WireGuard; sign-ins are few,
+// Somebody who has seen, holds or alters what an operator's program sends. The API is up on TLS, with a real registry; sign-ins are few,
 // because it limits how many come from one address.
 
 const REQUESTS = '/v1/operator/requests';
 
-let slice: TestSlice;
-let anna: TestOperator;
-let hugo: TestOperator;
-let victim: ProvisionedKey;
+let slice: ServedSlice;
+let anna: ServedOperator;
+let hugo: ServedOperator;
 let annas: SignedIn;
 let hugos: SignedIn;
+const VICTIM = 20_001_501;
+const audit = { requestId: 'r', actor: 'x', action: 'test', decision: 'allowed' } as const;
 beforeAll(async () => {
-  slice = await startTestSlice();
-  victim = await slice.provision({ serial: 20_001_501 });
-  [anna, hugo] = [await addOperator(slice, 'anna', 'admin'), await addOperator(slice, 'hugo', 'helpdesk')];
-  annas = await remotely(slice, anna, (_remote, session) => Promise.resolve(session));
-  hugos = await remotely(slice, hugo, (_remote, session) => Promise.resolve(session));
+  slice = await serveSlice();
+  const key = { serial: VICTIM, slot: '9c', spki: 'x', role: 'engineer' };
+  const certificate = { serial: 'ab', notAfter: slice.clock.now() + 1 };
+  await slice.registry.registerYubikey(key, certificate, slice.clock.now(), audit);
+  [anna, hugo] = [await slice.operator('anna', 'admin'), await slice.operator('hugo', 'helpdesk')];
+  [annas, hugos] = [await slice.signIn(anna), await slice.signIn(hugo)];
 });
-afterAll(() => slice.remove());
+afterAll(() => slice.end());
 
-const burn = () => ({ serial: victim.serial, why: 'to see whether it is done' });
+const burn = () => ({ serial: VICTIM, why: 'to see whether it is done' });
 /** Anna's program burns a key, with something bent. */
 const burning = async (bent: Bent, session = annas): Promise<RawAnswer> =>
   post(slice, REQUESTS, await bodyOf(slice, session, 'yubikey.burn', burn(), bent));
-const isBurned = async (): Promise<boolean> =>
-  (await slice.running.context.registry.findYubikey(victim.serial))?.burnedAt !== null;
-const lastRecord = async () => (await slice.running.context.registry.listAudit(1))[0];
+const isBurned = async (): Promise<boolean> => (await slice.registry.findYubikey(VICTIM))?.burnedAt !== null;
+const lastRecord = async () => (await slice.registry.listAudit(1))[0];
 const minutes = (count: number): { said: { timestamp: string } } => ({
   said: { timestamp: new Date(slice.clock.now() + count * 60_000).toISOString() },
 });
@@ -83,7 +82,7 @@ describe('a request that is not the operator’s, as it was sent', () => {
     ['signed by another key in the name of the right one', 'sign-in-refused', () => ({ key: other })],
     ['that brings its key', 'sign-in-refused', () => ({ key: other, jwk: publicJwk(other) })],
     ['that brings a certificate', 'sign-in-refused', () => ({ x5c: [anna.certificate.der] })],
-    ['signed by the YubiKey', 'sign-in-refused', () => ({ key: anna.yubikey.key })],
+    ['signed by the YubiKey', 'sign-in-refused', () => ({ key: anna.key })],
     [
       'in a session that never was',
       'sign-in-needed',
@@ -172,7 +171,7 @@ describe('a request that the session’s key has signed, and that is refused all
   });
 
   test('by somebody who was removed: refused and recorded once, and then the session is over', async () => {
-    await asOperator(slice, (root) => root.ask('operator.remove', { name: 'hugo', why: 'left' }));
+    await slice.asRoot((root) => root.ask('operator.remove', { name: 'hugo', why: 'left' }));
     const body = await bodyOf(slice, hugos, 'session.list', {});
     expect(await post(slice, REQUESTS, body)).toMatchObject({ code: 'operator-unknown', detail: 'removed: left' });
     expect(await lastRecord()).toMatchObject({ actor: 'hugo', action: 'session.list', code: 'operator-unknown' });
@@ -192,7 +191,7 @@ describe('what is too large', () => {
   });
 
   test('an answer is read up to what its verb may have, and no further', async () => {
-    const http = operatorHttp(gatewayOf(slice), slice.running.context.identity.mspRoot.pem, 'acme');
+    const http = operatorHttp(annas.gateway, slice.identity.mspRoot.pem, 'acme');
     const body = await bodyOf(slice, annas, 'slice.about', {});
     await expect(http.post(REQUESTS, MEDIA.json, body, 1000)).rejects.toMatchObject({
       ...{ code: 'slice-answer-invalid', detail: 'longer than 1000 bytes' },
@@ -220,7 +219,7 @@ describe('a sign-in', () => {
   }
   const sign = (message: object): Promise<string> =>
     signCompact({
-      ...{ typ: TYP.operatorSignIn, payload: JSON.stringify(message), signer: anna.yubikey.signer },
+      ...{ typ: TYP.operatorSignIn, payload: JSON.stringify(message), signer: anna.signer },
       x5c: [anna.certificate.der],
     });
   const send = (jws: string): Promise<RawAnswer> => post(slice, '/v1/operator/sessions', jws, { type: MEDIA.jose });
@@ -243,18 +242,4 @@ describe('a sign-in', () => {
     expect(await send(await sign({ ...(await challenged()), ...members() }))).toMatchObject({ code });
     expect(await lastRecord()).toMatchObject({ action: 'operator.sign-in', code, decision: 'refused' });
   });
-});
-
-test('many critical requests at once are judged one after the other', async () => {
-  const key = await slice.provision({ serial: 20_001_502 });
-  const ids: string[] = [];
-  for (let n = 0; n < 3; n++) ids.push((await enrollAndConfirm(slice, key)).grant.deviceId);
-  await asOperator(slice, (root) => root.ask('slice.protect', { when: 'always', manyDevices: 2 }));
-  const end = async (id: string): Promise<string> => {
-    const body = await bodyOf(slice, annas, 'device.end', { devices: [id], why: 'offboarded' });
-    return (await post(slice, REQUESTS, body)).code;
-  };
-  expect((await Promise.all(ids.map(end))).sort()).toEqual(['ok', 'ok', 'second-operator-needed']);
-  const live = (await slice.running.context.registry.listDevices()).filter(({ state }) => state !== 'ended');
-  expect(live).toHaveLength(1);
 });

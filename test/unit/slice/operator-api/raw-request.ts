@@ -1,13 +1,13 @@
 import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 
-import { base64url, digest } from '../../../src/core/bytes.ts';
-import type { SignedIn } from '../../../src/operator-client/signed-in.ts';
-import { signCompact, type KeyReference } from '../../../src/pki/jws.ts';
-import { jwkThumbprint, publicJwk } from '../../../src/pki/keys.ts';
-import { keySigner } from '../../../src/pki/signer.ts';
-import { MEDIA, PROTOCOL, TYP } from '../../../src/protocol/common.ts';
-import type { TestSlice } from '../../fakes/slice/test-slice.ts';
+import { base64url, digest } from '../../../../src/core/bytes.ts';
+import type { SignedIn } from '../../../../src/operator-client/signed-in.ts';
+import { signCompact, type KeyReference } from '../../../../src/pki/jws.ts';
+import { jwkThumbprint, publicJwk } from '../../../../src/pki/keys.ts';
+import { keySigner } from '../../../../src/pki/signer.ts';
+import { MEDIA, PROTOCOL, TYP } from '../../../../src/protocol/common.ts';
+import type { ServedSlice } from './served-slice.ts';
 
 /** What the API answers: the code of its refusal, or `ok`. */
 export interface RawAnswer {
@@ -18,12 +18,12 @@ export interface RawAnswer {
 
 /** Sends bytes to the API as they are. @param length what the header says of them, where it is not true */
 export function post(
-  slice: TestSlice,
+  slice: ServedSlice,
   path: string,
   body: string,
   { type = MEDIA.json, length = Buffer.byteLength(body) }: { type?: string; length?: number } = {},
 ): Promise<RawAnswer> {
-  const { config, identity } = slice.running.context;
+  const { config, identity } = slice;
   const to = { host: '127.0.0.1', port: config.operatorApi.port, ca: identity.mspRoot.pem, agent: false };
   const headers = { 'content-type': type, 'content-length': length };
   return new Promise((resolve, reject) => {
@@ -64,7 +64,7 @@ export interface Bent extends Omit<KeyReference, 'kid'> {
 
 /** The body of a request as the program sends it, but for what is bent. */
 export async function bodyOf(
-  slice: TestSlice,
+  slice: ServedSlice,
   session: SignedIn,
   verb: string,
   given: object,
