@@ -10,6 +10,7 @@ import type { OperatorRole } from '../../../../src/protocol/operator-records.ts'
 import { AuditSeal } from '../../../../src/slice/audit/audit-seal.ts';
 import { readSliceConfig, type SliceConfig } from '../../../../src/slice/config/slice-config.ts';
 import { loadIdentity, type SliceIdentity } from '../../../../src/slice/config/slice-identity.ts';
+import type { SlicePaths } from '../../../../src/slice/config/slice-paths.ts';
 import { openRegistry } from '../../../../src/slice/open-registry.ts';
 import { serveOperators } from '../../../../src/slice/operator-api/serve-operators.ts';
 import { openSlice, type LocalSlice } from '../../../../src/slice/operator/open-slice.ts';
@@ -22,6 +23,7 @@ export type ServedOperator = Awaited<ReturnType<typeof newOperator>>;
 
 /** A slice whose operator API is up, on TLS and its registry, and nothing else of it: step-ca does not answer. */
 export interface ServedSlice {
+  readonly paths: SlicePaths;
   readonly config: SliceConfig;
   readonly identity: SliceIdentity;
   readonly registry: Registry;
@@ -33,10 +35,15 @@ export interface ServedSlice {
   end(): Promise<void>;
 }
 
-export async function serveSlice(): Promise<ServedSlice> {
+async function makeSlice(): Promise<SlicePaths> {
   const [operatorPort = 0, caPort = 0, crlPort = 0] = await freePorts(3);
   const rateLimit = { burst: 100_000, perSecond: 100_000 };
-  const paths = await newSlice({ insideAddress: '127.0.0.1', operatorPort, caPort, crlPort, rateLimit });
+  return newSlice({ insideAddress: '127.0.0.1', operatorPort, caPort, crlPort, rateLimit });
+}
+
+/** @param known the folder of one that has ended, to serve it again */
+export async function serveSlice(known?: SlicePaths): Promise<ServedSlice> {
+  const paths = known ?? (await makeSlice());
   const clock: TestClock = {
     ...{ offsetMs: 0, now: () => NOW.getTime() + clock.offsetMs, monotonic: () => performance.now() },
     sleep: () => Promise.resolve(),
@@ -50,10 +57,10 @@ export async function serveSlice(): Promise<ServedSlice> {
     key: createPrivateKey(await readFile(paths.ca.key)),
   };
   return {
-    ...{ config, identity, registry, clock },
+    ...{ paths, config, identity, registry, clock },
     operator: (name, role) => newOperator({ registry, issuer }, name, role),
     signIn: (key) =>
-      signIn({ gateway: `https://127.0.0.1:${operatorPort}`, roots: identity.mspRoot.pem, hours: 8, key }),
+      signIn({ gateway: `https://127.0.0.1:${config.operatorApi.port}`, roots: identity.mspRoot.pem, hours: 8, key }),
     async asRoot(work) {
       const slice = await openSlice(paths.dir, clock);
       try {
