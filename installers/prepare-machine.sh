@@ -5,7 +5,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist|wine]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist|image|wine]
 
 Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
 Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
@@ -20,9 +20,10 @@ changes nothing.
   --for test      everything that `npm test` needs, including the two above and the next
   --for window    what `npm run test:window` and `npm run demo -- --window` need
   --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
+  --for image     what `npm run image` and `npm run test:image` need
   --for wine      what `npm run test:wine` needs: wine, a compiler for Windows, and Node for Windows
   --for bench     what `npm run bench` needs
-Without --for, it prepares for all of these but dist and wine, whose downloads are large.
+Without --for, it prepares for all of these but dist, image and wine, whose downloads are large.
 
 exit codes
   0  the machine is ready
@@ -68,7 +69,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | window | dist | wine | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window, dist or wine' ;; esac
+case $purpose in demo | test | bench | machine | fresh | window | dist | image | wine | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window, dist, image or wine' ;; esac
 
 # Each package, and why it is needed
 packages=(
@@ -159,9 +160,9 @@ wine_packages=(
 tree_package='mmdebstrap|builds the virtual laptop and the bare machine of test/fresh from Debian packages'
 case $purpose in
   test | all) packages+=("${test_packages[@]}" "${machine_packages[@]}" "${window_packages[@]}" "${dist_packages[@]}" "$tree_package") ;;
-  machine) packages+=("${machine_packages[@]}" "$tree_package") ;;
+  machine | image) packages+=("${machine_packages[@]}" "$tree_package") ;;
   fresh) packages+=("$tree_package") ;;
-  dist) packages+=("${dist_packages[@]}" "${others_packages[@]}") ;;
+  dist) packages+=("${dist_packages[@]}" "${others_packages[@]}" "${machine_packages[@]}" "$tree_package") ;;
   wine) packages+=("${wine_packages[@]}") ;;
   window) packages+=("${window_packages[@]}" 'polkitd|decides who may ask the agent') ;;
 esac
@@ -196,6 +197,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-wine.sh"
 # shellcheck source=prepare-apple-code.sh
 . "$repository/installers/prepare-apple-code.sh"
+# shellcheck source=prepare-image.sh
+. "$repository/installers/prepare-image.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 cryptsetup_ready() { [[ -x /usr/sbin/cryptsetup || -x $cache/cryptsetup/usr/sbin/cryptsetup ]]; }
@@ -204,7 +207,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  cryptsetup_ready && key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready; then exit 0; fi
+  cryptsetup_ready && key_clients_ready && servers_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -245,4 +248,5 @@ if ! electron_ready; then provide_electron; fi
 if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi
 if ! apple_code_ready; then provide_apple_code; fi
+if ! image_tools_ready; then provide_image_tools; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

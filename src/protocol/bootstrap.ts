@@ -5,6 +5,8 @@ import { COMPONENT_LENGTH } from './component-text.ts';
 
 /** A token as it is put on a laptop, in bytes of JSON. */
 export const MAX_BOOTSTRAP = 8 * 1024;
+/** `typ` of a token that is sealed for the OEM that puts it on a laptop. */
+export const SEALED_TOKEN = 'kiwi-token+jwe';
 
 /**
  * The token of one laptop: what an operator makes, an OEM puts into the image, and the laptop reads at its first start. Not a message: its

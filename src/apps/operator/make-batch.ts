@@ -6,13 +6,10 @@ import { base64url, digest } from '../../core/bytes.ts';
 import { writeNewFile } from '../../core/write-new-file.ts';
 import { claimKey } from '../../pki/claim-token.ts';
 import { encryptTo } from '../../pki/jwe.ts';
-import type { Bootstrap } from '../../protocol/bootstrap.ts';
+import { SEALED_TOKEN, type Bootstrap } from '../../protocol/bootstrap.ts';
 import type { P256Jwk } from '../../protocol/common.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import type { ListedLaptop } from './laptop-list.ts';
-
-/** `typ` of a token that is sealed for the OEM that puts it on a laptop. */
-export const SEALED_TOKEN = 'kiwi-token+jwe';
 
 export interface BatchRequest {
   readonly slice: OperatorSlice;

@@ -96,6 +96,7 @@ export const NAMES: Readonly<Record<string, readonly string[]>> = {
   // Entry points hand it inward; the proxy of the network is known nowhere else.
   'process.env': [
     'installers/release/main.ts',
+    'installers/image/main.ts',
     'installers/linux/build-deb.ts',
     'src/core/fault-point.ts',
     'src/apps/agent/main.ts',

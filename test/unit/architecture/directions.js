@@ -230,6 +230,7 @@ export const DIRECTIONS = {
   'installers/xml': [],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],
   'installers/macos': ['src/core', 'src/programs', 'platform/macos', 'installers/xml'],
+  'installers/image': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux'],
   'installers/release': [
     ...[...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
     ...['installers/windows', 'installers/macos'],

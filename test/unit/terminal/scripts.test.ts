@@ -20,6 +20,7 @@ describe.each([
   ['npm run lab', 'test/lab/main.ts'],
   ['npm run bench', 'test/bench/main.ts'],
   ['npm run machine', 'test/machine/main.ts'],
+  ['npm run image', 'installers/image/main.ts'],
 ])('%s', (name, script) => {
   it('refuses an unknown option as the programs do', () => {
     expect(run(script, '--fly')).toEqual({
@@ -68,6 +69,21 @@ describe('a value that an option does not take is named', () => {
     ['test/lab/main.ts', ['fly'], 'usage', 'there is no command fly'],
     ['test/lab/main.ts', [], 'usage', 'no command was given'],
     ['test/machine/main.ts', ['fly'], 'usage', 'there is no command fly'],
+    ['installers/image/main.ts', ['fly'], 'usage', 'there is no command fly'],
+    ['installers/image/main.ts', ['build'], 'usage', '--out is missing'],
+    [
+      'installers/image/main.ts',
+      ['build', '--out', 'x', '--distribution', 'x'],
+      'usage',
+      '--distribution must be debian-12 or ubuntu-24.04',
+    ],
+    [
+      'installers/image/main.ts',
+      ['build', '--out', 'x', '--include', 'a,-b'],
+      'usage',
+      '--include: not the name of a package: a',
+    ],
+    ['installers/image/main.ts', ['personalize', '--image', 'x'], 'usage', 'give --out or --in-place'],
   ])('%s %s', (script, args, code, detail) => {
     expect(run(script, ...args)).toMatchObject({
       code: 2,
@@ -86,7 +102,7 @@ describe('a value that an option does not take is named', () => {
 
 it.each([
   [['--fly'], 'unknown option --fly'],
-  [['--for', 'x'], '--for must be demo, test, bench, machine, fresh, window, dist or wine'],
+  [['--for', 'x'], '--for must be demo, test, bench, machine, fresh, window, dist, image or wine'],
 ])('npm run prepare-machine -- %s is refused in the same form', (args, detail) => {
   const argv = [path.join(PROJECT, 'installers/prepare-machine.sh'), ...args];
   const { status, stdout, stderr } = spawnSync('/bin/bash', argv, { encoding: 'utf8' });
