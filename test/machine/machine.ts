@@ -10,7 +10,7 @@ import { AgentChannel, type GuestProcess } from './agent-channel.ts';
 import { digest, readManifest, type Digest } from './digest.ts';
 import { provideImage, type Image } from './image/build-image.ts';
 import { runTool, tools } from './image/tools.ts';
-import type { ExtraDisk, NetworkPlug, Smbios } from './qemu-arguments.ts';
+import type { ExtraDisk, Firmware, NetworkPlug, Smbios } from './qemu-arguments.ts';
 import { startQemu, type RunningQemu } from './start-qemu.ts';
 
 export interface MachineSettings {
@@ -27,6 +27,8 @@ export interface MachineSettings {
   /** The network cable; without it the machine gets an address but reaches nobody. */
   readonly network?: NetworkPlug;
   readonly extraDisks?: readonly ExtraDisk[];
+  /** Starts the disk that is in `dir` already, which has to bring the hand of the tests, as a laptop starts. */
+  readonly firmware?: Firmware;
   /** Connects the console to this terminal; the machine can be used as usual. */
   readonly terminal?: boolean;
 }
@@ -65,16 +67,16 @@ export class Machine {
   readonly dir: string;
   readonly smbios: Smbios;
   readonly #settings: MachineSettings;
-  readonly #image: Image;
+  readonly #boot: Image | Firmware;
   #qemu: RunningQemu | undefined;
   #channel: AgentChannel | undefined;
 
-  private constructor(settings: MachineSettings, image: Image) {
+  private constructor(settings: MachineSettings, boot: Image | Firmware) {
     this.name = settings.name;
     this.dir = settings.dir;
     this.smbios = { ...defaultSmbios(settings.name), ...settings.smbios };
     this.#settings = settings;
-    this.#image = image;
+    this.#boot = boot;
   }
 
   /** A machine that is on; its disk is the delivered one unless `dir` already has one. */
@@ -86,10 +88,11 @@ export class Machine {
 
   /** The same, but still off. */
   static async prepare(settings: MachineSettings): Promise<Machine> {
-    const machine = new Machine(settings, await provideImage((what) => process.stderr.write(`machine: ${what}\n`)));
+    const say = (what: string): void => void process.stderr.write(`machine: ${what}\n`);
+    const machine = new Machine(settings, settings.firmware ?? (await provideImage(say)));
     await mkdir(settings.dir, { recursive: true, mode: 0o700 });
-    if (!existsSync(machine.disk)) {
-      const base = ['-b', machine.#image.disk, '-F', 'raw'];
+    if ('disk' in machine.#boot && !existsSync(machine.disk)) {
+      const base = ['-b', machine.#boot.disk, '-F', 'raw'];
       await runTool(tools.qemuImg[0], ['create', '-q', '-f', 'qcow2', ...base, machine.disk]);
     }
     return machine;
@@ -104,12 +107,15 @@ export class Machine {
     return this.#qemu !== undefined;
   }
 
-  /** Switches it on, and resolves when systemd and NetworkManager have finished starting. */
+  /**
+   * Switches it on, and resolves when systemd and NetworkManager have finished starting; with `firmware`, as soon as it answers: its first
+   * start ends when somebody else has done his part.
+   */
   async boot(): Promise<void> {
     if (this.#qemu !== undefined) throw new TypeError(`${this.name} is on`);
     const { tpm = true, network, extraDisks = [], terminal = false } = this.#settings;
     const qemu = await startQemu({
-      image: this.#image,
+      boot: this.#boot,
       dir: this.dir,
       smbios: this.smbios,
       tpm,
@@ -132,6 +138,7 @@ export class Machine {
         lost,
         once(late, 'abort').then(() => Promise.reject(new Error('it did not start in time'))),
       ]);
+      if ('code' in this.#boot) return;
       // The suites judge "degraded" themselves, with better messages.
       await this.run(['/usr/bin/systemctl', 'is-system-running', '--wait'], { timeoutMs: BOOT_MS });
       await this.run(['/usr/bin/nm-online', '--wait-for-startup', '--quiet', '--timeout=30']);
@@ -229,7 +236,8 @@ export class Machine {
 
   /** SHA-256 of the files on the delivered disk, by path. */
   manifest(): Promise<ReadonlyMap<string, string>> {
-    return readManifest(this.#image.manifest);
+    if (!('manifest' in this.#boot)) throw new TypeError(`${this.name} is not made from the tests' image`);
+    return readManifest(this.#boot.manifest);
   }
 
   /** Everything about the machine that can be compared; see digest.ts. */

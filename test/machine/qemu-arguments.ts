@@ -21,8 +21,15 @@ export interface NetworkPlug {
   readonly mac: string;
 }
 
+/** Starts what is on the disk, as in a laptop. Without it, the kernel and the first root of the tests' own image are started. */
+export interface Firmware {
+  readonly code: string;
+  /** Its variables: written to. */
+  readonly variables: string;
+}
+
 export interface Hardware {
-  readonly image: Image;
+  readonly boot: Image | Firmware;
   /** qcow2. */
   readonly disk: string;
   readonly extraDisks: readonly ExtraDisk[];
@@ -43,14 +50,25 @@ export const MONITOR_FD = 4;
  * with one of its features switched off, statically linked programs of the guest exit at once (qemu 7.2).
  */
 export function qemuArguments(hardware: Hardware): string[] {
-  const { image, disk, extraDisks, smbios, tpmSocket, tap } = hardware;
+  const { boot, disk, extraDisks, smbios, tpmSocket, tap } = hardware;
   const terminal = hardware.console === 'terminal';
   const { manufacturer, product, serial, uuid } = smbios;
   const maker = `manufacturer=${manufacturer}`;
   return [
-    ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '2048', '-machine', 'pc'],
+    ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '2048'],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernelCommandLine(uuid, terminal)],
+    ...('code' in boot
+      ? firmware(boot)
+      : [
+          '-machine',
+          'pc',
+          '-kernel',
+          boot.kernel,
+          '-initrd',
+          boot.initramfs,
+          '-append',
+          kernelCommandLine(uuid, terminal),
+        ]),
     // What the guest has flushed is in the host's memory, which outlives qemu; the guest's own memory is lost.
     ...['-drive', `file=${disk},if=virtio,format=qcow2,cache=writeback,discard=unmap`],
     ...extraDisks.flatMap(({ path, format }) => ['-drive', `file=${path},if=virtio,format=${format},cache=writeback`]),
@@ -71,6 +89,17 @@ export function qemuArguments(hardware: Hardware): string[] {
     ...(hardware.console === 'terminal'
       ? ['-serial', 'stdio']
       : ['-chardev', `file,id=console,path=${hardware.console.file},append=on`, '-serial', 'chardev:console']),
+  ];
+}
+
+/** OVMF that demands Secure Boot needs SMM, so that only the firmware writes its variables. */
+function firmware({ code, variables }: Firmware): string[] {
+  const flash = (unit: number, more: string): string[] => ['-drive', `if=pflash,format=raw,unit=${unit},${more}`];
+  return [
+    ...['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on'],
+    ...['-global', 'ICH9-LPC.disable_s3=1'],
+    ...flash(0, `readonly=on,file=${code}`),
+    ...flash(1, `file=${variables}`),
   ];
 }
 

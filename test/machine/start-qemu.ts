@@ -12,6 +12,7 @@ import {
   MONITOR_FD,
   qemuArguments,
   type ExtraDisk,
+  type Firmware,
   type NetworkPlug,
   type Smbios,
 } from './qemu-arguments.ts';
@@ -28,7 +29,7 @@ export interface RunningQemu {
 }
 
 export interface QemuStart {
-  readonly image: Image;
+  readonly boot: Image | Firmware;
   readonly dir: string;
   readonly smbios: Smbios;
   readonly tpm: boolean;
@@ -43,14 +44,14 @@ const MINIMAL = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /** Switches a machine on: its TPM, then qemu. Both work in `dir`, so that the paths of their sockets stay short. */
 export async function startQemu(start: QemuStart): Promise<RunningQemu> {
-  const { image, dir, network, terminal } = start;
+  const { boot, dir, network, terminal } = start;
   const log = openSync(path.join(dir, 'qemu.log'), 'a', 0o600);
   try {
     const tpm = start.tpm ? await startTpm(dir, log) : undefined;
     const inNetwork = network === undefined ? [] : ['/usr/bin/nsenter', '-t', String(network.namespacePid), '-n', '--'];
     const argv = [...inNetwork, ...WITH_US, tools.qemu[0]];
     const hardware = qemuArguments({
-      image,
+      boot,
       disk: 'disk.qcow2',
       extraDisks: start.extraDisks,
       smbios: start.smbios,
