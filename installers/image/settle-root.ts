@@ -34,6 +34,7 @@ export async function settleRoot(tools: Tools<'chroot'>, settling: Settling): Pr
     const env = {
       ...MINIMAL_ENVIRONMENT,
       DEBIAN_FRONTEND: 'noninteractive',
+      SYSTEMD_OFFLINE: '1',
       SOURCE_DATE_EPOCH: epochSeconds.toString(),
     };
     await runChecked({ program: tools.chroot, args: [root, ...argv], env, timeoutMs: 600_000 });
@@ -95,7 +96,7 @@ async function forgetTheBuild(root: string): Promise<void> {
     'var/cache/debconf/templates.dat-old',
   ];
   for (const file of [...gone, ...backups, ...old, ...caches]) await rm(path.join(root, file), { force: true });
-  for (const folder of ['etc/apt/sources.list.d', 'var/lib/apt/lists', 'var/cache/apt', 'tmp', 'var/tmp', 'run']) {
+  for (const folder of ['etc/apt/sources.list.d', 'var/lib/apt/lists', 'var/cache/apt', 'tmp', 'var/tmp', 'run', 'dev']) {
     for (const name of await readdir(path.join(root, folder)).catch(() => [])) {
       await rm(path.join(root, folder, name), { recursive: true, force: true });
     }
