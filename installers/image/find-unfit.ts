@@ -13,14 +13,14 @@ const PLACES: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:root|home\/[^/]+)\/\.(?:ssh\/.|bash_history$|netrc$)/u, 'something of a person'],
   [/^\/etc\/apt\/auth\.conf/u, 'a password of a package source'],
   [/^\/var\/lib\/dbus\/machine-id$/u, 'a machine-id'],
-  [/^\/var\/log\/./u, 'a log'],
+  [/^\/var\/log\/(?!README$)/u, 'a log'],
   [/^\/opt\/orbit(?:\/|$)/u, "Fleet's agent, which belongs to one laptop"],
 ];
 
 /** What belongs to one laptop or to the machine that builds, by what is in it. */
 const CONTENTS: readonly (readonly [RegExp, RegExp, string])[] = [
-  // With a key in it: programs have the words alone.
-  [/^\/(?!usr\/share\/doc\/)/u, /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s:,-]{40}/u, 'a private key'],
+  // With a key in it: programs have the words alone. What packages have in /usr is public; some libraries have keys to test themselves.
+  [/^\/(?!usr\/(?!local\/))/u, /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s:,-]{40}/u, 'a private key'],
   [/^\/etc\/machine-id$/u, /\S/u, 'a machine-id'],
   [/^\/etc\/resolv\.conf$/u, /./u, 'the resolver of the machine that builds'],
   [/^\/etc\/apt\//u, /Acquire::\w+::proxy|Proxy-Auto-Detect/iu, 'the proxy of the machine that builds'],

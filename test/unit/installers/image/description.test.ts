@@ -12,7 +12,7 @@ const lines = async (name: string): Promise<string[]> =>
 
 describe('the description of an image', () => {
   test('cloud-init takes no seed but the one in the image', async () => {
-    const settings = await lines('etc/cloud/cloud.cfg.d/90-kiwistack.cfg');
+    const settings = await lines('etc/cloud/cloud.cfg.d/99-kiwistack.cfg');
     // Each of the two alone lets a USB stick with the label CIDATA in: its user-data would run as root.
     expect(settings).toContain('datasource_list: [NoCloud]');
     expect(settings).toContain('datasource: { NoCloud: { fs_label: null } }');
@@ -20,7 +20,7 @@ describe('the description of an image', () => {
   });
 
   test('cloud-init makes no account, no host key and no network', async () => {
-    const settings = await lines('etc/cloud/cloud.cfg.d/90-kiwistack.cfg');
+    const settings = await lines('etc/cloud/cloud.cfg.d/99-kiwistack.cfg');
     for (const line of ['users: []', 'ssh_genkeytypes: []', 'network: { config: disabled }']) {
       expect(settings).toContain(line);
     }

@@ -46,7 +46,7 @@ describe('what must not be in an image', () => {
     ['opt/orbit/secret.txt', 'x', "Fleet's agent, which belongs to one laptop"],
     ['var/log/dpkg.log', 'x', 'a log'],
     ['srv/some.pem', PEM, 'a private key'],
-    ['usr/lib/some/key.pem', PEM, 'a private key'],
+    ['usr/local/lib/key.pem', PEM, 'a private key'],
     [
       'etc/apt/apt.conf.d/99proxy',
       'Acquire::http::Proxy "http://10.0.0.1:3128";',
