@@ -96,7 +96,15 @@ async function forgetTheBuild(root: string): Promise<void> {
     'var/cache/debconf/templates.dat-old',
   ];
   for (const file of [...gone, ...backups, ...old, ...caches]) await rm(path.join(root, file), { force: true });
-  for (const folder of ['etc/apt/sources.list.d', 'var/lib/apt/lists', 'var/cache/apt', 'tmp', 'var/tmp', 'run', 'dev']) {
+  for (const folder of [
+    'etc/apt/sources.list.d',
+    'var/lib/apt/lists',
+    'var/cache/apt',
+    'tmp',
+    'var/tmp',
+    'run',
+    'dev',
+  ]) {
     for (const name of await readdir(path.join(root, folder)).catch(() => [])) {
       await rm(path.join(root, folder, name), { recursive: true, force: true });
     }
@@ -132,8 +140,8 @@ function fstab(uuid: string): string {
 UUID=${uuid} / ext4 errors=remount-ro,x-systemd.growfs 0 1
 # The boot loader.
 PARTLABEL=kiwi-esp /boot/efi vfat umask=0077,nofail 0 0
-# People's files, on the encrypted volume of /etc/crypttab; the file system is made when the volume is empty.
-/dev/mapper/kiwi-data /home ext4 nodev,nosuid,x-systemd.makefs 0 2
+# People's files, on the encrypted volume of /etc/crypttab.
+/dev/mapper/kiwi-data /home ext4 nodev,nosuid 0 2
 `;
 }
 

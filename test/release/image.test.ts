@@ -135,7 +135,9 @@ describe('a laptop with it', () => {
       extraDisks: [{ path: await makeStick(), format: 'raw' }],
     });
     await machine.boot();
-    await inside('until systemctl is-active --quiet cloud-config.service; do sleep 1; done');
+    await inside(
+      'until systemctl is-active --quiet cloud-config.service; do if systemctl is-failed --quiet cloud-config.service; then exit 1; fi; sleep 1; done',
+    );
     expect(await inside('od -An -t u1 -j 4 -N 1 /sys/firmware/efi/efivars/SecureBoot-*')).toBe('1');
     expect(await inside('cat /sys/class/dmi/id/product_serial')).toBe(BOOTSTRAP.serial);
     expect(await inside('grep -c . /etc/machine-id')).toBe('1');
@@ -168,9 +170,13 @@ describe('a laptop with it', () => {
     const uuid = await inside('cryptsetup luksUUID /dev/disk/by-partlabel/kiwi-data; cd /home; echo kept >kept; sync');
     await machine.powerCut();
     await machine.boot();
-    await inside('until systemctl is-active --quiet cloud-config.service; do sleep 1; done');
+    await inside(
+      'until systemctl is-active --quiet cloud-config.service; do if systemctl is-failed --quiet cloud-config.service; then exit 1; fi; sleep 1; done',
+    );
     expect(await inside('cryptsetup luksUUID /dev/disk/by-partlabel/kiwi-data')).toBe(uuid);
-    expect(await inside('cd /home; cat kept /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(/^kept\nonce\nls: /u);
+    expect(await inside('cd /home; cat kept /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(
+      /^kept\nonce\nls: /u,
+    );
     expect((await stat(machine.disk)).size).toBeGreaterThan(0);
   });
 });
