@@ -63,7 +63,7 @@ describe('a value that an option does not take is named', () => {
       'test/bench/main.ts',
       ['--only', 'x'],
       'usage',
-      '--only must be one of enrollment, far, reconnect, renewal, gateway',
+      '--only must be one of enrollment, claim, far, reconnect, renewal, gateway',
     ],
     ['test/bench/main.ts', ['--laptops', '0'], 'usage', '--laptops must be 1 to 99'],
     ['test/lab/main.ts', ['fly'], 'usage', 'there is no command fly'],
