@@ -21,8 +21,10 @@ const KRB5 = `${KRB5_FOLDER}/kiwistack.conf`;
 const KRB5_MAIN = '/etc/krb5.conf';
 /** In the order in which they are written; the first one says that the others are ours. */
 export const SIGN_IN_FILES = [CONFIG, KEYTAB, ROOTS, KRB5] as const;
-/** What SSSD keeps of a domain: people, what they have signed in with, the address of the KDC. */
-const CACHES = ['/var/lib/sss/db', '/var/lib/sss/mc', '/var/lib/sss/pubconf'] as const;
+/** What SSSD keeps of a domain: people, what they have signed in with, the address of the KDC, settings for libkrb5; and its sockets. */
+const CACHES = ['db', 'mc', 'pubconf', 'pubconf/krb5.include.d', 'pipes', 'pipes/private'].map(
+  (name) => `/var/lib/sss/${name}`,
+);
 const MAX_BYTES = 64 * 1024;
 
 /** Debian's profiles for pam-auth-update(8), each with the module by which it is seen to be on. */

@@ -29,7 +29,9 @@ beforeEach(async () => {
   await machine.write('/etc/krb5.conf', KRB5);
   await machine.write('/etc/sssd/conf.d/README', 'as the package brings it\n');
   await machine.write('/proc/stat', 'cpu 1 2 3\nbtime 1700000000\n');
-  await machine.write('/var/lib/sss/db/.keep/x', '');
+  // The folders, as the packages bring them.
+  for (const folder of ['db', 'pubconf/krb5.include.d', 'pipes/private'])
+    await machine.write(`/var/lib/sss/${folder}/keep/x`, '');
 });
 afterEach(() => machine.destroy());
 
@@ -82,7 +84,13 @@ describe('sign-in by SSSD', () => {
       backendSince: 1_700_000_050_000,
     });
     expect(machine.ran.join('\n')).not.toContain(DIRECTORY.kerberos.keytab);
-    await machine.write('/var/lib/sss/db/cache_kiwistack-acme.ldb', 'what people signed in with');
+    for (const name of [
+      'db/cache_kiwistack-acme.ldb',
+      'pubconf/krb5.include.d/krb5_libdefaults',
+      'pipes/private/pam',
+    ]) {
+      await machine.write(`/var/lib/sss/${name}`, 'what SSSD keeps');
+    }
     await signIn.remove();
     expect(await everything()).toEqual(before);
     expect(await signIn.found()).toEqual([]);
