@@ -11,7 +11,7 @@ import { addLossCommands } from './loss-commands.ts';
 import { listing, onList, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { renderReport } from './render-report.ts';
 import { sinceOption } from './since-option.ts';
-import { Id, type Row } from './table.ts';
+import { Id, type Cell, type Row } from './table.ts';
 
 /** Why an operator ends a device; see docs/operators.md. */
 type OperatorEndReason = Arguments<'device.end'>['why'];
@@ -243,9 +243,10 @@ function deviceForPeople({
   ...row
 }: Row): Row {
   const { label, why, told, alarm, ended, created } = row;
-  const ending = why === undefined ? [] : [why, ...(told === undefined ? [] : ['told'])];
-  const stands = [state, ...ending, ...(alarm === undefined ? [] : ['alarm'])].join(', ');
-  const called = label === undefined ? name : `${String(label)} (${String(name)})`;
+  const text = (cell: Cell): string => (typeof cell === 'string' ? cell : '');
+  const ending = why === undefined ? [] : [text(why), ...(told === undefined ? [] : ['told'])];
+  const stands = [text(state), ...ending, ...(alarm === undefined ? [] : ['alarm'])].join(', ');
+  const called = label === undefined ? name : `${text(label)} (${text(name)})`;
   return { name: called, state: stands, since: ended ?? created ?? '', address, role, yubikey, key, id };
 }
 
