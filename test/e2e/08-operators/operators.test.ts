@@ -135,7 +135,7 @@ test('two operators sign in from their laptops, and do together what neither may
   );
 
   // A lost laptop, over the network; wiping it needs both.
-  const lost = ['device', 'lost', 'bob', '--yes', '--wait', '0', '--why', 'left in a train'];
+  const lost = ['device', 'lost', 'bob', '--yes', '--wait', '1', '--why', 'left in a train'];
   expect(await at(anna, [...lost, '--wipe'])).toMatchObject({
     ...{ code: 3, answer: { error: { code: 'second-operator-needed' } } },
   });
