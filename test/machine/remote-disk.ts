@@ -7,7 +7,11 @@ import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import type { RunRequest, RunResult } from '../../src/programs/run-program.ts';
 import type { Machine } from './machine.ts';
 
-const PROGRAMS = ['cryptsetup', 'systemd-cryptenroll', 'systemd-run', 'systemctl'];
+/** Where Debian has them: a unit is given the whole path. */
+const PROGRAMS = [
+  'usr/sbin/cryptsetup',
+  ...['systemd-cryptenroll', 'systemd-run', 'systemctl'].map((name) => `usr/bin/${name}`),
+];
 
 /**
  * The adapter for LUKS2, whose programs run in a machine. Its files are in a folder here, the same as those there; the disk is the
@@ -18,8 +22,9 @@ export async function remoteDisk(
   at: { readonly folder: string; readonly image: string; readonly device: string; readonly key: string },
 ): Promise<{ readonly disk: LuksDisk; readonly keyFile: string; remove(): Promise<void> }> {
   const root = await mkdtemp(path.join(at.folder, 'root-'));
-  for (const folder of ['etc/kiwistack', 'usr/bin', 'dev']) await mkdir(path.join(root, folder), { recursive: true });
-  for (const name of PROGRAMS) await writeFile(path.join(root, 'usr/bin', name), '', { mode: 0o755 });
+  for (const folder of ['etc/kiwistack', 'usr/bin', 'usr/sbin', 'dev'])
+    await mkdir(path.join(root, folder), { recursive: true });
+  for (const name of PROGRAMS) await writeFile(path.join(root, name), '', { mode: 0o755 });
   const keyFile = path.join(root, 'etc/kiwistack/factory.key');
   await writeFile(keyFile, at.key, { mode: 0o600 });
   await writeFile(
