@@ -11,10 +11,11 @@ import { useSuiteFolder } from './suite-folder.ts';
 
 const TIMER = 'kiwistack-enroll-check.timer';
 const UPDATE = 'kiwistack-enroll-update.timer';
-const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-enroll-update.service ${UPDATE} kiwistack-disk.service kiwistack-disk.timer kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
+const DISK = 'kiwistack-disk.timer';
+const UNITS = `kiwistack-enroll-check.service ${TIMER} kiwistack-enroll-update.service ${UPDATE} kiwistack-disk.service ${DISK} kiwistack-first-boot.service kiwistack-mend@silent.service kiwistack-watch.path kiwistack-watch.service kiwistack-agent.service kiwistack-agent.socket`;
 /** What dpkg keeps of a package that is removed but not purged: its settings, and what its last script needs. */
 const KEPT_UNTIL_PURGE =
-  /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/(?:paths\.target\.wants|kiwistack-(?:enroll-(?:check|update)\.timer|disk\.timer|watch\.path|agent\.socket)\S*)|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
+  /^(?:\/etc\/kiwistack(?:\/msp-roots\.pem)?|\/var\/lib\/dpkg\/info\/kiwistack-enroll\.(?:list|postrm)|\/(?:etc|var\/lib)\/systemd\/\S*\/(?:paths\.target\.wants|kiwistack-(?:enroll-(?:check|update)\.timer|disk\.timer|first-boot\.service|watch\.path|agent\.socket)\S*)|package kiwistack-enroll:\S+ \S+ rc) \+ /u;
 
 const folder = useSuiteFolder('install');
 let machine: Machine;
@@ -36,11 +37,11 @@ beforeAll(async () => {
 
 describe('the package on a machine with systemd', () => {
   test('its units are known, right, and the timers wait', async () => {
-    for (const timer of [TIMER, UPDATE]) {
+    for (const timer of [TIMER, UPDATE, DISK]) {
       expect(await inside(`systemctl is-enabled ${timer}; systemctl is-active ${timer}`)).toBe('enabled\nactive');
     }
     expect(await inside(`systemd-analyze verify ${UNITS} 2>&1`)).toBe('');
-    expect(await inside('systemctl list-timers --no-legend | grep -c kiwistack')).toBe('2');
+    expect(await inside('systemctl list-timers --no-legend | grep -c kiwistack')).toBe('3');
   });
 
   test('the check does nothing on a laptop that is not enrolled', async () => {
