@@ -23,7 +23,10 @@ const whenSaid = (signal: NodeJS.Signals, type: string): Moment => ({
 });
 
 const MOMENTS: readonly Moment[] = [
-  ...stepsIn(ENROLLMENT_PLAN).map(({ name }) => whenBegun('SIGINT', name)),
+  // Those that every enrollment has.
+  ...stepsIn(ENROLLMENT_PLAN)
+    .filter(({ applies }) => applies === undefined)
+    .map(({ name }) => whenBegun('SIGINT', name)),
   ...['slice', 'agent'].map((name) => whenBegun('SIGTERM', name)),
   whenSaid('SIGINT', 'touch-expected'),
   whenSaid('SIGTERM', 'touched'),
