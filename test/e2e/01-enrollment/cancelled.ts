@@ -25,7 +25,7 @@ const whenSaid = (signal: NodeJS.Signals, type: string): Moment => ({
 const MOMENTS: readonly Moment[] = [
   // Those that every enrollment has.
   ...stepsIn(ENROLLMENT_PLAN)
-    .filter(({ applies }) => applies === undefined)
+    .filter((step) => step.applies === undefined)
     .map(({ name }) => whenBegun('SIGINT', name)),
   ...['slice', 'agent'].map((name) => whenBegun('SIGTERM', name)),
   whenSaid('SIGINT', 'touch-expected'),
