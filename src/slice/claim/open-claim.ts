@@ -3,13 +3,13 @@ import { KiwiError } from '../../core/errors.ts';
 import { CertificateError, parseCertificate } from '../../pki/certificate.ts';
 import { challengeProof } from '../../pki/claim-token.ts';
 import { tpmSecret } from '../../pki/tpm-proof.ts';
-import { claimHello, type ClaimChallenge, type ClaimHello } from '../../protocol/claim.ts';
+import { claimHello, type ClaimChallenge } from '../../protocol/claim.ts';
 import { TYP } from '../../protocol/common.ts';
-import { tpmClaimIn, tpmExtension } from '../../protocol/tpm-key.ts';
+import { tpmClaimIn, tpmExtension, type TpmClaim } from '../../protocol/tpm-key.ts';
 import { credentialFor } from '../decisions/tpm-claim.ts';
 import { answerHello, parseHello, type Opening } from '../enrollment/answer-hello.ts';
 import type { RequestContext, SliceContext } from '../slice-context.ts';
-import { tokenKey } from './token-key.ts';
+import { knownToken } from './known-token.ts';
 
 type OfClaim = Pick<ClaimChallenge, 'tokenProof' | 'extensions'>;
 
@@ -23,14 +23,14 @@ type OfClaim = Pick<ClaimChallenge, 'tokenProof' | 'extensions'>;
  */
 export async function openClaim(slice: SliceContext, body: Buffer, request: RequestContext): Promise<string> {
   const message = parseHello(claimHello, body);
-  const key = await tokenKey(slice, message.tokenId);
+  const { key } = await knownToken(slice, message.tokenId);
   const gateway = slice.identity.grantCertificate;
   const said = tpmClaimIn(message);
   if (said === 'malformed') throw new KiwiError('request-malformed', { detail: 'what it says of a TPM' });
   const endorsement = said === undefined ? null : endorsementOf(said.endorsement);
   const members = (opening: Opening): OfClaim => ({
     tokenProof: challengeProof(key, { ...opening, gateway }),
-    ...tpmPart(slice, message, opening),
+    ...(said === undefined ? {} : tpmPart(said, message.deviceKeyThumbprint, opening)),
   });
   const kept = { tokenId: message.tokenId, endorsement };
   return answerHello(slice, body, { message, typ: TYP.claimChallenge, members, kept }, request);
@@ -40,11 +40,9 @@ export async function openClaim(slice: SliceContext, body: Buffer, request: Requ
  * The credential for the TPM that the laptop names. Which TPM it has to be stands in the registry, beside the token: it is compared once
  * the laptop has proven that it has the token.
  */
-function tpmPart(slice: SliceContext, message: ClaimHello, session: Opening): Pick<OfClaim, 'extensions'> {
-  const said = tpmClaimIn(message);
-  if (said === undefined || said === 'malformed') return {};
+function tpmPart(said: TpmClaim, deviceKeyThumbprint: string, session: Opening): Pick<OfClaim, 'extensions'> {
   const secret = tpmSecret(session.key, session.id);
-  const { idObject, encryptedSecret } = credentialFor(said, message.deviceKeyThumbprint, { makers: 'any', secret });
+  const { idObject, encryptedSecret } = credentialFor(said, deviceKeyThumbprint, { makers: 'any', secret });
   const credential = { idObject: base64url(idObject), encryptedSecret: base64url(encryptedSecret) };
   return { extensions: tpmExtension({ want: 'prefer', credential }) };
 }

@@ -19,7 +19,7 @@ import {
 import type { Entrance } from '../enrollment/grant-device.ts';
 import type { ClaimToken, KnownSession } from '../registry/registry.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
-import { tokenKey } from './token-key.ts';
+import { knownToken } from './known-token.ts';
 
 /** How often a laptop that waits for an operator asks. */
 const ASK_AGAIN_MS = 15_000;
@@ -41,8 +41,8 @@ const validateClaim: Admit = async (slice, session, body, request) => {
   const { deviceKey, devicePublicKey } = checkDeviceSignature(session, opened);
   checkMeant(slice, session, statement);
 
-  const expected = claimProof(await tokenKey(slice, tokenId), session.challengeHash);
-  const token = await slice.registry.findToken(tokenId);
+  const { token, key } = await knownToken(slice, tokenId);
+  const expected = claimProof(key, session.challengeHash);
   if (!constantTimeEqual(Buffer.from(expected), Buffer.from(statement.tokenProof)) || token === undefined) {
     return refuse('claim-refused', 'its sender does not have the token');
   }

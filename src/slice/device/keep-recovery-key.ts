@@ -9,8 +9,8 @@ import {
   type EscrowRecipient,
   type RecoveryKeyMessage,
 } from '../../protocol/disk-escrow.ts';
-import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { limitOfDevice } from './limit-of-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
 /**
@@ -20,7 +20,7 @@ import { openDeviceMessage } from './open-device-message.ts';
 const KEEP = 3;
 /** A laptop makes one in its life, and one after each use. */
 const PER_DEVICE = { burst: 10, perSecond: 4 / 3600 };
-const limits = new WeakMap<SliceContext, RateLimit>();
+const takeTurn = limitOfDevice(PER_DEVICE);
 
 /**
  * Keeps the recovery key of a laptop's disk, which only the customer's recipients can read. The receipt is signed when it is on the disk:
@@ -46,8 +46,7 @@ export async function keepRecoveryKey(
   // As for a renewal: what is not confirmed may be gone in a minute.
   if (device.state !== 'active') throw new KiwiError('device-unknown', { detail: 'not confirmed yet' });
   requireRecipients(recipients, config.recoveryKey?.recipients.map(({ key }) => key) ?? []);
-  const retryAfterMs = limitOf(slice).takeOrWait(device.id, clock.monotonic());
-  if (retryAfterMs > 0) throw new KiwiError('too-many-requests', { detail: 'of this device', retryAfterMs });
+  takeTurn(slice, device.id);
   const why = `${device.hostName}: recovery key ${generation} of ${volume.kind} ${volume.uuid}`;
   const stored = await registry.storeRecoveryKey(
     { deviceId: device.id, generation, volume, escrow, receivedAt: clock.now() },
@@ -93,10 +92,4 @@ function requireRecipients(
   if (wanted.length === 0) throw new KiwiError('escrow-refused', { detail: 'the slice has no recipients' });
   if (!fits || given.length !== wanted.length)
     throw new KiwiError('escrow-refused', { detail: 'for other recipients' });
-}
-
-function limitOf(slice: SliceContext): RateLimit {
-  const limit = limits.get(slice) ?? new RateLimit(PER_DEVICE);
-  limits.set(slice, limit);
-  return limit;
 }

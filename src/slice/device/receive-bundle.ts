@@ -2,12 +2,12 @@ import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { bundleMessage, openBundle } from '../../protocol/support-bundle.ts';
 import { BUNDLES } from '../decisions/bundle-limits.ts';
-import { RateLimit } from '../decisions/rate-limit.ts';
 import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { answerDevice } from './answer-device.ts';
+import { limitOfDevice } from './limit-of-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
-const limits = new WeakMap<SliceContext, RateLimit>();
+const takeTurn = limitOfDevice(BUNDLES.rate);
 
 /**
  * Keeps a support bundle for the operator. What the device key signs is the hash of the manifest, which describes every file; the rest of
@@ -33,8 +33,7 @@ export async function receiveBundle(
   }
   if (manifest.deviceId !== device.id) throw new KiwiError('request-malformed', { detail: 'deviceId is another' });
   if (device.state === 'ended') throw new KiwiError('device-ended', { detail: device.endReason ?? 'ended' });
-  const retryAfterMs = limitOf(slice).takeOrWait(device.id, slice.clock.monotonic());
-  if (retryAfterMs > 0) throw new KiwiError('too-many-requests', { detail: 'of this device', retryAfterMs });
+  takeTurn(slice, device.id);
   const why = `${device.hostName}: bundle ${manifest.bundleId}, ${body.length} bytes`;
   await slice.registry.storeBundle(
     { deviceId: device.id, manifestHash, text: body.toString('utf8') },
@@ -43,10 +42,4 @@ export async function receiveBundle(
     auditOf(request, 'allowed', { why }),
   );
   return answerDevice(slice, body, device);
-}
-
-function limitOf(slice: SliceContext): RateLimit {
-  const limit = limits.get(slice) ?? new RateLimit(BUNDLES.rate);
-  limits.set(slice, limit);
-  return limit;
 }

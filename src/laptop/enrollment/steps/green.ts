@@ -1,6 +1,7 @@
-import { KiwiError, toKiwiError } from '../../../core/errors.ts';
+import { KiwiError } from '../../../core/errors.ts';
 import { classifyAgentLog, FinalReason } from '../../fleet-agent/classify-agent-log.ts';
 import type { EnrollmentRun, EnrollmentStep } from '../enrollment-run.ts';
+import { orWait } from '../or-wait.ts';
 
 const DEADLINE_MS = 180_000;
 const POLL_MS = 500;
@@ -42,20 +43,10 @@ async function untilGreen(run: EnrollmentRun, deadlineMs: number): Promise<void>
 }
 
 const READY_MS = 20_000;
-const AGAIN_MS = 5000;
 
 /** The same after a claim, whose token is used up: Fleet may take as long as it likes, and nothing is undone because of it. */
 export const ready: EnrollmentStep = {
   ...green,
   name: 'ready',
-  async apply(run) {
-    try {
-      await untilGreen(run, READY_MS);
-      return undefined;
-    } catch (error) {
-      const { code } = toKiwiError(error);
-      if (code === 'device-ended') throw error;
-      return { then: 'wait', for: `Fleet (${code})`, until: run.options.clock.now() + AGAIN_MS };
-    }
-  },
+  apply: (run) => orWait(run, untilGreen(run, READY_MS), { for: 'Fleet', againMs: 5000, final: ['device-ended'] }),
 };
