@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Clock } from '../core/clock.ts';
 import type { AuditSeal } from './audit/audit-seal.ts';
+import type { SettingsWatch } from './audit/settings-watch.ts';
 import type { CertificateAuthority } from './ca/ca-client.ts';
 import type { SliceConfig } from './config/slice-config.ts';
 import type { SliceIdentity } from './config/slice-identity.ts';
@@ -17,6 +18,7 @@ export interface SliceContext {
   readonly identity: SliceIdentity;
   readonly registry: Registry;
   readonly auditSeal: AuditSeal;
+  readonly settings: SettingsWatch;
   readonly ca: CertificateAuthority;
   readonly endpoint: Endpoint;
   /** Undefined while Fleet is not configured: then no laptop is enrolled. */

@@ -358,6 +358,8 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
   listAudit(limit: number, since?: Millis): Promise<AuditRecord[]>;
   /** The records after a number, oldest first. */
   readAudit(after: number, limit: number): Promise<AuditRecord[]>;
+  /** The newest record of an action. */
+  lastAudit(action: string): Promise<AuditRecord | undefined>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */
   findAlarm(deviceId: string, action: string, naming?: string): Promise<boolean>;
   /**
@@ -365,7 +367,7 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
    * @returns whether it was recorded
    */
   raiseAlarm(entry: AuditEntry & { readonly deviceId: string }, now: Millis): Promise<boolean>;
-  /** Alarms about devices, and about changes of the intermediate, that no operator has acknowledged, newest first. */
+  /** Alarms about devices, claims, the intermediate and the slice's settings that no operator has acknowledged, newest first. */
   listAlarms(): Promise<AuditRecord[]>;
   /** @returns false when there is no such open alarm */
   acknowledgeAlarm(id: number, now: Millis, audit: AuditEntry): Promise<boolean>;

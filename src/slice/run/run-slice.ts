@@ -11,6 +11,7 @@ import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import { markOf, type ProcessMark } from '../../programs/process-mark.ts';
 import { AuditSeal } from '../audit/audit-seal.ts';
+import { SettingsWatch } from '../audit/settings-watch.ts';
 import { createCaClient } from '../ca/ca-client.ts';
 import { checkCaConfig } from '../ca/check-ca-config.ts';
 import { PROVISIONER } from '../ca/render-ca-config.ts';
@@ -102,6 +103,9 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     const slug = config.customer.slug;
     const auditSeal = new AuditSeal({ file: paths.auditCheckpoint, slug, identity, registry, clock });
     undo.push(() => auditSeal.seal());
+    const settings = new SettingsWatch({ dir, registry, clock });
+    // While the slice is down, nobody sees what is changed.
+    await settings.look();
     const ca = createCaClient({
       url: `https://${config.inside.address}:${config.ca.port}`,
       root: identity.mspRoot.pem,
@@ -128,6 +132,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
       identity,
       registry,
       auditSeal,
+      settings,
       ca,
       endpoint,
       directory,

@@ -10,7 +10,7 @@ import { sliceAudit } from './slice-audit.ts';
 
 const INTERVAL_MS = 2000;
 
-/** Every how many rounds the endpoint is compared with the registry. */
+/** Every how many rounds the endpoint is compared with the registry, and slice.json with the audit. */
 const RECONCILE_EVERY = 15;
 /** Every how many rounds the audit is sealed: what is newer can still be changed unseen. */
 const SEAL_EVERY = 5;
@@ -68,6 +68,7 @@ export async function reapUntil(slice: SliceContext, signal: AbortSignal): Promi
     if (round % FLEET_EVERY === 0) await attempt(slice, 'hosts in Fleet', () => forgetFleetHosts(slice));
     if (round % SEAL_EVERY === 0) await attempt(slice, 'the seal of the audit', () => slice.auditSeal.seal());
     if (round % RECONCILE_EVERY === 0) {
+      await attempt(slice, 'the settings', () => slice.settings.look(signal));
       await attempt(slice, 'peers', () => reconcilePeers(slice));
       await attempt(slice, 'the registry', () => slice.registry.tidy());
     }

@@ -98,6 +98,8 @@ export function describeKeysAndAudit(registry: () => Registry): void {
       ['later', NOW + 1],
       ['device.hardware', NOW],
     ]);
+    expect(await registry().lastAudit('device.hardware')).toMatchObject({ ...alarm, at: NOW });
+    expect(await registry().lastAudit('never')).toBeUndefined();
     expect(await registry().listAlarms()).toEqual([expect.objectContaining({ ...alarm, at: NOW })]);
     const found = [await registry().findAlarm('d', 'device.hardware'), await registry().findAlarm('d', 'other')];
     const naming = [

@@ -112,7 +112,7 @@ export const DIRECTIONS = {
   'src/slice/registry/sqlite': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   // One file chooses what is behind the interface; nobody else sees it.
   'src/slice/open-registry.ts': ['src/slice/config', 'src/slice/registry', 'src/slice/registry/sqlite'],
-  'src/slice/audit': [...MESSAGES, 'src/slice/config', 'src/slice/registry'],
+  'src/slice/audit': [...MESSAGES, 'src/slice/config', 'src/slice/decisions', 'src/slice/registry'],
   'src/slice/ca': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/endpoint': [...MESSAGES, 'src/programs', 'src/slice/config'],
   'src/slice/fleet': [...MESSAGES, 'src/slice/config', 'src/slice/decisions'],

@@ -1,6 +1,8 @@
 import { base64url } from '../../../core/bytes.ts';
+import { SETTINGS } from '../../audit/settings-watch.ts';
 import { readSliceConfig, writeSliceConfig } from '../../config/slice-config.ts';
 import { twoPersonsAreNeeded } from '../../decisions/needs-two.ts';
+import { settingsInWords } from '../../decisions/settings-in-words.ts';
 import { twoPersonFacts } from '../two-person-facts.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
@@ -20,8 +22,10 @@ export function sliceVerbs(parts: OperatorParts): Handlers<VerbsOf<'slice'>> {
     'slice.issues': async () => ({ ready: await ca.healthy() }),
     async 'slice.protect'(wish, { audited }) {
       const why = `${wish.when}, more than ${wish.manyDevices} laptops`;
+      const changed = { ...(await readSliceConfig(paths.dir)), twoPersons: wish };
       await registry.audit(audited('slice.protect', { why }), clock.now());
-      await writeSliceConfig(paths.dir, { ...(await readSliceConfig(paths.dir)), twoPersons: wish });
+      await registry.audit(audited(SETTINGS, { why: settingsInWords(changed) }), clock.now());
+      await writeSliceConfig(paths.dir, changed);
       return {};
     },
   };

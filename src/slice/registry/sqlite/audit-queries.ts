@@ -5,8 +5,8 @@ import { insertAudit } from './insert-audit.ts';
 import { textOrNull, toAudit } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Alarms about devices, about claims that became none, and about the intermediate, are in the list until they are acknowledged. */
-export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR action LIKE 'claim.%' OR action LIKE 'intermediate.%') AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
+/** Alarms about devices, claims that became none, the intermediate and the settings are in the list until they are acknowledged. */
+export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR action LIKE 'claim.%' OR action LIKE 'intermediate.%' OR action = 'slice.edited') AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE alarm = audit.id)`;
 
 /** The audit, and the alarms in it: see `Registry`. */
 export function auditQueries(db: SqliteDatabase) {
@@ -23,6 +23,10 @@ export function auditQueries(db: SqliteDatabase) {
     }),
     readAudit: read((after: number, limit: number): AuditRecord[] => {
       return db.all('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?', after, limit).map(toAudit);
+    }),
+    lastAudit: read((action: string): AuditRecord | undefined => {
+      const row = db.get('SELECT * FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1', action);
+      return row === undefined ? undefined : toAudit(row);
     }),
     findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
       const row = db.get(

@@ -28,6 +28,7 @@ test('every upkeep task runs, even when all before it failed', async () => {
     ca: failing(done),
     endpoint: failing(done),
     auditSeal: failing(done),
+    settings: failing(done),
     log: pino({ level: 'silent' }),
     clock: {
       ...systemClock,
@@ -48,7 +49,7 @@ test('every upkeep task runs, even when all before it failed', async () => {
     'revocationsWanted',
   ];
   expect(done.slice(0, 6)).toEqual(each);
-  expect(done.slice(-10)).toEqual([...each, 'openLossParts', 'seal', 'livePeers', 'tidy']);
+  expect(done.slice(-11)).toEqual([...each, 'openLossParts', 'seal', 'look', 'livePeers', 'tidy']);
 });
 
 test.each([
