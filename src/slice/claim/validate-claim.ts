@@ -46,7 +46,8 @@ const validateClaim: Admit = async (slice, session, body, request) => {
   if (!constantTimeEqual(Buffer.from(expected), Buffer.from(statement.tokenProof)) || token === undefined) {
     return refuse('claim-refused', 'its sender does not have the token');
   }
-  const refusal = decideClaim(token, statement.host, slice.clock.now());
+  const held = await slice.registry.findClaim(session.id);
+  const refusal = decideClaim(token, statement.host, held?.createdAt ?? slice.clock.now());
   if (refusal !== undefined) return refuseClaim(slice, token, refusal, request);
   const keyKind = await checkLaptop(slice, statement, devicePublicKey, () => {
     const proven = provesTpm(session, sessionKey, statement) && session.endorsement === token.endorsement;

@@ -17,16 +17,18 @@ export interface ClaimRefusal {
 }
 
 /**
- * Whether a token is good for this laptop now. Asked when the claim is read, and again in the transaction that reserves the place, because
+ * Whether a token is good for this laptop. Asked when the claim is read, and again in the transaction that reserves the place, because
  * a token may be revoked, or used by a copy of the disk, at any moment.
  *
  * What a laptop says of its serial number and UUID is no proof: it is one more thing that a thief of a token has to know, and it shows
  * the OEM's mistakes.
+ *
+ * @param at when the laptop came: now, or since when its claim waits for an operator, whose time is not the token's
  */
 export function decideClaim(
   token: TokenStanding,
   laptop: { readonly serial?: string | undefined; readonly uuid?: string | undefined },
-  now: number,
+  at: number,
 ): ClaimRefusal | undefined {
   if (token.revokedAt !== null) {
     return { refused: 'claim-token-revoked', why: token.revokedWhy ?? 'revoked', smells: true };
@@ -34,7 +36,7 @@ export function decideClaim(
   if (token.deviceId !== null) {
     return { refused: 'claim-token-used', why: `it became device ${token.deviceId}`, smells: true };
   }
-  if (now >= token.expiresAt) {
+  if (at >= token.expiresAt) {
     return { refused: 'claim-token-expired', why: `at ${new Date(token.expiresAt).toISOString()}`, smells: false };
   }
   if (!isSame(token.serial, laptop.serial)) {

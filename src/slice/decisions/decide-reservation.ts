@@ -22,6 +22,8 @@ export interface ReservationFacts {
   readonly yubikey: { readonly burnedAt: number | null } | undefined;
   /** Of a claim. */
   readonly token: TokenStanding | undefined;
+  /** Since when a claim of this session waits for an operator, or waited. */
+  readonly claimedAt: number | undefined;
   readonly live: readonly LookAlike[];
   readonly consents: readonly StoredConsent[];
   readonly liveDevices: number;
@@ -68,11 +70,12 @@ export function decideReservation(
 /** What vouches for the laptop may have been burned, revoked or used since its message was read. */
 function voucherRefusal(
   { tokenId, host, now }: Arrival & Claimant,
-  { yubikey, token }: ReservationFacts,
+  { yubikey, token, claimedAt }: ReservationFacts,
 ): ReservationRefusal | undefined {
   if (tokenId === null) {
     if (yubikey === undefined) return { refused: 'yubikey-unregistered' };
     return yubikey.burnedAt === null ? undefined : { refused: 'yubikey-burned' };
   }
-  return token === undefined ? { refused: 'claim-refused', why: 'no such token' } : decideClaim(token, host, now);
+  if (token === undefined) return { refused: 'claim-refused', why: 'no such token' };
+  return decideClaim(token, host, claimedAt ?? now);
 }

@@ -59,6 +59,24 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         expect(await add(a, NOW + 1000)).toBe('none');
       });
 
+      test('and those in which a claim waits for an operator do not count', async () => {
+        for (let n = 0; n < 5; n++) {
+          const session = newSession({ createdAt: NOW + n * 1000, expiresAt: NOW + 9000 });
+          expect(refusal(await registry.addSession(session, limits, undefined))).toBe('none');
+          const { id, deviceKeyThumbprint, remote, code, createdAt } = session;
+          const claim = {
+            sessionId: id,
+            tokenId: 'token',
+            hostName: 'ada',
+            deviceKeyThumbprint,
+            remote,
+            code,
+            createdAt,
+          };
+          await registry.holdClaim(claim, NOW + 9000, audit());
+        }
+      });
+
       test('one of an attempt: the first', async () => {
         const first = newSession();
         for (const id of [first.id, randomUUID(), randomUUID()]) {

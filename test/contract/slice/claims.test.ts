@@ -306,7 +306,7 @@ describe('where an operator decides', () => {
 
   test('a laptop waits, shows a code, and goes on with the same bytes once it is let in', async () => {
     const laptop = newLaptop();
-    const token = await deliver(laptop, {}, 48);
+    const token = await deliver(laptop);
     const { jwe, started, ...answer } = await claim(laptop, token);
     expect([codeOf(answer), Number(answer.headers['retry-after'])]).toEqual(['claim-waits', 15]);
     const waiting = await asOperator(slice, (operator) => operator.ask('claim.list', { all: false }));
@@ -316,7 +316,7 @@ describe('where an operator decides', () => {
       serial: laptop.machine['system-serial'],
       hostName: laptop.hostName,
     });
-    // A day later, the slice was restarted, and nobody was in front of it.
+    // A day later the token is over, the slice was restarted, and nobody was in front of it.
     slice.clock.offsetMs = 24 * 3_600_000;
     await slice.restart();
     const later = await sendClaim(slice.gateway, started.content.sessionId, jwe);

@@ -13,7 +13,7 @@ import { componentsToLookUp } from '../../decisions/match-fingerprints.ts';
 import type { Consent, Device, ReservationRequest } from '../registry.ts';
 import { toConsent } from './consent-queries.ts';
 import { fingerprintOf, toDeviceRow, voucherOf, withoutInternals, type StoredDevice } from './device-row.ts';
-import { numberOrNull, toToken } from './rows.ts';
+import { number, numberOrNull, toToken } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** The transaction of protocol.md; must run under the write lock: read what the decision needs, decide, write. */
@@ -93,10 +93,12 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
 function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<ReservationFacts, 'session' | 'attempted'> {
   const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
   const token = db.get('SELECT * FROM claim_token WHERE id = ?', request.tokenId);
+  const claim = db.get('SELECT created_at FROM claim WHERE session_id = ?', request.sessionId);
   const live = devicesLike(db, request);
   return {
     yubikey: key && { burnedAt: numberOrNull(key, 'burned_at') },
     token: token && toToken(token),
+    claimedAt: claim && number(claim, 'created_at'),
     live,
     consents: consentsFor(db, request, live),
     liveDevices: Number(db.get("SELECT value FROM counter WHERE name = 'live-devices'")?.['value']),

@@ -26,6 +26,7 @@ const good: ReservationFacts = {
   attempted: false,
   yubikey: { burnedAt: null },
   token: undefined,
+  claimedAt: undefined,
   live: [],
   consents: [],
   liveDevices: 1,
@@ -44,6 +45,15 @@ test.each<[string, Partial<ReservationFacts>]>([
 ])('a reservation is refused: %s', (refused, facts) => {
   expect(decideReservation(arrival, good)).toEqual({});
   expect(decideReservation(arrival, { ...good, ...facts })).toMatchObject({ refused });
+});
+
+test('the time of a token ends for who comes, not for who waits since before', () => {
+  const token = { serial: 'S', uuid: null, expiresAt: 900, revokedAt: null, revokedWhy: null, deviceId: null };
+  const claimant = { ...arrival, tokenId: 't', host: { serial: 'S' } };
+  const facts = { ...good, token };
+  expect(decideReservation(claimant, { ...facts, claimedAt: 899 })).toEqual({});
+  expect(decideReservation(claimant, { ...facts, claimedAt: 900 })).toMatchObject({ refused: 'claim-token-expired' });
+  expect(decideReservation(claimant, facts)).toMatchObject({ refused: 'claim-token-expired' });
 });
 
 test('a superseded device makes room within the quota', () => {
