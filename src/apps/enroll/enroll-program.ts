@@ -61,8 +61,8 @@ Examples:
       'after',
       `
 It goes on until the laptop is claimed, whatever the network does, and says what it waits for. Where an operator has to let the
-laptop in, it shows six digits. Stopped, or cut off, it goes on at the next start. The token is removed once the slice has
-said that it is used up.
+laptop in, it shows six digits. Stopped, or cut off, it goes on at the next start. The token is removed at the
+end, when it is used up.
 
 Example:
   sudo kiwistack-enroll claim`,

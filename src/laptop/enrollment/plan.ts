@@ -65,9 +65,9 @@ export const CLAIM_PLAN: EnrollmentPlan = [
   claim, // the token's key and the device key speak; the slice grants
   ...APPLIES,
   acknowledged, // pending becomes active, and the token is used up: from here on nothing is undone
-  spent, // the token is removed
   signIn,
   ready, // as `green`
+  spent, // the token is removed: as long as it is there, the next start goes on
 ];
 
 /** What an uninstallation undoes: all but `statement`, whose undo deregisters at the slice, which is done by then. */

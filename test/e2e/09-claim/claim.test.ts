@@ -15,6 +15,8 @@ import { TpmMaker } from '../../world/tpm-maker.ts';
 import { CLI, type EnrollResult } from '../../world/world.ts';
 import { Customer } from '../01-enrollment/customer.ts';
 
+const RECORD = '/var/lib/kiwistack/enrollment.json';
+
 let customer: Customer;
 beforeAll(async () => {
   customer = await Customer.create();
@@ -47,6 +49,8 @@ const devicesOn = async ({ dmi }: Laptop): Promise<DeviceRecord[]> =>
 
 /** However often it was begun, there is one of each. */
 async function expectOneClaimed(laptop: Laptop): Promise<void> {
+  const record = JSON.parse(await readFile(laptop.path(RECORD), 'utf8')) as { state: string };
+  expect(record.state, 'nothing is left to do').toBe('active');
   const live = (await devicesOn(laptop)).filter(({ state }) => state !== 'ended');
   expect(live.map(({ state }) => state)).toEqual(['active']);
   const [token] = (await customer.operator.ask('batch.tokens', {})).filter(

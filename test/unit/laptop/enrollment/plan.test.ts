@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { EnrollmentRun } from '../../../../src/laptop/enrollment/enrollment-run.ts';
-import { ENROLLMENT_PLAN, LOCAL_PLAN } from '../../../../src/laptop/enrollment/plan.ts';
+import { CLAIM_PLAN, ENROLLMENT_PLAN, LOCAL_PLAN } from '../../../../src/laptop/enrollment/plan.ts';
 import { stepsIn } from '../../../../src/laptop/pipeline/run-plan.ts';
 
 const names = stepsIn(ENROLLMENT_PLAN).map(({ name }) => name);
@@ -30,5 +30,12 @@ describe('the plan of an enrollment', () => {
   it('is undone by an uninstallation in all but the step whose undo tells the slice', () => {
     const local = stepsIn(LOCAL_PLAN).map(({ name }) => name);
     expect(local).toEqual(names.filter((name) => name !== 'statement'));
+  });
+});
+
+describe('the plan of a claim', () => {
+  // The unit of the first start has it as its condition: a laptop that is switched off while Fleet is waited for has to go on.
+  it('removes the token when nothing else is left to do', () => {
+    expect(stepsIn(CLAIM_PLAN).at(-1)?.name).toBe('spent');
   });
 });
