@@ -1,26 +1,11 @@
+import { krb5Conf } from '../../core/krb5-conf.ts';
 import { MARKER } from '../system/found.ts';
 import type { SignInDirectory } from '../../protocol/sign-in-directory.ts';
 
-/**
- * krb5.conf(5), for programs that use a ticket. SSSD tells libkrb5 the KDC while it is online; this is for when it is not, and so that names are
- * taken as they are: a reverse lookup would lead to another principal.
- */
+/** krb5.conf(5), for programs that use a ticket. SSSD tells libkrb5 the KDC while it is online; this is for when it is not. */
 export function renderKrb5({ kerberos }: Pick<SignInDirectory, 'kerberos'>): string {
   const { realm, kdcs, domains } = kerberos;
-  return `${[
-    MARKER,
-    '[libdefaults]',
-    ` default_realm = ${realm}`,
-    ' dns_lookup_realm = false',
-    ' dns_canonicalize_hostname = false',
-    ' rdns = false',
-    '[realms]',
-    ` ${realm} = {`,
-    ...kdcs.map((kdc) => `  kdc = ${kdc}`),
-    ' }',
-    '[domain_realm]',
-    ...domains.flatMap((domain) => [` .${domain} = ${realm}`, ` ${domain} = ${realm}`]),
-  ].join('\n')}\n`;
+  return `${MARKER}\n${krb5Conf({ realm, kdcs, domains })}`;
 }
 
 const REASON = `${MARKER}: the next line goes with the enrollment.`;

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { writeDurableFile } from '../../core/durable-file.ts';
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
+import { krb5Conf } from '../../core/krb5-conf.ts';
 import { readCappedFile } from '../../core/read-capped-file.ts';
 import { MINIMAL_ENVIRONMENT } from '../../programs/minimal-environment.ts';
 import { runProgram } from '../../programs/run-program.ts';
@@ -46,7 +47,8 @@ export function createKadmin(settings: KadminSettings): Kadmin {
     const { program, principal, keytab, realm, server } = settings;
     const [host = '', port] = server.split(':');
     const config = path.join(folder, 'krb5.conf');
-    await writeDurableFile(config, renderConfig(settings), 0o600);
+    const { kdcs } = settings;
+    await writeDurableFile(config, krb5Conf({ realm, kdcs, adminServer: server, domains: [] }), 0o600);
     const args = [
       ...[`--config-file=${config}`, `--principal=${principal}`, `--keytab=${keytab}`, `--realm=${realm}`],
       ...[`--admin-server=${host}`, ...(port === undefined ? [] : [`--server-port=${port}`])],
@@ -97,18 +99,3 @@ export function createKadmin(settings: KadminSettings): Kadmin {
 function unavailable([verb = '']: readonly string[], said: string): KiwiError {
   return new KiwiError('directory-unavailable', { detail: `kadmin ${verb}: ${said.slice(-300)}` });
 }
-
-const renderConfig = ({ realm, kdcs, server }: KadminSettings): string =>
-  `${[
-    '[libdefaults]',
-    ` default_realm = ${realm}`,
-    ' dns_lookup_kdc = false',
-    ' dns_lookup_realm = false',
-    ' dns_canonicalize_hostname = false',
-    ' rdns = false',
-    '[realms]',
-    ` ${realm} = {`,
-    ...kdcs.map((kdc) => `  kdc = ${kdc}`),
-    `  admin_server = ${server}`,
-    ' }',
-  ].join('\n')}\n`;
