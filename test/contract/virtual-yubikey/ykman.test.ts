@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { sampleOf } from '../../sample.ts';
 import {
   expectAttested,
   fails,
@@ -23,7 +25,7 @@ const WITH_KEY = ['-m', MANAGEMENT_KEY];
 const SECRETS = ['-P', PIN, ...WITH_KEY];
 
 // No command names the key or its reader: there is one, as with a key in a USB port.
-describe.each(YKMANS)('ykman %s', (version, program) => {
+describe.each(sampleOf('versions of ykman', YKMANS, 1))('ykman %s', (version, program) => {
   let bench: Workbench;
   const ykman = (...args: string[]): Promise<Outcome> => bench.run(...program, ...args);
   const piv = (...args: string[]): Promise<Outcome> => ykman('piv', ...args);
