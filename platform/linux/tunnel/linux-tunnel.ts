@@ -39,6 +39,10 @@ interface Rise {
   readonly signal: AbortSignal | undefined;
 }
 
+/** For so long an interface is removed again that comes back. */
+const REMOVALS = 20;
+const REMOVAL_MS = 250;
+
 /** WireGuard, kept by a program of the system; this is what is the same with each. */
 export class LinuxTunnel implements Tunnel {
   readonly #system: LinuxSystem;
@@ -115,8 +119,7 @@ export class LinuxTunnel implements Tunnel {
     if (slug !== undefined) names.push(tunnelInterfaceName(slug));
     for (const name of new Set(names)) {
       for (const backend of [this.#networkManager, this.#wgQuick]) await this.#discard(name, backend);
-      const removed = !(await this.#interfaceExists(name)) || (await foreignProfiles(this.#system, name)).length > 0;
-      if (!removed) throw new KiwiError('tunnel-tools-failed', { detail: `the interface ${name} cannot be removed` });
+      await this.#untilGone(name);
     }
   }
 
@@ -272,8 +275,24 @@ export class LinuxTunnel implements Tunnel {
   /** Stops it, and removes the interface even if the backend did not create it; not that of another program. */
   async #stop(name: string, backend: Backend): Promise<void> {
     await backend.stop(name);
-    if (!(await this.#interfaceExists(name)) || (await foreignProfiles(this.#system, name)).length > 0) return;
+    if (await this.#isGone(name)) return;
     await runTool(this.#system, { name: 'ip', args: ['link', 'delete', 'dev', name] });
+  }
+
+  /** A program that was cancelled while it started may make the interface a moment after it was removed. */
+  async #untilGone(name: string): Promise<void> {
+    for (let tries = 0; !(await this.#isGone(name)); tries++) {
+      if (tries === REMOVALS) {
+        throw new KiwiError('tunnel-tools-failed', { detail: `the interface ${name} cannot be removed` });
+      }
+      await this.#system.clock.sleep(REMOVAL_MS);
+      await runTool(this.#system, { name: 'ip', args: ['link', 'delete', 'dev', name] });
+    }
+  }
+
+  /** There is no interface of this name, or it is that of another program. */
+  async #isGone(name: string): Promise<boolean> {
+    return !(await this.#interfaceExists(name)) || (await foreignProfiles(this.#system, name)).length > 0;
   }
 
   async #mtu(name: string): Promise<number | undefined> {

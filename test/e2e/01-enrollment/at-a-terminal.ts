@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 
 import { PIN } from '../../world/world.ts';
-import { expectNothingLeft, traces, type Customer, type Seat } from './customer.ts';
+import { expectNothingLeft, processesLeft, traces, type Customer, type Seat } from './customer.ts';
 import { story } from './step.ts';
 import { Terminal } from './terminal.ts';
 
@@ -119,7 +119,9 @@ export function atATerminal(getCustomer: () => Customer): void {
       await terminal.until(/TOUCH your YubiKey now/u);
       terminal.close();
       await terminal.ended;
-      await vi.waitFor(async () => expect(await traces(bob)).toEqual([]), { timeout: 60_000, interval: 200 });
+      // It ends by itself, with nobody who could wait for it.
+      const left = async (): Promise<string[]> => [...(await traces(bob)), ...(await processesLeft(bob))];
+      await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 60_000, interval: 200 });
       await expectNothingLeft(customer, bob);
     });
 

@@ -36,6 +36,8 @@ class FakeWireguard {
   /** Milliseconds between the handshake and the end of wg-quick. */
   wgQuickTakes = 0;
   readonly answering = new Set<string>();
+  /** How often the interface is there again after it was removed. */
+  comesBack = 0;
   /** Interfaces that no unit brought up. */
   readonly others: string[] = [];
   readonly machine: FakeLinux;
@@ -82,7 +84,7 @@ class FakeWireguard {
       const interfaces = [...(this.endpoint === undefined ? [] : [NAME]), ...this.others];
       if (action === 'show') return interfaces.map((name, index) => `${index + 1}: ${name}: <UP> mtu 1420\n`).join('');
       if (this.endpoint === undefined) return { code: 1 };
-      if (verb === 'delete') this.endpoint = undefined;
+      if (verb === 'delete' && this.comesBack-- <= 0) this.endpoint = undefined;
       return;
     });
   }
@@ -319,6 +321,29 @@ describe('taking the tunnel down', () => {
       expect(await machine.files('/etc/systemd/system')).toEqual([]);
       expect(await tunnel.status('acme')).toMatchObject({ up: false, startsAtBoot: false, splitDns: false });
     }
+  });
+});
+
+describe('an interface that comes again, because what makes it was cancelled while it started', () => {
+  beforeEach(async () => {
+    await tunnel.up(config());
+    // systemd does not know of it.
+    await machine.install('/usr/bin/systemctl', () => undefined);
+  });
+
+  it('is removed once more', async () => {
+    wireguard.comesBack = 3;
+    await tunnel.down('acme');
+    expect(await tunnel.status('acme')).toMatchObject({ up: false });
+  });
+
+  it('is not waited for longer than some seconds', async () => {
+    wireguard.comesBack = 1000;
+    const begun = machine.time;
+    await expect(tunnel.down('acme')).rejects.toMatchObject({
+      ...{ code: 'tunnel-tools-failed', detail: 'the interface kiwi-acme cannot be removed' },
+    });
+    expect(machine.time - begun).toBe(5000);
   });
 });
 
