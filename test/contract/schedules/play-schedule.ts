@@ -104,6 +104,8 @@ class Player {
   readonly #dead: { readonly life: Life; readonly end: Promise<unknown> }[] = [];
   #edges = 0;
   #token: Bootstrap | undefined;
+  /** It was removed, so that the laptop's unit does not run any more. */
+  #isSpent = false;
   #strike: { at: number; what: 'dies' | 'is cancelled' | 'fails' } | undefined;
 
   constructor(stage: Stage, seed: number) {
@@ -131,9 +133,8 @@ class Player {
     let consentId: string | undefined;
     if (kind === 'known') consentId = await this.#knownBefore();
     if (kind === 'claimed') await this.#delivered();
-    await this.#until(
-      kind === 'claimed' ? 'claim' : 'enroll',
-      (outcome) => outcome === 'green' || outcome === 'already-enrolled',
+    await this.#until(kind === 'claimed' ? 'claim' : 'enroll', (outcome) =>
+      ['green', 'already-enrolled', 'not-started'].includes(outcome),
     );
     if (kind === 'uninstalled')
       await this.#until('uninstall', (outcome) => outcome === 'gone' || outcome === 'not-enrolled');
@@ -171,6 +172,10 @@ class Player {
 
   async #life(what: Deed, title: string, risk: number): Promise<string> {
     const { slice, network, folder } = this.#stage;
+    if (what === 'claim' && this.#isSpent) {
+      this.#story.push(`${title} is not started: the token is gone`);
+      return 'not-started';
+    }
     this.#weather.risk = risk;
     this.#edges = 0;
     this.#excuses = [];
@@ -191,7 +196,7 @@ class Player {
     const { signed, age } = await leftOver(life);
     // The session or the time to confirm may be over.
     if (age > FRESH_MS) this.#excuses.push('goes on after a long time');
-    const end = what === 'claim' ? claimWith(life, this.#token) : run(what, life);
+    const end = what === 'claim' ? claimWith(life, this.#token, this.#spend) : run(what, life);
     const outcome = await Promise.race([life.death.then(() => 'died'), end]);
     if (life.dead) this.#dead.push({ life, end });
     this.#story.push(`  → ${outcome}`);
@@ -204,6 +209,11 @@ class Player {
     }
     return outcome;
   }
+
+  readonly #spend = (): Promise<void> => {
+    this.#isSpent = true;
+    return Promise.resolve();
+  };
 
   /** Time goes by between two starts, and the slice does what nobody asks for. */
   async #pause(): Promise<void> {
@@ -267,11 +277,15 @@ class Player {
 }
 
 /** Asks a few times, as the unit does. It is stopped as by a shutdown: nothing is undone. */
-async function claimWith(life: Life, bootstrap: Bootstrap | undefined): Promise<string> {
+async function claimWith(
+  life: Life,
+  bootstrap: Bootstrap | undefined,
+  removeToken: () => Promise<void>,
+): Promise<string> {
   if (bootstrap === undefined) throw new TypeError('a token');
   const { signal: pause } = life.cancel;
   const { signal } = new AbortController();
-  const options = { ...life.options, signal, pause, bootstrap, removeToken: () => Promise.resolve() };
+  const options = { ...life.options, signal, pause, bootstrap, removeToken };
   try {
     for (let asked = 0; asked < 4 && !pause.aborted; asked++) {
       const claimed = await claim(options, () => undefined);
