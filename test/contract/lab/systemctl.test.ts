@@ -207,4 +207,16 @@ ExecStop=/bin/sh -c 'echo stopped >/run/once'
       ls -d /etc/systemd/system/sweep.target.wants 2>/dev/null`;
     expect(await output('/bin/bash', '-c', sweep)).toBe('');
   });
+
+  test('starts a unit with alternative conditions when one of them is met', async () => {
+    const unit = (paths: readonly string[]): string =>
+      `[Unit]\n${paths.map((path) => `ConditionPathExists=${path}\n`).join('')}[Service]\nExecStart=/bin/sleep 1000\n`;
+    await write('/etc/systemd/system/choosy.service', unit(['|/etc/choosy', '|/etc/other', '/etc/hosts']));
+    await systemctl('start', 'choosy');
+    expect(await systemctl('is-active', 'choosy')).toBe('3 inactive');
+    await write('/etc/other', '');
+    await systemctl('start', 'choosy');
+    expect(await systemctl('is-active', 'choosy')).toBe('0 active');
+    await systemctl('stop', 'choosy');
+  });
 });
