@@ -8,7 +8,8 @@ const TREE = path.join(import.meta.dirname, '..', '..', '.cache', 'servers', 'tr
  * machine's. It is run in the same process, so that a signal reaches it.
  */
 export function withServers(argv: readonly string[]): readonly [program: string, args: string[]] {
-  if (!existsSync(TREE)) throw new Error('slapd and FreeRADIUS were not unpacked; run: npm run prepare-machine');
+  if (!existsSync(TREE))
+    throw new Error('slapd, FreeRADIUS and Heimdal were not unpacked; run: npm run prepare-machine');
   const lay = ['usr', 'etc'].map((dir) => `mount -t overlay servers -o "lowerdir=$0/${dir}:/${dir}" "/${dir}"`);
   return ['/usr/bin/unshare', ['-m', '/bin/sh', '-ec', `${lay.join('; ')}; exec "$@"`, TREE, ...argv]];
 }
