@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 
+import { PATHS } from '../../platform/linux/paths.ts';
 import { renderControl, type ControlValues } from './render-control.ts';
 import { PROXY_VARIABLES } from './render-launcher.ts';
 import { sharedLibraryDependencies } from './shared-libraries.ts';
@@ -60,6 +61,10 @@ export async function stagePackage(staging: Staging): Promise<void> {
   await put('usr/share/bash-completion/completions/kiwistack-enroll', await ours('completion/kiwistack-enroll.bash'));
   await put('usr/share/zsh/vendor-completions/_kiwistack-enroll', await ours('completion/kiwistack-enroll.zsh'));
   await put('usr/share/lintian/overrides/kiwistack-enroll', await ours('deb/lintian-overrides'));
+  // What a claim says is above the login prompts; without one, the link leads nowhere, and agetty passes over it.
+  const issue = path.join(root, 'etc/issue.d/60-kiwistack-claim.issue');
+  await mkdir(path.dirname(issue), { recursive: true });
+  await symlink(PATHS.claimIssue, issue);
   const pinned = [
     [PINNED_ROOTS, mspRoots],
     [RELEASE_KEYS, releaseKeys],

@@ -1,6 +1,7 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { sssd, wifi } from './certificate-consumers.ts';
 import { LinuxCaretaker } from './caretaker.ts';
+import { LinuxClaimScreens } from './claim-screens.ts';
 import { StepCertificateStore } from './certificate-store.ts';
 import { LogindDesktop } from './desktop.ts';
 import { LuksDisk } from './disk/luks-disk.ts';
@@ -36,6 +37,7 @@ export function linuxPlatform(): Platform {
     signIn,
     reports: new SystemdReports(system),
     desktop: new LogindDesktop(system),
+    claimScreens: new LinuxClaimScreens(system),
     inspector: new LinuxInspector(system),
     caretaker: new LinuxCaretaker(system),
     disk: new LuksDisk(system),

@@ -10,6 +10,9 @@ export const PATHS = {
   releaseKeys: '/etc/kiwistack/release-keys.pem',
   /** Temporary files with secrets: a tmpfs, gone after a restart. */
   runtime: RUNTIME_FOLDER,
+  /** What a claim says on the text consoles and in the window; the folder is also that of the agent's socket. */
+  claimIssue: '/run/kiwistack-enroll/claim.issue',
+  claimStand: '/run/kiwistack-enroll/claim.json',
   /** smallstep's layout, which its other tools read. */
   certificates: '/etc/step/certs',
   wireguard: '/etc/wireguard',

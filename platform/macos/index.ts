@@ -1,5 +1,6 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noClaimScreens } from '../unsupported/no-claim-screens.ts';
 import { noDisk } from '../unsupported/no-disk.ts';
 import { noSignIn } from '../unsupported/no-sign-in.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
@@ -36,6 +37,7 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     signIn: noSignIn('macos'),
     reports: new MacReports(system),
     desktop: new MacDesktop(system),
+    claimScreens: noClaimScreens,
     inspector: new MacInspector(system),
     caretaker: new MacCaretaker(system),
     disk: noDisk('macOS'),

@@ -1,5 +1,6 @@
 import { KiwiError } from '../../src/core/errors.ts';
 import type { Platform } from '../../src/laptop/system/platform.ts';
+import { noClaimScreens } from './no-claim-screens.ts';
 import { noDisk } from './no-disk.ts';
 import { noSignIn } from './no-sign-in.ts';
 
@@ -64,6 +65,7 @@ export function unsupportedPlatform(name: string): Platform {
     disk: noDisk(name),
     signIn: noSignIn(name),
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },
+    claimScreens: noClaimScreens,
     reports: { units: refuseLater, log: refuseLater, kernel: refuse },
     updater: { releaseKeys: refuseLater, installed: refuseLater, install: refuseLater },
     caretaker: { restrict: refuseLater, remove: refuseLater, enable: refuseLater, restart: refuseLater },

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { Platform } from '../../src/laptop/system/platform.ts';
 import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
+import { noClaimScreens } from '../unsupported/no-claim-screens.ts';
 import { noDisk } from '../unsupported/no-disk.ts';
 import { noSignIn } from '../unsupported/no-sign-in.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
@@ -37,6 +38,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     signIn: noSignIn('windows'),
     reports: new WindowsReports(system),
     desktop: new WindowsDesktop(system),
+    claimScreens: noClaimScreens,
     inspector: new WindowsInspector(system),
     caretaker: new WindowsCaretaker(system),
     disk: noDisk('Windows'),

@@ -1,11 +1,14 @@
 import { selectPlatform } from '../../../platform/select.ts';
 import { systemClock } from '../../core/clock.ts';
+import { toKiwiError } from '../../core/errors.ts';
 import { claimAtFirstStart } from '../../laptop/claim/claim-at-first-start.ts';
 import { readToken, removeToken } from '../../laptop/claim/token-file.ts';
 import { shownRecord } from '../../laptop/service/shown-record.ts';
 import { readPinnedRoots } from '../../laptop/state/pinned-roots.ts';
-import { humanOutput, jsonOutput } from './enroll-output.ts';
+import type { EnrollmentRecord } from '../../laptop/state/record.ts';
+import { humanOutput, jsonOutput, type EnrollOutput } from './enroll-output.ts';
 import { logged } from './laptop-context.ts';
+import { ClaimShow } from './show-claim.ts';
 
 export interface ClaimFlags {
   readonly json?: boolean;
@@ -20,9 +23,29 @@ export const TOKEN_FILE = '/var/lib/kiwistack/bootstrap.json';
 export async function claimCommand(flags: ClaimFlags, stop: AbortSignal): Promise<void> {
   const output = flags.json === true ? jsonOutput() : humanOutput();
   const start = systemClock.monotonic();
+  const show = new ClaimShow(selectPlatform().claimScreens, logged().log);
+  try {
+    const record = await claimed(flags, stop, output, show);
+    await show.claimed();
+    output.done(shownRecord(record), systemClock.monotonic() - start);
+  } catch (thrown) {
+    const error = toKiwiError(thrown);
+    // Where there is no token, nobody has been shown anything: somebody has called this by hand.
+    if (error.code !== 'claim-token-missing') await show.ended(error);
+    throw thrown;
+  }
+}
+
+async function claimed(
+  flags: ClaimFlags,
+  stop: AbortSignal,
+  output: EnrollOutput,
+  show: ClaimShow,
+): Promise<EnrollmentRecord> {
   const platform = selectPlatform();
   const bootstrap = await readToken(flags.token);
-  const record = await claimAtFirstStart(
+  show.begin(bootstrap.customer.name);
+  return claimAtFirstStart(
     {
       platform,
       clock: systemClock,
@@ -40,7 +63,7 @@ export async function claimCommand(flags: ClaimFlags, stop: AbortSignal): Promis
     },
     (event) => {
       output.event(event);
+      show.event(event, systemClock.now());
     },
   );
-  output.done(shownRecord(record), systemClock.monotonic() - start);
 }

@@ -14,8 +14,12 @@ const entry = z.strictObject({
   step: z.string().max(40),
   /** `intent` before the act, `done` or `waiting` after it; `undoing` before its undo, `undone` after it. */
   event: z.enum(['intent', 'done', 'waiting', 'undoing', 'undone']),
-  /** Only for `waiting`: what the step waits for, and the earliest time at which it can have happened. */
+  /** Only for `waiting`: what the step waits for, the digits for it, and the earliest time at which it can have happened. */
   for: z.string().max(200).optional(),
+  code: z
+    .string()
+    .regex(/^\d{6}$/u)
+    .optional(),
   until: z.iso.datetime({ precision: 3 }).optional(),
 });
 export type JournalEntry = z.infer<typeof entry>;

@@ -33,6 +33,7 @@ export function waitsIn(entries: readonly JournalEntry[], now: number): Map<stri
     waits.set(entry.step, {
       then: 'wait',
       for: entry.for ?? '',
+      ...(entry.code === undefined ? {} : { code: entry.code }),
       ...(until === undefined ? {} : { until: Date.parse(until) }),
     });
   }

@@ -42,6 +42,8 @@ export type Plan<R, U = R> = readonly PlanItem<R, U>[];
 export interface Waiting {
   readonly step: string;
   readonly for: string;
+  /** As in `Wait`. */
+  readonly code?: string;
   /** RFC 3339, UTC: an earlier run cannot finish it. */
   readonly until?: string;
 }
@@ -194,7 +196,8 @@ async function act<R>(context: StepContext<R>, step: Step<R>): Promise<Wait | un
 
 function asWaiting(step: string, wait: Wait): Waiting {
   const until = wait.until === undefined ? {} : { until: new Date(wait.until).toISOString() };
-  return { step, for: wait.for, ...until };
+  const code = wait.code === undefined ? {} : { code: wait.code };
+  return { step, for: wait.for, ...code, ...until };
 }
 
 /**

@@ -40,6 +40,8 @@ export interface Wait {
   readonly then: 'wait';
   /** What has to happen, for the journal and the person. At most 200 characters, no secret. */
   readonly for: string;
+  /** Six digits that the person tells somebody, who compares them. */
+  readonly code?: string;
   /** Wall clock, milliseconds. No run acts earlier; without it, every run tries. */
   readonly until?: number;
 }

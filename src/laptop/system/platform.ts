@@ -1,4 +1,5 @@
 import type { CertificateConsumer } from './certificate-consumer.ts';
+import type { ClaimScreens } from './claim-screens.ts';
 import type { Caretaker } from './caretaker.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { Desktop } from './desktop.ts';
@@ -34,6 +35,7 @@ export interface Platform {
   readonly updater: Updater;
   readonly reports: ServiceReports;
   readonly desktop: Desktop;
+  readonly claimScreens: ClaimScreens;
   /** Folder of the enrollment's own state; created by the first write to it, with mode 0700. */
   readonly stateFolder: string;
   /** PEM: the provider's roots that this laptop trusts; installed by the package. */

@@ -209,6 +209,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
     consumers: [],
     signIn: noSignIn('a laptop of the schedules'),
     files: () => Promise.resolve([]),
+    claimScreens: { prompt: () => Promise.resolve(), window: () => Promise.resolve() },
     desktop: {
       sessions: () => Promise.resolve([]),
       show: () => Promise.resolve(undefined),

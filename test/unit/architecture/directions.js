@@ -216,7 +216,7 @@ export const DIRECTIONS = {
   // Of the core, what a PIN looks like, and the types of the codes.
   'src/apps/desktop/renderer': [
     ...['src/apps/desktop/view', 'src/core/pin-fault.ts', 'src/core/error-codes.ts', 'src/core/slice-codes.ts'],
-    ...['src/core/operator-codes.ts', 'src/core/claim-codes.ts'],
+    'src/core/operator-codes.ts',
   ],
 
   // What ships, and how it is made.
@@ -226,6 +226,7 @@ export const DIRECTIONS = {
   'installers/linux': [
     ...['installers/build', 'installers/linux/documents', 'src/core', 'src/programs', 'src/terminal', 'src/pki'],
     ...['src/apps/operator/operator-program.ts', 'src/apps/slice/slice-program.ts', 'src/apps/msp/msp-program.ts'],
+    'platform/linux/paths.ts',
   ],
   'installers/xml': [],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],

@@ -31,7 +31,8 @@ export const claim: EnrollmentStep = {
     } catch (error) {
       if (!(error instanceof KiwiError) || error.code !== 'claim-waits') throw error;
       const until = run.options.clock.now() + ASK_AGAIN_MS;
-      return { then: 'wait', for: `an operator, who compares the code ${run.opened().code}`, until };
+      const { code } = run.opened();
+      return { then: 'wait', for: `an operator, who compares the code ${code}`, code, until };
     }
   },
 

@@ -178,6 +178,14 @@ describe('a step that waits', () => {
     expect(await run(plan())).toEqual({ state: 'done' });
   });
 
+  it('says the digits for it again, also when a later run comes before its time', async () => {
+    const wait: Pending = { then: 'wait', for: 'an operator', code: '428913', until: NOW + HOUR };
+    const waits = [{ step: 'a', for: 'an operator', code: '428913', until: '2026-03-01T13:00:00.000Z' }];
+    expect(await run([step('a', [wait])])).toEqual({ state: 'waiting', waits });
+    expect(await run([step('a')])).toEqual({ state: 'waiting', waits });
+    expect(events.filter(({ type }) => type === 'step-waits')).toMatchObject([{ code: '428913' }, { code: '428913' }]);
+  });
+
   it('is over when what it waits for is there, whatever the time', async () => {
     await run([step('a', [{ then: 'wait', for: 'the night', until: NOW + HOUR }])]);
     machine.has.add('a');
