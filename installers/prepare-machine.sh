@@ -191,6 +191,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-servers.sh"
 # shellcheck source=prepare-electron.sh
 . "$repository/installers/prepare-electron.sh"
+# shellcheck source=prepare-kiosk.sh
+. "$repository/installers/prepare-kiosk.sh"
 # shellcheck source=prepare-electron-archives.sh
 . "$repository/installers/prepare-electron-archives.sh"
 # shellcheck source=prepare-wine.sh
@@ -207,7 +209,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready; then exit 0; fi
+  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && kiosk_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -246,6 +248,7 @@ if ! key_clients_ready; then provide_key_clients; fi
 if ! servers_ready; then provide_servers; fi
 if ! sign_in_ready; then provide_sign_in; fi
 if ! electron_ready; then provide_electron; fi
+if ! kiosk_ready; then provide_kiosk; fi
 if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi
 if ! apple_code_ready; then provide_apple_code; fi

@@ -77,7 +77,7 @@ check_network() {
 }
 
 nothing_to_fetch() {
-  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready || ! servers_ready || ! sign_in_ready || ! electron_ready || ! archives_ready || ! windows_node_ready || ! apple_code_ready || ! image_tools_ready; then return 1; fi
+  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready || ! servers_ready || ! sign_in_ready || ! electron_ready || ! kiosk_ready || ! archives_ready || ! windows_node_ready || ! apple_code_ready || ! image_tools_ready; then return 1; fi
   if ! modules_ready && ! modules_match; then return 1; fi
   step_ca_ready || find_step_ca
 }

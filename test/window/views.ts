@@ -23,6 +23,14 @@ const steps: ShownStep[] = [
 
 const ended = steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' as const } : step));
 
+const claimRetries = (code: string): View => ({
+  page: 'claim',
+  claim: {
+    ...{ state: 'retries', customer: slice.customer, againInMinutes: 2 },
+    error: { code, message: 'It is in the way.', hint: 'Do something.' },
+  },
+});
+
 /** Each page once, and again where it looks otherwise. */
 export const VIEWS: Readonly<Record<string, View>> = {
   looking: { page: 'looking' },
@@ -120,6 +128,29 @@ export const VIEWS: Readonly<Record<string, View>> = {
       { name: 'journal.json', why: 'what the program logged', text: '[]' },
     ],
   },
+  claim: { page: 'claim', claim: { state: 'working' } },
+  'claim-working': {
+    page: 'claim',
+    claim: {
+      ...{ state: 'working', customer: slice.customer },
+      step: { step: 'tunnel', title: 'Bring up the tunnel' },
+    },
+  },
+  'claim-digits': { page: 'claim', claim: { state: 'waits', customer: slice.customer, code: slice.code } },
+  'claim-waits': { page: 'claim', claim: { state: 'waits', customer: slice.customer } },
+  'claim-network': claimRetries('gateway-unreachable'),
+  'claim-portal': claimRetries('gateway-answer-invalid'),
+  'claim-proxy': claimRetries('proxy-authentication'),
+  'claim-clock': claimRetries('gateway-tls-dates'),
+  'claim-other': claimRetries('slice-busy'),
+  'claim-refused': {
+    page: 'claim',
+    claim: {
+      ...{ state: 'refused', customer: slice.customer },
+      error: { code: 'claim-token-expired', message: 'The token of this laptop has expired.', hint: 'Ask.' },
+    },
+  },
+  'claim-ready': { page: 'claim', claim: { state: 'claimed', customer: slice.customer } },
   left: { page: 'left', customer: 'Acme', told: false },
   unavailable: { page: 'unavailable', error: { code: 'agent-unavailable', message: 'It is not there.', hint: '' } },
   untrusted: { page: 'unavailable', error: { code: 'agent-untrusted', message: 'Not the system’s.', hint: '' } },

@@ -15,6 +15,8 @@ const NODE = path.join(REPOSITORY, 'node_modules', '.bin', 'node');
 const RUNTIME = process.env['KIWISTACK_TEST_ELECTRON'] ?? path.join(REPOSITORY, '.cache/electron/electron');
 /** The same with the window in it: what is packed for people must not find that there. */
 const WITH_WINDOW = path.join(REPOSITORY, '.cache/window');
+/** cage and its libraries: see installers/prepare-kiosk.sh. */
+const KIOSK = path.join(REPOSITORY, '.cache/kiosk/tree');
 const ELECTRON = path.join(WITH_WINDOW, path.basename(RUNTIME));
 
 /** Builds the window into the runtime of the tests, with the key lender of the suite's program or of the sources. @returns the folder */
@@ -43,20 +45,26 @@ export class Desktop {
    */
   static async start(laptop: Laptop, who: Who, dir: string, screen?: string): Promise<Desktop> {
     if (!(laptop instanceof NamespaceRoom)) throw new TypeError('a laptop of the lab');
-    const uid = PEOPLE[who];
-    const home = path.join(laptop.root, 'home', who);
-    await mkdir(home, { recursive: true });
-    await chown(home, uid, uid);
     const display = screen ?? (await screenWithoutMonitor(laptop, who));
+    return new Desktop(await writeLauncher(laptop, who, dir, [`DISPLAY=${display}`]));
+  }
 
-    // In the laptop, except for its network: the debugger of this process is on the machine's own.
-    const launcher = path.join(dir, `electron-${who}.sh`);
-    const variables = [`HOME=/home/${who}`, `USER=${who}`, `DISPLAY=${display}`, 'PATH=/usr/bin:/bin', 'LANG=C.UTF-8'];
-    const inside = ['/usr/bin/nsenter', '-t', String(laptop.pid), '-m', '-u', '-i', '-p', '--', ...as(who)];
-    const clean = ['/usr/bin/env', '-i', '-C', `/home/${who}`, ...variables, 'LANGUAGE="$KIWI_LANGUAGE"', ELECTRON];
-    await writeFile(launcher, `#!/bin/sh\nexec ${[...inside, ...clean].join(' ')} "$@"\n`);
-    await chmod(launcher, 0o755);
-    return new Desktop(launcher);
+  /**
+   * The same as the first start of a laptop has it, where nobody is logged in: cage with one window on the whole screen, which has no monitor
+   * either. See installers/prepare-kiosk.sh.
+   */
+  static async startKiosk(laptop: Laptop, who: Who, dir: string): Promise<Desktop> {
+    if (!(laptop instanceof NamespaceRoom)) throw new TypeError('a laptop of the lab');
+    const uid = PEOPLE[who];
+    const runtime = `/run/user/${uid}`;
+    await mkdir(laptop.path(runtime), { recursive: true, mode: 0o700 });
+    await chown(laptop.path(runtime), uid, uid);
+    const libraries = `LD_LIBRARY_PATH=${KIOSK}/usr/lib/x86_64-linux-gnu`;
+    const headless = ['WLR_BACKENDS=headless', 'WLR_RENDERER=pixman', 'WLR_LIBINPUT_NO_DEVICES=1'];
+    const cage = [`${KIOSK}/usr/bin/cage`, '-s', '--', '/usr/bin/env', '-u', 'LD_LIBRARY_PATH'];
+    return new Desktop(
+      await writeLauncher(laptop, who, dir, [`XDG_RUNTIME_DIR=${runtime}`, libraries, ...headless], cage),
+    );
   }
 
   /** Runs it as a person would, who drives nothing. */
@@ -91,6 +99,28 @@ export interface OpenWindow {
   readonly app: ElectronApplication;
   readonly page: Page;
   readonly openedAfterMs: number;
+}
+
+/** @param before comes before the window's program */
+async function writeLauncher(
+  laptop: Laptop & NamespaceRoom,
+  who: Who,
+  dir: string,
+  environment: readonly string[],
+  before: readonly string[] = [],
+): Promise<string> {
+  const uid = PEOPLE[who];
+  const home = path.join(laptop.root, 'home', who);
+  await mkdir(home, { recursive: true });
+  await chown(home, uid, uid);
+  // In the laptop, except for its network: the debugger of this process is on the machine's own.
+  const launcher = path.join(dir, `electron-${who}.sh`);
+  const variables = [`HOME=/home/${who}`, `USER=${who}`, 'PATH=/usr/bin:/bin', 'LANG=C.UTF-8', ...environment];
+  const inside = ['/usr/bin/nsenter', '-t', String(laptop.pid), '-m', '-u', '-i', '-p', '--', ...as(who)];
+  const clean = ['/usr/bin/env', '-i', '-C', `/home/${who}`, ...variables, 'LANGUAGE="$KIWI_LANGUAGE"'];
+  await writeFile(launcher, `#!/bin/sh\nexec ${[...inside, ...clean, ...before, ELECTRON].join(' ')} "$@"\n`);
+  await chmod(launcher, 0o755);
+  return launcher;
 }
 
 async function screenWithoutMonitor(laptop: Laptop, who: Who): Promise<string> {

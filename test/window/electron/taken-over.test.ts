@@ -124,6 +124,7 @@ test.each([
     (serial) => [`the serial number ${serial}`, `raw.invoke('call', 'chooseKey', [${serial}])`],
   ),
   ['a serial number that nobody offered', `raw.invoke('call', 'chooseKey', [31000001])`],
+  ['the way to the login screen, where somebody is logged in', `raw.invoke('call', 'toLogin', [])`],
   ['an enrollment with arguments', `raw.invoke('call', 'enroll', [{ gatewayUrl: 'https://attacker.example' }])`],
 ])('%s: nothing is done, and the main process goes on', async (_, call) => {
   await put('mine');

@@ -63,8 +63,10 @@ function closePage(contents: WebContents): void {
   contents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
 }
 
-export function openWindow(preload: string): BrowserWindow {
+/** @param whole it has the whole screen: there is nothing else on it */
+export function openWindow(preload: string, whole = false): BrowserWindow {
   const window = new BrowserWindow({
+    ...(whole ? { kiosk: true, frame: false } : {}),
     ...{ width: 760, height: 680, minWidth: 360, minHeight: 480, show: false, autoHideMenuBar: true },
     ...{ title: 'KiwiStack', backgroundColor: '#f6f7f4' },
     webPreferences: {

@@ -20,21 +20,31 @@ export const FUNCTIONS = {
   saveReport: z.tuple([]),
   copy: z.tuple([z.string().max(10_000)]),
   openLink: z.tuple([z.int().min(0).max(100)]),
+  toLogin: z.tuple([]),
 } as const;
 export type FunctionName = keyof typeof FUNCTIONS;
 
-/** @returns false when the page called what it may not, or with what it may not */
-export function callFunction(
-  { desk, copy }: { readonly desk: Desk; readonly copy: (text: string) => void },
-  name: unknown,
-  args: unknown,
-): boolean {
+/** What is behind the functions: a person's desk, or the first start of a laptop, at which nobody is logged in. */
+export type Behind =
+  | { readonly desk: Desk; readonly copy: (text: string) => void }
+  /** Ends the window. */
+  | { readonly toLogin: () => void };
+
+/** @returns false when the page called what it may not, or with what it may not, or what this window does not have */
+export function callFunction(behind: Behind, name: unknown, args: unknown): boolean {
   if (typeof name !== 'string' || !Object.hasOwn(FUNCTIONS, name)) return false;
   const known = name as FunctionName;
   const parsed = FUNCTIONS[known].safeParse(args);
   if (!parsed.success) return false;
+  if ('toLogin' in behind) {
+    if (known === 'toLogin') behind.toLogin();
+    return known === 'toLogin';
+  }
+  const { desk, copy } = behind;
   const [first] = parsed.data;
   switch (known) {
+    case 'toLogin':
+      return false;
     case 'enterPin':
       desk.enterPin(String(first));
       return true;

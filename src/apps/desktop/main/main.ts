@@ -7,7 +7,8 @@ import { AGENT_SOCKET } from '../../../local-api/messages.ts';
 import type { View } from '../view/view.ts';
 import { closeEveryPage, closeSession, foreignSwitch, openWindow, PAGE } from './closed-window.ts';
 import { Desk } from './desk.ts';
-import { callFunction } from './functions.ts';
+import { endUnlessShown, showFirstStart } from './first-start-window.ts';
+import { callFunction, type Behind } from './functions.ts';
 import { saveFile } from './save-file.ts';
 import { registerProtocol, servePage } from './serve-page.ts';
 import { startLender } from './start-lender.ts';
@@ -19,9 +20,14 @@ declare const KIWISTACK_KEY_LENDER: readonly [string, ...string[]];
 
 const isTest = KIWISTACK_BUILD_KIND === 'test';
 
-function begin(): void {
-  let view: View = { page: 'looking' };
+/** A window in front of a person who is logged in, or at the first start of a laptop, where nobody is. */
+function begin(firstStart: boolean): void {
+  let view: View = firstStart ? { page: 'claim', claim: { state: 'working' } } : { page: 'looking' };
   let window: BrowserWindow | undefined;
+  const show = (next: View): void => {
+    view = next;
+    window?.webContents.send('view', next);
+  };
   const desk = new Desk({
     findAgent: () => findAgent(AGENT_SOCKET),
     startLender: (shown, onSaid) => startLender(KIWISTACK_KEY_LENDER, shown, onSaid),
@@ -31,11 +37,15 @@ function begin(): void {
       shell.openExternal(url).catch(() => undefined);
     },
     now: Date.now,
-    show: (next) => {
-      view = next;
-      window?.webContents.send('view', next);
-    },
+    show,
   });
+  const copy = (text: string): void => {
+    void clipboard.writeText(text);
+  };
+  const toLogin = (): void => {
+    app.quit();
+  };
+  const behind: Behind = firstStart ? { toLogin } : { desk, copy };
 
   closeEveryPage();
   registerProtocol();
@@ -47,23 +57,15 @@ function begin(): void {
     const isOurs = senderFrame !== null && senderFrame === window?.webContents.mainFrame && senderFrame.url === PAGE;
     if (!isOurs) return undefined;
     if (name === 'view') return view;
-    callFunction(
-      {
-        desk,
-        copy: (text) => {
-          void clipboard.writeText(text);
-        },
-      },
-      name,
-      args,
-    );
+    callFunction(behind, name, args);
     return undefined;
   });
 
   void app.whenReady().then(async () => {
     closeSession();
     servePage(path.join(__dirname, 'page'));
-    window = openWindow(path.join(__dirname, 'preload.js'));
+    window = openWindow(path.join(__dirname, 'preload.js'), firstStart);
+    if (firstStart) endUnlessShown(window);
     window.once('ready-to-show', () => {
       window?.show();
     });
@@ -72,7 +74,8 @@ function begin(): void {
       window = undefined;
     });
     await window.loadURL(PAGE);
-    await desk.refresh();
+    if (firstStart) await showFirstStart(show);
+    else await desk.refresh();
   });
   app.on('second-instance', () => {
     if (window?.isMinimized() === true) window.restore();
@@ -87,6 +90,6 @@ const foreign = foreignSwitch();
 if (!isTest && foreign !== undefined) {
   process.stderr.write(`--${foreign} is not for this program\n`);
   app.exit(2);
-} else if (app.requestSingleInstanceLock()) begin();
+} else if (app.requestSingleInstanceLock()) begin(app.commandLine.hasSwitch('first-boot'));
 // One window a session: two would ask for the same key.
 else app.quit();

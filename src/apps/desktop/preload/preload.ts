@@ -54,6 +54,9 @@ const kiwi: Kiwi = {
   openLink: (place) => {
     call('openLink', place);
   },
+  toLogin: () => {
+    call('toLogin');
+  },
   languages: [...navigator.languages],
 };
 

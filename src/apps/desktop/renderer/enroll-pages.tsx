@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 
 import type { Kiwi, ShownError, View } from '../view/view.ts';
+import { ClaimPage } from './claim-page.tsx';
 import { FailedPage } from './failed-page.tsx';
 import { Announced, Bullets, Button, CancelButton, Links, Page, Steps } from './parts.tsx';
 import { LaptopPicture, PlugPicture, ReadyPicture, TroublePicture } from './pictures.tsx';
@@ -98,6 +99,8 @@ export function EnrollPage({
       return <ReportPage words={words} kiwi={kiwi} view={view} />;
     case 'failed':
       return <FailedPage words={words} kiwi={kiwi} view={view} />;
+    case 'claim':
+      return <ClaimPage words={words} kiwi={kiwi} claim={view.claim} />;
     case 'left':
       return (
         <Page title={say('left.title')} picture={<LaptopPicture />}>

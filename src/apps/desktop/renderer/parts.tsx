@@ -5,23 +5,30 @@ import type { Kiwi, ShownError, ShownLink, ShownStep } from '../view/view.ts';
 import type { TextKey } from './texts/catalogue.ts';
 import type { Said, Words } from './texts/texts.ts';
 
-/** Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there. */
+/**
+ * Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there.
+ * @param place of a page that stays while its title changes: the focus stays where the person has put it
+ */
 export function Page({
   title,
   picture,
+  place,
   children,
 }: {
   readonly title: string;
   readonly picture?: JSX.Element;
+  readonly place?: string;
   readonly children: ComponentChildren;
 }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     heading.current?.focus();
+  }, [place ?? title]);
+  useEffect(() => {
     document.title = title;
   }, [title]);
   return (
-    <main class="page">
+    <main class={place === undefined ? 'page' : `page ${place}`}>
       {picture}
       <h1 ref={heading} tabIndex={-1}>
         {title}

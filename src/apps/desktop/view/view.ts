@@ -75,6 +75,25 @@ export interface ShownStatus {
   readonly links: readonly ShownLink[];
 }
 
+/** How the claim of a laptop from an OEM stands, at its first start. */
+export type ShownClaim =
+  | {
+      readonly state: 'working';
+      readonly customer?: string;
+      readonly step?: { readonly step: string; readonly title: string };
+    }
+  /** For somebody else; with `code`, for an operator, who compares these six digits. */
+  | { readonly state: 'waits'; readonly customer: string; readonly code?: string }
+  /** Something is in the way; it is tried again by itself. */
+  | {
+      readonly state: 'retries';
+      readonly customer: string;
+      readonly error: ShownError;
+      readonly againInMinutes?: number;
+    }
+  | { readonly state: 'refused'; readonly customer?: string; readonly error: ShownError }
+  | { readonly state: 'claimed'; readonly customer: string };
+
 /** One page of the window. */
 export type View =
   /** The agent is asked how this laptop stands. */
@@ -114,6 +133,8 @@ export type View =
   | { readonly page: 'repairing'; readonly steps: readonly ShownStep[] }
   /** A report is made; with `files`, it may be sent or saved. */
   | { readonly page: 'report'; readonly customer: string; readonly files?: readonly ShownFile[] }
+  /** The first start of a laptop from an OEM, on the whole screen: nobody is logged in. */
+  | { readonly page: 'claim'; readonly claim: ShownClaim }
   | { readonly page: 'left'; readonly customer?: string; readonly told: boolean }
   /** The agent cannot be asked. */
   | { readonly page: 'unavailable'; readonly error: ShownError };
@@ -141,6 +162,8 @@ export interface Kiwi {
   readonly copy: (text: string) => void;
   /** Opens a link that is shown, by its place among them, in the person's browser. */
   readonly openLink: (place: number) => void;
+  /** At the first start: ends the window, so that the login screen comes. What goes on goes on. */
+  readonly toLogin: () => void;
   /** The language of the system: BCP 47. */
   readonly languages: readonly string[];
 }

@@ -37,7 +37,21 @@ describe('what the page may call', () => {
       expect(callFunction(given, name, [])).toBe(true);
       expect(spies[name]).toHaveBeenCalledTimes(1);
     }
-    expect(Object.keys(FUNCTIONS).length).toBe(13);
+    expect(Object.keys(FUNCTIONS).length).toBe(14);
+  });
+
+  it('at the first start of a laptop is the way to the login screen alone, and nowhere else', () => {
+    const { spies, ...given } = parts();
+    const toLogin = vi.fn();
+    for (const name of Object.keys(FUNCTIONS)) {
+      expect(callFunction({ toLogin }, name, name === 'copy' || name === 'enterPin' ? ['x'] : [])).toBe(
+        name === 'toLogin',
+      );
+    }
+    expect(toLogin).toHaveBeenCalledTimes(1);
+    expect(callFunction({ toLogin }, 'toLogin', [1])).toBe(false);
+    expect(callFunction(given, 'toLogin', [])).toBe(false);
+    for (const spy of Object.values(spies)) expect(spy).not.toHaveBeenCalled();
   });
 
   it.each([

@@ -9,11 +9,10 @@ import * as fr from '../../../../src/apps/desktop/renderer/texts/languages/fr.ts
 import * as it_ from '../../../../src/apps/desktop/renderer/texts/languages/it.ts';
 import { languageOf, loadWords, wordsOf, type Language } from '../../../../src/apps/desktop/renderer/texts/texts.ts';
 import { ERROR_CODES } from '../../../../src/core/error-codes.ts';
-import { CLAIM_CODES } from '../../../../src/core/claim-codes.ts';
 import { OPERATOR_CODES } from '../../../../src/core/operator-codes.ts';
 import { SLICE_CODES } from '../../../../src/core/slice-codes.ts';
 import { stepsIn } from '../../../../src/laptop/pipeline/run-plan.ts';
-import { ENROLLMENT_PLAN } from '../../../../src/laptop/enrollment/plan.ts';
+import { CLAIM_PLAN, ENROLLMENT_PLAN } from '../../../../src/laptop/enrollment/plan.ts';
 
 const CATALOGUES = { en: english, de, fr, es, it: it_ };
 const languages = Object.keys(CATALOGUES) as Language[];
@@ -33,8 +32,9 @@ describe('the words of the window', () => {
     }
   });
 
-  it('have a name for every step of an enrollment', () => {
-    for (const { name } of stepsIn(ENROLLMENT_PLAN)) expect(Object.keys(en)).toContain(`step.${name}`);
+  it('have a name for every step of an enrollment, and of a claim', () => {
+    for (const { name } of [ENROLLMENT_PLAN, CLAIM_PLAN].flatMap((plan) => stepsIn(plan)))
+      expect(Object.keys(en)).toContain(`step.${name}`);
   });
 
   it('are of the first language of the system that there is', () => {
@@ -60,7 +60,7 @@ describe('the words of the window', () => {
 });
 
 describe('the errors', () => {
-  const ofOperators = Object.keys({ ...SLICE_CODES, ...OPERATOR_CODES, ...CLAIM_CODES });
+  const ofOperators = Object.keys({ ...SLICE_CODES, ...OPERATOR_CODES });
   const codes = Object.keys(ERROR_CODES).filter((code) => !ofOperators.includes(code));
 
   it.each(languages)('in %s each have a meaning and an advice, in plain words', (language) => {

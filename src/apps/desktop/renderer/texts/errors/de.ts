@@ -173,6 +173,16 @@ export const errors: ErrorTexts = {
     'touch-required':
       'Ihre Organisation hat neue Schlüssel; dieser Laptop muss mit dem YubiKey neu eingerichtet werden.',
     'confirm-mismatch': 'Die Bestätigung passt nicht zur Antwort.',
+    'claim-token-missing': 'Auf diesem Laptop ist kein Token seines Herstellers.',
+    'claim-token-damaged': 'Das Token auf diesem Laptop ist nicht lesbar.',
+    'claim-token-unknown': 'Ihre Organisation kennt das Token dieses Laptops nicht.',
+    'claim-refused': 'Ihre Organisation nimmt das Token dieses Laptops nicht an.',
+    'claim-token-revoked': 'Das Token dieses Laptops wurde zurückgezogen.',
+    'claim-token-used': 'Das Token dieses Laptops wurde schon benutzt.',
+    'claim-token-expired': 'Das Token dieses Laptops ist abgelaufen.',
+    'claim-other-laptop': 'Das Token auf diesem Laptop ist für einen anderen.',
+    'claim-not-approved': 'Ihre Organisation hat abgelehnt, diesen Laptop einzulassen.',
+    'claim-waits': 'Dieser Laptop wartet, bis Ihre Organisation ihn einlässt.',
   },
   advice: {
     again: 'Versuchen Sie es noch einmal.',

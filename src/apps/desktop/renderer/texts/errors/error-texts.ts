@@ -1,13 +1,9 @@
 import type { ErrorCode } from '../../../../../core/error-codes.ts';
-import type { CLAIM_CODES } from '../../../../../core/claim-codes.ts';
 import type { OPERATOR_CODES } from '../../../../../core/operator-codes.ts';
 import type { SLICE_CODES } from '../../../../../core/slice-codes.ts';
 
-/** What can reach a laptop: every code except those of the slice's own machine, and of a claim, which has no window. One that lacks a text does not compile. */
-export type ShownCode = Exclude<
-  ErrorCode,
-  keyof typeof SLICE_CODES | keyof typeof OPERATOR_CODES | keyof typeof CLAIM_CODES
->;
+/** What can reach a laptop: every code except those of the slice's own machine. One that lacks a text does not compile. */
+export type ShownCode = Exclude<ErrorCode, keyof typeof SLICE_CODES | keyof typeof OPERATOR_CODES>;
 
 /** What a person can do. Many errors have the same. */
 export type Advice =

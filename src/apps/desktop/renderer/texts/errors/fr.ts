@@ -172,6 +172,16 @@ export const errors: ErrorTexts = {
     'touch-required':
       'Votre organisation a de nouvelles clés ; cet ordinateur doit être configuré à nouveau avec la YubiKey.',
     'confirm-mismatch': 'La confirmation ne correspond pas à la réponse.',
+    'claim-token-missing': 'Il n’y a pas de jeton du fabricant sur cet ordinateur.',
+    'claim-token-damaged': 'Le jeton de cet ordinateur est illisible.',
+    'claim-token-unknown': 'Votre organisation ne connaît pas le jeton de cet ordinateur.',
+    'claim-refused': 'Votre organisation n’accepte pas le jeton de cet ordinateur.',
+    'claim-token-revoked': 'Le jeton de cet ordinateur a été révoqué.',
+    'claim-token-used': 'Le jeton de cet ordinateur a déjà servi.',
+    'claim-token-expired': 'Le jeton de cet ordinateur est périmé.',
+    'claim-other-laptop': 'Le jeton de cet ordinateur est destiné à un autre.',
+    'claim-not-approved': 'Votre organisation a refusé d’admettre cet ordinateur.',
+    'claim-waits': 'Cet ordinateur attend que votre organisation l’admette.',
   },
   advice: {
     again: 'Réessayez.',
