@@ -13,6 +13,7 @@ const NAME = 'kiwistack-enroll-desktop';
 const APP = `usr/lib/${NAME}`;
 const DOC = `usr/share/doc/${NAME}`;
 const ID = 'io.kiwistack.enroll';
+const FIRST_BOOT_WINDOW = 'kiwistack-first-boot-window';
 /** All that may be executed. The helper of Chromium's sandbox does its work as root: see desktop/README.md. */
 const PROGRAMS: Readonly<Record<string, number>> = {
   [NAME]: 0o755,
@@ -49,6 +50,10 @@ export async function buildDesktopDeb(deb: DesktopDeb): Promise<string> {
   const metainfo = renderMetainfo((await ours(`${ID}.metainfo.xml`)).toString(), version, epochSeconds);
   await put(`usr/share/metainfo/${ID}.metainfo.xml`, metainfo);
   await put(`usr/share/${NAME}/apparmor-profile`, await ours('apparmor-profile'));
+  await put(`usr/lib/systemd/system/${FIRST_BOOT_WINDOW}.service`, await ours(`${FIRST_BOOT_WINDOW}.service`));
+  await put(`usr/lib/sysusers.d/${NAME}.conf`, await ours('sysusers.conf'));
+  await put(`etc/pam.d/${FIRST_BOOT_WINDOW}`, await ours('pam'));
+  await put('DEBIAN/conffiles', `/etc/pam.d/${FIRST_BOOT_WINDOW}\n`);
   await put(`usr/share/lintian/overrides/${NAME}`, await ours('lintian-overrides'));
   await put(`${DOC}/copyright`, await ours('copyright'));
   await put(`${DOC}/third-party-licenses.gz`, gzip(await readFile(path.join(window, 'THIRD-PARTY-LICENSES'))));
@@ -62,7 +67,7 @@ export async function buildDesktopDeb(deb: DesktopDeb): Promise<string> {
   const libraries = names.filter((name) => /\.so(\.\d+)?$/u.test(name));
   const binaries = [...libraries, ...Object.keys(PROGRAMS)].map((name) => path.join(packed, name));
   const sharedLibraries = await sharedLibraryDependencies(binaries, libraries);
-  for (const script of ['postinst', 'prerm']) await put(`DEBIAN/${script}`, await ours(script), 0o755);
+  for (const script of ['postinst', 'prerm', 'postrm']) await put(`DEBIAN/${script}`, await ours(script), 0o755);
   await put('DEBIAN/control', renderWindowControl({ version, architecture, installedKib: size, sharedLibraries }));
   await tidyTree(path.join(root, 'DEBIAN'), epochSeconds);
   return packDeb({ root, name: NAME, version, architecture, kind: 'production', epochSeconds, out });

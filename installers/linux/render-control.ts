@@ -75,12 +75,15 @@ export function renderWindowControl(values: Omit<ControlValues, 'kind'>): string
     name: 'kiwistack-enroll-desktop',
     // polkit asks for the password in a window, by the desktop's own agent; xdg-utils open the customer's pages in the browser.
     depends: [
+      'init-system-helpers (>= 1.54)',
       `kiwistack-enroll (= ${values.version})`,
       'polkitd | policykit-1',
+      'systemd',
       'xdg-utils',
       ...values.sharedLibraries,
     ],
-    more: [],
+    // For the first start of a laptop from an OEM: without them the text consoles alone say how its claim stands.
+    more: ['Suggests: cage, libpam-systemd, kbd'],
     section: 'utils',
     description: WINDOW_DESCRIPTION,
   });

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { PATHS } from '../../../platform/linux/paths.ts';
 import type { Laptop } from '../../lab/lab.ts';
 import type { RunResult } from '../../lab/run-in-room.ts';
 import { makeRoot } from '../../virtual-yubikey/key/make-root.ts';
@@ -223,6 +224,15 @@ LANG=not this one' NODE_OPTIONS=--inspect
     } finally {
       polkitd.kill('SIGTERM');
     }
+  });
+
+  it('shows above the login prompts what a claim says, and nothing without one', async () => {
+    const show = `script -qec '/sbin/agetty --show-issue' /dev/null`;
+    const plain = await sh(show);
+    await sh(`mkdir -p ${path.dirname(PATHS.claimIssue)}; printf 'Six digits: 428 913\n' >${PATHS.claimIssue}`);
+    expect(await sh(show)).toContain('Six digits: 428 913');
+    await sh(`rm ${PATHS.claimIssue}`);
+    expect(await sh(show)).toBe(plain);
   });
 
   it('has units that systemd accepts, hardened as far as an uninstallation permits', async () => {

@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { TOKEN_FILE } from '../../../src/apps/enroll/claim-command.ts';
+import { readClaimStand, CLAIM_STAND, type ClaimStand } from '../../../src/local-api/claim-stand.ts';
+import { PATHS } from '../../../platform/linux/paths.ts';
 import { readSliceConfig, writeSliceConfig, type SliceConfig } from '../../../src/slice/config/slice-config.ts';
 import type { DeviceRecord } from '../../../src/protocol/operator-records.ts';
 import type { Laptop } from '../../lab/lab.ts';
@@ -101,6 +103,18 @@ function started(laptop: Laptop): { said: () => string; stop: () => void; ended:
   return { said: () => lines.join('\n'), stop: () => void child.kill('SIGTERM'), ended };
 }
 
+/** What whoever is in front of the laptop sees: the stand for the window, and what is above the login prompts. */
+const standOn = (laptop: Laptop): Promise<ClaimStand | undefined> => readClaimStand(laptop.path(CLAIM_STAND));
+const promptOn = (laptop: Laptop): Promise<string | undefined> =>
+  readFile(laptop.path(PATHS.claimIssue), 'utf8').catch(() => undefined);
+/** As agetty draws it on a text console, where the package has put its link. */
+async function drawn(laptop: Laptop): Promise<string> {
+  const link = '/etc/issue.d/60-kiwistack-claim.issue';
+  await laptop.run(['/bin/sh', '-c', `mkdir -p /etc/issue.d && ln -sf ${PATHS.claimIssue} ${link}`]);
+  const { stdout } = await laptop.run(['/usr/bin/script', '-qec', '/sbin/agetty --show-issue', '/dev/null']);
+  return stdout;
+}
+
 test('without a network it waits, says so, and goes on as soon as there is one', async () => {
   const { laptop } = await delivered();
   const link = (to: 'up' | 'down') => laptop.run(['/sbin/ip', 'link', 'set', 'eth0', to]);
@@ -108,6 +122,10 @@ test('without a network it waits, says so, and goes on as soon as there is one',
   await link('down');
   const run = started(laptop);
   await expect.poll(run.said).toContain('claim-retried');
+  await expect
+    .poll(() => standOn(laptop))
+    .toMatchObject({ state: 'retries', customer: 'Acme GmbH', error: { code: 'gateway-unreachable' } });
+  expect(await promptOn(laptop)).toContain('It is tried again by itself.');
   await link('up');
   await laptop.run(['/sbin/ip', 'route', 'replace', ...routes.trim().split(/\s+/u)]);
   expect(await run.ended, run.said()).toBe(0);
@@ -120,17 +138,26 @@ test('where an operator decides, it shows a code, waits, also after a restart, a
   const before = started(laptop);
   await expect.poll(before.said).toMatch(/step-waits.*code \d{6}/u);
   const code = /code (\d{6})/u.exec(before.said())?.[1] ?? '';
+  const shown = `${code.slice(0, 3)} ${code.slice(3)}`;
+  await expect.poll(() => standOn(laptop)).toMatchObject({ state: 'waits', customer: 'Acme GmbH', code });
+  await expect.poll(() => promptOn(laptop)).toContain(`Tell your operator these six digits: ${shown}`);
+  expect(await drawn(laptop)).toContain(`This laptop waits to be let in by Acme GmbH.\r\nTell your operator`);
   before.stop();
   expect(await before.ended).toBe(130);
+  expect([await standOn(laptop), await promptOn(laptop)]).toEqual([undefined, undefined]);
   expect(before.said()).not.toContain('undo');
   const { said, ended } = started(laptop);
   await expect.poll(said).toContain(`code ${code}`);
+  await expect.poll(() => promptOn(laptop)).toContain(shown);
   const { sliceDir } = customer.world;
   const listed = await customer.world.operator(['claim', 'list', '--dir', sliceDir, '--json']);
   expect(listed.stdout).toContain(`"code":"${code}","serial":"${laptop.dmi.product_serial}"`);
   const approved = await customer.world.operator(['claim', 'approve', code, '--dir', sliceDir]);
   expect(approved.stdout).toContain('is let in');
   expect(await ended, said()).toBe(0);
+  expect(await standOn(laptop)).toEqual({ state: 'claimed', customer: 'Acme GmbH' });
+  expect(await promptOn(laptop)).toBeUndefined();
+  expect(await drawn(laptop)).not.toContain('KiwiStack');
   await expectOneClaimed(laptop);
   await setClaims({ withoutTpm: 'accept', approvalHours: 1 });
 });
@@ -197,6 +224,8 @@ describe('what should not be let in', () => {
     await putToken(thief, tokens, laptop.dmi.product_serial);
     const run = await claim(thief);
     expect(run).toMatchObject({ code: 4, result: { error: { code: 'claim-other-laptop' } } });
+    expect(await standOn(thief)).toMatchObject({ state: 'refused', error: { code: 'claim-other-laptop' } });
+    expect(await promptOn(thief)).toContain('[claim-other-laptop]');
     expect(await devicesOn(thief)).toEqual([]);
     expect(await customer.world.cli(thief, ['status', '--json'])).toMatchObject({ result: { result: 'not-enrolled' } });
     const alarms = await customer.operator.ask('alarm.list');
