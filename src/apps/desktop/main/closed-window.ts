@@ -1,4 +1,4 @@
-import { app, BrowserWindow, session, type WebContents } from 'electron';
+import { app, BrowserWindow, screen, session, type WebContents } from 'electron';
 
 /** The page's own protocol: nothing in the window comes from a network or a disk folder that others write. */
 export const ORIGIN = 'kiwi://app';
@@ -66,9 +66,10 @@ function closePage(contents: WebContents): void {
 /** @param whole it has the whole screen: there is nothing else on it */
 export function openWindow(preload: string, whole = false): BrowserWindow {
   const window = new BrowserWindow({
-    ...(whole ? { kiosk: true, frame: false } : {}),
     ...{ width: 760, height: 680, minWidth: 360, minHeight: 480, show: false, autoHideMenuBar: true },
     ...{ title: 'KiwiStack', backgroundColor: '#f6f7f4' },
+    // Its size too: there need be nobody who makes a window as large as the screen.
+    ...(whole ? { kiosk: true, frame: false, ...screen.getPrimaryDisplay().bounds } : {}),
     webPreferences: {
       preload,
       sandbox: true,

@@ -30,6 +30,8 @@ export function endUnlessShown(window: BrowserWindow): void {
     clearTimeout(timer);
   });
   window.on('unresponsive', end);
-  window.webContents.on('render-process-gone', end);
+  window.webContents.on('render-process-gone', (_event, { reason }) => {
+    if (reason !== 'clean-exit') end();
+  });
   window.webContents.on('did-fail-load', end);
 }
