@@ -1,9 +1,13 @@
+import type { ErrorCode } from '../../core/error-codes.ts';
 import { toKiwiError, type KiwiError } from '../../core/errors.ts';
 import { NO_LOG, type Log } from '../../core/log.ts';
 import type { ClaimEvent } from '../../laptop/claim/claim-at-first-start.ts';
 import type { ClaimScreens } from '../../laptop/system/claim-screens.ts';
 import type { ClaimStand } from '../../local-api/claim-stand.ts';
 import { afterEvent, begun, promptLines, refused, type Standing } from './claim-stand.ts';
+
+/** It goes on at the next start; or somebody has enrolled the laptop with a YubiKey meanwhile, and the token has no use any more. */
+const QUIET: ReadonlySet<ErrorCode> = new Set(['cancelled', 'already-enrolled']);
 
 /**
  * Shows how a claim stands to whoever is in front of the laptop, before anybody can log in: above the login prompts, and in the window of
@@ -38,7 +42,7 @@ export class ClaimShow {
 
   /** It has ended without having been claimed: to go on at the next start, or for good. */
   ended(error: KiwiError): Promise<void> {
-    this.#tell(error.code === 'cancelled' ? undefined : refused(this.#standing?.stand.customer, error));
+    this.#tell(QUIET.has(error.code) ? undefined : refused(this.#standing?.stand.customer, error));
     return this.#work;
   }
 

@@ -49,15 +49,18 @@ it('both screens have the last word, in order, and only what is new is said', as
   expect(screens.stand).toBe('{"state":"claimed","customer":"Acme"}');
 });
 
-it('the end for good stays to be read; a request to stop leaves nothing', async () => {
+it('the end for good stays to be read; a request to stop leaves nothing, nor does a laptop that needs no claim', async () => {
   const screens = new Screens();
   const show = new ClaimShow(screens);
   show.begin('Acme');
   await show.ended(new KiwiError('claim-token-used'));
   expect(screens.lines.join()).toContain('claim-token-used');
   expect(screens.stand).toContain('refused');
-  await show.ended(new KiwiError('cancelled'));
-  expect([screens.lines, screens.stand]).toEqual([[], undefined]);
+  for (const code of ['cancelled', 'already-enrolled'] as const) {
+    show.begin('Acme');
+    await show.ended(new KiwiError(code));
+    expect([screens.lines, screens.stand], code).toEqual([[], undefined]);
+  }
 });
 
 it('a token that cannot be read is said too, before anything has begun', async () => {
