@@ -2,7 +2,8 @@
 # What puts one window on a whole screen at the first start of a laptop from an OEM, for the tests of the window: cage with its
 # libraries. Debian's packages are only unpacked, into .cache/kiosk. prepare-machine.sh sources this file.
 
-kiosk_packages=(cage)
+# Debian's cage does not start without Xwayland.
+kiosk_packages=(cage xwayland)
 kiosk_folder=$cache/kiosk
 
 # kiosk_ready: true also where nobody runs the tests of the window

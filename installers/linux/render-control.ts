@@ -83,7 +83,7 @@ export function renderWindowControl(values: Omit<ControlValues, 'kind'>): string
       ...values.sharedLibraries,
     ],
     // For the first start of a laptop from an OEM: without them the text consoles alone say how its claim stands.
-    more: ['Suggests: cage, libpam-systemd, kbd'],
+    more: ['Suggests: cage, xwayland, libpam-systemd, kbd'],
     section: 'utils',
     description: WINDOW_DESCRIPTION,
   });

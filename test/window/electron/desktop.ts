@@ -57,10 +57,16 @@ export class Desktop {
     if (!(laptop instanceof NamespaceRoom)) throw new TypeError('a laptop of the lab');
     const uid = PEOPLE[who];
     const runtime = `/run/user/${uid}`;
-    await mkdir(laptop.path(runtime), { recursive: true, mode: 0o700 });
+    await mkdir(laptop.path(runtime), { recursive: true });
+    await chmod(laptop.path(runtime), 0o700);
     await chown(laptop.path(runtime), uid, uid);
     const libraries = `LD_LIBRARY_PATH=${KIOSK}/usr/lib/x86_64-linux-gnu`;
-    const headless = ['WLR_BACKENDS=headless', 'WLR_RENDERER=pixman', 'WLR_LIBINPUT_NO_DEVICES=1'];
+    const headless = [
+      `WLR_XWAYLAND=${KIOSK}/usr/bin/Xwayland`,
+      'WLR_BACKENDS=headless',
+      'WLR_RENDERER=pixman',
+      'WLR_LIBINPUT_NO_DEVICES=1',
+    ];
     const cage = [`${KIOSK}/usr/bin/cage`, '-s', '--', '/usr/bin/env', '-u', 'LD_LIBRARY_PATH'];
     return new Desktop(
       await writeLauncher(laptop, who, dir, [`XDG_RUNTIME_DIR=${runtime}`, libraries, ...headless], cage),
