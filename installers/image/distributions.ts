@@ -17,6 +17,7 @@ const COMMON: Readonly<Record<string, string>> = {
   systemd: 'the first process; formats, opens and mounts the volume of the laptop',
   'systemd-sysv': 'makes systemd the first process',
   'systemd-resolved': 'split DNS through the tunnel',
+  'systemd-timesyncd': 'the clock, by which certificates are judged',
   'libnss-resolve': 'programs ask systemd-resolved',
   'libnss-myhostname': 'the laptop knows its own name',
   'libpam-systemd': 'sessions, as polkit knows them',

@@ -10,7 +10,8 @@ import type { Tools } from './tools.ts';
 const FILES = path.join(import.meta.dirname, 'root');
 /** Comes with our package: claims the laptop. */
 const FIRST_BOOT = 'kiwistack-first-boot.service';
-const FORMAT_VOLUME = 'kiwistack-format-volume.service';
+/** What the image itself brings. */
+const UNITS = ['kiwistack-format-volume.service', 'kiwistack-boot-loader.service', 'kiwistack-boot-loader.path'];
 
 export interface Settling {
   readonly root: string;
@@ -68,7 +69,7 @@ export async function settleRoot(tools: Tools<'chroot'>, settling: Settling): Pr
   }
   if (userData !== undefined)
     await put('var/lib/cloud/seed/nocloud/user-data', await readText('--user-data', userData));
-  await inside('/bin/systemctl', 'enable', FIRST_BOOT, FORMAT_VOLUME);
+  await inside('/bin/systemctl', 'enable', FIRST_BOOT, ...UNITS);
   if (customize !== undefined) {
     const program = path.resolve(customize);
     await runChecked({ program, args: [root], timeoutMs: 3_600_000, maxOutputBytes: 64 << 20 });
@@ -151,7 +152,7 @@ function grubConfiguration(uuid: string, version: string): string {
 set timeout=0
 menuentry 'KiwiStack' {
   search --no-floppy --fs-uuid --set=root ${uuid}
-  linux /boot/vmlinuz-${version} root=UUID=${uuid} ro quiet
+  linux /boot/vmlinuz-${version} root=UUID=${uuid} ro apparmor=1 security=apparmor quiet
   initrd /boot/initrd.img-${version}
 }
 `;

@@ -49,6 +49,27 @@ describe('the description of an image', () => {
     expect((await stat(path.join(ROOT, 'usr/lib/kiwistack-image/format-volume'))).mode & 0o111).not.toBe(0);
   });
 
+  test('the boot loader is taken to the EFI partition whenever one of its files changes, GRUB before shim', async () => {
+    const script = await lines('usr/lib/kiwistack-image/update-boot-loader');
+    const copied = script.flatMap((line) => /^copy (?<from>\S+)/u.exec(line)?.groups?.['from'] ?? []);
+    expect(copied.map((from) => path.basename(from))).toEqual([
+      'grubx64.efi.signed',
+      'mmx64.efi.signed',
+      'shimx64.efi.signed',
+    ]);
+    const watched = await lines('usr/lib/systemd/system/kiwistack-boot-loader.path');
+    for (const from of copied) expect(watched).toContain(`PathChanged=${from}`);
+    expect((await stat(path.join(ROOT, 'usr/lib/kiwistack-image/update-boot-loader'))).mode & 0o111).not.toBe(0);
+  });
+
+  test('the settings that update-grub writes later start the system as the first ones do', async () => {
+    const words = (await lines('etc/default/grub')).join(' ');
+    const settle = await readFile(path.join(ROOT, '../settle-root.ts'), 'utf8');
+    const first = / ro (?<words>[^\n]*) quiet\n/u.exec(settle)?.groups?.['words'] ?? '';
+    expect(first).not.toBe('');
+    expect(words).toContain(`GRUB_CMDLINE_LINUX="${first}"`);
+  });
+
   test('nothing in the tree that is copied into an image is secret', async () => {
     for (const entry of await readdir(ROOT, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
