@@ -7,6 +7,7 @@ import { MINIMAL_ENVIRONMENT } from '../../src/programs/minimal-environment.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import type { Distribution } from './distributions.ts';
 import { findUnfit } from './find-unfit.ts';
+import { HARDENING_PACKAGES, hardenRoot } from './harden/harden-root.ts';
 import { listContents } from './list-contents.ts';
 import { makeDisk, rootMib } from './make-disk.ts';
 import { provideBase } from './provide-base.ts';
@@ -29,6 +30,8 @@ export interface ImageRequest {
   readonly include: readonly string[];
   readonly userData: string | undefined;
   readonly customize: string | undefined;
+  /** The data stream of the SCAP Security Guide, to harden the system by. */
+  readonly harden: string | undefined;
   readonly base: string | undefined;
   readonly epochSeconds: number;
   readonly proxies: Readonly<Record<string, string>>;
@@ -42,28 +45,56 @@ export interface ImageRequest {
  * @throws KiwiError `file-unusable` when something in it would belong to one laptop or to this machine: no such image is written
  */
 export async function buildImage(request: ImageRequest): Promise<string> {
-  const { distribution, name, epochSeconds, sources, userData, customize } = request;
-  const tools = requireTools(['mmdebstrap', 'chroot', 'dpkgQuery', 'mke2fs', 'mformat', 'mmd', 'mcopy', 'cp']);
+  const { distribution, epochSeconds, sources, userData, customize } = request;
+  const tools = requireTools([
+    'mmdebstrap',
+    'chroot',
+    'unshare',
+    'dpkgQuery',
+    'mke2fs',
+    'mformat',
+    'mmd',
+    'mcopy',
+    'cp',
+  ]);
+  const guide = request.harden === undefined ? undefined : path.resolve(request.harden);
+  const include = [...request.include, ...(guide === undefined ? [] : Object.keys(HARDENING_PACKAGES))];
+  // A laptop says in its claim what it was made from.
+  const name = guide === undefined ? request.name : `${request.name}-hardened`;
   if (process.getuid?.() !== 0) throw new KiwiError('not-root');
   if (sources !== undefined && !/\.(?:list|sources)$/u.test(sources)) {
     throw new KiwiError('usage', { detail: '--sources: a file of apt ends in .list or .sources' });
   }
   const say = timed(request.say);
-  if (!distribution.tried) say(`nobody has built an image of ${name} yet: it is written from its package lists`);
+  if (!distribution.tried)
+    say(`nobody has built an image of ${request.name} yet: it is written from its package lists`);
   const out = path.resolve(request.out);
   await mkdir(out, { recursive: true });
   // Next to its destination, so that it can be moved there atomically.
   const work = await mkdtemp(path.join(out, '.image-'));
   try {
     const deb = request.deb ?? (await buildDeb(request, work, say));
-    const base = await provideBase(tools, { ...request, folder: request.base ?? path.join(work, 'base'), say });
+    const base = await provideBase(tools, {
+      ...request,
+      include,
+      folder: request.base ?? path.join(work, 'base'),
+      say,
+    });
     const root = path.join(work, 'root');
     await runChecked({ program: tools.cp, args: ['-a', '--reflink=auto', '--', base, root], timeoutMs: 900_000 });
     const version = path.basename(deb).split('_')[1] ?? '0';
     const title = `kiwistack-base_${version}_${name}_amd64`;
-    const uuid = uuidOf(`${title} ${epochSeconds.toString()} ${await digestOf(deb)} ${request.include.join(',')}`);
+    const uuid = uuidOf(`${title} ${epochSeconds.toString()} ${await digestOf(deb)} ${include.join(',')}`);
     say('our package, and the settings of the image');
-    await settleRoot(tools, { root, distribution, deb, uuid, title, sources, userData, customize, epochSeconds });
+    const reportFile = path.join(out, `${title}.hardening.json`);
+    const harden = async (content: string): Promise<void> => {
+      const report = await hardenRoot(tools, { root, content, work: path.join(work, 'harden'), say });
+      await writeFile(reportFile, `${JSON.stringify(report, undefined, 1)}\n`);
+    };
+    await settleRoot(tools, {
+      ...{ root, distribution, deb, uuid, title, sources, userData, customize, epochSeconds },
+      harden: guide === undefined ? undefined : () => harden(guide),
+    });
     say('looks through it');
     const unfit = await findUnfit(root);
     if (unfit.length > 0) {

@@ -29,6 +29,8 @@ CycloneDX). It needs root.
   --include NAMES      more packages, separated by commas: firmware of the laptops, a desktop
   --user-data FILE     what cloud-init runs once on each laptop
   --customize FILE     a program that changes the system further: it gets the system's folder as its argument, before all is looked through
+  --harden FILE        hardens the system to CIS Level 1, by this data stream of the SCAP Security Guide (see docs/oem.md), and writes how it
+                       was judged before and after (.hardening.json)
   --base DIR           keeps the distribution's part in DIR, and uses what is there instead of fetching packages again
 
 \`personalize\` copies an image for one laptop and puts its token in, in seconds. With --in-place it puts the token into the image, or
@@ -60,6 +62,7 @@ await runScript({
     include: { type: 'string' },
     'user-data': { type: 'string' },
     customize: { type: 'string' },
+    harden: { type: 'string' },
     base: { type: 'string' },
     image: { type: 'string' },
     bootstrap: { type: 'string' },
@@ -80,6 +83,7 @@ await runScript({
         include: include === undefined ? [] : packageNames(include),
         userData: flags['user-data'],
         customize: flags.customize,
+        harden: flags.harden,
         base,
         epochSeconds: await sourceDate(PROJECT, process.env['SOURCE_DATE_EPOCH']),
         proxies: proxies(process.env),

@@ -1,9 +1,10 @@
-import { chmod, copyFile, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { readGivenFile } from '../../src/core/read-given-file.ts';
 import { MINIMAL_ENVIRONMENT } from '../../src/programs/minimal-environment.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
+import { copyTree } from './copy-tree.ts';
 import type { Distribution } from './distributions.ts';
 import type { Tools } from './tools.ts';
 
@@ -25,12 +26,14 @@ export interface Settling {
   readonly userData: string | undefined;
   /** A program of the OEM that changes the system, whose folder it is given. */
   readonly customize: string | undefined;
+  /** Hardens the system, after everything else that changes it. */
+  readonly harden: (() => Promise<void>) | undefined;
   readonly epochSeconds: number;
 }
 
 /** Turns the root of a distribution into the system of a laptop that claims itself. */
 export async function settleRoot(tools: Tools<'chroot'>, settling: Settling): Promise<void> {
-  const { root, deb, sources, userData, customize, epochSeconds, title } = settling;
+  const { root, deb, sources, userData, customize, harden, epochSeconds, title } = settling;
   const inside = async (...argv: readonly string[]): Promise<void> => {
     const env = {
       ...MINIMAL_ENVIRONMENT,
@@ -74,6 +77,7 @@ export async function settleRoot(tools: Tools<'chroot'>, settling: Settling): Pr
     const program = path.resolve(customize);
     await runChecked({ program, args: [root], timeoutMs: 3_600_000, maxOutputBytes: 64 << 20 });
   }
+  await harden?.();
   await forgetTheBuild(root);
   // Empty, not missing: each laptop gets its own at its first start.
   await put('etc/machine-id', '', 0o444);
@@ -114,20 +118,6 @@ async function forgetTheBuild(root: string): Promise<void> {
     if (entry.isFile()) await rm(path.join(entry.parentPath, entry.name));
   }
   await symlink('/run/systemd/resolve/stub-resolv.conf', path.join(root, 'etc/resolv.conf'));
-}
-
-/** Copies files with the modes that they have in a package, whatever the umask of this clone was. */
-async function copyTree(from: string, to: string): Promise<void> {
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
-    if (entry.isDirectory()) {
-      if ((await mkdir(target, { recursive: true })) !== undefined) await chmod(target, 0o755);
-      await copyTree(source, target);
-    } else {
-      await copyFile(source, target);
-      await chmod(target, ((await stat(source)).mode & 0o100) === 0 ? 0o644 : 0o755);
-    }
-  }
 }
 
 async function kernelVersion(root: string): Promise<string> {

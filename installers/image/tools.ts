@@ -11,6 +11,7 @@ const PROGRAMS = {
   mmdebstrap: ['/usr/bin/mmdebstrap', 'mmdebstrap'],
   chroot: ['/usr/sbin/chroot', 'coreutils'],
   cp: ['/bin/cp', 'coreutils'],
+  unshare: ['/usr/bin/unshare', 'util-linux'],
   dpkgQuery: ['/usr/bin/dpkg-query', 'dpkg'],
   mke2fs: ['/sbin/mke2fs', 'e2fsprogs'],
   debugfs: ['/sbin/debugfs', 'e2fsprogs'],

@@ -231,7 +231,7 @@ export const DIRECTIONS = {
   'installers/xml': [],
   'installers/windows': ['src/core', 'src/programs', 'platform/windows/paths.ts', 'installers/xml'],
   'installers/macos': ['src/core', 'src/programs', 'platform/macos', 'installers/xml'],
-  'installers/image': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux'],
+  'installers/image': [...MESSAGES, 'src/programs', 'src/terminal', 'installers/linux', 'installers/xml'],
   'installers/release': [
     ...[...MESSAGES, 'src/programs', 'src/terminal', 'installers/build', 'installers/linux'],
     ...['installers/windows', 'installers/macos'],
