@@ -15,15 +15,20 @@ export async function addMachine(
   settings: Omit<MachineSettings, 'network'>,
   outlet?: Outlet,
 ): Promise<Machine> {
-  outlet ??= await world.lab.addOutlet();
-  await mkdir(namesFolder(world), { recursive: true });
-  startRouter(world, outlet);
-  const machine = await Machine.boot({ ...settings, network: outlet });
+  const machine = await Machine.boot({ ...settings, network: await layNetwork(world, outlet) });
   const root = path.join(world.sliceDir, 'web-ca', 'root.crt');
   await machine.copyIn(root, '/usr/local/share/ca-certificates/public-web-ca.crt', '644');
   const trust = await machine.run(['/usr/sbin/update-ca-certificates']);
   if (trust.code !== 0) throw new Error(`the machine could not be made to trust the web: ${trust.stderr}`);
   return machine;
+}
+
+/** A cable to the internet of a world, with a router at its other end. */
+export async function layNetwork(world: World, outlet?: Outlet): Promise<Outlet> {
+  outlet ??= await world.lab.addOutlet();
+  await mkdir(namesFolder(world), { recursive: true });
+  startRouter(world, outlet);
+  return outlet;
 }
 
 /** A file of hosts(5) in it is more of what the routers answer, from the moment on at which it is there. */

@@ -1,73 +1,55 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { findUnfit } from '../../installers/image/find-unfit.ts';
-import { readPartitionTable, type Partition } from '../../installers/image/partition-table.ts';
-import { putFiles, readPlacedFile } from '../../installers/image/put-file.ts';
-import { requireTools } from '../../installers/image/tools.ts';
-import { runTool, tools as machineTools } from '../machine/image/tools.ts';
-import { sh } from '../machine/install-package.ts';
-import { Machine } from '../machine/machine.ts';
+import type { Partition } from '../../installers/image/partition-table.ts';
+import { readPlacedFile } from '../../installers/image/put-file.ts';
+import type { Smbios } from '../machine/qemu-arguments.ts';
 import { useSuiteFolder } from '../machine/suite-folder.ts';
-import { BOOTSTRAP } from '../unit/installers/image/bootstrap-of-a-test.ts';
-import { makeRoot } from '../virtual-yubikey/key/make-root.ts';
+import { LaptopOfOem } from './laptop-of-oem.ts';
+import { CACHE, Oem, rootOf, run, tools } from './oem.ts';
 
-const run = promisify(execFile);
-const PROJECT = path.join(import.meta.dirname, '../..');
-const OVMF = path.join(PROJECT, '.cache/image-tools/usr/share/OVMF');
-const HAND = path.join(PROJECT, 'test/machine/image/files');
-const tools = requireTools(['debugfs', 'mformat', 'mcopy']);
 const folder = useSuiteFolder('image', { story: true });
 /** What an OEM may want to run once on each laptop. */
 const USER_DATA = '#cloud-config\nruncmd:\n  - [sh, -c, "echo once >>/var/oem-ran"]\n';
 /** What somebody with a USB stick may want to run. */
 const STICK_DATA = '#cloud-config\nruncmd:\n  - [sh, -c, "echo taken >>/var/stick-ran"]\n';
+const ADA: Smbios = {
+  manufacturer: 'LENOVO',
+  product: '21HMS0AB00',
+  serial: 'PF3XK2AB',
+  uuid: '1f6f3d3e-6a4b-4c0d-9d0c-2f8f6c3b1a90',
+};
+const HOURS = { timeout: 3_600_000 };
 
+let oem: Oem;
 let image: string;
 let root: Partition;
 const made = (what: string): Promise<string> => readFile(image.replace(/\.raw$/u, what), 'utf8');
+const check = (disk: string): Promise<unknown> =>
+  run('/sbin/e2fsck', ['-f', '-n', `${disk}?offset=${root.start.toString()}`]);
 
-/** `npm run image`, at a fixed time. */
-async function npmRunImage(...args: readonly string[]): Promise<string> {
-  const argv = [path.join(PROJECT, 'installers/image/main.ts'), ...args];
-  const proxies = Object.entries(process.env).filter(([name]) => /^(?:https?|no)_proxy$/iu.test(name));
-  const env = { SOURCE_DATE_EPOCH: '1795000000', ...Object.fromEntries(proxies) };
-  const { stdout, stderr } = await run(process.execPath, argv, { env, maxBuffer: 1 << 24 });
-  process.stderr.write(stderr);
-  return stdout.trim();
-}
-
-async function build(name: string, ...more: readonly string[]): Promise<string> {
+async function build(name: string, base: string): Promise<string> {
   const userData = path.join(folder.path, 'user-data');
   await writeFile(userData, USER_DATA);
-  const roots = path.join(folder.path, 'roots/root.crt');
-  const pinned = ['--msp-roots', roots, '--user-data', userData];
-  return npmRunImage('build', '--out', path.join(folder.path, name), ...pinned, ...more);
+  return oem.build(name, '--base', base, '--user-data', userData);
 }
 
 beforeAll(async () => {
-  makeRoot(path.join(folder.path, 'roots'));
-  image = await build('once', '--base', path.join(PROJECT, '.cache/image/debian-12'));
-  root = (await readPartitionTable(image)).find(({ name }) => name === 'kiwi-root') ?? never();
-}, 3_600_000);
+  oem = await Oem.create(folder.path);
+  image = await build('once', path.join(CACHE, 'debian-12'));
+  root = await rootOf(image);
+}, HOURS.timeout);
+afterAll(() => oem.customer.destroy());
 
-function never(): never {
-  throw new Error('the image has no system');
-}
-
-const placed = (disk: string, target: string): ReturnType<typeof readPlacedFile> =>
-  readPlacedFile(tools.debugfs, { disk, partition: root }, target);
-const check = (disk: string): Promise<unknown> => run('/sbin/e2fsck', ['-f', '-n', `${disk}?offset=${root.start}`]);
-
-describe('the generic image', () => {
+describe('the generic image', HOURS, () => {
   test('has nothing that belongs to one laptop or to the machine that built it, as another program reads it', async () => {
     await check(image);
     const all = await mkdtemp(path.join(folder.path, 'read-'));
-    await run(tools.debugfs, ['-R', `rdump / ${all}`, `${image}?offset=${root.start}`], { maxBuffer: 1 << 26 });
+    const offset = `${image}?offset=${root.start.toString()}`;
+    await run(tools.debugfs, ['-R', `rdump / ${all}`, offset], { maxBuffer: 1 << 26 });
     expect(await findUnfit(all)).toEqual([]);
     // They would have been found, had they been looked for in the right place.
     expect(await readdir(path.join(all, 'etc'))).toEqual(expect.arrayContaining(['shadow', 'machine-id', 'crypttab']));
@@ -87,126 +69,92 @@ describe('the generic image', () => {
   });
 
   test('has the same contents when it is made again from the same packages', async () => {
-    const again = await build('again', '--base', path.join(folder.path, 'base-of-its-own'));
+    const again = await build('again', path.join(folder.path, 'base-of-its-own'));
     for (const what of ['.contents', '.cdx.json']) {
       expect(await readFile(again.replace(/\.raw$/u, what), 'utf8')).toBe(await made(what));
     }
   });
 });
 
-describe('a laptop with it', () => {
+describe('a laptop with it', HOURS, () => {
   let disk: string;
-  let machine: Machine;
-  const inside = (script: string): Promise<string> => sh(machine, script);
+  let laptop: LaptopOfOem;
+  let volume: string;
 
   test('is made in seconds', async () => {
-    const bootstrap = path.join(folder.path, 'bootstrap.json');
-    await writeFile(bootstrap, JSON.stringify(BOOTSTRAP));
-    disk = path.join(folder.path, 'ada.raw');
     const began = performance.now();
-    await npmRunImage('personalize', '--image', image, '--bootstrap', bootstrap, '--out', disk);
+    disk = await oem.personalize(image, ADA);
     expect(performance.now() - began).toBeLessThan(60_000);
-    expect(await placed(disk, '/var/lib/kiwistack/bootstrap.json')).toMatchObject({ mode: 0o600, owner: '0:0' });
+    const token = await readPlacedFile(tools.debugfs, { disk, partition: root }, '/var/lib/kiwistack/bootstrap.json');
+    expect(token).toMatchObject({ mode: 0o600, owner: '0:0' });
     await check(disk);
   });
 
-  test('starts with Secure Boot, while a stick with another seed is in it', async () => {
-    const dir = path.join(folder.path, 'ada');
-    await addHand(disk);
-    await mkdir(dir, { mode: 0o700 });
-    // Larger than the image, as the disk of a laptop is.
-    await run(machineTools.qemuImg[0], [
-      'create',
-      '-q',
-      '-f',
-      'qcow2',
-      '-b',
-      disk,
-      '-F',
-      'raw',
-      path.join(dir, 'disk.qcow2'),
-      '24G',
-    ]);
-    const variables = path.join(dir, 'variables.fd');
-    await copyFile(path.join(OVMF, 'OVMF_VARS_4M.ms.fd'), variables);
-    machine = await Machine.prepare({
-      ...{ dir, name: 'ada', smbios: { serial: BOOTSTRAP.serial } },
-      firmware: { code: path.join(OVMF, 'OVMF_CODE_4M.secboot.fd'), variables },
-      extraDisks: [{ path: await makeStick(), format: 'raw' }],
-    });
-    await machine.boot();
-    await inside(
-      'until systemctl is-active --quiet cloud-config.service; do if systemctl is-failed --quiet cloud-config.service; then exit 1; fi; sleep 1; done',
-    );
-    expect(await inside('od -An -t u1 -j 4 -N 1 /sys/firmware/efi/efivars/SecureBoot-*')).toBe('1');
-    expect(await inside('cat /sys/class/dmi/id/product_serial')).toBe(BOOTSTRAP.serial);
-    expect(await inside('grep -c . /etc/machine-id')).toBe('1');
+  test('starts with Secure Boot, while a stick with another seed is in it, and the slice is down', async () => {
+    await oem.customer.world.stopSlice();
+    laptop = new LaptopOfOem(await oem.assemble(disk, ADA, [{ path: await makeStick(), format: 'raw' }]), oem);
+    await laptop.start();
+    await laptop.expectSecureBoot();
   });
 
   test('has run what the OEM wanted, and not what is on the stick', async () => {
-    expect(await inside('blkid -o value -s LABEL /dev/vdb')).toBe('CIDATA');
-    expect(await inside('cat /var/lib/cloud/instance/datasource')).toContain('[seed=/var/lib/cloud/seed/nocloud]');
-    expect(await inside('cat /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(/^once\nls: .*No such file/u);
-    expect(await inside('cat /var/lib/cloud/data/instance-id')).toBe(`kiwistack-${BOOTSTRAP.tokenId}`);
+    expect(await laptop.sh('blkid -o value -s LABEL /dev/vdb')).toBe('CIDATA');
+    expect(await laptop.sh('cat /var/lib/cloud/instance/datasource')).toContain('[seed=/var/lib/cloud/seed/nocloud]');
+    expect(await laptop.sh('cat /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(/^once\nls: .*No such file/u);
+    expect(await laptop.sh('cat /var/lib/cloud/data/instance-id')).toMatch(/^kiwistack-[0-9a-f-]{36}$/u);
   });
 
   test('has an encrypted volume of its own for people, and a system that has grown', async () => {
-    expect(await inside('findmnt -no SOURCE,FSTYPE /home')).toMatch(/^\/dev\/mapper\/kiwi-data\s+ext4$/u);
-    expect(await inside('cryptsetup status kiwi-data | grep -c "type: *LUKS2"')).toBe('1');
-    const note = JSON.parse(await inside('cat /etc/kiwistack/factory-disk.json')) as unknown;
-    expect(note).toEqual({ device: '/dev/disk/by-partlabel/kiwi-data', volumeKey: 'own' });
-    const factory = ['open', '--test-passphrase', '--disable-external-tokens', '--key-file /etc/kiwistack/factory.key'];
-    await inside(`cryptsetup ${factory.join(' ')} /dev/disk/by-partlabel/kiwi-data`);
-    expect(await inside('stat -c "%a %u %s" /etc/kiwistack/factory.key')).toBe('600 0 64');
-    const grown = Number(await inside('df --output=size -B1 / | tail -n 1'));
+    await laptop.expectOwnVolume();
+    const grown = Number(await laptop.sh('df --output=size -B1 / | tail -n 1'));
     expect(grown).toBeGreaterThan(root.size * 1.1);
   });
 
-  test('begins its claim', async () => {
-    expect(await inside('systemctl show -P ConditionResult kiwistack-first-boot.service')).toBe('yes');
+  test('begins its claim, and waits for the slice', async () => {
+    const { machine } = laptop;
+    const asked = async (): Promise<string> => machine.console(400);
+    await expect.poll(asked, { timeout: 600_000, interval: 2_000 }).toContain('kiwistack-enroll');
+    expect(await laptop.sh('systemctl is-active kiwistack-first-boot.service')).toBe('active');
+    expect(await laptop.sh('ls /var/lib/kiwistack/bootstrap.json')).not.toBe('');
   });
 
   test('keeps its volume, and runs nothing twice, when the power is cut and it starts again', async () => {
-    const uuid = await inside('cryptsetup luksUUID /dev/disk/by-partlabel/kiwi-data; cd /home; echo kept >kept; sync');
-    await machine.powerCut();
-    await machine.boot();
-    await inside(
-      'until systemctl is-active --quiet cloud-config.service; do if systemctl is-failed --quiet cloud-config.service; then exit 1; fi; sleep 1; done',
-    );
-    expect(await inside('cryptsetup luksUUID /dev/disk/by-partlabel/kiwi-data')).toBe(uuid);
-    expect(await inside('cd /home; cat kept /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(
+    volume = await laptop.volumeId();
+    await laptop.sh('cd /home; echo kept >kept; sync');
+    await laptop.machine.powerCut();
+    await laptop.start();
+    expect(await laptop.volumeId()).toBe(volume);
+    expect(await laptop.sh('cd /home; cat kept /var/oem-ran; ls /var/stick-ran 2>&1 || true')).toMatch(
       /^kept\nonce\nls: /u,
     );
-    expect((await stat(machine.disk)).size).toBeGreaterThan(0);
+  });
+
+  test('claims itself when the slice is there: one device, its token used, online in Fleet', async () => {
+    await oem.customer.world.startSlice();
+    await laptop.expectClaimed();
+    await laptop.expectHealthy();
+  });
+
+  test('has its disk secured: recovery key, TPM, and no key of the factory', async () => {
+    await laptop.expectDiskSecured();
+  });
+
+  test('takes another boot loader to its EFI partition as soon as packages bring one', async () => {
+    const [from, to] = ['/usr/lib/shim/mmx64.efi.signed', '/boot/efi/EFI/BOOT/mmx64.efi'];
+    await laptop.sh(`cmp ${from} ${to}; printf x >>${from}; until cmp -s ${from} ${to}; do sleep 1; done`);
+  });
+
+  test('starts again with the settings that the update of a kernel writes, opened by its TPM, and is healthy', async () => {
+    await laptop.sh('run-parts --arg=$(uname -r) --arg=/boot/vmlinuz-$(uname -r) /etc/kernel/postinst.d 2>&1');
+    expect(await laptop.sh('grep -c "BEGIN /etc/grub.d/10_linux" /boot/grub/grub.cfg')).toBe('1');
+    await laptop.machine.shutDown();
+    await laptop.start();
+    expect(await laptop.volumeId()).toBe(volume);
+    expect(await laptop.sh('cat /proc/cmdline')).toMatch(/ apparmor=1 security=apparmor quiet$/u);
+    expect(await laptop.sh('cd /home; cat kept; systemctl --failed --no-legend')).toBe('kept');
+    await laptop.expectHealthy();
   });
 });
-
-/** The hand of the tests inside the machine; the console says what happens at its start. */
-async function addHand(disk: string): Promise<void> {
-  const agent = path.join(folder.path, 'agent');
-  await runTool(machineTools.gcc[0], ['-O2', '-static', '-o', agent, path.join(HAND, 'agent.c')]);
-  const unit = await readFile(path.join(HAND, 'root/etc/systemd/system/machine-agent.service'), 'utf8');
-  const settings = (await placed(disk, '/boot/grub/grub.cfg')) ?? never();
-  const words = 'console=ttyS0 loglevel=4 mitigations=off nowatchdog systemd.show_status=no';
-  await putFiles(tools.debugfs, { disk, partition: root }, [
-    { target: '/usr/local/bin/machine-agent', content: await readFile(agent), mode: 0o755 },
-    {
-      target: '/etc/systemd/system/machine-agent.service',
-      content: Buffer.from(unit.replace('/usr/lib/machine/agent', '/usr/local/bin/machine-agent')),
-      mode: 0o644,
-    },
-    {
-      target: '/etc/udev/rules.d/60-machine-agent.rules',
-      content: await readFile(path.join(HAND, 'root/etc/udev/rules.d/60-machine-agent.rules')),
-      mode: 0o644,
-    },
-    {
-      target: '/boot/grub/grub.cfg',
-      content: Buffer.from(settings.content.toString().replace(' quiet', ` ${words}`)),
-      mode: settings.mode,
-    },
-  ]);
-}
 
 /** A stick that cloud-init would prefer to the seed in the image, if it were allowed to look. */
 async function makeStick(): Promise<string> {

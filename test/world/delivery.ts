@@ -7,7 +7,8 @@ import type { Laptop } from '../lab/lab.ts';
 import type { World } from './world.ts';
 
 /** A laptop in an OEM's list. */
-export interface Listed extends Pick<Laptop, 'dmi'> {
+export interface Listed {
+  readonly dmi: Pick<Laptop['dmi'], 'product_serial' | 'product_uuid' | 'product_name'>;
   /** The certificate of its TPM's endorsement key, DER. */
   readonly endorsement?: Buffer;
 }
