@@ -14,11 +14,16 @@ const UNIT = 'sssd.service';
 /** SSSD starts it again within four seconds. */
 const AGAIN_MS = 15_000;
 const POLL_MS = 250;
+/** A check that takes longer is not worth waiting for: with a KDC that is away, it takes some ten seconds. */
+const QUIET_MS = 30_000;
 /** USER_HZ, which is 100 on every architecture of Debian (proc_pid_stat(5), sysconf(3)). */
 const MS_PER_TICK = 10;
 
+const pidsOf = async (system: LinuxSystem): Promise<string[]> =>
+  (await readdir(at(system, '/proc')).catch(() => [])).filter((name) => /^\d+$/u.test(name));
+
 export async function sssdBackends(system: LinuxSystem): Promise<SssdBackend[]> {
-  const pids = (await readdir(at(system, '/proc')).catch(() => [])).filter((name) => /^\d+$/u.test(name));
+  const pids = await pidsOf(system);
   const read = (file: string): Promise<string> => readFile(at(system, `/proc/${file}`), 'utf8').catch(() => '');
   const booted = Number(/^btime (\d+)$/mu.exec(await read('stat'))?.[1] ?? 0) * 1000;
   const found = await Promise.all(
@@ -35,14 +40,27 @@ export async function sssdBackends(system: LinuxSystem): Promise<SssdBackend[]> 
   return found.flat();
 }
 
+/** The backend has a child of this name for as long as it checks a password, at the KDC or after it had to give up there. */
+async function isCheckingPassword(system: LinuxSystem): Promise<boolean> {
+  const names = (await pidsOf(system)).map((pid) => readFile(at(system, `/proc/${pid}/comm`), 'utf8').catch(() => ''));
+  return (await Promise.all(names)).some((name) => name.trim() === 'krb5_child');
+}
+
 /**
  * Lets SSSD read the certificate again, which it does in a new backend only (not at SIGHUP, nor offline and online again). The backend alone
- * is ended, and SSSD starts the next one: the parts that programs ask go on meanwhile, and answer from the cache, so that nobody who is just
- * signing in is cut off. What they signed in with is kept.
+ * is ended, and SSSD starts the next one: the parts that programs ask go on meanwhile, and say from the cache who people are. What they signed in with is
+ * kept. Not while a password is being checked: SSSD 2.8 refuses whom a backend that ends has not answered.
  *
  * @throws KiwiError `program-failed` when it is not seen to be up again
  */
 export async function restartBackends(system: LinuxSystem): Promise<void> {
+  const { clock } = system;
+  for (
+    const deadline = clock.monotonic() + QUIET_MS;
+    clock.monotonic() < deadline && (await isCheckingPassword(system));
+  ) {
+    await clock.sleep(POLL_MS);
+  }
   const before = await sssdBackends(system);
   if (before.length > 0 && (await findProgram(system, 'kill')) !== undefined) {
     await runTool(system, { name: 'kill', args: ['-TERM', ...before.map(({ pid }) => String(pid))] });

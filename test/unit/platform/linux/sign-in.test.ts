@@ -172,6 +172,27 @@ describe('sign-in by SSSD', () => {
     expect((await signIn.status())?.backendSince).toBe(1_700_000_090_000);
   });
 
+  it('waits until no password is being checked, and not for ever', async () => {
+    await signIn.setUp({ slug: 'acme', directory: DIRECTORY });
+    await machine.write('/proc/5000/comm', 'krb5_child\n');
+    let checks = 0;
+    const sleep = machine.clock.sleep.bind(machine.clock);
+    machine.clock.sleep = async (ms, signal) => {
+      if (++checks === 3) await machine.remove('/proc/5000/comm', 'folder');
+      await sleep(ms, signal);
+    };
+    await machine.install('/usr/bin/kill', async () => {
+      expect(await machine.read('/proc/5000/comm')).toBeUndefined();
+      await machine.remove(`/proc/${pid}/comm`, 'folder');
+      await begin(++pid, 9000);
+      return undefined;
+    });
+    machine.ran.length = 0;
+    await signIn.restart();
+    expect(checks).toBeGreaterThanOrEqual(3);
+    expect(machine.ran).toEqual([`kill -TERM ${pid - 1}`]);
+  });
+
   it('restarts all of SSSD where the backend does not come back', async () => {
     await signIn.setUp({ slug: 'acme', directory: DIRECTORY });
     await machine.install('/usr/bin/kill');
