@@ -187,6 +187,30 @@ wants_restart() {
   esac
 }
 
+# listen: a socket for READY=1, see sd_notify(3)
+listen() {
+  local socket=$state_dir/$unit/notify listener='import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("listening", flush=True)
+while b"READY=1" not in s.recv(4096): pass
+print("ready", flush=True)'
+  rm -f "$socket"
+  exec {ready}< <(exec python3 -c "$listener" "$socket" 3>&- 2>/dev/null)
+  listener_pid=$!
+  read -r <&"$ready"
+  service_env[NOTIFY_SOCKET]=$socket
+}
+
+# wait_ready PID: until it has said so, or has ended
+wait_ready() {
+  until read -r -t 0.2 <&"$ready"; do
+    if ! kill -0 "$1" 2>/dev/null; then break; fi
+  done
+  kill "$listener_pid" 2>/dev/null
+  exec {ready}<&-
+}
+
 # The process behind one started service: tells the caller through descriptor 3 how the start went, then watches over it.
 supervise() {
   local type=${conf[Service.Type]:-simple} code starts=() pause main
@@ -223,8 +247,10 @@ supervise() {
     fi
     local line=${conf[Service.ExecStart]%%$'\n'*}
     if [[ $type != forking ]]; then log "Started ${conf[Unit.Description]:-$unit}."; fi
+    if [[ $type == notify ]]; then listen; fi
     (exec 3>&- && exec_line "${line##*([-@+!:])}") 2>>"$log_dir/$unit.log" &
     main=$!
+    if [[ $type == notify ]]; then wait_ready "$main"; fi
     if [[ $type == forking ]]; then
       wait "$main"
       code=$?
