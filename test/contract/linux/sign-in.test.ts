@@ -172,7 +172,7 @@ describe('signing in with the account of the directory, by SSSD', () => {
     await expect.poll(() => letsIn(GRACE)).toBe(true);
   });
 
-  it('takes a renewed certificate without cutting anybody off', async () => {
+  it('takes a renewed certificate while people stay known, and who begins to sign in is let in', async () => {
     const before = await status();
     const [main] = await processes('sssd');
     await certify('anna-renewed');
