@@ -37,8 +37,7 @@ afterAll(() => oem.customer.destroy());
 
 describe('an image that is hardened to CIS Level 1', HOURS, () => {
   test('is judged better by OpenSCAP than it was before', () => {
-    expect(report.before.score).toBeLessThan(80);
-    expect(report.after.score).toBeGreaterThan(86);
+    expect(report.after.score).toBeGreaterThan(report.before.score + 10);
     expect(report.after.passed).toBeGreaterThan(report.before.passed + 50);
   });
 
@@ -65,6 +64,9 @@ describe('a laptop with it', HOURS, () => {
     ).toBe('1\n0\n0');
     expect(await laptop.sh('findmnt -no OPTIONS /tmp /dev/shm')).toMatch(/noexec.*\n.*noexec/u);
     expect(await laptop.sh('nft list chain inet filter input')).toContain('policy drop');
+    // What could not be judged in the image, because it was not running.
+    const units = 'nftables.service systemd-timesyncd.service systemd-journald.service';
+    expect(await laptop.sh(`systemctl is-active ${units}`)).toBe('active\nactive\nactive');
     expect(await laptop.sh('cat /sys/module/apparmor/parameters/enabled')).toBe('Y');
   });
 

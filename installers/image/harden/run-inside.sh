@@ -27,6 +27,7 @@ mkdir "$root/dev/shm"
 grep -q ' /dev/shm ' "$root/etc/fstab" || mount -t tmpfs -o nosuid,nodev tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount --bind "$work" "$root/mnt"
+chroot "$root" ip link set lo up
 # What the start of a laptop mounts and sets, as far as it needs no disk, and concerns nothing but this network.
 chroot "$root" mount --all --types tmpfs
 chroot "$root" sysctl --quiet --system >/dev/null 2>&1 || true
