@@ -25,7 +25,9 @@ const pidsOf = async (system: LinuxSystem): Promise<string[]> =>
 export async function sssdBackends(system: LinuxSystem): Promise<SssdBackend[]> {
   const pids = await pidsOf(system);
   const read = (file: string): Promise<string> => readFile(at(system, `/proc/${file}`), 'utf8').catch(() => '');
-  const booted = Number(/^btime (\d+)$/mu.exec(await read('stat'))?.[1] ?? 0) * 1000;
+  // Not btime of /proc/stat, which is in whole seconds: a backend would seem older than the certificate that it has just read.
+  const up = Number((await read('uptime')).split(' ')[0]) * 1000;
+  const booted = system.clock.now() - up;
   const found = await Promise.all(
     pids.map(async (pid) => {
       if ((await read(`${pid}/comm`)).trim() !== 'sssd_be') return [];

@@ -28,7 +28,8 @@ beforeEach(async () => {
   await machine.write(SESSION, 'session required pam_unix.so\n');
   await machine.write('/etc/krb5.conf', KRB5);
   await machine.write('/etc/sssd/conf.d/README', 'as the package brings it\n');
-  await machine.write('/proc/stat', 'cpu 1 2 3\nbtime 1700000000\n');
+  machine.time = 1_700_000_100_000;
+  await machine.write('/proc/uptime', '100.00 190.00\n');
   // The folders, as the packages bring them.
   for (const folder of ['db', 'pubconf/krb5.include.d', 'pipes/private'])
     await machine.write(`/var/lib/sss/${folder}/keep/x`, '');
