@@ -145,6 +145,7 @@ dist_packages=(
 # Large, and of no use to `npm test`.
 others_packages=(
   'gcc-mingw-w64-x86-64|compiles what is in C in the package for Windows'
+  'g++-mingw-w64-x86-64-win32|compiles the addon of the YubiKey for Windows'
   'wixl|makes the package for Windows'
   'msitools|completes that package, and reads it back'
   'osslsigncode|signs it'
@@ -154,6 +155,7 @@ wine_packages=(
   'wine|runs the program for Windows, as far as it can'
   'wine64|the same for 64 bits'
   'gcc-mingw-w64-x86-64|compiles the helper of the program for Windows'
+  'g++-mingw-w64-x86-64-win32|compiles the addon of the YubiKey for Windows'
   'wixl|makes the package for Windows'
   'msitools|completes that package'
 )

@@ -1,10 +1,13 @@
-// `npm run build:windows`: builds the program for Windows in a folder, as it is installed: for Node 22, with the helper and, if they are given,
-// node.exe and the provider's roots. The YubiKey's addon is not built for Windows yet.
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+// `npm run build:windows`: builds the program for Windows in a folder, as it is installed: for Node 22, with the helper, the YubiKey's addon and, if they
+// are given, node.exe and the provider's roots.
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { build } from 'esbuild';
 
+import { KiwiError } from '../../src/core/errors.ts';
 import { runChecked } from '../../src/programs/run-program.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
@@ -21,12 +24,14 @@ const PROGRAMS = [
 ] as const;
 /** Folders of `native`, and where what is made there belongs. PATH leads to `bin`, which has nothing in it but the command. */
 const COMPILED = { 'windows-helper': '', 'windows-launcher': 'bin' } as const;
+/** Where the programs look for addons: beside themselves, in the folder that pkcs11js names. */
+const ADDONS = 'build/Release';
 
 const HELP = `usage: npm run build:windows [-- --kind production|test] [--node FILE] [--msp-roots FILE] [--out DIR]
                               [--version VERSION]
 
-Builds the program for Windows in a folder (default: dist/windows), which is emptied first. mingw-w64 compiles the helper
-and the command.
+Builds the program for Windows in a folder (default: dist/windows), which is emptied first. mingw-w64 compiles the helper,
+the command and the addons.
 
   --node FILE       node.exe, version 22, which is put beside it
   --msp-roots FILE  PEM file with the provider's roots, to be pinned
@@ -68,9 +73,9 @@ async function buildWindows(
     inputs.push(...Object.keys(metafile.inputs));
   }
   for (const [folder, target] of Object.entries(COMPILED)) {
-    const args = ['-s', '-C', path.join(PROJECT, 'native', folder), `OUT=${path.join(out, target)}`];
-    await runChecked({ program: '/usr/bin/make', args, timeoutMs: 300_000 });
+    await make(folder, `OUT=${path.join(out, target)}`);
   }
+  await makeAddons(path.join(out, ADDONS));
   const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
   await writeFile(path.join(out, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   await cp(path.join(PROJECT, 'LICENSE'), path.join(out, 'LICENSE'));
@@ -78,4 +83,30 @@ async function buildWindows(
   if (given.node !== undefined) await cp(given.node, path.join(out, 'node.exe'));
   if (given.roots !== undefined) await cp(given.roots, path.join(out, 'msp-roots.pem'));
   await writeHashes(out);
+}
+
+async function makeAddons(out: string): Promise<void> {
+  const work = await mkdtemp(path.join(tmpdir(), 'kiwi-addons-'));
+  try {
+    await make('windows-addons', `OUT=${out}`, `WORK=${work}`, `NODE_HEADERS=${nodeHeaders()}`);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** The headers that come with the Node that runs this, or with the one in node_modules. @throws KiwiError `file-unusable` */
+function nodeHeaders(): string {
+  const folders = [
+    path.join(path.dirname(process.execPath), '../include/node'),
+    path.join(PROJECT, `node_modules/node/node_modules/node-linux-${process.arch}/include/node`),
+    path.join(PROJECT, `node_modules/node-linux-${process.arch}/include/node`),
+  ];
+  const found = folders.find((folder) => existsSync(path.join(folder, 'node_api.h')));
+  if (found === undefined) throw new KiwiError('file-unusable', { detail: `no node_api.h in ${folders.join(', ')}` });
+  return found;
+}
+
+async function make(folder: string, ...settings: readonly string[]): Promise<void> {
+  const args = ['-s', '-C', path.join(PROJECT, 'native', folder), ...settings];
+  await runChecked({ program: '/usr/bin/make', args, timeoutMs: 300_000 });
 }

@@ -42,7 +42,7 @@ export async function makeWindows({ packed }: Packed, work: string, making: Maki
   const signer = windows.key === undefined ? undefined : await codeSigner(windows.key, work);
   const files = [...(await packagedFiles(program, '', 'Agent')), ...(await packagedFiles(packed, 'window/', 'Window'))];
   if (signer !== undefined) {
-    const ours = files.filter(({ target }) => /\.(?:exe|dll)$/iu.test(target) && target !== 'node.exe');
+    const ours = files.filter(({ target }) => /\.(?:exe|dll|node)$/iu.test(target) && target !== 'node.exe');
     for (const file of [...ours.map(({ source }) => source), installer]) await signer.sign(file);
     await writeHashes(program);
   }

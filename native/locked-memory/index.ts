@@ -13,11 +13,33 @@ export interface LockedMemory {
 /** Loads the addon; if it was not built, a substitute that wipes but does not lock. */
 export function loadLockedMemory(): LockedMemory {
   try {
-    return createRequire(import.meta.url)('./build/Release/locked_memory.node') as LockedMemory;
+    return addon();
   } catch {
     return NOT_BUILT;
   }
 }
+
+/**
+ * For a process that is about to load a library of somebody else's. Windows looks for what that library needs in the current folder and in PATH, where anybody
+ * may have put a file of that name; after this call, which nothing undoes, only in the folder given and in its own. Other systems never look there.
+ *
+ * @returns false when this is Windows and it could not be done: then nothing may be loaded
+ */
+export function confineLibraries(folder: string): boolean {
+  if (process.platform !== 'win32') return true;
+  try {
+    return addon().confineLibraries(folder);
+  } catch {
+    return false;
+  }
+}
+
+interface Addon extends LockedMemory {
+  /** On Windows only. */
+  confineLibraries(folder: string): boolean;
+}
+
+const addon = (): Addon => createRequire(import.meta.url)('./build/Release/locked_memory.node') as Addon;
 
 const NOT_BUILT: LockedMemory = {
   lock: () => false,

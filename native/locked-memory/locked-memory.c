@@ -1,4 +1,4 @@
-/* Three operating-system calls that Node does not offer. See README.md. */
+/* Operating-system calls that Node does not offer. See README.md. */
 #define _GNU_SOURCE
 #include <node_api.h>
 #include <stdbool.h>
@@ -78,11 +78,38 @@ static napi_value disable_dumps(napi_env env, napi_callback_info info) {
 #endif
 }
 
+#ifdef _WIN32
+/* The longest path of a folder of Windows, with its end. */
+#define MOST_PATH 1024
+
+/*
+ * confineLibraries(folder): boolean. What a library needs is looked for in this folder and in Windows' own from now on: no longer beside the program, in the
+ * current folder or in PATH, where somebody else may have put a library of that name.
+ */
+static napi_value confine_libraries(napi_env env, napi_callback_info info) {
+  size_t count = 1, length = 0;
+  napi_value argument;
+  wchar_t folder[MOST_PATH];
+  if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) != napi_ok || count != 1 ||
+      napi_get_value_string_utf16(env, argument, (char16_t *)folder, MOST_PATH, &length) != napi_ok) {
+    napi_throw_type_error(env, NULL, "the path of a folder is needed");
+    return NULL;
+  }
+  /* One that did not fit was cut off. */
+  bool whole = length > 0 && length < MOST_PATH - 1;
+  return to_boolean(env, whole && SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_USER_DIRS | LOAD_LIBRARY_SEARCH_SYSTEM32) != 0 &&
+                             AddDllDirectory(folder) != NULL);
+}
+#endif
+
 NAPI_MODULE_INIT() {
   const napi_property_descriptor properties[] = {
       {"lock", NULL, lock, NULL, NULL, NULL, napi_enumerable, NULL},
       {"wipe", NULL, wipe, NULL, NULL, NULL, napi_enumerable, NULL},
       {"disableDumps", NULL, disable_dumps, NULL, NULL, NULL, napi_enumerable, NULL},
+#ifdef _WIN32
+      {"confineLibraries", NULL, confine_libraries, NULL, NULL, NULL, napi_enumerable, NULL},
+#endif
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);
   return exports;

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { KiwiError, toKiwiError } from '../core/errors.ts';
 import { enrollmentNames } from '../pki/roles.ts';
 import { enrollmentKeyOn, type EnrollmentKey } from './enrollment-key.ts';
+import { hintFor } from './hint-for.ts';
 import type { PcscdReaders } from './pcscd-readers.ts';
 import type { PivSlot } from './piv-slot.ts';
 import { readPresence, type Presence } from './presence.ts';
@@ -127,7 +128,8 @@ function whyNone(readers: readonly Presence[], { serial: wanted, states }: LookO
   if (held.length > 0) return new KiwiError('key-busy', { detail: `the one in ${held.join(', ')}` });
   const serials = readers.flatMap(({ serial }) => serial ?? []);
   if (serials.length === 0) {
-    return new KiwiError('key-absent', Array.isArray(states) ? { detail: describeReaders(states) } : {});
+    const detail = Array.isArray(states) ? { detail: describeReaders(states) } : {};
+    return new KiwiError('key-absent', { ...detail, ...hintFor('key-absent') });
   }
   const there = `plugged in: ${serials.join(', ')}`;
   if (wanted !== undefined && !serials.includes(wanted)) {

@@ -6,12 +6,15 @@ import { KiwiError } from '../core/errors.ts';
 /** What the search sees of a machine; tests pass another one. */
 export interface ModuleSearch {
   readonly platform: NodeJS.Platform;
+  /** The program that searches, which is Node. */
+  readonly executable: string;
   exists(file: string): boolean;
   /** Names in a folder; empty when it is missing. */
   list(folder: string): readonly string[];
 }
 
-const WINDOWS = 'C:\\Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll';
+/** Where the installer of Yubico PIV Tool (x64) puts it, with the libraries that it needs; on the drive of Windows. */
+const ON_WINDOWS = 'Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll';
 
 /**
  * Finds libykcs11. It looks only in folders that only an administrator can write to, and reads no environment variable:
@@ -21,14 +24,15 @@ const WINDOWS = 'C:\\Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll'
  */
 export function findModule(search: ModuleSearch = thisMachine): string {
   const found = candidates(search).find((file) => search.exists(file));
-  if (found === undefined) throw new KiwiError('key-module-missing', { hint: howToGetIt(search.platform) });
+  if (found === undefined) throw new KiwiError('key-module-missing', { hint: howToGetModule(search.platform) });
   return found;
 }
 
 function candidates(search: ModuleSearch): string[] {
   switch (search.platform) {
     case 'win32':
-      return [WINDOWS];
+      // The drive is that of this program, which is installed under `Program Files`: %ProgramFiles% is a variable that anybody can set for us.
+      return [path.win32.join(path.win32.parse(search.executable).root, ON_WINDOWS)];
     case 'darwin':
       // Yubico's installer package, then Homebrew on Apple silicon.
       return ['/usr/local/lib/libykcs11.dylib', '/opt/homebrew/lib/libykcs11.dylib'];
@@ -46,10 +50,11 @@ function candidates(search: ModuleSearch): string[] {
   }
 }
 
-function howToGetIt(platform: NodeJS.Platform): string {
+/** Also for one that is there and cannot be loaded. */
+export function howToGetModule(platform: NodeJS.Platform): string {
   switch (platform) {
     case 'win32':
-      return 'Install Yubico PIV Tool from yubico.com and run the command again.';
+      return 'Install Yubico PIV Tool (x64) from yubico.com, in the folder that its installer proposes, and run the command again.';
     case 'darwin':
       return 'Install Yubico PIV Tool from yubico.com (or: brew install yubico-piv-tool) and run the command again.';
     default:
@@ -59,6 +64,7 @@ function howToGetIt(platform: NodeJS.Platform): string {
 
 const thisMachine: ModuleSearch = {
   platform: process.platform,
+  executable: process.execPath,
   exists: existsSync,
   list: (folder) => {
     try {

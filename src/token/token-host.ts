@@ -7,6 +7,7 @@ import { KiwiError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { MINIMAL_ENVIRONMENT } from '../programs/minimal-environment.ts';
 import { spawnProgram, type RunningProgram } from '../programs/spawn-program.ts';
+import { hintFor } from './hint-for.ts';
 import { readPcscdReaders, type PcscdReaders } from './pcscd-readers.ts';
 import { triesLeft, type PinState } from './pin.ts';
 import { bodyLength, frameHead, openBody } from './wire/frame.ts';
@@ -114,7 +115,7 @@ export class TokenHost implements KeyHost {
       signal?.throwIfAborted();
       if (patience.aborted) {
         const detail = `no answer to "${request.op}" within ${Math.round(patienceMs / 1000)} s`;
-        throw new KiwiError('key-service-hangs', { detail, cause: error });
+        throw new KiwiError('key-service-hangs', { detail, cause: error, ...hintFor('key-service-hangs') });
       }
       throw new KiwiError('key-fault', { detail: 'the token host exited or sent an invalid message', cause: error });
     } finally {
@@ -129,7 +130,7 @@ export class TokenHost implements KeyHost {
       program: this.#nodePath,
       // A signal must not open a debugger on the process that sees the PIN.
       args: ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', HOST, this.#modulePath],
-      env: environmentFor(this.#modulePath),
+      ...placeFor(this.#modulePath),
       channels: 1,
     }).then((child) => {
       child.stdin.end();
@@ -152,15 +153,15 @@ export class TokenHost implements KeyHost {
 /** Next to this file; in a built program, next to the program. */
 const HOST = fileURLToPath(new URL(BUILD_KIND === 'source' ? './host/main.ts' : './token-host.js', import.meta.url));
 
-/** Windows finds the DLLs that libykcs11 needs through PATH only. */
-function environmentFor(modulePath: string): Record<string, string> {
-  if (process.platform !== 'win32') return { ...MINIMAL_ENVIRONMENT };
-  return { PATH: path.dirname(modulePath) };
+/** Windows looks for libraries in the current folder too, which is our caller's: the host is in the module's, and confines itself to that. */
+function placeFor(modulePath: string): { env?: Record<string, string>; cwd?: string } {
+  if (process.platform !== 'win32') return { env: { ...MINIMAL_ENVIRONMENT } };
+  return { cwd: path.dirname(modulePath) };
 }
 
 function refused(reply: { code: KiwiError['code']; detail: string; pin?: PinState | undefined }): KiwiError {
   const tries = reply.pin === undefined ? '' : `${triesLeft(reply.pin)}; `;
-  return new KiwiError(reply.code, { detail: `${tries}${reply.detail}` });
+  return new KiwiError(reply.code, { detail: `${tries}${reply.detail}`, ...hintFor(reply.code) });
 }
 
 function write(channel: Duplex, bytes: Uint8Array): Promise<void> {

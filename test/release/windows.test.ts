@@ -50,9 +50,12 @@ describe('npm run dist -- windows', () => {
     await run('/usr/bin/msiextract', ['-C', unpacked, msi], { maxBuffer: 8 << 20 });
     const program = path.join(unpacked, 'PFiles/KiwiStack Enroll');
     const names = await readdir(program, { recursive: true });
-    const code_ = names.filter((name) => /\.(?:exe|dll)$/u.test(name) && name !== 'node.exe');
+    const code_ = names.filter((name) => /\.(?:exe|dll|node)$/u.test(name) && name !== 'node.exe');
     expect(code_).toEqual(
-      expect.arrayContaining(['kiwistack-helper.exe', 'bin/kiwistack-enroll.exe', 'window/KiwiStack Enroll.exe']),
+      expect.arrayContaining([
+        ...['kiwistack-helper.exe', 'bin/kiwistack-enroll.exe', 'window/KiwiStack Enroll.exe'],
+        ...['build/Release/pkcs11.node', 'build/Release/locked_memory.node'],
+      ]),
     );
     expect(code_.length).toBeGreaterThan(5);
     for (const name of code_) await verifyCode(path.join(program, name), keys.authority);

@@ -3,10 +3,12 @@
  * that is closed. Everything is synchronous on purpose: the module is too, and a parent that does not want to wait kills us.
  */
 import { readSync, writeSync } from 'node:fs';
+import path from 'node:path';
 
 import graphene from 'graphene-pk11';
 
-import { loadLockedMemory } from '../../../native/locked-memory/index.ts';
+import { confineLibraries, loadLockedMemory } from '../../../native/locked-memory/index.ts';
+import { systemErrorCode } from '../../core/system-error-code.ts';
 import { bodyLength, frameHead, openBody } from '../wire/frame.ts';
 import { hostRequest, type HostAnswer, type HostReply, type HostRequest } from '../wire/messages.ts';
 import { HostError, describe } from './pkcs11-error.ts';
@@ -50,11 +52,18 @@ function serve(module: graphene.Module, request: HostRequest, raw: Buffer): Host
 }
 
 function loadModule(file: string): graphene.Module {
+  if (!confined) throw new HostError('key-fault', 'the places that libraries come from cannot be confined');
   try {
     return graphene.Module.load(file);
   } catch (error) {
-    throw new HostError('key-module-missing', `${file} cannot be loaded`, undefined, error);
+    throw new HostError('key-module-missing', `${file} cannot be loaded${systemReason(error)}`, undefined, error);
   }
+}
+
+/** The number that Windows gave: 126 for a library that it needs and that is not there, 193 for one of 32 bits. */
+function systemReason(error: unknown): string {
+  const number = error instanceof Error ? /Win32 error \d+/.exec(error.message)?.[0] : undefined;
+  return number === undefined ? '' : ` (${number})`;
 }
 
 function attemptLoad(file: string): graphene.Module | undefined {
@@ -93,14 +102,26 @@ function readExactly(length: number): Buffer | undefined {
   const buffer = Buffer.alloc(length);
   memory.lock(buffer);
   for (let at = 0; at < length;) {
-    const got = readSync(CHANNEL, buffer, at, length - at, null);
+    const got = readSome(buffer, at);
     if (got === 0) return undefined;
     at += got;
   }
   return buffer;
 }
 
+/** @returns 0 at the end of the channel, which is an error on Windows */
+function readSome(buffer: Buffer, at: number): number {
+  try {
+    return readSync(CHANNEL, buffer, at, buffer.length - at, null);
+  } catch (error) {
+    if (systemErrorCode(error) === 'EOF') return 0;
+    throw error;
+  }
+}
+
 const [modulePath] = process.argv.slice(2);
 if (modulePath === undefined) throw new TypeError('the path of the PKCS#11 module is missing');
 memory.disableDumps();
+// After our own addons were loaded, which are beside us, and before the module.
+const confined = confineLibraries(path.dirname(modulePath));
 main(modulePath);

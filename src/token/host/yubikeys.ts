@@ -29,13 +29,15 @@ export function withModule<T>(module: Module, work: () => T): T {
 }
 
 /** The readers of YubiKeys, with or without a key that answers. @throws HostError `key-service-down` */
-export function slotsOf(module: Module): Slot[] {
+export function slotsOf(module: Module, platform: NodeJS.Platform = process.platform): Slot[] {
   for (let attempt = 1; ; attempt++) {
     try {
       return [...module.getSlots(false)];
     } catch (error) {
       // A key plugged in between the two halves of C_GetSlotList makes the list longer than its buffer.
       if (returnValue(error) === CKR.bufferTooSmall && attempt < 5) continue;
+      // Windows runs its smart-card service only while there is a reader, which a YubiKey brings with it: no service is no YubiKey.
+      if (returnValue(error) === CKR.deviceError && platform === 'win32') return [];
       throw new HostError('key-service-down', describe(error, 'C_GetSlotList'), undefined, error);
     }
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { isLockedMemoryBuilt, loadLockedMemory } from '../../../native/locked-memory/index.ts';
+import { confineLibraries, isLockedMemoryBuilt, loadLockedMemory } from '../../../native/locked-memory/index.ts';
 import { runChecked } from '../../../src/programs/run-program.ts';
 
 const memory = loadLockedMemory();
@@ -35,6 +35,10 @@ describe('locked memory, built or not', () => {
     const limits = await inChild('memory.disableDumps()', '/proc/self/limits');
     const core = /Max core file size\s+(\S+)\s+(\S+)/.exec(limits)?.slice(1);
     expect(core?.join() === '0,0' || !isLockedMemoryBuilt()).toBe(true);
+  });
+
+  it('has nothing to confine where libraries never come from the current folder', () => {
+    expect(confineLibraries('/usr/lib')).toBe(true);
   });
 
   it('takes nothing but buffers', () => {

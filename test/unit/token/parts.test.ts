@@ -1,8 +1,11 @@
 import fc from 'fast-check';
+import type { Module } from 'graphene-pk11';
 import { describe, expect, it } from 'vitest';
 
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import { pivToolArguments, manageKey, ykmanArguments } from '../../../src/token/manage-key.ts';
+import { hintFor } from '../../../src/token/hint-for.ts';
+import { slotsOf } from '../../../src/token/host/yubikeys.ts';
 import { findModule } from '../../../src/token/module-path.ts';
 import { parseReaderStates } from '../../../src/token/pcscd-readers.ts';
 import { PIV_SLOTS, keyIdOf, slotOf } from '../../../src/token/piv-slot.ts';
@@ -10,9 +13,15 @@ import { TokenHost } from '../../../src/token/token-host.ts';
 import { FrameError, bodyLength, frameHead, openBody } from '../../../src/token/wire/frame.ts';
 import { hostReply, hostRequest } from '../../../src/token/wire/messages.ts';
 
+const ON_C = String.raw`C:\Program Files\KiwiStack Enroll\node.exe`;
+const YUBICO = String.raw`\Program Files\Yubico\Yubico PIV Tool\bin`;
+
 describe('finding libykcs11', () => {
-  const machine = (platform: NodeJS.Platform, files: string[]): string =>
-    findModule({ platform, exists: (file) => files.includes(file), list: () => ['x86_64-linux-gnu', 'python3'] });
+  const machine = (platform: NodeJS.Platform, files: string[], executable = ON_C): string =>
+    findModule({
+      ...{ platform, executable, exists: (file) => files.includes(file) },
+      list: () => ['x86_64-linux-gnu', 'python3'],
+    });
 
   it.each([
     ['linux', '/usr/lib/x86_64-linux-gnu/libykcs11.so.2'],
@@ -20,19 +29,65 @@ describe('finding libykcs11', () => {
     ['linux', '/usr/lib/libykcs11.so'],
     ['darwin', '/usr/local/lib/libykcs11.dylib'],
     ['darwin', '/opt/homebrew/lib/libykcs11.dylib'],
-    ['win32', 'C:\\Program Files\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll'],
+    ['win32', String.raw`C:${YUBICO}\libykcs11.dll`],
   ] as const)('on %s at %s', (platform, file) => {
     expect(machine(platform, [file])).toBe(file);
+  });
+
+  it('on Windows looks on the drive that it is installed on, and nowhere else', () => {
+    const elsewhere = [
+      'libykcs11.dll',
+      String.raw`C:\Program Files\KiwiStack Enroll\libykcs11.dll`,
+      String.raw`C:\Program Files (x86)\Yubico\Yubico PIV Tool\bin\libykcs11.dll`,
+      String.raw`C:\Windows\System32\libykcs11.dll`,
+      String.raw`D:${YUBICO}\libykcs11.dll`,
+    ];
+    const asked: string[] = [];
+    const looked = { platform: 'win32', executable: ON_C, list: () => ['libykcs11.dll'] } as const;
+    const exists = (file: string): boolean => {
+      asked.push(file);
+      return elsewhere.includes(file);
+    };
+    expect(() => findModule({ ...looked, exists })).toThrow(expect.objectContaining({ code: 'key-module-missing' }));
+    expect(asked).toEqual([String.raw`C:${YUBICO}\libykcs11.dll`]);
+    const onD = String.raw`D:\Program Files\KiwiStack Enroll\node.exe`;
+    expect(machine('win32', elsewhere, onD)).toBe(String.raw`D:${YUBICO}\libykcs11.dll`);
   });
 
   it.each([
     ['linux', /apt install ykcs11/],
     ['darwin', /brew install/],
-    ['win32', /Yubico PIV Tool/],
+    ['win32', /Yubico PIV Tool \(x64\)/],
   ] as const)('on %s says how to get it when it is missing', (platform, hint) => {
     expect(() => machine(platform, [])).toThrow(
       expect.objectContaining({ code: 'key-module-missing', hint: expect.stringMatching(hint) as string }),
     );
+  });
+});
+
+describe('hints about the smart-card service', () => {
+  it('are those of Windows there, and those of the code elsewhere', () => {
+    expect(hintFor('key-service-down', 'win32').hint).toMatch(/"Services" of Windows, start "Smart Card"/);
+    expect(hintFor('key-service-hangs', 'win32').hint).toMatch(/restart "Smart Card"/);
+    expect(hintFor('key-absent', 'win32').hint).toMatch(/^Plug in your YubiKey.+"Smart Card" must not be disabled/);
+    expect(hintFor('key-module-missing', 'win32').hint).toMatch(/Yubico PIV Tool \(x64\)/);
+    expect(hintFor('pin-wrong', 'win32')).toEqual({});
+    expect(hintFor('key-service-down', 'linux')).toEqual({});
+  });
+});
+
+describe('readers of the module', () => {
+  const refusing = (code: number): Module =>
+    ({
+      getSlots: () => {
+        throw Object.assign(new Error('refused'), { name: 'Pkcs11Error', code });
+      },
+    }) as unknown as Module;
+
+  it('are none without the service on Windows, which runs it only with a reader; elsewhere that is an error', () => {
+    expect(slotsOf(refusing(0x30), 'win32')).toEqual([]);
+    expect(() => slotsOf(refusing(0x30), 'linux')).toThrow(expect.objectContaining({ code: 'key-service-down' }));
+    expect(() => slotsOf(refusing(0x6), 'win32')).toThrow(expect.objectContaining({ code: 'key-service-down' }));
   });
 });
 
