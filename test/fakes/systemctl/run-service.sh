@@ -187,25 +187,25 @@ wants_restart() {
   esac
 }
 
-# listen: a socket for READY=1, see sd_notify(3)
+# listen: a socket for READY=1, see sd_notify(3); an abstract one, because a service that has given up root must reach it
 listen() {
-  local socket=$state_dir/$unit/notify listener='import socket, sys
+  local name=kiwi-notify/$unit/$BASHPID listener='import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
+s.bind("\0" + sys.argv[1])
 print("listening", flush=True)
 while b"READY=1" not in s.recv(4096): pass
 print("ready", flush=True)'
-  rm -f "$socket"
-  exec {ready}< <(exec python3 -c "$listener" "$socket" 3>&- 2>/dev/null)
+  exec {ready}< <(exec python3 -c "$listener" "$name" 3>&- 2>/dev/null)
   listener_pid=$!
   read -r <&"$ready"
-  service_env[NOTIFY_SOCKET]=$socket
+  service_env[NOTIFY_SOCKET]=@$name
 }
 
-# wait_ready PID: until it has said so, or has ended
+# wait_ready PID: until it has said so, or has ended, or the 90 seconds are over that systemd waits
 wait_ready() {
-  until read -r -t 0.2 <&"$ready"; do
-    if ! kill -0 "$1" 2>/dev/null; then break; fi
+  local tries
+  for ((tries = 0; tries < 450; tries++)); do
+    if read -r -t 0.2 <&"$ready" || ! kill -0 "$1" 2>/dev/null; then break; fi
   done
   kill "$listener_pid" 2>/dev/null
   exec {ready}<&-
