@@ -102,7 +102,7 @@ test('uninstalled, nobody of the directory signs in, and its account is gone', a
   expect(run.code, run.stdout + run.stderr).toBe(0);
   expect((await signInAs(ida.laptop, ADA)).letIn).toBe(false);
   // The homes of people are theirs; what SSSD, login and debconf keep of what they did is theirs as well.
-  const others = /^\/(?:home|var\/log\/(?:sssd\/|[bw]tmp|lastlog)|var\/cache\/debconf)/u;
+  const others = /^(?:was: )?\/(?:home|var\/log\/(?:sssd\/|[bw]tmp|lastlog)|var\/cache\/debconf)/u;
   expect((await traces(ida)).filter((line) => !others.test(line))).toEqual([]);
   expect(await processesLeft(ida)).toEqual([]);
   await expect.poll(async () => (await domain.ldap('ldapsearch', '', '-LLL', '-b', DEVICES, '(cn=ida)')).said).toBe('');
