@@ -20,6 +20,8 @@ import { useSuiteFolder } from './suite-folder.ts';
 const KEY = 'the key that is on every laptop of the image';
 const QUICK = '--pbkdf pbkdf2 --pbkdf-force-iterations 1000';
 const MIB = 320;
+/** Gone after a restart. */
+const SLOW = '/run/systemd/system/kiwistack-reencrypt.service.d';
 
 const folder = useSuiteFolder('disk', { story: true });
 let machine: Machine;
@@ -41,6 +43,10 @@ beforeAll(async () => {
   remote = await remoteDisk(machine, { folder: folder.path, image, device: '/dev/vdb', key: KEY });
   Object.assign(laptop.context.platform, { disk: remote.disk });
   await machine.copyIn(remote.keyFile, '/etc/kiwistack/factory.key');
+  // However fast this machine is: the re-encryption is under way as long as the test wants, and until the power cut.
+  await sh(
+    `mkdir -p ${SLOW}; printf '[Service]\nIOWriteBandwidthMax=/dev/vdb 1M\n' >${SLOW}/slow.conf; systemctl daemon-reload`,
+  );
   content = await sh(`modprobe dm_crypt
     cryptsetup -q luksFormat --type luks2 ${QUICK} /dev/vdb /etc/kiwistack/factory.key
     cryptsetup open --key-file /etc/kiwistack/factory.key /dev/vdb data
