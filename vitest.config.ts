@@ -55,7 +55,9 @@ export default defineConfig({
           exclude:
             process.env['SAMPLE'] === 'all' || process.argv.some((word) => word.endsWith('.test.ts'))
               ? []
-              : ['session', 'story', 'watch', 'tunnel-profile', 'disk'].map((name) => `test/machine/${name}.test.ts`),
+              : ['claim', 'disk', 'session', 'slice', 'story', 'tunnel-profile', 'watch'].map(
+                  (name) => `test/machine/${name}.test.ts`,
+                ),
           testTimeout: 1_800_000,
           hookTimeout: 1_800_000,
           // While a machine boots it uses little more than one core.

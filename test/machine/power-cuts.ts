@@ -23,3 +23,19 @@ export interface PowerCut {
   /** The signature is already on disk: the key is not needed any more, and is not plugged in. */
   readonly signed: boolean;
 }
+
+/** Where the power is cut while a laptop with a token is at its first start, and what of it is at work then. */
+export interface FirstStartCut {
+  readonly unit: 'kiwistack-first-boot' | 'kiwistack-disk';
+  readonly point: string;
+}
+
+const at = (unit: FirstStartCut['unit'], ...points: readonly string[]): readonly FirstStartCut[] =>
+  points.map((point) => ({ unit, point }));
+
+/** As `POWER_CUTS`, over a claim and the securing of the disk after it. */
+export const FIRST_START_CUTS: readonly FirstStartCut[] = [
+  ...at('kiwistack-first-boot', 'token:after-act', 'file:acme.key:written', 'claim:after-act', 'file:acme.crt:renamed'),
+  ...at('kiwistack-first-boot', 'tunnel:after-act', 'confirm:after-act', 'ready:after-intent', 'spent:after-intent'),
+  ...at('kiwistack-disk', 'disk:after-key', 'disk:after-receipt', 'disk:after-tpm', 'disk:after-factory-key'),
+];

@@ -3,12 +3,13 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { TOKEN_FILE } from '../../src/apps/enroll/claim-command.ts';
+import type { Dmi } from '../lab/dmi.ts';
 import type { Laptop } from '../lab/lab.ts';
 import type { World } from './world.ts';
 
 /** A laptop in an OEM's list. */
 export interface Listed {
-  readonly dmi: Pick<Laptop['dmi'], 'product_serial' | 'product_uuid' | 'product_name'>;
+  readonly dmi: Pick<Dmi, 'product_serial' | 'product_uuid' | 'product_name'>;
   /** The certificate of its TPM's endorsement key, DER. */
   readonly endorsement?: Buffer;
 }
