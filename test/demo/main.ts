@@ -7,17 +7,19 @@ import { KiwiError } from '../../src/core/errors.ts';
 import { printJson, printResult } from '../../src/terminal/report.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import type { Laptop } from '../lab/lab.ts';
+import { Machine } from '../machine/machine.ts';
 import { CLI, INTRANET_URL, PIN, World, type Reader } from '../world/world.ts';
 import { hostState } from './host-state.ts';
 import { nextSteps } from './next-steps.ts';
 import { playEnrollment } from './play-enrollment.ts';
+import { makeMachine, playOemMachine } from './play-oem-machine.ts';
 import { playOem } from './play-oem.ts';
 import { playUpkeep } from './play-upkeep.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { Scene } from './scene.ts';
 import { showWindow } from './show-window.ts';
 
-const HELP = `usage: npm run demo [-- --json|--keep|--window|--oem|--scenario NAME]
+const HELP = `usage: npm run demo [-- --json|--keep|--window|--oem [--machine]|--scenario NAME]
 
 Sets up a customer and enrolls a laptop, in network namespaces that are removed afterwards.
 
@@ -26,6 +28,7 @@ Sets up a customer and enrolls a laptop, in network namespaces that are removed 
   --scenario ${Object.keys(SCENARIOS).join('|')}
             play a bad day of docs/operators.md afterwards
   --oem     a laptop as an OEM ships it: it claims itself with a token, with nobody in front of it
+  --machine with --oem: the laptop is a virtual one with a kernel and a systemd of its own; some minutes
   --window  show the window on your screen instead, with a virtual YubiKey; needs a desktop (DISPLAY)
 `;
 
@@ -36,6 +39,7 @@ interface Flags {
   readonly keep: boolean;
   readonly window: boolean;
   readonly oem: boolean;
+  readonly machine: boolean;
   readonly scenario?: string | undefined;
 }
 
@@ -47,6 +51,7 @@ await runScript({
     keep: { type: 'boolean', default: false },
     window: { type: 'boolean', default: false },
     oem: { type: 'boolean', default: false },
+    machine: { type: 'boolean', default: false },
     scenario: { type: 'string' },
   },
   run: (flags) => demo(flags).then(() => 0),
@@ -58,6 +63,9 @@ async function demo(flags: Flags): Promise<void> {
   const play = flags.scenario === undefined ? undefined : SCENARIOS[flags.scenario];
   if (flags.scenario !== undefined && play === undefined) {
     throw new KiwiError('usage', { detail: `--scenario is one of: ${Object.keys(SCENARIOS).join(', ')}` });
+  }
+  if (flags.machine && (!flags.oem || flags.keep)) {
+    throw new KiwiError('usage', { detail: '--machine goes with --oem, and not with --keep' });
   }
   const began = performance.now();
   const say = (line: string): void => {
@@ -99,6 +107,7 @@ async function demo(flags: Flags): Promise<void> {
       dir,
       signal: interruption.signal,
       meanwhile: async (making) => {
+        if (flags.machine) return;
         const laptop = await making.addLaptop({ name: 'ada' });
         made = { laptop, reader: await making.plugIn(laptop, undefined, { mode: 'auto', delayMs: 700 }) };
       },
@@ -107,16 +116,17 @@ async function demo(flags: Flags): Promise<void> {
         emit({ type: 'setup', what });
       },
     });
-    if (made === undefined) throw new TypeError('no laptop was made');
-    const { laptop, reader } = made;
-    const stage = { world, laptop, reader, began, say, emit, interruption: interruption.signal };
-    const { setupMs, ...played } = flags.oem ? await oem(stage, flags) : await byYubikey(stage, flags, play);
+    const all = { world, began, say, emit, interruption: interruption.signal };
+    const { setupMs, ...played } =
+      made === undefined
+        ? await oemInMachine(all)
+        : await (flags.oem ? oem({ ...all, ...made }, flags) : byYubikey({ ...all, ...made }, flags, play));
 
     if (flags.keep) {
       await world.lab.keep();
       say(nextSteps({ kept: true, dir }));
     } else {
-      await reader.stop();
+      await made?.reader.stop();
       await world.destroy();
       await rm(dir, { recursive: true, force: true });
       const changed = await hostState();
@@ -149,6 +159,27 @@ async function oem({ world, laptop, began, say, emit }: Stage, { json }: Flags):
   const played = await playOem(world, laptop, { json, say });
   await proveTunnel(laptop, { say, emit });
   return { setupMs, ...played };
+}
+
+/** A virtual laptop that claims itself. @returns what a program reads of it */
+async function oemInMachine({
+  world,
+  began,
+  say,
+  emit,
+}: Pick<Stage, 'world' | 'began' | 'say' | 'emit'>): Promise<{ setupMs: number }> {
+  say('  - a virtual laptop with a kernel of its own, and the package on it; the first time its disk is built');
+  try {
+    const machine = await makeMachine(world);
+    const setupMs = performance.now() - began;
+    emit({ type: 'setup-done', ms: setupMs });
+    say(`\nDone in ${(setupMs / 1000).toFixed(1)} s.`);
+    const played = await playOemMachine({ world, say, emit }, machine);
+    await proveTunnel(machine, { say, emit });
+    return { setupMs, ...played };
+  } finally {
+    for (const machine of Machine.running) await machine.powerCut();
+  }
 }
 
 /** A laptop that is enrolled by a person with a YubiKey, and the scenario that was asked for. */
@@ -185,7 +216,7 @@ async function byYubikey(
 }
 
 /** The internal network is reached. @throws when it is not */
-async function proveTunnel(laptop: Laptop, { say, emit }: Pick<Stage, 'say' | 'emit'>): Promise<void> {
+async function proveTunnel(laptop: Pick<Machine, 'run'>, { say, emit }: Pick<Stage, 'say' | 'emit'>): Promise<void> {
   const ping = await laptop.run(['/usr/bin/ping', '-c', '1', '-W', '3', '10.77.1.30']);
   const https = await laptop.run(['/usr/bin/curl', '-sS', '--max-time', '5', INTRANET_URL]);
   const roundTrip = /time=([\d.]+) ms/.exec(ping.stdout)?.[1];

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Laptop } from '../lab/lab.ts';
 import { putToken, writeList } from '../world/delivery.ts';
 import { CLI, type World } from '../world/world.ts';
+import { letItIn } from './let-it-in.ts';
 import { operatorTypes } from './operator-types.ts';
 
 /** From an OEM's list to a laptop that has claimed itself, with nobody in front of it. @returns what a program reads of it */
@@ -50,11 +51,4 @@ export async function playOem(
   if (code !== 0) throw new Error(`the claim ended with ${code}`);
   await operatorTypes({ world, say }, ['batch', 'show', '2026-11']);
   return { scenario: 'oem', claimedMs: performance.now() - began, claim: summary };
-}
-
-async function letItIn(stage: Parameters<typeof operatorTypes>[0], code: string): Promise<void> {
-  stage.say('\nSomebody has unpacked it, and reads the six digits on its screen to an operator:');
-  await operatorTypes(stage, ['claim', 'list']);
-  await operatorTypes(stage, ['claim', 'approve', code]);
-  stage.say('');
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
+import { explainMachineError } from './explain-machine-error.ts';
 import { provideImage } from './image/build-image.ts';
-import { MachineError } from './image/tools.ts';
 import { Machine } from './machine.ts';
 
 const help = `usage: npm run machine -- COMMAND [options]
@@ -84,9 +84,5 @@ await runScript({
   options: { dir: { type: 'string' } },
   positionals: true,
   args: given.slice(0, end),
-  run: ({ dir }, [command]) =>
-    main(dir, command, inner).catch((error: unknown) => {
-      if (!(error instanceof MachineError)) throw error;
-      throw new KiwiError('program-failed', { detail: error.message, hint: error.hint, cause: error });
-    }),
+  run: ({ dir }, [command]) => main(dir, command, inner).catch(explainMachineError),
 });
