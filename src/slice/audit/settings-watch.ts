@@ -37,7 +37,7 @@ export class SettingsWatch {
     if (before !== now) {
       const slice = { requestId: randomUUID(), actor: 'slice' } as const;
       if (before !== undefined) {
-        const why = `changed by hand in slice.json: ${changedSettings(before, now).join('; ')}`;
+        const why = `by hand: ${changedSettings(before, now).join('; ')}`;
         await registry.audit({ ...slice, action: 'slice.edited', decision: 'alarm', why }, clock.now());
       }
       await registry.audit({ ...slice, action: SETTINGS, decision: 'allowed', why: now }, clock.now());

@@ -1,4 +1,5 @@
 import type { EndReason } from '../../protocol/device-messages.ts';
+import { SettingsWatch } from '../audit/settings-watch.ts';
 import { readSliceConfig } from '../config/slice-config.ts';
 import type { TwoPersonFacts } from '../decisions/needs-two.ts';
 import { operatorsNow } from '../approvals/operators-now.ts';
@@ -6,8 +7,12 @@ import type { OperatorParts } from './verbs/handlers.ts';
 
 const DAY_MS = 86_400_000;
 
-/** How the slice is now: the setting may have been changed while it runs. */
+/**
+ * How the slice is now: the setting may have been changed while it runs. What was changed by hand is in the audit before anything is
+ * decided by it, so that no command can hide it.
+ */
 export async function twoPersonFacts(parts: OperatorParts): Promise<TwoPersonFacts> {
+  await new SettingsWatch({ dir: parts.paths.dir, registry: parts.registry, clock: parts.clock }).look();
   const [{ twoPersons: setting }, operators, yubikeys, devices] = await Promise.all([
     readSliceConfig(parts.paths.dir),
     operatorsNow(parts),

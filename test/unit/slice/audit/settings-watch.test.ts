@@ -42,7 +42,7 @@ test('what was changed by hand is an alarm until it is acknowledged, once', asyn
   await after.look();
   await watch().look();
   expect(await alarms()).toEqual([
-    'changed by hand in slice.json: twoPersons: two-admins/10, now never/10; claims: approve/168h, now accept/168h',
+    'by hand: twoPersons: two-admins/10, now never/10; claims: approve/168h, now accept/168h',
   ]);
   const [alarm] = await registry.listAlarms();
   const audit = { requestId: 'r', actor: 'anna', action: 'alarm.acknowledge', decision: 'allowed' } as const;
@@ -73,6 +73,16 @@ test('what an operator changes by a command is none, also when the watch looks i
   meanwhile = () => writeSliceConfig(paths.dir, inTheFile);
   await watch().look();
   expect(await alarms()).toEqual([]);
+});
+
+test('a command that is given right after a change by hand does not hide it', async () => {
+  await edit({ twoPersons: { when: 'always', manyDevices: 10 } });
+  await watch().look();
+  await edit({ twoPersons: NEVER });
+  const slice = await openSlice(paths.dir, clock);
+  await slice.ask('slice.protect', { when: 'two-admins', manyDevices: 500 });
+  await slice.close();
+  expect(await alarms()).toEqual(['by hand: twoPersons: always/10, now never/10']);
 });
 
 test('settings that decide nothing about rights are not looked at', async () => {
