@@ -10,16 +10,15 @@ import type { SliceConfig } from '../../../src/slice/config/slice-config.ts';
 import { DAY, issueCertificate } from '../../../src/pki/issue.ts';
 import { generateP256 } from '../../../src/pki/keys.ts';
 import { freePorts } from '../../fakes/slice/test-slice.ts';
+import { baseLdif, BIND_DN, DEVICES, slapdConf, SUFFIX } from '../../world/domain-files.ts';
 import { withServers } from '../../world/with-servers.ts';
 import { endProcess } from './end-process.ts';
 
 const SLAPD = '/usr/sbin/slapd';
 /** The loader finds the folder of this machine's libraries. */
 const LIBFAKETIME = '/usr/$LIB/faketime/libfaketime.so.1';
-const SUFFIX = 'dc=corp,dc=example';
-const BIND_DN = `cn=kiwi,${SUFFIX}`;
-export const DEVICES = `ou=devices,${SUFFIX}`;
 const SECRET = 'secret of the slice';
+const ADA = { uid: 'ada', password: '', number: 20_001 };
 
 /**
  * A real slapd on loopback, with entries for laptops below ou=devices and a person. Laptops bind with their device certificates (SASL
@@ -69,7 +68,7 @@ export class Slapd {
     file('secret', SECRET);
     mkdirSync(path.join(dir, 'db'), { mode: 0o700 });
     file('slapd.conf', slapdConf(dir));
-    file('base.ldif', BASE);
+    file('base.ldif', baseLdif(SECRET, [ADA]));
     const fill = [SLAPD, '-Ta', '-f', path.join(dir, 'slapd.conf'), '-l', path.join(dir, 'base.ldif')];
     execFileSync(...withServers(fill), { stdio: 'pipe' });
     return new Slapd(dir, port, root.pem);
@@ -141,49 +140,3 @@ export class Slapd {
     }
   }
 }
-
-const slapdConf = (dir: string): string => `include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-include /etc/ldap/schema/inetorgperson.schema
-modulepath /usr/lib/ldap
-moduleload back_mdb
-moduleload ppolicy
-pidfile ${dir}/slapd.pid
-TLSCACertificateFile ${dir}/devices.pem
-TLSCertificateFile ${dir}/server.crt
-TLSCertificateKeyFile ${dir}/server.key
-TLSVerifyClient try
-disallow bind_anon
-authz-regexp "^cn=([^,]+),ou=[^,]+,o=acme gmbh$" "ldap:///${DEVICES}??one?(&(cn=$1)(!(pwdAccountLockedTime=*)))"
-database mdb
-suffix ${SUFFIX}
-directory ${dir}/db
-maxsize 16777216
-overlay ppolicy
-access to dn.subtree="${DEVICES}" by dn.exact="${BIND_DN}" manage by anonymous auth by * none
-access to attrs=userPassword by anonymous auth by * none
-access to * by dn.children="${DEVICES}" read by * none
-`;
-
-const BASE = `dn: ${SUFFIX}
-objectClass: dcObject
-objectClass: organization
-o: corp
-dc: corp
-
-dn: ${DEVICES}
-objectClass: organizationalUnit
-ou: devices
-
-dn: ${BIND_DN}
-objectClass: organizationalRole
-objectClass: simpleSecurityObject
-cn: kiwi
-userPassword: ${SECRET}
-
-dn: uid=ada,${SUFFIX}
-objectClass: inetOrgPerson
-uid: ada
-cn: Ada Lovelace
-sn: Lovelace
-`;
