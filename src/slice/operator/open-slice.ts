@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
 import { AuditSeal } from '../audit/audit-seal.ts';
+import { SettingsWatch } from '../audit/settings-watch.ts';
 import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, type SliceIdentity } from '../config/slice-identity.ts';
 import { slicePaths } from '../config/slice-paths.ts';
@@ -33,7 +34,8 @@ export async function openSlice(dir: string, clock: Clock): Promise<LocalSlice> 
   const seal = new AuditSeal({
     ...{ file: paths.auditCheckpoint, slug: config.customer.slug, identity, registry, clock },
   });
-  const parts = await operatorParts({ paths, config, identity, registry, seal, clock });
+  const settings = new SettingsWatch({ dir, registry, clock });
+  const parts = await operatorParts({ paths, config, identity, registry, seal, settings, clock });
   const perform = performOn(parts);
   return {
     config,

@@ -1,5 +1,4 @@
 import type { EndReason } from '../../protocol/device-messages.ts';
-import { SettingsWatch } from '../audit/settings-watch.ts';
 import { readSliceConfig } from '../config/slice-config.ts';
 import type { TwoPersonFacts } from '../decisions/needs-two.ts';
 import { operatorsNow } from '../approvals/operators-now.ts';
@@ -12,7 +11,7 @@ const DAY_MS = 86_400_000;
  * decided by it, so that no command can hide it.
  */
 export async function twoPersonFacts(parts: OperatorParts): Promise<TwoPersonFacts> {
-  await new SettingsWatch({ dir: parts.paths.dir, registry: parts.registry, clock: parts.clock }).look();
+  await parts.settings.look();
   const [{ twoPersons: setting }, operators, yubikeys, devices] = await Promise.all([
     readSliceConfig(parts.paths.dir),
     operatorsNow(parts),

@@ -152,7 +152,7 @@ export async function runSlice(options: RunOptions): Promise<RunningSlice> {
     const gateway = await listen(context, pair);
     undo.push(() => gateway.close());
     const web = new WebCertificateInUse(context, paths, gateway, pair);
-    undo.push(await serveOperators({ paths, config, identity, registry, seal: auditSeal, clock }, log));
+    undo.push(await serveOperators({ paths, config, identity, registry, seal: auditSeal, settings, clock }, log));
     const { address: host, port } = gateway.server.address() as AddressInfo;
     const status = (): Promise<PartsStatus> => statusOf(context, gateway, web);
     const reload = async (): Promise<Record<string, never>> => {

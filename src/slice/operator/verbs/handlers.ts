@@ -4,6 +4,7 @@ import type { Clock } from '../../../core/clock.ts';
 import type { OperatorRole } from '../../../protocol/operator-records.ts';
 import type { Arguments, OPERATOR_VERBS, Verb } from '../../../protocol/operator-verbs.ts';
 import type { AuditSeal } from '../../audit/audit-seal.ts';
+import type { SettingsWatch } from '../../audit/settings-watch.ts';
 import type { CertificateAuthority } from '../../ca/ca-client.ts';
 import type { SliceConfig } from '../../config/slice-config.ts';
 import type { SliceIdentity } from '../../config/slice-identity.ts';
@@ -19,6 +20,7 @@ export interface OperatorParts {
   /** With the key of provisioner `yubikey`. */
   readonly ca: CertificateAuthority;
   readonly seal: AuditSeal;
+  readonly settings: SettingsWatch;
   readonly clock: Clock;
   /** Has step-ca revoke what is marked. @returns false when it does not answer: then the gateway does, once it answers again */
   readonly revokeIfPossible: () => Promise<boolean>;

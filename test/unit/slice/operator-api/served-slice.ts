@@ -8,6 +8,7 @@ import { signIn } from '../../../../src/operator-client/sign-in.ts';
 import { parseCertificate } from '../../../../src/pki/certificate.ts';
 import type { OperatorRole } from '../../../../src/protocol/operator-records.ts';
 import { AuditSeal } from '../../../../src/slice/audit/audit-seal.ts';
+import { SettingsWatch } from '../../../../src/slice/audit/settings-watch.ts';
 import { readSliceConfig, type SliceConfig } from '../../../../src/slice/config/slice-config.ts';
 import { loadIdentity, type SliceIdentity } from '../../../../src/slice/config/slice-identity.ts';
 import type { SlicePaths } from '../../../../src/slice/config/slice-paths.ts';
@@ -51,7 +52,11 @@ export async function serveSlice(known?: SlicePaths): Promise<ServedSlice> {
   const [config, identity] = [await readSliceConfig(paths.dir), await loadIdentity(paths)];
   const registry = openRegistry(paths);
   const seal = new AuditSeal({ ...{ file: paths.auditCheckpoint, slug: 'acme', identity, registry, clock } });
-  const stop = await serveOperators({ paths, config, identity, registry, seal, clock }, pino({ level: 'silent' }));
+  const settings = new SettingsWatch({ dir: paths.dir, registry, clock });
+  const stop = await serveOperators(
+    { paths, config, identity, registry, seal, settings, clock },
+    pino({ level: 'silent' }),
+  );
   const issuer = {
     certificate: parseCertificate(await readFile(paths.ca.certificate, 'utf8')),
     key: createPrivateKey(await readFile(paths.ca.key)),
