@@ -98,6 +98,17 @@ test('the keyboard reaches everything that can be used, in the order of the page
   await window.close();
 });
 
+test('the heading has the focus as soon as it is there: a Tab that is pressed at once is not undone', async () => {
+  const window = await WindowPage.open(browser, folder, 'en');
+  await window.show({ page: 'looking' });
+  // An observer is told right after the document has changed, before the page is painted.
+  await window.page.evaluate(`globalThis.focused = [];
+    new MutationObserver(() => focused.push(document.activeElement.tagName)).observe(document.body, { childList: true, subtree: true, characterData: true });`);
+  await window.show(VIEWS['pin'] ?? { page: 'looking' });
+  expect(await window.page.evaluate(`focused`)).toEqual(['H1']);
+  await window.close();
+});
+
 test('touch and progress are read out when they change, seconds only now and then', async () => {
   const window = await WindowPage.open(browser, folder, 'en');
   const live = (): Promise<string[]> =>

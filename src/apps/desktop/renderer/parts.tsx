@@ -1,12 +1,13 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import type { Kiwi, ShownError, ShownLink, ShownStep } from '../view/view.ts';
 import type { TextKey } from './texts/catalogue.ts';
 import type { Said, Words } from './texts/texts.ts';
 
 /**
- * Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there.
+ * Heading and text of a page. The heading takes the focus when the page comes, so that a screen reader begins there; with the page, not
+ * after its paint, or a Tab that was pressed in between would be undone, and what is typed next would go nowhere.
  * @param place of a page that stays while its title changes: the focus stays where the person has put it
  */
 export function Page({
@@ -21,7 +22,7 @@ export function Page({
   readonly children: ComponentChildren;
 }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     heading.current?.focus();
   }, [place ?? title]);
   useEffect(() => {
