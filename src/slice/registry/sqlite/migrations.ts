@@ -228,6 +228,11 @@ const MIGRATIONS: readonly (string | ((db: DatabaseSync) => void))[] = [
   `
   ALTER TABLE certificate ADD COLUMN written_at INTEGER;
   `,
+  // Each statement asks what its YubiKey has: neither all certificates nor all laptops are looked through for it.
+  `
+  CREATE INDEX certificate_yubikey ON certificate (yubikey_serial) WHERE yubikey_serial IS NOT NULL;
+  CREATE INDEX device_yubikey ON device (yubikey_serial, created_at);
+  `,
 ];
 
 /**
