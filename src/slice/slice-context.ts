@@ -62,3 +62,16 @@ export function auditOf(
 
 /** RFC 3339 in UTC with milliseconds, as kiwi/1 writes times. */
 export const timestampOf = (millis: number): string => new Date(millis).toISOString();
+
+/**
+ * What an operation keeps in memory for the slice it works for: limits, and what is at work now.
+ * @param make called once for each slice of this process
+ */
+export function perSlice<Kept>(make: (slice: SliceContext) => Kept): (slice: SliceContext) => Kept {
+  const all = new WeakMap<SliceContext, { readonly kept: Kept }>();
+  return (slice) => {
+    let found = all.get(slice);
+    if (found === undefined) all.set(slice, (found = { kept: make(slice) }));
+    return found.kept;
+  };
+}

@@ -2,7 +2,7 @@ import { KiwiError } from '../../core/errors.ts';
 import { LIMITS, TYP } from '../../protocol/common.ts';
 import { leave } from '../../protocol/device-messages.ts';
 import { RateLimit } from '../decisions/rate-limit.ts';
-import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { auditOf, perSlice, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { settleEnded } from '../upkeep/settle-ended.ts';
 import { answerDevice } from './answer-device.ts';
 import { openDeviceMessage } from './open-device-message.ts';
@@ -12,7 +12,7 @@ import { openDeviceMessage } from './open-device-message.ts';
  * costs a signature; a whole office that leaves a slice restored from an old backup is told within minutes.
  */
 const UNKNOWN_DEVICES = { burst: 30, perSecond: 0.5 };
-const limits = new WeakMap<SliceContext, RateLimit>();
+const limitOf = perSlice(() => new RateLimit(UNKNOWN_DEVICES));
 
 /**
  * Deregisters a laptop: peer, certificate, fingerprint, address and name end. Safe to repeat, and valid at any age:
@@ -43,8 +43,6 @@ export async function leaveDevice(
 
 /** Signed as well, so that the laptop need not keep its message for ever. */
 function answerUnknown(slice: SliceContext, id: string, body: Buffer, request: RequestContext): Promise<string> {
-  const limit = limits.get(slice) ?? new RateLimit(UNKNOWN_DEVICES);
-  limits.set(slice, limit);
-  if (!limit.take(request.remote, slice.clock.monotonic())) throw new KiwiError('too-many-requests');
+  if (!limitOf(slice).take(request.remote, slice.clock.monotonic())) throw new KiwiError('too-many-requests');
   return answerDevice(slice, body, { id, state: 'ended', endReason: null });
 }

@@ -11,7 +11,7 @@ import { decideRenewal, rekeyRule, type RenewalRefusal } from '../decisions/deci
 import { RateLimit } from '../decisions/rate-limit.ts';
 import { Turns } from '../decisions/turns.ts';
 import type { Device } from '../registry/registry.ts';
-import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { auditOf, perSlice, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { compareHardware, requireFingerprint } from './compare-hardware.ts';
 import { openDeviceMessage } from './open-device-message.ts';
 
@@ -34,7 +34,11 @@ interface Renewals {
   /** One at a time for a device, by its id: each decision needs the outcome of the one before. */
   readonly running: Map<string, Promise<unknown>>;
 }
-const renewals = new WeakMap<SliceContext, Renewals>();
+const renewalsOf = perSlice((): Renewals => ({
+  limit: new RateLimit(PER_DEVICE),
+  turns: new Turns(COME_BACK_PER_SECOND),
+  running: new Map(),
+}));
 
 /**
  * Answers a request for a new certificate: same key, subject, names and role as at the enrollment. The same bytes get the same
@@ -55,7 +59,7 @@ export async function renewDevice(
     request,
   );
   requireFingerprint(message.fingerprint);
-  const state = stateOf(slice);
+  const state = renewalsOf(slice);
   if (state.running.size >= AT_ONCE && !state.running.has(device.id)) {
     throw new KiwiError('slice-busy', { retryAfterMs: state.turns.next(slice.clock.monotonic()) });
   }
@@ -150,13 +154,4 @@ async function answerWith(
     signer: identity.signer,
     x5c: [identity.grantCertificate.der, identity.intermediate.der],
   });
-}
-
-function stateOf(slice: SliceContext): Renewals {
-  let state = renewals.get(slice);
-  if (state === undefined) {
-    state = { limit: new RateLimit(PER_DEVICE), turns: new Turns(COME_BACK_PER_SECOND), running: new Map() };
-    renewals.set(slice, state);
-  }
-  return state;
 }

@@ -15,10 +15,10 @@ import { sessionCode } from '../../protocol/session-code.ts';
 import { AuditBudget } from '../decisions/audit-budget.ts';
 import { gatewayLimits } from '../decisions/crowd-limits.ts';
 import type { Session } from '../registry/registry.ts';
-import { auditOf, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { auditOf, perSlice, timestampOf, type RequestContext, type SliceContext } from '../slice-context.ts';
 
 /** Which hellos are recorded in the audit; the log has all of them. */
-const budgets = new WeakMap<SliceContext, AuditBudget>();
+const budgetOf = perSlice(({ config }) => new AuditBudget(gatewayLimits(config.rateLimit).records));
 
 /** A session that is being opened. */
 export interface Opening {
@@ -114,9 +114,7 @@ export function parseHello<S extends z.ZodType>(schema: S, body: Buffer): z.infe
 }
 
 function isAudited(slice: SliceContext, request: RequestContext): boolean {
-  const budget = budgets.get(slice) ?? new AuditBudget(gatewayLimits(slice.config.rateLimit).records);
-  budgets.set(slice, budget);
-  return budget.take(request.remote, slice.clock.monotonic());
+  return budgetOf(slice).take(request.remote, slice.clock.monotonic());
 }
 
 function sameChallenge(

@@ -11,7 +11,7 @@ import { issueDeviceCertificate } from '../ca/issue-device-certificate.ts';
 import { networkOf } from '../config/tunnel-network.ts';
 import type { ReservationRefusal } from '../decisions/decide-reservation.ts';
 import type { Device, KnownSession, Outcome } from '../registry/registry.ts';
-import { auditOf, type RequestContext, type SliceContext } from '../slice-context.ts';
+import { auditOf, perSlice, type RequestContext, type SliceContext } from '../slice-context.ts';
 import { settleEnded } from '../upkeep/settle-ended.ts';
 import { syncPeer } from '../upkeep/sync-peer.ts';
 import type { Admit, Admitted } from './check-laptop.ts';
@@ -21,7 +21,7 @@ import { renderGrant } from './render-grant.ts';
 const NOTABLE_SKEW_MS = 10 * 60 * 1000;
 
 /** Attempts in progress in this process, so that a resent statement waits for the first one instead of racing it. */
-const running = new WeakMap<SliceContext, Map<string, { hash: string; grant: Promise<string> }>>();
+const attemptsOf = perSlice(() => new Map<string, { hash: string; grant: Promise<string> }>());
 
 /** How laptops of one kind come in. */
 export interface Entrance {
@@ -49,8 +49,7 @@ export async function grantDevice(
   if (session === undefined || !isOf(session)) throw new KiwiError('session-unknown');
   request.sessionId = session.id;
   const hash = digest(body);
-  const attempts = running.get(slice) ?? new Map<string, { hash: string; grant: Promise<string> }>();
-  running.set(slice, attempts);
+  const attempts = attemptsOf(slice);
   const before = attempts.get(session.attemptId);
   if (before !== undefined) {
     if (before.hash !== hash) throw new KiwiError('attempt-conflict', { detail: 'another statement is at work' });
