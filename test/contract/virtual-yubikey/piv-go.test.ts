@@ -14,12 +14,20 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 /** With an older firmware piv-go itself passes over what that does not have. */
 const NOT_BEFORE_57 = /requires yubikey version 5\.7\.0/u;
 const TESTS_AT_LEAST = 50;
+/**
+ * Wrong by itself once in 256 runs: it compares the key's 32 bytes with a big.Int's, which has lost a leading zero. Alone once more, it is
+ * right unless the key is wrong.
+ */
+const LOSES_A_ZERO = 'TestYubiKeyECDSASharedKey';
 
 /** The verdict of each test and subtest, as Go prints it with -test.v. */
 function verdicts(output: string): Map<string, string> {
   const lines = output.matchAll(/^ *--- (PASS|FAIL|SKIP): (\S+)/gmu);
   return new Map([...lines].map(([, verdict = '', name = '']) => [name, verdict]));
 }
+
+const failures = (output: string): string[] =>
+  [...verdicts(output)].filter(([, verdict]) => verdict === 'FAIL').map(([name]) => name);
 
 describe("piv-go's own tests", () => {
   it.each([
@@ -47,12 +55,19 @@ describe("piv-go's own tests", () => {
           '-test.v',
           '-test.timeout=280s',
           '-wipe-yubikey',
-          skip,
         ];
-        const { code, stdout, stderr } = await bench.sandbox.run(argv, { timeoutMs: 290_000, cwd: bench.directory });
+        const run = (which: string) =>
+          bench.sandbox.run([...argv, which], { timeoutMs: 290_000, cwd: bench.directory });
+        let outcome = await run(skip);
+        const failed = failures(outcome.stdout);
+        if (failed.length > 0 && failed.every((name) => name.startsWith(LOSES_A_ZERO))) {
+          process.stdout.write(`piv-go ${firmware}: ${LOSES_A_ZERO} once more: it is wrong once in 256 runs\n`);
+          const again = await run(`-test.run=^${LOSES_A_ZERO}$`);
+          outcome = { ...again, stdout: outcome.stdout + again.stdout };
+        }
+        const { code, stdout, stderr } = outcome;
         const found = verdicts(stdout);
-        const failed = [...found].filter(([, verdict]) => verdict === 'FAIL').map(([name]) => name);
-        expect(failed, stdout).toEqual([]);
+        expect(failures(stdout), stdout).toEqual([]);
         expect(code, stdout + stderr).toBe(0);
         expect([...found.values()].filter((verdict) => verdict === 'PASS').length).toBeGreaterThan(TESTS_AT_LEAST);
         // Nothing passes itself over because it found no key.
