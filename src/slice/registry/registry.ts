@@ -286,7 +286,8 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
   confirm(deviceId: string, now: Millis, audit: AuditEntry): Promise<'active' | 'ended' | 'yubikey-burned'>;
   /**
    * Ends a device: fingerprint, address and host name are free at once, and its certificates are marked for revocation.
-   * A lost one keeps fingerprint, address and peer until it ends for good (`decideEnd`). Safe to repeat.
+   * A lost one keeps fingerprint, address and peer until it ends for good (`decideEnd`). Unused consents to it end as well; a lost one
+   * may be given another. Safe to repeat.
    */
   endDevice(deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): Promise<'ended' | 'unchanged'>;
   unconfirmedDevices(now: Millis): Promise<Device[]>;

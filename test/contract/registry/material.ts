@@ -85,6 +85,9 @@ export function newRequest(sessionId: string, more: Partial<ReservationRequest> 
   };
 }
 
+/** With which code something was refused, or `none`. */
+export const refusal = (result: object): string => ('refused' in result ? String(result.refused) : 'none');
+
 export const register = (registry: Registry, serial = YUBIKEY, options = {}): Promise<string> =>
   registry.registerYubikey(
     { serial, slot: '9c', spki: `key of ${serial}`, role: 'engineer' },

@@ -13,6 +13,7 @@ import {
   newRequest,
   newSession,
   NOW,
+  refusal,
   register,
   reserve,
   reserved,
@@ -27,8 +28,6 @@ export interface RegistryUnderTest {
   open(): Registry;
   remove(): Promise<void>;
 }
-
-const refusal = (result: object): string => ('refused' in result ? String(result.refused) : 'none');
 
 /** What every registry promises, whatever database is behind it (`Registry`). */
 export function describeRegistry(name: string, makeRegistry: () => Promise<RegistryUnderTest>): void {
@@ -331,32 +330,6 @@ export function describeRegistry(name: string, makeRegistry: () => Promise<Regis
         await registry.endDevice(device.id, 'lost', NOW, audit());
         expect(await found()).toBeUndefined();
         expect(await registry.findLiveDeviceOn(device.fingerprintDigest)).toBeUndefined();
-      });
-    });
-
-    describe('keeps consents', () => {
-      test('that are spent once, and come back with a reservation that is undone', async () => {
-        const fingerprint = newFingerprint();
-        const device = await active(registry, { fingerprint });
-        const consentId = await consentTo(registry, device);
-        const again = await reserved(registry, { fingerprint });
-        expect(again.device.supersedes).toBe(device.id);
-        expect((await registry.listConsents())[0]?.usedAt).toBe(NOW);
-        await registry.rollbackReservation(again.device.id);
-        expect((await registry.listConsents())[0]?.usedAt).toBeNull();
-        const two = await Promise.all([
-          reserve(registry, { fingerprint, consentId }),
-          reserve(registry, { fingerprint }),
-        ]);
-        expect(two.map(({ result }) => refusal(result)).filter((code) => code === 'none')).toHaveLength(1);
-      });
-
-      test('until they are withdrawn', async () => {
-        const fingerprint = newFingerprint();
-        const consentId = await consentTo(registry, await active(registry, { fingerprint }));
-        const withdraw = () => registry.withdrawConsent(consentId, NOW, audit());
-        expect([await withdraw(), await withdraw()]).toEqual([true, false]);
-        expect(refusal((await reserve(registry, { fingerprint })).result)).toBe('fingerprint-known');
       });
     });
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { createSqliteRegistry } from '../../../src/slice/registry/sqlite/sqlite-registry.ts';
 import { describeBundles } from './bundle-contract.ts';
+import { describeConsents } from './consent-contract.ts';
 import { describeRecoveryKeys } from './recovery-key-contract.ts';
 import { describeRegistry, type RegistryUnderTest } from './registry-contract.ts';
 import { describeRenewals } from './renewal-contract.ts';
@@ -25,4 +26,5 @@ const makeRegistry = async (): Promise<RegistryUnderTest> => {
 describeRegistry('SQLite', makeRegistry);
 describeRenewals('SQLite', makeRegistry);
 describeBundles('SQLite', makeRegistry);
+describeConsents('SQLite', makeRegistry);
 describeRecoveryKeys('SQLite', makeRegistry);

@@ -58,7 +58,7 @@ export function claimQueries(db: SqliteDatabase) {
           id,
         );
         const pending = db.all("SELECT id FROM device WHERE token_id = ? AND state = 'pending'", id);
-        for (const device of pending) endDevice(db, text(device, 'id'), 'enrollment-failed', now);
+        for (const device of pending) endDevice(db, text(device, 'id'), 'enrollment-failed', now, audit);
       }
       insertAudit(db, audit, now);
       return revoked;

@@ -43,7 +43,6 @@ export function deviceQueries(db: SqliteDatabase) {
       confirmBy: row['confirm_by'] === null ? null : Number(row['confirm_by']),
     };
   };
-  const end = (deviceId: string, reason: EndReason, now: Millis): boolean => endDevice(db, deviceId, reason, now);
   const peer = (row: Row): DevicePeer => ({
     id: String(row['id']),
     address: addressText(Number(row['address'])),
@@ -71,7 +70,7 @@ export function deviceQueries(db: SqliteDatabase) {
       const supersedes = device?.supersedes ?? null;
       const decision = decideGrant(device, supersedes === null ? undefined : standing(supersedes));
       if (decision !== 'granted') return decision;
-      if (supersedes !== null && end(supersedes, 'superseded', grant.grantedAt)) {
+      if (supersedes !== null && endDevice(db, supersedes, 'superseded', grant.grantedAt, audit)) {
         insertAudit(
           db,
           { ...audit, action: 'device.end', deviceId: supersedes, why: `superseded by ${grant.deviceId}` },
@@ -131,7 +130,7 @@ export function deviceQueries(db: SqliteDatabase) {
     }),
     endDevice: writeDurably(
       (deviceId: string, reason: EndReason, now: Millis, audit: AuditEntry): 'ended' | 'unchanged' => {
-        if (!end(deviceId, reason, now)) return 'unchanged';
+        if (!endDevice(db, deviceId, reason, now, audit)) return 'unchanged';
         insertAudit(db, audit, now);
         return 'ended';
       },

@@ -2,16 +2,24 @@ import type { EndReason } from '../../../protocol/device-messages.ts';
 import { decideEnd, keepsPlace } from '../../decisions/decide-end.ts';
 import type { DeviceState } from '../../decisions/device-state.ts';
 import { dutiesOfEnd } from '../../decisions/duties-of-end.ts';
-import type { Millis } from '../registry.ts';
+import type { AuditEntry, Millis } from '../registry.ts';
+import { insertAudit } from './insert-audit.ts';
 import { forgetFingerprint } from './reserve.ts';
 import { text, textOrNull } from './rows.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /**
  * Ends a device; must run under the write lock.
+ * @param audit who ends it, for what ends with it
  * @returns false when it had already ended
  */
-export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReason, now: Millis): boolean {
+export function endDevice(
+  db: SqliteDatabase,
+  deviceId: string,
+  reason: EndReason,
+  now: Millis,
+  audit: Pick<AuditEntry, 'requestId' | 'actor'>,
+): boolean {
   const row = db.get('SELECT state, end_reason FROM device WHERE id = ?', deviceId);
   const device = row && {
     state: text(row, 'state') as DeviceState,
@@ -32,6 +40,7 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
   }
   if (!keepsPlace(reason)) endLoss(db, deviceId, reason, now);
   if (reason === 'enrollment-failed') giveBackToken(db, deviceId);
+  endConsents(db, deviceId, reason, now, audit);
   db.run("UPDATE outcome SET state = 'closed', grant_text = NULL WHERE device_id = ?", deviceId);
   db.run('DELETE FROM renewal WHERE device_id = ?', deviceId);
   db.run(
@@ -41,6 +50,25 @@ export function endDevice(db: SqliteDatabase, deviceId: string, reason: EndReaso
     now,
   );
   return true;
+}
+
+/**
+ * A consent from before is for a laptop that was in its owner's hands: a thief must not find one, and one that ended for good needs none.
+ * What is given to a lost laptop afterwards, because it was found, stays until it is used or the laptop ends for good.
+ */
+function endConsents(
+  db: SqliteDatabase,
+  deviceId: string,
+  reason: EndReason,
+  now: Millis,
+  { requestId, actor }: Pick<AuditEntry, 'requestId' | 'actor'>,
+): void {
+  for (const row of db.all('SELECT id FROM consent WHERE device_id = ? AND used_at IS NULL', deviceId)) {
+    const id = text(row, 'id');
+    db.run('DELETE FROM consent WHERE id = ?', id);
+    const entry = { requestId, actor, action: 'device.withdraw', decision: 'allowed', deviceId } as const;
+    insertAudit(db, { ...entry, why: `consent ${id}: its laptop has ended (${reason})` }, now);
+  }
 }
 
 /**

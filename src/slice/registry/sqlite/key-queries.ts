@@ -71,7 +71,7 @@ export function keyQueries(db: SqliteDatabase) {
         serial,
       )) {
         const deviceId = String(id);
-        endDevice(db, deviceId, 'yubikey-burned', now);
+        endDevice(db, deviceId, 'yubikey-burned', now, audit);
         insertAudit(db, { ...audit, action: 'device.end', deviceId, why: 'its YubiKey was burned' }, now);
       }
       return 'burned';

@@ -30,7 +30,7 @@ export function lossQueries(db: SqliteDatabase) {
   return {
     reportLost: writeDurably(
       (deviceId: string, parts: readonly LossPartName[], now: Millis, audit: AuditEntry): 'lost' | 'unknown' => {
-        endDevice(db, deviceId, 'lost', now);
+        endDevice(db, deviceId, 'lost', now, audit);
         const row = db.get('SELECT end_reason FROM device WHERE id = ?', deviceId);
         if ((row?.['end_reason'] as EndReason | undefined) !== 'lost') return 'unknown';
         for (const part of parts) {

@@ -83,8 +83,12 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
   const { attempt_id: attemptId, consent_id: consentId } = device;
   db.run('DELETE FROM outcome WHERE attempt_id = ?', attemptId ?? null);
   db.run('UPDATE session SET used_at = NULL WHERE attempt_id = ?', attemptId ?? null);
-  if (consentId !== undefined && consentId !== null)
-    db.run('UPDATE consent SET used_at = NULL WHERE id = ?', consentId);
+  // Not one whose laptop has ended for good meanwhile.
+  db.run(
+    `UPDATE consent SET used_at = NULL WHERE id = ?
+     AND EXISTS (SELECT 1 FROM device WHERE device.id = device_id AND (ended_at IS NULL OR end_reason = 'lost'))`,
+    consentId ?? null,
+  );
   forgetFingerprint(db, deviceId);
   db.run('DELETE FROM device WHERE id = ?', deviceId);
 }
