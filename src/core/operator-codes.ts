@@ -50,6 +50,12 @@ export const OPERATOR_CODES = {
     'Run the same command with --ask-approval: you sign it, and another admin approves it with `kiwistack-operator approval approve`.',
     { http: 409 },
   ),
+  'second-admin-missing': entry(
+    'person',
+    'With fewer than two admins, nobody could do any more what always needs two operators.',
+    'Add another admin first: `kiwistack-operator operator add NAME --role admin`. Or have two needed only while there are two: `kiwistack-operator operator two-persons --when two-admins`.',
+    { http: 409 },
+  ),
   'approval-unknown': entry(
     'usage',
     'There is no such open request for an approval.',

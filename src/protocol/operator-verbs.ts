@@ -79,6 +79,16 @@ export const OPERATOR_VERBS = {
   'slice.about': reads('read', nothing, aboutSlice),
   /** Whether step-ca issues now: asked before something is begun that needs a certificate in the end. */
   'slice.issues': reads('read', nothing, z.object({ ready: z.boolean() })),
+  /**
+   * What would be refused before anything is done, if this were asked now: by the role, because a second admin would be missing, or because
+   * what it is about is not there. `needsTwo`: a second operator has to sign it.
+   */
+  'verb.rehearse': reads(
+    'read',
+    z.strictObject({ verb: text(64), arguments: z.json() }),
+    z.object({ needsTwo: z.boolean() }),
+    { maxArguments: 5 * KB * KB },
+  ),
   /** When two operators are needed, from now on. */
   'slice.protect': changes('admin', twoPersonSetting, z.object({}), { critical: true }),
 

@@ -12,12 +12,15 @@ import { signedInAs, withOperatorKey, type KeyFlags } from './operator-yubikey.t
 /** Consents to a re-enrollment with the operator's YubiKey. @throws KiwiError `device-unknown`, `usage`, those of the token */
 export async function fileConsent(
   slice: OperatorSlice,
-  { device: name, hours, why, newMainboard }: Arguments<'consent.give'>,
+  wish: Arguments<'consent.give'>,
   flags: KeyFlags & { readonly dryRun?: boolean },
 ): Promise<Consent> {
+  const { device: name, hours, why, newMainboard } = wish;
   const [self, device] = [await signedInAs(slice), await slice.ask('device.find', { device: name })];
-  if (flags.dryRun === true)
+  if (flags.dryRun === true) {
+    await slice.ask('verb.rehearse', { verb: 'consent.give', arguments: wish });
     throw new KiwiError('rehearsed', { detail: `consent to ${device.hostName} for ${hours} h` });
+  }
   const now = Date.now();
   const sign = ({ name: operator, kid, signer }: OperatorKey) => {
     const parsed = schema.safeParse({

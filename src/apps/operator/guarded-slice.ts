@@ -14,14 +14,14 @@ const APPROVAL_HOURS = 4;
 const LONGEST = 300;
 
 /**
- * A slice for one command. With `--dry-run` it changes nothing: what would be asked ends the command. With `--ask-approval`, what needs a
+ * A slice for one command. With `--dry-run` it changes nothing: what would be asked, or be refused, ends the command. With `--ask-approval`, what needs a
  * second operator is signed and left for one.
  */
 export function guardedSlice(slice: OperatorSlice, flags: GuardFlags): OperatorSlice {
   return {
     close: () => slice.close(),
     async ask(verb, ...given) {
-      if (flags.dryRun === true && OPERATOR_VERBS[verb].changes) throw rehearsed(verb, given[0] ?? {});
+      if (flags.dryRun === true && OPERATOR_VERBS[verb].changes) throw await rehearse(slice, verb, given[0] ?? {});
       try {
         return await slice.ask(verb, ...given);
       } catch (error) {
@@ -33,10 +33,15 @@ export function guardedSlice(slice: OperatorSlice, flags: GuardFlags): OperatorS
   };
 }
 
-function rehearsed(verb: Verb, given: unknown): KiwiError {
+/** @returns how the command ends @throws KiwiError what the slice would refuse before it does anything */
+async function rehearse(slice: OperatorSlice, verb: Verb, given: unknown): Promise<KiwiError> {
   const text = JSON.stringify(given);
+  const asked = OPERATOR_VERBS['verb.rehearse'].arguments.parse({ verb, arguments: JSON.parse(text) as unknown });
+  const { needsTwo } = await slice.ask('verb.rehearse', asked);
   const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  return new KiwiError('rehearsed', { detail: `${verb} ${shown}` });
+  return new KiwiError('rehearsed', {
+    detail: `${verb} ${shown}${needsTwo ? ', which a second operator has to sign' : ''}`,
+  });
 }
 
 /** @returns how the command ends */

@@ -26,6 +26,27 @@ export function needsTwo<V extends Verb>(verb: V, given: Arguments<V>, facts: Tw
   return critical?.(given, facts) ?? false;
 }
 
+/**
+ * Whether this would leave a slice on which nobody can do what needs two: `always`, with fewer than two admins. Undoing it would need two
+ * as well, so it is refused to everybody.
+ */
+export function locksOut<V extends Verb>(
+  verb: V,
+  given: Arguments<V>,
+  facts: Pick<TwoPersonFacts, 'setting' | 'admins'>,
+): boolean {
+  const locks = LOCKS_OUT[verb] as ((given: Arguments<V>, now: typeof facts) => boolean) | undefined;
+  return locks?.(given, facts) ?? false;
+}
+
+const LOCKS_OUT: {
+  readonly [V in Verb]?: (given: Arguments<V>, facts: Pick<TwoPersonFacts, 'setting' | 'admins'>) => boolean;
+} = {
+  'slice.protect': ({ when }, { admins }) => when === 'always' && admins.length < 2,
+  'operator.remove': ({ name }, { setting, admins }) =>
+    setting.when === 'always' && admins.length <= 2 && admins.includes(name),
+};
+
 const areMany = (more: number, { setting, endedLately }: TwoPersonFacts): boolean =>
   endedLately + more > setting.manyDevices;
 

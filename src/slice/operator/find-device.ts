@@ -18,3 +18,28 @@ export async function findDevice(registry: Registry, idOrName: string): Promise<
   }
   return found;
 }
+
+/**
+ * Also an ended one: the disk of a laptop that was handed back has to be read as well.
+ * @throws KiwiError `device-unknown`, `usage`
+ */
+export async function findAnyDevice(registry: Registry, idOrName: string): Promise<Device> {
+  try {
+    return await findDevice(registry, idOrName);
+  } catch (error) {
+    if (!(error instanceof KiwiError) || error.code !== 'device-unknown') throw error;
+    const devices = await registry.listDevices();
+    // The last one of this name: names of ended devices are given again.
+    const named = devices.findLast(({ hostName }) => hostName === idOrName);
+    const found = named ?? byId(devices, idOrName);
+    if (found === undefined) throw error;
+    return found;
+  }
+}
+
+/** By its whole id, in any state. @throws KiwiError `device-unknown` */
+export async function findDeviceById(registry: Registry, id: string): Promise<Device> {
+  const device = await registry.findDevice(id);
+  if (device === undefined) throw new KiwiError('device-unknown', { detail: `no device ${id}` });
+  return device;
+}

@@ -8,7 +8,7 @@ import {
   type Result,
   type Verb,
 } from '../../protocol/operator-verbs.ts';
-import { needsTwo } from '../decisions/needs-two.ts';
+import { locksOut, needsTwo } from '../decisions/needs-two.ts';
 import { mayAsk } from '../decisions/may-ask.ts';
 import { twoPersonFacts } from './two-person-facts.ts';
 import { approvalVerbs, type CarryOut } from './verbs/approval-verbs.ts';
@@ -21,13 +21,14 @@ import type { Actor, Asked, Handlers, OperatorParts } from './verbs/handlers.ts'
 import { intermediateVerbs } from './verbs/intermediate-verbs.ts';
 import { operatorVerbs } from './verbs/operator-verbs.ts';
 import { recoveryKeyVerbs } from './verbs/recovery-key-verbs.ts';
+import { rehearsalVerb } from './verbs/rehearsal-verb.ts';
 import { sessionVerbs } from './verbs/session-verbs.ts';
 import { sliceVerbs } from './verbs/slice-verbs.ts';
 import { yubikeyVerbs } from './verbs/yubikey-verbs.ts';
 
 /**
  * Carries out what an operator asks.
- * @throws KiwiError `operator-role`, `second-operator-needed`, `usage` for arguments that the verb's schema does not allow; and what the verb throws
+ * @throws KiwiError `operator-role`, `second-operator-needed`, `second-admin-missing`, `usage` for arguments that the verb's schema does not allow; and what the verb throws
  */
 export type Perform = <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId?: string) => Promise<Result<V>>;
 
@@ -39,6 +40,20 @@ export function performOn(parts: OperatorParts): Perform {
     turn = done.catch(() => undefined);
     return done;
   };
+  /** Refuses what this operator may not ask, or nobody. @returns whether a second operator has to sign it */
+  const judge = async (verb: Verb, given: unknown, actor: Actor): Promise<boolean> => {
+    const row: OperatorVerb = OPERATOR_VERBS[verb];
+    if (!mayAsk(actor.role, row.role)) {
+      throw new KiwiError('operator-role', { detail: `${verb} needs ${row.role}; ${actor.name} is ${actor.role}` });
+    }
+    if (!row.critical) return false;
+    const [wish, facts] = [parse(verb, given), await twoPersonFacts(parts)];
+    if (locksOut(verb, wish, facts)) {
+      const { admins } = facts;
+      throw new KiwiError('second-admin-missing', { detail: `${verb}; admins now: ${admins.join(', ') || 'none'}` });
+    }
+    return needsTwo(verb, wish, facts);
+  };
   const carryOut: CarryOut = async (verb, given, asked) => {
     const row: OperatorVerb = OPERATOR_VERBS[verb];
     return row.result.parse(await (handlers[verb] as Handler)(parse(verb, given), asked));
@@ -46,7 +61,16 @@ export function performOn(parts: OperatorParts): Perform {
   const handlers: Handlers<Verb> = {
     ...sliceVerbs(parts),
     ...intermediateVerbs(parts),
-    ...approvalVerbs(parts, (verb, given, asked) => inTurn(() => carryOut(verb, given, asked))),
+    ...rehearsalVerb(parts, async (verb, given, actor) => ({
+      ...{ needsTwo: await judge(verb, given, actor), wish: parse(verb, given) },
+    })),
+    ...approvalVerbs(parts, (verb, given, asked) =>
+      inTurn(async () => {
+        // Who is an admin may have changed since it was asked for.
+        await judge(verb, given, asked.actor);
+        return carryOut(verb, given, asked);
+      }),
+    ),
     ...deviceVerbs(parts),
     ...consentVerbs(parts),
     ...claimVerbs(parts),
@@ -59,21 +83,15 @@ export function performOn(parts: OperatorParts): Perform {
     ...recoveryKeyVerbs(parts),
   };
   return async <V extends Verb>(verb: V, given: unknown, actor: Actor, requestId: string = randomUUID()) => {
-    const row: OperatorVerb = OPERATOR_VERBS[verb];
-    if (!mayAsk(actor.role, row.role)) {
-      throw new KiwiError('operator-role', { detail: `${verb} needs ${row.role}; ${actor.name} is ${actor.role}` });
-    }
     const audited: Asked['audited'] = (action, more = {}) => ({
       ...{ requestId, actor: actor.name, action, decision: 'allowed' },
       ...more,
     });
     const act = async (): Promise<Result<V>> => {
-      if (row.critical && needsTwo(verb, parse(verb, given), await twoPersonFacts(parts))) {
-        throw new KiwiError('second-operator-needed', { detail: verb });
-      }
+      if (await judge(verb, given, actor)) throw new KiwiError('second-operator-needed', { detail: verb });
       return (await carryOut(verb, given, { actor, audited })) as Result<V>;
     };
-    return row.critical ? inTurn(act) : act();
+    return OPERATOR_VERBS[verb].critical ? inTurn(act) : act();
   };
 }
 

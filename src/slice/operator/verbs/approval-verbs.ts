@@ -6,6 +6,7 @@ import { isVerb, OPERATOR_VERBS, type OperatorVerb, type Verb } from '../../../p
 import { openStatement, type OpenedStatement } from '../../decisions/open-statement.ts';
 import type { Approval } from '../../registry/registry.ts';
 import { byId } from '../by-id.ts';
+import { findOpenApproval } from '../find-target.ts';
 import { operatorsNow } from '../../approvals/operators-now.ts';
 import type { Actor, Asked, Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
@@ -22,11 +23,6 @@ export function approvalVerbs(parts: OperatorParts, carryOut: CarryOut): Handler
     const { verb } = opened.statement;
     if (!isVerb(verb) || !OPERATOR_VERBS[verb].critical) return refuse(`${verb} needs no second operator`);
     return { ...opened, verb };
-  };
-  const openOne = async (id: string): Promise<Approval> => {
-    const found = await registry.findApproval(id);
-    if (found?.state !== 'open') throw new KiwiError('approval-unknown', { detail: id });
-    return found;
   };
   const shown = (approval: Approval) => ({
     ...approval,
@@ -53,7 +49,7 @@ export function approvalVerbs(parts: OperatorParts, carryOut: CarryOut): Handler
       return { ...approval, state: 'open', decidedBy: null, decidedAt: null };
     },
     async 'approval.approve'({ approval: id, signature }, { actor, audited }) {
-      const asked = await openOne(id);
+      const asked = await findOpenApproval(registry, id);
       const jws = withSecond(asked.statement, signature);
       const { statement, signers, verb } = await open(jws);
       const [first, second] = signers;
@@ -74,7 +70,7 @@ export function approvalVerbs(parts: OperatorParts, carryOut: CarryOut): Handler
       return { verb, result: parseStrictJson(JSON.stringify(result), OPERATOR_VERBS[verb].maxResult) as never };
     },
     async 'approval.refuse'({ approval: id, why }, { actor, audited }) {
-      const { statement, verb } = await openOne(id);
+      const { statement, verb } = await findOpenApproval(registry, id);
       const decided = { id, statement, state: 'refused', decidedBy: actor.name } as const;
       const entry = audited('approval.refuse', { why: `${verb}, ${id}: ${why}` });
       if (!(await registry.decideApproval(decided, clock.now(), entry))) {

@@ -1,6 +1,7 @@
 import { KiwiError } from '../../../core/errors.ts';
 import { openCheckpoint } from '../../audit/checkpoint.ts';
 import { exportPage } from '../../audit/export-trail.ts';
+import { requireRoleFor } from '../require-role-for.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 const NOTHING_TO_ACCEPT = 'There is nothing to accept: see `kiwistack-operator audit verify`.';
@@ -37,7 +38,10 @@ export function auditVerbs({ config, identity, registry, seal, clock }: Operator
 export function alarmVerbs({ registry, clock }: OperatorParts): Handlers<VerbsOf<'alarm'>> {
   return {
     'alarm.list': () => registry.listAlarms(),
-    async 'alarm.acknowledge'({ alarm, why }, { audited }) {
+    async 'alarm.acknowledge'({ alarm, why }, { audited, actor }) {
+      const open = (await registry.listAlarms()).find(({ id }) => id === alarm);
+      if (open === undefined) return { acknowledged: false };
+      requireRoleFor(open, actor);
       const entry = audited('alarm.acknowledge', { why: `alarm ${alarm}: ${why}` });
       return { acknowledged: await registry.acknowledgeAlarm(alarm, clock.now(), entry) };
     },

@@ -1,4 +1,4 @@
-import { KiwiError } from '../../../core/errors.ts';
+import { findBundle } from '../find-target.ts';
 import { verifyBundle } from '../verify-bundle.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
@@ -12,21 +12,18 @@ export function bundleVerbs({ registry, clock }: OperatorParts): Handlers<VerbsO
       return bundles.map((bundle) => ({ ...bundle, hostName: names.get(bundle.deviceId) ?? '' }));
     },
     async 'bundle.read'({ bundle: id }, { audited }) {
-      const bundle = (await registry.findBundle(id)) ?? noBundle(id);
+      const bundle = await findBundle(registry, id);
       const verified = await verifyBundle(registry, Buffer.from(bundle.text));
       const why = `${verified.device.hostName}: bundle ${id}`;
       await registry.audit(audited('bundle.read', { deviceId: bundle.deviceId, why }), clock.now());
       return { ...verified, text: bundle.text };
     },
     async 'bundle.remove'({ bundle: id }, { audited }) {
-      const { deviceId } = (await registry.findBundle(id)) ?? noBundle(id);
+      const { deviceId } = await findBundle(registry, id);
       const entry = audited('bundle.remove', { deviceId, why: `bundle ${id}` });
-      if (!(await registry.removeBundle(id, clock.now(), entry))) noBundle(id);
+      // Somebody else may have removed it meanwhile: then there is none any more.
+      if (!(await registry.removeBundle(id, clock.now(), entry))) await findBundle(registry, id);
       return {};
     },
   };
-}
-
-function noBundle(id: number): never {
-  throw new KiwiError('usage', { detail: `no bundle ${id}`, hint: 'See `kiwistack-operator bundle list`.' });
 }

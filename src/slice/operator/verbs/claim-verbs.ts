@@ -1,7 +1,7 @@
 import { KiwiError } from '../../../core/errors.ts';
 import type { ClaimRecord } from '../../../protocol/operator-records.ts';
 import type { ClaimRequest } from '../../registry/registry.ts';
-import { byId } from '../by-id.ts';
+import { findClaim, findClaimToken } from '../find-target.ts';
 import type { Asked, Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 /** The tokens of laptops that an OEM delivers, and what laptops have claimed with them. */
@@ -17,13 +17,7 @@ export function claimVerbs({ registry, clock }: OperatorParts): Handlers<VerbsOf
     { audited, actor }: Asked,
   ): Promise<ClaimRecord> => {
     const now = clock.now();
-    const claims = (await registry.listClaims(now)).map((claim) => ({ ...claim, id: claim.sessionId }));
-    // The code is what the person at the laptop reads aloud.
-    const [byCode, ...others] = claims.filter(({ code }) => code === given.replaceAll(' ', ''));
-    if (others.length > 0)
-      throw new KiwiError('usage', { detail: `${others.length + 1} laptops have the code ${given}` });
-    const claim = byCode ?? byId(claims, given);
-    if (claim === undefined) throw new KiwiError('claim-unknown', { detail: given });
+    const claim = await findClaim(registry, given, now);
     const entry = audited(`claim.${state === 'approved' ? 'approve' : 'refuse'}`, {
       ...{ sessionId: claim.sessionId, why: `token ${claim.tokenId}, code ${claim.code}: ${why}` },
     });
@@ -59,11 +53,7 @@ export function claimVerbs({ registry, clock }: OperatorParts): Handlers<VerbsOf
     'claim.approve': ({ claim }, asked) => decide(claim, 'approved', 'code compared', asked),
     'claim.refuse': ({ claim, why }, asked) => decide(claim, 'refused', why, asked),
     async 'claim.reopen'({ token: given, hours, serial, uuid, why }, { audited }) {
-      const tokens = await registry.listTokens();
-      const ofSerial = tokens.filter((token) => token.serial.toLowerCase() === given.toLowerCase());
-      // Of a laptop that was delivered twice, the newer one.
-      const token = ofSerial.toSorted((a, b) => b.createdAt - a.createdAt)[0] ?? byId(tokens, given);
-      if (token === undefined) throw new KiwiError('token-unknown', { detail: given });
+      const token = await findClaimToken(registry, given);
       const now = clock.now();
       const changed = serial !== undefined || uuid !== undefined;
       const to = {

@@ -8,8 +8,8 @@ import { describeConsent } from '../../approvals/describe-consent.ts';
 import { signConsent } from '../../approvals/sign-consent.ts';
 import { readPart } from '../../config/slice-identity.ts';
 import { openConsent } from '../../decisions/open-consent.ts';
-import { byId } from '../by-id.ts';
 import { findDevice } from '../find-device.ts';
+import { findOpenConsent } from '../find-target.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 /** As the command line allows. */
@@ -67,11 +67,9 @@ export function consentVerbs(parts: OperatorParts): Handlers<VerbsOf<'consent'>>
       return opened;
     },
     async 'consent.withdraw'({ consent }, { audited }) {
-      const consentId = byId(await registry.listConsents(), consent)?.id;
-      if (consentId !== undefined) {
-        const entry = audited('device.withdraw', { why: `consent ${consentId}` });
-        if (await registry.withdrawConsent(consentId, clock.now(), entry)) return { consentId };
-      }
+      const { id: consentId } = await findOpenConsent(registry, consent);
+      const entry = audited('device.withdraw', { why: `consent ${consentId}` });
+      if (await registry.withdrawConsent(consentId, clock.now(), entry)) return { consentId };
       throw new KiwiError('consent-refused', { detail: `no unused consent ${consent}` });
     },
   };

@@ -1,5 +1,5 @@
 import { KiwiError } from '../../../core/errors.ts';
-import { findDevice } from '../find-device.ts';
+import { findDevice, findDeviceById } from '../find-device.ts';
 import { loseDevice } from '../lose-device.ts';
 import { reportDevice } from '../report-device.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
@@ -13,9 +13,8 @@ export function deviceVerbs(parts: OperatorParts): Handlers<VerbsOf<'device'>> {
     'device.find': ({ device }) => findDevice(registry, device),
     async 'device.end'({ devices, why }, { audited }) {
       for (const id of devices) {
-        const device = await registry.findDevice(id);
-        if (device === undefined) throw new KiwiError('device-unknown', { detail: `no device ${id}` });
-        const entry = audited('device.end', { deviceId: id, why: `${device.hostName}: ${why}` });
+        const { hostName } = await findDeviceById(registry, id);
+        const entry = audited('device.end', { deviceId: id, why: `${hostName}: ${why}` });
         await registry.endDevice(id, why, clock.now(), entry);
       }
       return { revoked: await revokeIfPossible() };

@@ -7,6 +7,7 @@ import { jwkThumbprint, publicJwk } from '../../../pki/keys.ts';
 import { EKU, operatorSubject, operatorUri } from '../../../pki/roles.ts';
 import type { Arguments } from '../../../protocol/operator-verbs.ts';
 import { firmwareFlaw } from '../../decisions/firmware-flaw.ts';
+import { findOperator } from '../find-target.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 /** Who operates the slice with a YubiKey of their own. */
@@ -54,17 +55,10 @@ export function operatorVerbs(parts: OperatorParts): Handlers<VerbsOf<'operator'
       return { ...operator, removedAt: null, removedWhy: null };
     },
     async 'operator.remove'({ name, why }, { audited }) {
-      const operator = (await registry.listOperators()).find((one) => one.removedAt === null && one.name === name);
-      const entry = audited('operator.remove', {
-        ...(operator === undefined ? {} : { yubikeySerial: operator.yubikeySerial }),
-        why: `${name}: ${why}`,
-      });
-      if (operator === undefined || !(await registry.removeOperator(operator.kid, why, clock.now(), entry))) {
-        throw new KiwiError('usage', {
-          detail: `no operator ${name}`,
-          hint: 'See `kiwistack-operator operator list`.',
-        });
-      }
+      const { kid, yubikeySerial } = await findOperator(registry, name);
+      const entry = audited('operator.remove', { yubikeySerial, why: `${name}: ${why}` });
+      // Somebody else may have removed them meanwhile: then there is none any more.
+      if (!(await registry.removeOperator(kid, why, clock.now(), entry))) await findOperator(registry, name);
       return { revoked: await revokeIfPossible() };
     },
   };

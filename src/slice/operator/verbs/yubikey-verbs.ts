@@ -3,6 +3,7 @@ import { KiwiError } from '../../../core/errors.ts';
 import { parseCertificate } from '../../../pki/certificate.ts';
 import { readCsr } from '../../../pki/csr.ts';
 import { enrollmentUri } from '../../../pki/roles.ts';
+import { findYubikey } from '../find-target.ts';
 import { reportYubikey } from '../report-yubikey.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
@@ -48,13 +49,8 @@ export function yubikeyVerbs(parts: OperatorParts): Handlers<VerbsOf<'yubikey'>>
       return {};
     },
     async 'yubikey.burn'({ serial, why }, { audited }) {
-      const entry = audited('yubikey.burn', { yubikeySerial: serial, why });
-      if ((await registry.burnYubikey(serial, why, clock.now(), entry)) === 'unknown') {
-        throw new KiwiError('yubikey-unregistered', {
-          detail: `serial ${serial}`,
-          hint: 'See `kiwistack-operator yubikey list`.',
-        });
-      }
+      await findYubikey(registry, serial);
+      await registry.burnYubikey(serial, why, clock.now(), audited('yubikey.burn', { yubikeySerial: serial, why }));
       // The key is burned in any case: the gateway asks the registry, and revokes when step-ca answers again.
       return { revoked: await revokeIfPossible() };
     },

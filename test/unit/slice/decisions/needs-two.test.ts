@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { OPERATOR_VERBS, type Arguments, type Verb } from '../../../../src/protocol/operator-verbs.ts';
-import { CRITICAL_VERBS, needsTwo, type TwoPersonFacts } from '../../../../src/slice/decisions/needs-two.ts';
+import { CRITICAL_VERBS, locksOut, needsTwo, type TwoPersonFacts } from '../../../../src/slice/decisions/needs-two.ts';
 
 const facts = (more: Partial<TwoPersonFacts> = {}): TwoPersonFacts => ({
   setting: { when: 'two-admins', manyDevices: 10 },
@@ -68,6 +68,21 @@ describe('what needs a second operator', () => {
     const setting = { when: 'always', manyDevices: 10 } as const;
     expect(needsTwo('operator.add', add('admin'), facts({ setting, admins: ['anna'] }))).toBe(false);
     expect(needsTwo('operator.add', add('admin'), facts({ setting }))).toBe(true);
+  });
+
+  test('never ends with fewer than two admins where two are always needed', () => {
+    const setting = { when: 'always', manyDevices: 10 } as const;
+    const removes = (admins: string[], name = 'anna'): boolean =>
+      locksOut('operator.remove', { name, why: 'left' }, facts({ setting, admins }));
+    expect([removes(['anna', 'bob', 'carla']), removes(['anna', 'bob']), removes(['anna'])]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(removes(['anna', 'bob'], 'hugo')).toBe(false);
+    const sets = (admins: string[]): boolean => locksOut('slice.protect', setting, facts({ admins }));
+    expect([sets([]), sets(['anna']), sets(['anna', 'bob'])]).toEqual([true, true, false]);
+    expect(locksOut('operator.remove', { name: 'anna', why: 'left' }, facts())).toBe(false);
   });
 
   test('is marked as critical in the table of verbs, and nothing else is', () => {

@@ -5,14 +5,22 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { guardedSlice, type GuardFlags } from '../../../../src/apps/operator/guarded-slice.ts';
 import type { Clock } from '../../../../src/core/clock.ts';
 import { toKiwiError } from '../../../../src/core/errors.ts';
+import {
+  readStatement,
+  signPayload,
+  signStatement,
+  type OperatorKey,
+} from '../../../../src/operator-client/sign-statement.ts';
 import { parseCertificate } from '../../../../src/pki/certificate.ts';
 import type { Issuer } from '../../../../src/pki/issue.ts';
 import { EKU } from '../../../../src/pki/roles.ts';
+import type { Arguments, Verb } from '../../../../src/protocol/operator-verbs.ts';
 import { openRequest, signOpened } from '../../../../src/provider/sign-request.ts';
 import { operatorsNow } from '../../../../src/slice/approvals/operators-now.ts';
-import { readSliceConfig } from '../../../../src/slice/config/slice-config.ts';
+import { readSliceConfig, writeSliceConfig } from '../../../../src/slice/config/slice-config.ts';
 import { loadIdentity } from '../../../../src/slice/config/slice-identity.ts';
 import type { SlicePaths } from '../../../../src/slice/config/slice-paths.ts';
 import { replaceIntermediate } from '../../../../src/slice/intermediate/replace-intermediate.ts';
@@ -59,6 +67,71 @@ test('of two keys that are burned at once, the last one needs a second operator'
   } finally {
     await slice.close();
   }
+});
+
+describe('two operators who are always needed', () => {
+  const always = { when: 'always', manyDevices: 10 } as const;
+  const ask = async <V extends Verb>(verb: V, given: Arguments<V>, guard: GuardFlags = {}): Promise<string> => {
+    const slice = await openSlice(paths.dir, later);
+    try {
+      const guarded = guardedSlice(slice, guard);
+      return await (guarded.ask as (verb: Verb, given: unknown) => Promise<unknown>)(verb, given).then(
+        () => 'done',
+        (error: unknown) => toKiwiError(error).code,
+      );
+    } finally {
+      await slice.close();
+    }
+  };
+  const setting = async (): Promise<string> => (await readSliceConfig(paths.dir)).twoPersons.when;
+
+  test('are not asked for while there are not two admins: nobody could ever change it back', async () => {
+    expect(await ask('slice.protect', always)).toBe('second-admin-missing');
+    await newOperator({ registry, issuer }, 'anna');
+    await newOperator({ registry, issuer }, 'hugo', 'helpdesk');
+    expect(await ask('slice.protect', always)).toBe('second-admin-missing');
+    expect(await ask('slice.protect', always, { dryRun: true })).toBe('second-admin-missing');
+    expect([await ask('slice.protect', { ...always, when: 'never' }), await setting()]).toEqual(['done', 'never']);
+    await newOperator({ registry, issuer }, 'bob');
+    expect([await ask('slice.protect', always), await setting()]).toEqual(['done', 'always']);
+  });
+
+  test('stay two admins, also where both have signed for the removal of one', async () => {
+    const [anna, bob] = [
+      await newOperator({ registry, issuer }, 'anna'),
+      await newOperator({ registry, issuer }, 'bob'),
+    ];
+    const carla = await newOperator({ registry, issuer }, 'carla');
+    const remove = (name: string) => ({ name, why: 'left' });
+    const signed = async (name: string, by: OperatorKey, other: OperatorKey): Promise<string> => {
+      const wish = { slug: 'acme', verb: 'operator.remove', given: remove(name), hours: 1 } as const;
+      const statement = await signStatement(wish, by, LATER.getTime());
+      const slice = await openSlice(paths.dir, later);
+      try {
+        const { id } = await slice.ask('approval.ask', { statement });
+        const signature = await signPayload(readStatement(statement).payload, other);
+        return await slice.ask('approval.approve', { approval: id, signature }).then(
+          () => 'done',
+          (error: unknown) => toKiwiError(error).code,
+        );
+      } finally {
+        await slice.close();
+      }
+    };
+    const config = await readSliceConfig(paths.dir);
+    await writeSliceConfig(paths.dir, { ...config, twoPersons: always });
+    expect(await ask('operator.remove', remove('carla'))).toBe('second-operator-needed');
+    // Of three, one may go.
+    expect(await signed('carla', anna, bob)).toBe('done');
+    expect(await ask('operator.remove', remove('bob'))).toBe('second-admin-missing');
+    expect(await ask('operator.remove', remove('bob'), { dryRun: true })).toBe('second-admin-missing');
+    expect(await signed('bob', anna, bob)).toBe('second-admin-missing');
+    expect((await registry.findOperator(bob.kid))?.removedAt).toBeNull();
+    expect((await registry.findOperator(carla.kid))?.removedAt).not.toBeNull();
+    // Where two are needed only while there are two, both may leave one.
+    await writeSliceConfig(paths.dir, { ...config, twoPersons: { when: 'two-admins', manyDevices: 10 } });
+    expect(await signed('bob', anna, bob)).toBe('done');
+  });
 });
 
 describe('operators, after the intermediate was replaced', () => {
