@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { readSliceConfig } from '../config/slice-config.ts';
 import { changedSettings, settingsInWords } from '../decisions/settings-in-words.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { AuditEntry, Registry } from '../registry/registry.ts';
 
 /** The action under which the settings stand in the audit as they are from then on. */
 export const SETTINGS = 'slice.settings';
@@ -12,7 +12,7 @@ const MOMENT_MS = 1000;
 
 export interface WatchedSettings {
   readonly dir: string;
-  readonly registry: Pick<Registry, 'audit' | 'lastAudit'>;
+  readonly registry: Pick<Registry, 'auditAfter' | 'lastAudit'>;
   readonly clock: Clock;
 }
 
@@ -36,11 +36,12 @@ export class SettingsWatch {
     const [before, now] = [await this.#recorded(), await this.#read()];
     if (before !== now) {
       const slice = { requestId: randomUUID(), actor: 'slice' } as const;
-      if (before !== undefined) {
-        const why = `by hand: ${changedSettings(before, now).join('; ')}`;
-        await registry.audit({ ...slice, action: 'slice.edited', decision: 'alarm', why }, clock.now());
+      const settings = { ...slice, action: SETTINGS, decision: 'allowed', why: now } as const;
+      const last = { action: SETTINGS, why: before };
+      // Others look at the same time: the slice, its operator API, and whoever works in its folder.
+      if (!(await registry.auditAfter(last, [...edited(slice, before, now), settings], clock.now()))) {
+        return this.look(signal);
       }
-      await registry.audit({ ...slice, action: SETTINGS, decision: 'allowed', why: now }, clock.now());
     }
     this.#known = now;
   }
@@ -52,4 +53,11 @@ export class SettingsWatch {
   async #recorded(): Promise<string | undefined> {
     return (await this.#parts.registry.lastAudit(SETTINGS))?.why;
   }
+}
+
+/** The alarm, where it was known how the settings were. */
+function edited(by: Pick<AuditEntry, 'requestId' | 'actor'>, before: string | undefined, now: string): AuditEntry[] {
+  if (before === undefined) return [];
+  const why = `by hand: ${changedSettings(before, now).join('; ')}`;
+  return [{ ...by, action: 'slice.edited', decision: 'alarm', why }];
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { isAlive } from '../../programs/process-mark.ts';
 import { runProgram } from '../../programs/run-program.ts';
+import { readFleetConfig, type FleetConfig } from '../config/fleet-config.ts';
 import { readSliceConfig, type SliceConfig } from '../config/slice-config.ts';
 import { loadIdentity, type SliceIdentity } from '../config/slice-identity.ts';
 import { slicePaths, type SlicePaths } from '../config/slice-paths.ts';
@@ -22,6 +23,8 @@ export interface SliceFacts {
   readonly alive: boolean;
   /** What it answers; undefined when it does not. */
   readonly parts: PartsStatus | undefined;
+  /** Its Fleet server, undefined while there is none. The file is read when the first check asks. @throws KiwiError `slice-damaged` */
+  readonly fleet: () => Promise<FleetConfig | undefined>;
   /** Runs a program by its name; undefined when it is not on this machine, or fails. */
   readonly ask: (program: keyof typeof PROGRAMS, ...args: readonly string[]) => Promise<string | undefined>;
 }
@@ -45,7 +48,9 @@ export async function readSliceFacts(dir: string, clock: Clock, env: NodeJS.Proc
   const record = await readRunRecord(paths.run.lock);
   const alive = record !== undefined && (await isAlive(record.slice));
   const parts = alive ? await askStatus(paths.run.controlSocket) : undefined;
-  return { paths, config, identity, clock, env, alive, parts, ask };
+  let read: Promise<FleetConfig | undefined> | undefined;
+  const fleet = (): Promise<FleetConfig | undefined> => (read ??= readFleetConfig(dir));
+  return { paths, config, identity, clock, env, alive, parts, fleet, ask };
 }
 
 const ask: SliceFacts['ask'] = async (name, ...args) => {

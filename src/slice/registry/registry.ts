@@ -359,6 +359,15 @@ export interface Registry extends ClaimRegistry, LossRegistry, OperatorRegistry,
   listAudit(limit: number, since?: Millis): Promise<AuditRecord[]>;
   /** The records after a number, oldest first. */
   readAudit(after: number, limit: number): Promise<AuditRecord[]>;
+  /**
+   * Records these only if the newest record of an action still gives this reason, or there is none and none is expected: of several that have
+   * seen the same, one records it.
+   */
+  auditAfter(
+    last: { readonly action: string; readonly why: string | undefined },
+    entries: readonly AuditEntry[],
+    now: Millis,
+  ): Promise<boolean>;
   /** The newest record of an action. */
   lastAudit(action: string): Promise<AuditRecord | undefined>;
   /** True when there is an alarm of this action about the device whose reason contains `naming`. */

@@ -100,6 +100,12 @@ export function describeKeysAndAudit(registry: () => Registry): void {
     ]);
     expect(await registry().lastAudit('device.hardware')).toMatchObject({ ...alarm, at: NOW });
     expect(await registry().lastAudit('never')).toBeUndefined();
+    // Of two that have seen the same, one records what follows from it.
+    const follow = (why: string | undefined, now: string): Promise<boolean> =>
+      registry().auditAfter({ action: 'seen', why }, [audit('more'), audit('seen', { why: now })], NOW);
+    expect(await Promise.all([follow(undefined, 'one'), follow(undefined, 'other')])).toEqual([true, false]);
+    expect([await follow('other', 'next'), await follow('one', 'next')]).toEqual([false, true]);
+    expect((await registry().listAudit(4)).map(({ action }) => action)).toEqual(['seen', 'more', 'seen', 'more']);
     expect(await registry().listAlarms()).toEqual([expect.objectContaining({ ...alarm, at: NOW })]);
     const found = [await registry().findAlarm('d', 'device.hardware'), await registry().findAlarm('d', 'other')];
     const naming = [

@@ -11,6 +11,10 @@ export const OPEN_ALARM = `decision = 'alarm' AND (device_id IS NOT NULL OR acti
 /** The audit, and the alarms in it: see `Registry`. */
 export function auditQueries(db: SqliteDatabase) {
   const { read, write, writeDurably } = methodMakers(db);
+  const last = (action: string): AuditRecord | undefined => {
+    const row = db.get('SELECT * FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1', action);
+    return row === undefined ? undefined : toAudit(row);
+  };
   return {
     audit: writeDurably((entry: AuditEntry, now: Millis): void => {
       insertAudit(db, entry, now);
@@ -24,10 +28,18 @@ export function auditQueries(db: SqliteDatabase) {
     readAudit: read((after: number, limit: number): AuditRecord[] => {
       return db.all('SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?', after, limit).map(toAudit);
     }),
-    lastAudit: read((action: string): AuditRecord | undefined => {
-      const row = db.get('SELECT * FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1', action);
-      return row === undefined ? undefined : toAudit(row);
-    }),
+    auditAfter: writeDurably(
+      (
+        { action, why }: { readonly action: string; readonly why: string | undefined },
+        entries: readonly AuditEntry[],
+        now: Millis,
+      ): boolean => {
+        if (last(action)?.why !== why) return false;
+        for (const entry of entries) insertAudit(db, entry, now);
+        return true;
+      },
+    ),
+    lastAudit: read(last),
     findAlarm: read((deviceId: string, action: string, naming?: string): boolean => {
       const row = db.get(
         "SELECT 1 FROM audit WHERE decision = 'alarm' AND device_id = ? AND action = ? AND instr(why, ?) > 0 LIMIT 1",

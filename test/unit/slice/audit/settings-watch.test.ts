@@ -50,6 +50,24 @@ test('what was changed by hand is an alarm until it is acknowledged, once', asyn
   expect(await alarms()).toEqual([]);
 });
 
+test('several that look at the same moment raise one alarm', async () => {
+  await watch().look();
+  await edit({ twoPersons: NEVER });
+  // They all have seen it, and wait, before one of them records it.
+  let [waiting, go] = [0, () => {}];
+  const all = new Promise<void>((resolve) => (go = resolve));
+  meanwhile = () => {
+    if (++waiting === 3) go();
+    return all;
+  };
+  const [one, other] = [watch(), watch()];
+  await Promise.all([one.look(), one.look(), other.look()]);
+  expect(waiting).toBe(3);
+  expect(await alarms()).toEqual(['by hand: twoPersons: two-admins/10, now never/10']);
+  const records = (await registry.listAudit(9)).map(({ action }) => action);
+  expect(records).toEqual(['slice.settings', 'slice.edited', 'slice.settings']);
+});
+
 test('and so is what is changed back, while the slice runs', async () => {
   const running = watch();
   await running.look();

@@ -289,11 +289,15 @@ describe('Fleet', () => {
       enrollSecret: 's',
       packages: [],
     });
+    // All checks of one examination are told the same: the file is read once.
+    expect(await look('fleet-configured')).toMatchObject({ state: 'not-well' });
+    facts = await readSliceFacts(paths.dir, clock, {});
+    expect(await look('fleet-configured')).toMatchObject({ state: 'well' });
+    await rm(paths.fleet);
     expect(await look('fleet-configured')).toMatchObject({ state: 'well' });
     expect(await look('fleet-answers')).toMatchObject({ state: 'not-well' });
     expect(await look('fleet-token')).toMatchObject({ state: 'not-well' });
     expect(await look('clock-like-fleet')).toMatchObject({ state: 'not-known' });
-    await rm(paths.fleet);
   });
 });
 
