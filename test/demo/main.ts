@@ -26,7 +26,7 @@ Sets up a customer and enrolls a laptop, in network namespaces that are removed 
   --json    print one event per line; the last one is the result
   --keep    leave everything running, and print what to try next (\`npm run lab\`)
   --scenario ${Object.keys(SCENARIOS).join('|')}
-            play a bad day of docs/operators.md afterwards
+            play one of docs/operators.md afterwards: its bad days, or two operators
   --oem     a laptop as an OEM ships it: it claims itself with a token, with nobody in front of it
   --machine with --oem: the laptop is a virtual one with a kernel and a systemd of its own; some minutes
   --window  show the window on your screen instead, with a virtual YubiKey; needs a desktop (DISPLAY)

@@ -10,18 +10,8 @@ export async function playKeyLost({ world, laptop, reader, serial, say }: Scene)
   world.makeKey(NEW_SERIAL);
   const slot = await world.plugIn(world.slice, NEW_SERIAL, { delayMs: 700 });
   const began = performance.now();
-  const args = [
-    '--serial',
-    `${serial}`,
-    '--new-serial',
-    `${NEW_SERIAL}`,
-    '--why',
-    'left in a train',
-    '--yes',
-    '--pin-fd',
-    '0',
-  ];
-  await operatorTypes({ world, say }, ['yubikey', 'replace', ...args], `${PIN}\n`);
+  const args = ['--serial', `${serial}`, '--new-serial', `${NEW_SERIAL}`, '--why', 'left in a train', '--yes'];
+  await operatorTypes({ world, say }, ['yubikey', 'replace', ...args], { pin: true });
   const ms = performance.now() - began;
   await slot.stop();
   say('\nThe laptop that it enrolled goes on:\n$ kiwistack-enroll renew');

@@ -34,8 +34,11 @@ export class Provider {
     return path.join(this.#dir, 'root.crl');
   }
 
-  /** Signs what a slice asks for. @returns the answer's file */
-  async sign(sliceDir: string, options: readonly string[] = []): Promise<string> {
+  /** Signs what a slice asks for. @returns the answer's file, and the digest of the key that it is for */
+  async sign(
+    sliceDir: string,
+    options: readonly string[] = [],
+  ): Promise<{ readonly answer: string; readonly keyDigest: string }> {
     const at = (name: string): string => path.join(this.#dir, `${path.basename(sliceDir)}-${name}`);
     const asked = await this.slice(
       'intermediate',
@@ -55,7 +58,7 @@ export class Provider {
     const request = ['--request', at('request.json'), '--policy', at('policy.json')];
     await this.#msp('show', ...request);
     await this.#msp('sign', ...request, '--key-digest', keyDigest, ...this.#root, '--out', at('answer.pem'));
-    return at('answer.pem');
+    return { answer: at('answer.pem'), keyDigest };
   }
 
   /** Takes an intermediate back. */
@@ -63,14 +66,24 @@ export class Provider {
     await this.#msp('revoke', ...options, '--certificate', certificate, ...this.#root, '--out', this.list);
   }
 
-  /** All of it: Acme's slice gets an intermediate with a new key, and the old one is taken back. */
-  async replace(options: readonly string[] = [], list: readonly string[] = ['--first']): Promise<void> {
+  /**
+   * All of it: Acme's slice gets an intermediate with a new key, and the old one is taken back.
+   * @param permitted what operators do before the slice is stopped, where two are needed
+   */
+  async replace(
+    options: readonly string[] = [],
+    list: readonly string[] = ['--first'],
+    permitted: (keyDigest: string) => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     const { sliceDir } = this.#world;
-    const answer = await this.sign(sliceDir, ['--new-key']);
+    const { answer, keyDigest } = await this.sign(sliceDir, ['--new-key']);
     await this.revoke(path.join(sliceDir, 'ca', 'intermediate.crt'), list);
+    await permitted(keyDigest);
+    await this.slice('down', '--dir', sliceDir);
     await this.#world.stopSlice();
     const take = ['--dir', sliceDir, '--in', answer, '--revoked', this.list];
     await this.slice('intermediate', 'replace', ...take, ...options);
+    this.#typed('kiwistack-slice up --dir acme');
     await this.#world.startSlice();
   }
 
@@ -110,7 +123,7 @@ export class Provider {
     const given = ['--yubico-root', path.join(yubicoDir, 'roots.pem'), '--fleet-config', config];
     const root = ['--root-certificate', this.rootCertificate];
     await this.slice('init', '--dir', dir, ...named, ...inside, ...ports, ...tls, ...given, ...root);
-    await this.slice('intermediate', 'install', '--dir', dir, '--in', await this.sign(dir));
+    await this.slice('intermediate', 'install', '--dir', dir, '--in', (await this.sign(dir)).answer);
     let running: LongRunning | undefined;
     const start = async (): Promise<void> => {
       running = await startInRoom(slice, [...SLICE, 'up', '--dir', dir, '--json'], {
