@@ -40,7 +40,7 @@ export async function findStepCa(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 async function versionOf(program: string): Promise<string> {
-  const { stdout } = await runProgram({ program, args: ['version'], timeoutMs: 10_000 });
+  const { stdout } = await runProgram({ program, args: ['version'], timeoutMs: 60_000 });
   const said = /step.* CA\/(\S+)/i.exec(stdout.toString('utf8'))?.[1] ?? 'unknown';
   // A binary built with `go install` reports "0000000-dev"; Go's build information in it has the module's version.
   return VERSION.test(said) ? said : ((await moduleVersion(program)) ?? said);

@@ -25,7 +25,8 @@ export interface StepCaProcess {
   stop(): Promise<void>;
 }
 
-const START_MS = 15_000;
+/** For a machine whose disk has not read it yet. One that ends is noticed at once, whatever is left of it. */
+const START_MS = 60_000;
 const STOP_MS = 5000;
 const RESTART_MS = [200, 1000, 5000, 15_000] as const;
 
