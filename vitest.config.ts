@@ -99,6 +99,18 @@ export default defineConfig({
       {
         test: {
           ...patient,
+          name: 'single-sign-on',
+          include: ['test/single-sign-on/**/*.test.ts'],
+          globalSetup: ['test/world/build-test-program.ts'],
+          testTimeout: 600_000,
+          // Keycloak builds itself before it starts.
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...patient,
           name: 'fresh',
           include: ['test/fresh/**/*.test.ts'],
           testTimeout: 900_000,

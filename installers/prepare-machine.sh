@@ -5,7 +5,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'TEXT'
-usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist|image|wine]
+usage: bash installers/prepare-machine.sh [--for demo|test|bench|machine|fresh|window|dist|image|wine|single-sign-on]
 
 Prepares a machine for `npm run demo` or `npm test`: installs Debian packages, node_modules and step-ca. The machine needs
 Debian 12 or Ubuntu 24.04, Node 20 or newer with npm, Go 1.25 or newer, and root. Nothing else is changed: no service is
@@ -22,15 +22,18 @@ changes nothing.
   --for dist      what `npm run dist` and `npm run test:release` need: tools, and Electron in versions to try packaging with
   --for image     what `npm run image` and `npm run test:image` need
   --for wine      what `npm run test:wine` needs: wine, a compiler for Windows, and Node for Windows
+  --for single-sign-on
+                  what `npm run test:single-sign-on` needs: Keycloak, which Maven fetches, and a Java for it
   --for bench     what `npm run bench` needs
-Without --for, it prepares for all of these but dist, image and wine, whose downloads are large.
+Without --for, it prepares for all of these but dist, image, wine and single-sign-on, whose downloads
+are large.
 
 exit codes
   0  the machine is ready
   2  usage error
   3  not root
   4  this machine is not suitable (distribution, namespaces)
-  5  Node, npm or Go is missing or too old
+  5  Node, npm, Go or Maven is missing or too old
   6  there is no network, or a package registry cannot be reached
   7  not enough disk space
   8  a step failed; its last lines are shown, its full output is in .cache/prepare.log
@@ -69,7 +72,7 @@ while (($# > 0)); do
   esac
   shift || true
 done
-case $purpose in demo | test | bench | machine | fresh | window | dist | image | wine | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window, dist, image or wine' ;; esac
+case $purpose in demo | test | bench | machine | fresh | window | dist | image | wine | single-sign-on | all) ;; *) misused '--for must be demo, test, bench, machine, fresh, window, dist, image, wine or single-sign-on' ;; esac
 
 # Each package, and why it is needed
 packages=(
@@ -189,6 +192,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 
 # shellcheck source=prepare-key-clients.sh
 . "$repository/installers/prepare-key-clients.sh"
+# shellcheck source=prepare-unpacked.sh
+. "$repository/installers/prepare-unpacked.sh"
 # shellcheck source=prepare-servers.sh
 . "$repository/installers/prepare-servers.sh"
 # shellcheck source=prepare-electron.sh
@@ -203,6 +208,8 @@ commands_ready() { [[ -x $repository/node_modules/.bin/kiwistack-enroll && -x $r
 . "$repository/installers/prepare-apple-code.sh"
 # shellcheck source=prepare-image.sh
 . "$repository/installers/prepare-image.sh"
+# shellcheck source=prepare-keycloak.sh
+. "$repository/installers/prepare-keycloak.sh"
 
 resolved_ready() { [[ -x /usr/lib/systemd/systemd-resolved || -x $cache/systemd-resolved/tree/usr/lib/systemd/systemd-resolved ]]; }
 cryptsetup_ready() { [[ -x /usr/sbin/cryptsetup || -x $cache/cryptsetup/usr/sbin/cryptsetup ]]; }
@@ -211,7 +218,8 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && kiosk_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready; then exit 0; fi
+  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && kiosk_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready &&
+  java_ready && keycloak_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
 # shellcheck source=prepare-steps.sh
@@ -255,4 +263,6 @@ if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi
 if ! apple_code_ready; then provide_apple_code; fi
 if ! image_tools_ready; then provide_image_tools; fi
+if ! java_ready; then provide_java; fi
+if ! keycloak_ready; then provide_keycloak; fi
 say "the machine is ready ($((EPOCHSECONDS - started)) s)"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks and steps of prepare-machine.sh, which sources this file only if there is something to do.
 
-network_trouble='Temporary failure resolving|Could not resolve|Failed to fetch|Unable to connect|Could not connect|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|[Nn]etwork is unreachable|no such host|dial tcp|i/o timeout|TLS handshake timeout|server misbehaving'
+network_trouble='Temporary failure resolving|Could not resolve|Failed to fetch|Unable to connect|Could not connect|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|[Nn]etwork is unreachable|no such host|dial tcp|i/o timeout|TLS handshake timeout|server misbehaving|Could not transfer artifact'
 lock_trouble='Could not get lock|Unable to lock|Unable to acquire the dpkg frontend lock|is another process using it'
 
 # at_least VERSION MINIMUM
@@ -48,6 +48,9 @@ check_tools() {
     problem 5 'Node is missing' 'install Node 20 or newer (Node 24 itself then comes from npm)'
   elif ! at_least "${version#v}" 20; then problem 5 "Node ${version#v} is too old" 'install Node 20 or newer'
   elif ! npm --version >/dev/null 2>&1; then problem 5 'npm is missing' 'install the npm that belongs to your Node'; fi
+  if ! keycloak_ready && ! command -v mvn >/dev/null; then
+    problem 5 'Maven is missing' 'install it, and a Java that it runs in: apt-get install maven'
+  fi
   if ! command -v go >/dev/null && [[ -x /usr/local/go/bin/go ]]; then PATH=$PATH:/usr/local/go/bin; fi
   # GOTOOLCHAIN=local: report the installed version, not one that Go would download.
   if ! version=$(GOTOOLCHAIN=local go version 2>/dev/null); then
@@ -77,7 +80,7 @@ check_network() {
 }
 
 nothing_to_fetch() {
-  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready || ! servers_ready || ! sign_in_ready || ! electron_ready || ! kiosk_ready || ! archives_ready || ! windows_node_ready || ! apple_code_ready || ! image_tools_ready; then return 1; fi
+  if ((${#missing[@]} > 0)) || ! resolved_ready || ! key_clients_ready || ! servers_ready || ! sign_in_ready || ! electron_ready || ! kiosk_ready || ! archives_ready || ! windows_node_ready || ! apple_code_ready || ! image_tools_ready || ! java_ready || ! keycloak_ready; then return 1; fi
   if ! modules_ready && ! modules_match; then return 1; fi
   step_ca_ready || find_step_ca
 }
@@ -95,6 +98,7 @@ check_disk() {
   if ((${#missing[@]} > 0)); then wants+=("$((40 * ${#missing[@]})) /usr"); fi
   if ! modules_ready && ! modules_match; then wants+=("700 $repository"); fi
   if ! electron_ready; then wants+=("700 $repository"); fi
+  if ! keycloak_ready; then wants+=("1000 $repository"); fi
   if ! step_ca_ready && ! find_step_ca; then
     wants+=("100 $repository" "700 $(go_folder GOCACHE .cache/go-build)" "900 $(go_folder GOMODCACHE go/pkg/mod)")
   fi

@@ -64,13 +64,18 @@ const quick: readonly Stage[] = [
 /** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [
   [suite('unit'), suite('fresh'), suite('window'), suite('machine')],
-  [suite('contract'), suite('e2e')],
+  [suite('contract'), suite('e2e'), suite('single-sign-on')],
 ];
 const ONLY_IN_ALL = ['fresh', 'machine', 'window'];
+/** Only where nothing is sampled: Keycloak is a large download. */
+const ONLY_NIGHTLY = ['single-sign-on'];
 
 const [wanted = 'most'] = process.argv.slice(2);
-const isWanted = ({ name }: Stage): boolean =>
-  wanted === 'all' || name === wanted || (wanted === 'most' && !ONLY_IN_ALL.includes(name));
+const isWanted = ({ name }: Stage): boolean => {
+  if (name === wanted) return true;
+  if (ONLY_NIGHTLY.includes(name)) return wanted === 'all' && sample === 'all';
+  return wanted === 'all' || (wanted === 'most' && !ONLY_IN_ALL.includes(name));
+};
 const stages = [...quick, ...lanes.flat()].filter(isWanted);
 if (stages.length === 0) {
   const names = ['all', ...[...quick, ...lanes.flat()].map(({ name }) => name)];
@@ -103,7 +108,7 @@ const REAPED = [
   '"$@"; exit $?',
   'stage',
 ];
-const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh', 'window'];
+const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh', 'window', 'single-sign-on'];
 
 /** Runs a stage's program: unchanged when alone; in parallel with another, each line begins with the stage's name. */
 function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {
@@ -186,7 +191,9 @@ await rm(reports, { recursive: true, force: true });
 await mkdir(reports, { recursive: true });
 const started = performance.now();
 console.log(
-  `sample ${sample} of the exhaustive tests, without the long stories of the virtual laptop; SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
+  sample === 'all'
+    ? 'nothing is sampled'
+    : `sample ${sample} of the exhaustive tests, without the long stories of the virtual laptop and without sign-in at Keycloak (npm run test:single-sign-on); SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
 );
 const results = await inTurn(quick.filter(isWanted));
 const stopped = results.some(({ passed }) => !passed);

@@ -7,6 +7,8 @@ export const DC = 'dc.corp.example';
 /** The domain of the principals of laptops. */
 export const HOSTS = 'laptops.corp.example';
 export const BIND_DN = `cn=kiwi,${SUFFIX}`;
+/** Where people sign in to applications: it reads who they are. */
+export const IDENTITY = { dn: `cn=identity,${SUFFIX}`, password: 'secret of the identity provider' } as const;
 export const ADMINISTRATOR = `kiwistack/admin@${REALM}`;
 
 export interface Person {
@@ -44,7 +46,7 @@ maxsize 16777216
 overlay ppolicy
 access to dn.subtree="${DEVICES}" by dn.exact="${BIND_DN}" manage by anonymous auth by * none
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.children="${DEVICES}" read by * none
+access to * by dn.children="${DEVICES}" read by dn.exact="${IDENTITY.dn}" read by * none
 `;
 
 export const baseLdif = (secret: string, people: readonly Person[]): string => `dn: ${SUFFIX}
@@ -63,6 +65,12 @@ objectClass: simpleSecurityObject
 cn: kiwi
 userPassword: ${secret}
 
+dn: ${IDENTITY.dn}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: identity
+userPassword: ${IDENTITY.password}
+
 dn: cn=people,${SUFFIX}
 objectClass: posixGroup
 cn: people
@@ -76,6 +84,7 @@ objectClass: posixAccount
 uid: ${uid}
 cn: ${uid}
 sn: ${uid.replace(/^.*\./u, '')}
+mail: ${uid}@corp.example
 uidNumber: ${number}
 gidNumber: 20000
 homeDirectory: /home/${uid}

@@ -115,6 +115,11 @@ export class Domain {
     return domain;
   }
 
+  /** For libraries of Kerberos inside. */
+  get krb5Conf(): string {
+    return this.#file('krb5.conf');
+  }
+
   /** The key with which the slice is known to kadmind. */
   get adminKeytab(): Buffer {
     return readFileSync(this.#file('admin.keytab'));

@@ -1,18 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
-
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { readSliceConfig, writeSliceConfig } from '../../../src/slice/config/slice-config.ts';
-import { slicePaths } from '../../../src/slice/config/slice-paths.ts';
-import type { Laptop, Room } from '../../lab/lab.ts';
+import type { Laptop } from '../../lab/lab.ts';
 import { makeBatch, putToken } from '../../world/delivery.ts';
-import { ADA, Domain, GRACE, USUAL_PORTS } from '../../world/domain.ts';
+import { ADA, GRACE, type Domain } from '../../world/domain.ts';
 import { DC, DEVICES, HOSTS, REALM, type Person } from '../../world/domain-files.ts';
+import { knows, startDomainInside } from '../../world/domain-inside.ts';
 import { installSignIn } from '../../world/install-sign-in.ts';
 import { signInAs } from '../../world/sign-in-as.ts';
 import { Customer, processesLeft, traces, type Seat } from '../01-enrollment/customer.ts';
-
-const ADDRESS = '10.77.1.20';
 
 let customer: Customer;
 let domain: Domain;
@@ -20,35 +15,16 @@ let ida: Seat;
 
 beforeAll(async () => {
   customer = await Customer.create();
-  const { world } = customer;
-  const paths = slicePaths(world.sliceDir);
-  const room = world.lab.inside;
-  const deviceRoots = await readFile(paths.msp.certificate, 'utf8');
-  domain = await Domain.make({ address: ADDRESS, ports: USUAL_PORTS, name: DC, room, deviceRoots });
-  await domain.start();
-  await knowsDomain(world.slice);
-  await world.stopSlice();
-  await writeFile(paths.directory.secret, domain.secret, { mode: 0o600 });
-  await writeFile(paths.directory.ca, domain.ca);
-  await writeFile(paths.directory.keytab, domain.adminKeytab, { mode: 0o600 });
-  const config = await readSliceConfig(world.sliceDir);
-  const claims = { withoutTpm: 'accept', approvalHours: 1 } as const;
-  await writeSliceConfig(world.sliceDir, { ...config, claims, directory: domain.config });
-  await world.startSlice();
+  domain = await startDomainInside(customer.world, { claims: { withoutTpm: 'accept', approvalHours: 1 } });
 });
 afterAll(async () => {
   await domain.remove();
   await customer.destroy();
 });
 
-/** In place of the customer's name server. */
-async function knowsDomain(room: Room): Promise<void> {
-  const { code, stderr } = await room.run(['/bin/sh', '-c', `echo '${ADDRESS} ${DC}' >>/etc/hosts`]);
-  expect(code, stderr).toBe(0);
-}
 async function prepare(laptop: Laptop): Promise<void> {
   await installSignIn(laptop);
-  await knowsDomain(laptop);
+  await knows(laptop, DC);
 }
 
 async function expectSignsIn(laptop: Laptop, person: Person): Promise<void> {
