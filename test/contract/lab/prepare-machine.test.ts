@@ -65,6 +65,11 @@ describe('preparing an unsuitable machine ends with an error and a hint', () => 
     ],
     ['no Go', `${withoutGo} bash ${script}`, /^5 error: Go is missing\nhint: install Go 1\.25/u],
     [
+      'no Maven, for what only Maven fetches',
+      `rm -f "$(command -v mvn)"; bash ${script} --for single-sign-on`,
+      /^5 error: Maven is missing\nhint: install it, and a Java that it runs in/u,
+    ],
+    [
       'another distribution',
       `${fedora} bash ${script}`,
       /^4 error: Fedora Linux 44 is not supported\nhint: use Debian 12 or Ubuntu 24\.04/u,
