@@ -26,6 +26,7 @@ export const slapdConf = (dir: string): string => `include /etc/ldap/schema/core
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 include /etc/ldap/schema/nis.schema
+include /etc/ldap/schema/hdb.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload ppolicy
@@ -81,6 +82,8 @@ ${people.map(personLdif).join('\n')}`;
 const personLdif = ({ uid, number }: Person): string => `dn: uid=${uid},${SUFFIX}
 objectClass: inetOrgPerson
 objectClass: posixAccount
+objectClass: krb5Principal
+krb5PrincipalName: ${uid}@${REALM}
 uid: ${uid}
 cn: ${uid}
 sn: ${uid.replace(/^.*\./u, '')}
