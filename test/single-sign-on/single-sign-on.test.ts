@@ -65,7 +65,7 @@ async function whoIs(person: Person, todo = browse()): Promise<unknown> {
 }
 
 /** Root of the laptop, who has no ticket unless `cache` is one. */
-async function asRoot(script: string, cache = '/root/no-tickets'): Promise<string> {
+async function asRoot(script: string, cache = '/run/no-tickets'): Promise<string> {
   const env = { KRB5CCNAME: `FILE:${cache}` };
   const { stdout, stderr } = await ida.laptop.run(['/bin/sh', '-c', script], { env });
   return stdout + stderr;
@@ -105,14 +105,14 @@ test('the key of the laptop is a ticket for nobody', async () => {
   const [device] = await customer.liveDevicesOf(ida.serial);
   const principal = `host/${device?.id ?? ''}.${HOSTS}@${REALM}`;
   const asLaptop = `kinit -k -t /etc/sssd/kiwistack.keytab ${principal} && klist; ${browse()}; klist`;
-  const said = await asRoot(asLaptop, '/root/laptop');
+  const said = await asRoot(asLaptop, '/run/laptop-tickets');
   expect(said).toContain(`Default principal: ${principal}`);
   expect(said).toContain(`HTTP/${ID_HOST}@`);
   expect(codeIn(said), said).toBeUndefined();
 });
 
 test('without a ticket there is a page that asks for the password, and the KDC says whether it is right', async () => {
-  const jar = ['--cookie', '/root/jar', '--cookie-jar', '/root/jar'];
+  const jar = ['--cookie', '/run/jar', '--cookie-jar', '/run/jar'];
   expect(await whoIs(ADA, `kdestroy; ${browse()}`)).toBeUndefined();
   const refused = await asRoot(browse(...jar));
   expect(refused).toMatch(/^HTTP\S+ 401/mu);
