@@ -37,7 +37,7 @@ export interface ProvisionRequest {
  * has step-ca issue a certificate, writes it into the slot and registers serial and slot. Registration comes last: a failure
  * before it leaves a key that the slice does not know.
  *
- * @throws KiwiError `yubikey-registered`, `yubikey-burned`, `attestation-refused`, `ca-unavailable` and those of the token
+ * @throws KiwiError `yubikey-registered`, `yubikey-burned`, `operator-exists`, `attestation-refused`, `ca-unavailable` and those of the token
  */
 export async function provisionYubikey(
   request: ProvisionRequest,
@@ -47,6 +47,10 @@ export async function provisionYubikey(
   const serial = await chooseYubikey(token, request, signal);
   // Checked before the key in the slot is overwritten: somebody may be using it.
   checkRegistration(await slice.ask('yubikey.find', { serial }), serial, request);
+  const operator = (await slice.ask('operator.list')).find(
+    (one) => one.removedAt === null && one.yubikeySerial === serial,
+  );
+  if (operator !== undefined) throw new KiwiError('operator-exists', { detail: `${operator.name}, YubiKey ${serial}` });
   progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {
     serial,

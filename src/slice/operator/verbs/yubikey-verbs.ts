@@ -14,6 +14,12 @@ export function yubikeyVerbs(parts: OperatorParts): Handlers<VerbsOf<'yubikey'>>
     'yubikey.report': ({ serial }) => reportYubikey(registry, serial),
     'yubikey.find': async ({ serial }) => (await registry.findYubikey(serial)) ?? null,
     async 'yubikey.certify'({ csr: text, serial, slot, role }, { audited }) {
+      const operator = (await registry.listOperators()).find(
+        (one) => one.removedAt === null && one.yubikeySerial === serial,
+      );
+      if (operator !== undefined) {
+        throw new KiwiError('operator-exists', { detail: `${operator.name}, YubiKey ${serial}` });
+      }
       const csr = Buffer.from(text, 'base64url');
       // The CSR is verified here, where a person supplies it; only its key matters.
       await readCsr(csr);
