@@ -193,7 +193,7 @@ const started = performance.now();
 console.log(
   sample === 'all'
     ? 'nothing is sampled'
-    : `sample ${sample} of the exhaustive tests, without the long stories of the virtual laptop and without sign-in at Keycloak (npm run test:single-sign-on); SAMPLE=${sample} repeats it, npm run test:nightly runs them all`,
+    : `sample ${sample} of the exhaustive tests, without what only npm run test:nightly runs; SAMPLE=${sample} repeats it`,
 );
 const results = await inTurn(quick.filter(isWanted));
 const stopped = results.some(({ passed }) => !passed);
