@@ -29,7 +29,7 @@ export const OPERATOR_CODES = {
   'sign-in-needed': entry(
     'person',
     'You are not signed in to this slice, or no longer.',
-    "Run `kiwistack-operator sign-in`. On the slice's own machine, name its folder with `--dir` instead.",
+    "Run `kiwistack-operator sign-in --gateway URL`. On the slice's own machine, name its folder with `--dir` instead.",
     { http: 401 },
   ),
   'sign-in-refused': entry(

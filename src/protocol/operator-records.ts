@@ -219,6 +219,7 @@ export const twoPersonSetting = z.strictObject({
   /** Ending more laptops than this at once is critical. */
   manyDevices: z.int().min(0).max(100_000),
 });
+export type TwoPersonSetting = z.output<typeof twoPersonSetting>;
 
 /** What a client has to know of the slice. */
 export const aboutSlice = z.object({
@@ -232,6 +233,7 @@ export const aboutSlice = z.object({
   /** Who asks, and whether what is critical needs a second operator now. */
   operator: z.object({ name: word, role: operatorRole }),
   twoPersons: z.boolean(),
+  twoPersonSetting,
 });
 
 export type DeviceRecord = z.output<typeof deviceRecord>;

@@ -16,7 +16,7 @@ export function addAlarmCommands(program: Command): void {
         (await slice.ask('alarm.list')).map((entry) => ({
           id: entry.id,
           at: time(entry.at),
-          code: entry.code ?? '',
+          code: entry.code ?? entry.action,
           device: entry.deviceId === undefined ? '' : new Id(entry.deviceId),
           from: entry.actor,
           why: entry.why ?? '',
@@ -31,7 +31,10 @@ export function addAlarmCommands(program: Command): void {
         withSlice(flags, async (slice) => {
           const id = /^\d{1,15}$/u.test(alarmId) ? Number(alarmId) : undefined;
           if (id === undefined || !(await slice.ask('alarm.acknowledge', { alarm: id, why: flags.why })).acknowledged) {
-            throw new KiwiError('usage', { detail: `no open alarm ${alarmId}`, hint: 'See `alarm list`.' });
+            throw new KiwiError('usage', {
+              detail: `no open alarm ${alarmId}`,
+              hint: 'See `kiwistack-operator alarm list`.',
+            });
           }
           if (flags.json === true) printJson({ type: 'result', result: 'acknowledged', id });
           else process.stdout.write(`Alarm ${id} was acknowledged.\n`);

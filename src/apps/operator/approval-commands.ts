@@ -63,10 +63,15 @@ async function approve(slice: OperatorSlice, id: string, flags: Flags & { readon
   const { statement, payload } = readStatement(found.statement);
   // What is signed is what is shown, whatever the slice's list says of it.
   if (statement.id !== found.id) throw new KiwiError('slice-answer-invalid', { detail: 'the statement of another id' });
+  const self = await signedInAs(slice);
+  // The slice would refuse it after PIN and touch.
+  if (self.name === found.askedBy) {
+    throw new KiwiError('approval-refused', { detail: `${found.askedBy} has asked for it: another operator approves` });
+  }
   await askConfirmation((await linesOf(slice, found)).join('\n'), statement.verb, flags);
   if (flags.dryRun === true) throw new KiwiError('rehearsed', { detail: statement.verb });
   const sign = (key: OperatorKey) => signPayload(payload, key);
-  const signature = await withOperatorKey(flags, cancelOnSignals(), sign, await signedInAs(slice));
+  const signature = await withOperatorKey(flags, cancelOnSignals(), sign, self);
   const { verb, result } = await slice.ask('approval.approve', { approval: found.id, signature });
   printAnswer(flags, 'approved', { id: found.id, verb, outcome: result }, [
     `Done: ${verb}, asked by ${found.askedBy}.`,

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
-import type { OperatorRecord, OperatorRole } from '../../protocol/operator-records.ts';
+import type { OperatorRecord, OperatorRole, TwoPersonSetting } from '../../protocol/operator-records.ts';
 import { cancelOnSignals } from '../../terminal/cancel-on-signals.ts';
 import { carryOut, numberUpTo, wholeNumber } from '../../terminal/carry-out.ts';
 import { printAnswer } from '../../terminal/report.ts';
@@ -11,6 +11,7 @@ import { listing, onSlice, time, withSlice, type Flags } from './on-slice.ts';
 import { keyOptions } from './provision-command.ts';
 import { addReissueCommand } from './reissue-command.ts';
 
+const TWO_PERSONS = ['two-admins', 'always', 'never'] as const satisfies readonly TwoPersonSetting['when'][];
 const ROLES = ['read', 'helpdesk', 'admin'] as const satisfies readonly OperatorRole[];
 
 const certificateIn = (der: string): Certificate => parseCertificate(Buffer.from(der, 'base64url'));
@@ -68,19 +69,19 @@ export function addOperatorCommands(program: Command): void {
       ),
     );
   onSlice(operator.command('two-persons'))
-    .description('Say when what is critical needs the signatures of two operators')
-    .addOption(
-      new Option('--when <when>', 'two-admins: as soon as two operators are admins')
-        .choices(['two-admins', 'always', 'never'])
-        .makeOptionMandatory(),
-    )
-    .option('--many-devices <number>', 'ending more laptops than this in a day is critical', numberUpTo(100_000), 10)
-    .action((flags: Flags & { when: 'two-admins' | 'always' | 'never'; manyDevices: number }) =>
+    .description('Say when what is critical needs the signatures of two operators; without an option, show it')
+    .addOption(new Option('--when <when>', 'two-admins: as soon as two operators are admins').choices(TWO_PERSONS))
+    .option('--many-devices <number>', 'ending more laptops than this in a day is critical', numberUpTo(100_000))
+    .action((flags: Flags & Partial<TwoPersonSetting>) =>
       carryOut(flags.json === true, () =>
         withSlice(flags, async (slice) => {
-          const { when, manyDevices } = flags;
-          await slice.ask('slice.protect', { when, manyDevices });
-          printAnswer(flags, 'set', { when, manyDevices }, [`Two operators are needed: ${when}.`]);
+          const { twoPersonSetting: now } = await slice.ask('slice.about');
+          const { when = now.when, manyDevices = now.manyDevices } = flags;
+          const asked = flags.when !== undefined || flags.manyDevices !== undefined;
+          if (asked) await slice.ask('slice.protect', { when, manyDevices });
+          printAnswer(flags, asked ? 'set' : 'two-persons', { when, manyDevices }, [
+            `Two operators are needed: ${when}. Ending more than ${manyDevices} laptops in a day is critical.`,
+          ]);
           return 0;
         }),
       ),

@@ -15,7 +15,7 @@ const DOING = {
   'enroll-secret': ['replaces it in Fleet', '', 'replaced in Fleet'],
   directory: ['disables its entry', '', 'its entry is disabled'],
   'directory-return': ['enables its entry again', '', 'its entry is enabled again'],
-  'recovery-key': ['marks it', '', 'marked: it is handed out to two persons only'],
+  'recovery-key': ['marks it', '', 'marked: if the slice keeps one, it is handed out to two persons only'],
 } as const satisfies Record<Exclude<Loss['part'], 'tunnel'>, readonly [string, string, string]>;
 
 /** What has been done about a lost laptop, and what has not; empty for one that was never reported lost. */

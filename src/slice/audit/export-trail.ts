@@ -75,7 +75,7 @@ export async function* exportTrail(
 
 /**
  * Opens an export: whole, and sealed by this customer's gateway.
- * @throws KiwiError `file-unusable` when it is not such a file, `slice-damaged` when its seal is not the gateway's
+ * @throws KiwiError `file-unusable` when it is not such a file, or its seal is not the gateway's
  */
 export async function openExport(
   bytes: Buffer,
@@ -85,7 +85,7 @@ export async function openExport(
   const lines = bytes.toString().split('\n');
   const end = lines.findLastIndex((line) => line !== '');
   const sealed = parseLine(last, lines[end] ?? '', 'it has no seal at its end');
-  const checkpoint = openCheckpoint(sealed.checkpoint, slug, root);
+  const checkpoint = openSeal(sealed.checkpoint, slug, root);
   const records = function* (): Generator<AuditRecord> {
     for (const [index, line] of lines.slice(0, end).entries()) {
       yield parseLine(record, line, `line ${index + 1} is no record`);
@@ -102,7 +102,12 @@ function parseLine<S extends z.ZodType>(schema: S, line: string, what: string): 
   }
 }
 
-/** @throws KiwiError `slice-damaged` */
-export function requireWhole({ fault }: Trail, where: string): void {
-  if (fault !== undefined) throw new KiwiError('slice-damaged', { detail: `${where}: ${fault.what}` });
+/** It is the file that is wrong then, not the slice. @throws KiwiError `file-unusable` */
+function openSeal(jws: string, slug: string, root: Certificate): Checkpoint {
+  try {
+    return openCheckpoint(jws, slug, root);
+  } catch (error) {
+    if (!(error instanceof KiwiError)) throw error;
+    throw new KiwiError('file-unusable', { detail: `the export: ${error.detail ?? error.message}`, cause: error });
+  }
 }

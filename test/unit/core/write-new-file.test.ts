@@ -20,6 +20,15 @@ it('writes a file for its owner alone', async () => {
   expect((await stat(at('new'))).mode & 0o777).toBe(0o600);
 });
 
+it('says where no file can be made', async () => {
+  await writeFile(at('file'), '');
+  for (const name of ['nowhere/new', 'file/new']) {
+    await expect(writeNewFile(at(name), 'text'), name).rejects.toMatchObject({
+      ...{ code: 'file-unusable', detail: `${at(name)} is in a folder that does not exist` },
+    });
+  }
+});
+
 it('leaves what is there as it is: a file, a link to one, a link to nothing', async () => {
   await writeFile(at('file'), 'before');
   await symlink('file', at('link'));

@@ -102,7 +102,7 @@ describe('a value that an option does not take is named', () => {
 
 it.each([
   [['--fly'], 'unknown option --fly'],
-  [['--for', 'x'], '--for must be demo, test, bench, machine, fresh, window, dist, image or wine'],
+  [['--for', 'x'], '--for must be demo, test, bench, machine, fresh, window, dist, image, wine or single-sign-on'],
 ])('npm run prepare-machine -- %s is refused in the same form', (args, detail) => {
   const argv = [path.join(PROJECT, 'installers/prepare-machine.sh'), ...args];
   const { status, stdout, stderr } = spawnSync('/bin/bash', argv, { encoding: 'utf8' });

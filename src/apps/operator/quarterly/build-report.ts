@@ -124,7 +124,12 @@ export function buildReport(facts: ReportFacts, quarter: Quarter): QuarterlyRepo
         state,
       })),
     refusals: Object.entries(
-      counted(audit.filter(({ decision }) => decision === 'refused').map(({ code }) => code ?? 'unknown')),
+      // What a rehearsal was refused, nobody has wanted.
+      counted(
+        audit
+          .filter(({ decision, action }) => decision === 'refused' && action !== 'verb.rehearse')
+          .map(({ code }) => code ?? 'unknown'),
+      ),
     )
       .map(([code, count]) => ({ code, count }))
       .sort((one, other) => other.count - one.count)

@@ -9,14 +9,12 @@ export interface Quarter {
   readonly to: number;
 }
 
-/** The value of `--quarter`. @throws InvalidArgumentError */
+/** The value of `--quarter`: one that has begun. @throws InvalidArgumentError */
 export function parseQuarter(text: string): Quarter {
   const [, year = '', number = ''] = /^(20\d\d)-?[Qq]([1-4])$/u.exec(text) ?? [];
   if (year === '') throw new InvalidArgumentError('Not a quarter: 2026-Q4.');
   const month = (Number(number) - 1) * 3;
-  return {
-    name: `${year}-Q${number}`,
-    from: Date.UTC(Number(year), month),
-    to: Date.UTC(Number(year), month + 3),
-  };
+  const [from, to] = [Date.UTC(Number(year), month), Date.UTC(Number(year), month + 3)];
+  if (from > Date.now()) throw new InvalidArgumentError('It has not begun yet.');
+  return { name: `${year}-Q${number}`, from, to };
 }

@@ -7,6 +7,13 @@ import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 const NOTHING_TO_ACCEPT = 'There is nothing to accept: see `kiwistack-operator audit verify`.';
 
 /** The audit as evidence: whether it is what was recorded. */
+/** What was changed in the audit. @throws KiwiError `usage` when nothing was */
+export async function findFault(seal: OperatorParts['seal']) {
+  const { records, fault } = await seal.verify();
+  if (fault === undefined) throw new KiwiError('usage', { detail: 'the audit is whole', hint: NOTHING_TO_ACCEPT });
+  return { records, fault };
+}
+
 export function auditVerbs({ config, identity, registry, seal, clock }: OperatorParts): Handlers<VerbsOf<'audit'>> {
   const { slug } = config.customer;
   return {
@@ -25,8 +32,7 @@ export function auditVerbs({ config, identity, registry, seal, clock }: Operator
     },
     'audit.export': ({ after, until }) => exportPage(seal, registry, after, until),
     async 'audit.accept'({ why }, { audited }) {
-      const { records, fault } = await seal.verify();
-      if (fault === undefined) throw new KiwiError('usage', { detail: 'the audit is whole', hint: NOTHING_TO_ACCEPT });
+      const { records, fault } = await findFault(seal);
       await registry.audit(audited('audit.accept', { why: `${records} records (${fault.what}): ${why}` }), clock.now());
       await seal.accept();
       return {};

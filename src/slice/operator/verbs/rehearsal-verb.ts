@@ -13,6 +13,7 @@ import {
   findYubikey,
 } from '../find-target.ts';
 import { requireRoleFor } from '../require-role-for.ts';
+import { findFault } from './audit-verbs.ts';
 import type { Actor, Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
 /** What is refused of a verb before anything is done. `wish`: its arguments, as its schema has them. */
@@ -41,6 +42,7 @@ const TARGETS: { readonly [V in Verb]?: Target<Arguments<V>> } = {
   'alarm.acknowledge': async ({ registry }, { alarm }, actor) =>
     requireRoleFor(await findOpenAlarm(registry, alarm), actor),
   'approval.refuse': ({ registry }, { approval }) => findOpenApproval(registry, approval),
+  'audit.accept': ({ seal }) => findFault(seal),
   'bundle.remove': ({ registry }, { bundle }) => findBundle(registry, bundle),
   'claim.approve': ({ registry, clock }, { claim }) => findClaim(registry, claim, clock.now()),
   'claim.refuse': ({ registry, clock }, { claim }) => findClaim(registry, claim, clock.now()),

@@ -9,16 +9,20 @@ import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 export function sliceVerbs(parts: OperatorParts): Handlers<VerbsOf<'slice'>> {
   const { paths, config, identity, registry, ca, clock } = parts;
   return {
-    'slice.about': async (_given, { actor }) => ({
-      customer: config.customer,
-      gatewayUrl: config.gateway.url,
-      firmware: config.firmware,
-      operator: { name: actor.name, role: actor.role },
-      twoPersons: twoPersonsAreNeeded(await twoPersonFacts(parts)),
-      intermediate: base64url(identity.intermediate.der),
-      root: base64url(identity.mspRoot.der),
-      yubicoRoots: identity.yubicoRoots.map(({ der }) => base64url(der)),
-    }),
+    'slice.about': async (_given, { actor }) => {
+      const facts = await twoPersonFacts(parts);
+      return {
+        customer: config.customer,
+        gatewayUrl: config.gateway.url,
+        firmware: config.firmware,
+        operator: { name: actor.name, role: actor.role },
+        twoPersons: twoPersonsAreNeeded(facts),
+        twoPersonSetting: facts.setting,
+        intermediate: base64url(identity.intermediate.der),
+        root: base64url(identity.mspRoot.der),
+        yubicoRoots: identity.yubicoRoots.map(({ der }) => base64url(der)),
+      };
+    },
     'slice.issues': async () => ({ ready: await ca.healthy() }),
     async 'slice.protect'(wish, { audited }) {
       const why = `${wish.when}, more than ${wish.manyDevices} laptops`;

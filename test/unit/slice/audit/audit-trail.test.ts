@@ -227,20 +227,20 @@ describe('an export is refused that', () => {
   test('lacks a line, has one changed, or has no seal of this gateway', async () => {
     const whole = await lines();
     expect(await refused(whole)).toBe('taken');
-    expect(await refused(whole.toSpliced(2, 1))).toBe('slice-damaged');
-    expect(await refused(whole.toSpliced(4, 1))).toBe('slice-damaged');
-    expect(await refused(whole.with(1, (whole[1] ?? '').replace('two', 'too')))).toBe('slice-damaged');
+    expect(await refused(whole.toSpliced(2, 1))).toBe('file-unusable');
+    expect(await refused(whole.toSpliced(4, 1))).toBe('file-unusable');
+    expect(await refused(whole.with(1, (whole[1] ?? '').replace('two', 'too')))).toBe('file-unusable');
     expect(await refused(whole.slice(0, -1))).toBe('file-unusable');
     expect(await refused(whole.with(1, 'x'))).toBe('file-unusable');
     expect(await refused([])).toBe('file-unusable');
     const [, payload = ''] = /"checkpoint":"([^"]+)"/u.exec(whole.at(-1) ?? '') ?? [];
-    expect(await refused(whole.with(-1, JSON.stringify({ checkpoint: payload.slice(0, -3) })))).toBe('slice-damaged');
+    expect(await refused(whole.with(-1, JSON.stringify({ checkpoint: payload.slice(0, -3) })))).toBe('file-unusable');
   });
 
   test('is of another customer', async () => {
     const other = sealOf('other.jws', 'other');
     const foreign = (await all(exportTrail((...page) => exportPage(other, registry, ...page)))).join('');
-    await expect(trail.verify(Buffer.from(foreign))).rejects.toMatchObject({ code: 'slice-damaged' });
+    await expect(trail.verify(Buffer.from(foreign))).rejects.toMatchObject({ code: 'file-unusable' });
   });
 });
 

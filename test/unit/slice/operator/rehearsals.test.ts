@@ -51,6 +51,7 @@ describe('a rehearsal refuses what the real run refuses, because what it is abou
     ['claim.refuse', { claim: '123456', why }, 'claim-unknown'],
     ['claim.reopen', { token: 'PF3', hours: 1, why }, 'token-unknown'],
     ['approval.refuse', { approval: none, why }, 'approval-unknown'],
+    ['audit.accept', { why }, 'usage'],
     ['recovery-key.show', { device: 'nobody', why }, 'device-unknown'],
   ] as const)('%s', async (verb, given, code) => {
     const [real, rehearsed] = await both(verb, given as never);

@@ -54,13 +54,16 @@ const points = (facts: Partial<ReportFacts>): Record<string, number> =>
 describe('a quarter', () => {
   it.each([
     ['2026-Q4', '2026-10-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'],
-    ['2028-q1', '2028-01-01T00:00:00.000Z', '2028-04-01T00:00:00.000Z'],
+    ['2024-q1', '2024-01-01T00:00:00.000Z', '2024-04-01T00:00:00.000Z'],
   ])('%s is in UTC', (text, from, to) => {
     const found = parseQuarter(text);
     expect([new Date(found.from).toISOString(), new Date(found.to).toISOString()]).toEqual([from, to]);
   });
   it.each(['2026-Q5', '2026', 'Q4-2026', '1999-Q1', '2026-Q4 '])('%j is none', (text) => {
     expect(() => parseQuarter(text)).toThrow('Not a quarter');
+  });
+  it('that has not begun has no report', () => {
+    expect(() => parseQuarter('2099-Q1')).toThrow('not begun');
   });
 });
 
@@ -93,6 +96,8 @@ describe('the quarterly report', () => {
     const audit = [
       record({ deviceId: stale.id, at: on(60) }),
       record({ deviceId: stale.id, at: on(91.9), decision: 'refused', code: 'device-ended' }),
+      // Of a rehearsal: nobody wanted it.
+      record({ action: 'verb.rehearse', at: on(91), decision: 'refused', code: 'device-unknown' }),
       record({ deviceId: fresh.id, at: on(91.5) }),
       record({ deviceId: never.id, at: on(93) }),
     ];
