@@ -107,7 +107,7 @@ export async function replaceCommand(flags: ReplaceFlags, { clock }: CommandCont
     ...(permit.decision === 'alarm' ? ['           Every operator sees it in `kiwistack-operator alarm list`.'] : []),
     'New as well: the keys that sign grants and that ask step-ca. What was issued under the old one counts no more.',
     follow,
-    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\`, then \`kiwistack-operator operator reissue --dir ${flags.dir}\` for each operator, and \`yubikey reissue\` for each key that enrolls laptops.`,
+    `Next: \`sudo kiwistack-slice up --dir ${flags.dir}\`, then \`kiwistack-operator yubikey reissue --dir ${flags.dir}\` for each key that enrolls laptops, and \`operator reissue\` for each operator.`,
   ]);
   return EXIT.done;
 }
@@ -127,6 +127,7 @@ function printNewKey(flags: RequestFlags, keyDigest: string): number {
     `Wrote the request for a new key to ${flags.out}. It holds nothing secret; the slice goes on with the old key until then.`,
     `Public key (SHA-256): ${keyDigest}. Read it to the provider over another channel.`,
     `Where the provider's root key is: \`kiwistack-msp sign --request ${flags.out} --key-digest ${keyDigest} …\`, and \`kiwistack-msp revoke\` of the old one`,
+    `Where two operators are admins, both permit it: \`kiwistack-operator intermediate permit --key-digest ${keyDigest} --ask-approval\``,
     `Then here: \`kiwistack-slice down\`, and \`kiwistack-slice intermediate replace --dir ${flags.dir} --in ANSWER.pem --revoked ROOT.crl\``,
   ]);
   return EXIT.done;
