@@ -6,7 +6,7 @@ import { parseCertificate, type Certificate } from '../../pki/certificate.ts';
 import { makeCsrWith } from '../../pki/csr.ts';
 import type { YubikeyRecord } from '../../protocol/operator-records.ts';
 import type { OperatorSlice } from '../../protocol/operator-verbs.ts';
-import { firmwareFlaw } from '../../slice/operator/open-slice.ts';
+import { firmwareFlaw, requireNoOperators } from '../../slice/operator/open-slice.ts';
 import { generateInSlot, importCertificate, type GeneratedKey, type ManagementKey } from '../../token/provision.ts';
 import type { PinState, Token } from '../../token/token.ts';
 
@@ -47,10 +47,7 @@ export async function provisionYubikey(
   const serial = await chooseYubikey(token, request, signal);
   // Checked before the key in the slot is overwritten: somebody may be using it.
   checkRegistration(await slice.ask('yubikey.find', { serial }), serial, request);
-  const operator = (await slice.ask('operator.list')).find(
-    (one) => one.removedAt === null && one.yubikeySerial === serial,
-  );
-  if (operator !== undefined) throw new KiwiError('operator-exists', { detail: `${operator.name}, YubiKey ${serial}` });
+  requireNoOperators(await slice.ask('operator.list'), serial);
   progress(`Generating a key in slot ${SLOT} of YubiKey ${serial} …`);
   const key = await generateInSlot(token, {
     serial,

@@ -21,6 +21,15 @@ export async function findOperator(registry: Registry, name: string): Promise<Op
   throw new KiwiError('usage', { detail: `no operator ${name}`, hint: 'See `kiwistack-operator operator list`.' });
 }
 
+/** The key of a YubiKey that enrolls laptops would overwrite an operator's. @throws KiwiError `operator-exists` */
+export function requireNoOperators(
+  operators: readonly Pick<Operator, 'name' | 'removedAt' | 'yubikeySerial'>[],
+  serial: number,
+): void {
+  const found = operators.find((one) => one.removedAt === null && one.yubikeySerial === serial);
+  if (found !== undefined) throw new KiwiError('operator-exists', { detail: `${found.name}, YubiKey ${serial}` });
+}
+
 /** An alarm that nobody has acknowledged. @throws KiwiError `usage` */
 export async function findOpenAlarm(registry: Registry, alarm: number): Promise<AuditRecord> {
   const found = (await registry.listAlarms()).find(({ id }) => id === alarm);

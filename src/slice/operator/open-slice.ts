@@ -11,6 +11,7 @@ import { performOn } from './perform.ts';
 import type { Actor } from './verbs/handlers.ts';
 
 export { firmwareFlaw } from '../decisions/firmware-flaw.ts';
+export { requireNoOperators } from './find-target.ts';
 export { MAX_EXPORT as MAX_AUDIT_EXPORT, exportTrail, openExport } from '../audit/export-trail.ts';
 
 /** A slice in its folder. */

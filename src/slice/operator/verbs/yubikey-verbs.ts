@@ -3,7 +3,7 @@ import { KiwiError } from '../../../core/errors.ts';
 import { parseCertificate } from '../../../pki/certificate.ts';
 import { readCsr } from '../../../pki/csr.ts';
 import { enrollmentUri } from '../../../pki/roles.ts';
-import { findYubikey } from '../find-target.ts';
+import { findYubikey, requireNoOperators } from '../find-target.ts';
 import { reportYubikey } from '../report-yubikey.ts';
 import type { Handlers, OperatorParts, VerbsOf } from './handlers.ts';
 
@@ -14,12 +14,7 @@ export function yubikeyVerbs(parts: OperatorParts): Handlers<VerbsOf<'yubikey'>>
     'yubikey.report': ({ serial }) => reportYubikey(registry, serial),
     'yubikey.find': async ({ serial }) => (await registry.findYubikey(serial)) ?? null,
     async 'yubikey.certify'({ csr: text, serial, slot, role }, { audited }) {
-      const operator = (await registry.listOperators()).find(
-        (one) => one.removedAt === null && one.yubikeySerial === serial,
-      );
-      if (operator !== undefined) {
-        throw new KiwiError('operator-exists', { detail: `${operator.name}, YubiKey ${serial}` });
-      }
+      requireNoOperators(await registry.listOperators(), serial);
       const csr = Buffer.from(text, 'base64url');
       // The CSR is verified here, where a person supplies it; only its key matters.
       await readCsr(csr);
