@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,12 +9,16 @@ import { openEscrow, recipientOf } from '../../src/pki/escrow-jwe.ts';
 import { generateP256 } from '../../src/pki/keys.ts';
 import { TYP } from '../../src/protocol/common.ts';
 import { escrowContent } from '../../src/protocol/disk-escrow.ts';
-import { readSliceConfig, writeSliceConfig } from '../../src/slice/config/slice-config.ts';
 import { buildDeb } from '../contract/linux-package/build.ts';
 import { Customer } from '../e2e/01-enrollment/customer.ts';
 import { escrowOpener } from '../fakes/escrow-opener.ts';
 import { sampleOf } from '../sample.ts';
 import { makeBatch } from '../world/delivery.ts';
+import { ADA, GRACE, type Domain } from '../world/domain.ts';
+import { DC, REALM } from '../world/domain-files.ts';
+import { knows, startDomainInside } from '../world/domain-inside.ts';
+import { SIGN_IN_PACKAGES } from '../world/install-sign-in.ts';
+import { signInAs } from '../world/sign-in-as.ts';
 import { deliver, listed } from './deliver.ts';
 import { installPackage, sh } from './install-package.ts';
 import { addMachine } from './join-world.ts';
@@ -23,8 +27,8 @@ import { FIRST_START_CUTS, type FirstStartCut } from './power-cuts.ts';
 import { expectWhole, RECORD } from './renewal.ts';
 import { useSuiteFolder } from './suite-folder.ts';
 
-// A laptop as an OEM ships it, with a token, an encrypted volume and a TPM: its own units claim it and secure its disk, and the power is cut
-// again and again meanwhile. Its customer has no directory in this world, so that sign-in is asked for and not set up.
+// A laptop as an OEM ships it, with a token, an encrypted volume, a TPM and SSSD: its own units claim it, let the people of its customer's
+// directory sign in and secure its disk, and the power is cut again and again meanwhile.
 
 const VOLUME = '/dev/vdb';
 const MAPPED = '/dev/mapper/data';
@@ -35,6 +39,7 @@ const cuts = sampleOf('power cuts of a first start', FIRST_START_CUTS, 3);
 const folder = useSuiteFolder('claim', { story: true });
 const holder = generateP256();
 let customer: Customer;
+let domain: Domain;
 let machine: Machine;
 const inside = (script: string): Promise<string> => sh(machine, script);
 
@@ -50,11 +55,10 @@ ProtectKernelTunables=no
 beforeAll(async () => {
   customer = await Customer.create();
   const { world } = customer;
-  await world.stopSlice();
-  const recoveryKey = { recipients: [{ name: 'holder', key: recipientOf(holder) }], laptops: 'oem' as const };
-  const claims = { withoutTpm: 'accept' as const, approvalHours: 1 };
-  await writeSliceConfig(world.sliceDir, { ...(await readSliceConfig(world.sliceDir)), claims, recoveryKey });
-  await world.startSlice();
+  domain = await startDomainInside(world, {
+    recoveryKey: { recipients: [{ name: 'holder', key: recipientOf(holder) }], laptops: 'oem' },
+    claims: { withoutTpm: 'accept', approvalHours: 1 },
+  });
   const image = path.join(folder.path, 'data.raw');
   await writeFile(image, '');
   await truncate(image, 64 << 20);
@@ -66,6 +70,7 @@ beforeAll(async () => {
   ]);
   machine = added;
   await installPackage(machine, deb);
+  await installSignIn();
   // As installers/image makes its volume: with a key of this laptop's own.
   await inside(`umask 077; echo dm_crypt >/etc/modules-load.d/dm-crypt.conf; modprobe dm_crypt
     head -c 64 /dev/urandom >${FACTORY_KEY}
@@ -84,8 +89,19 @@ beforeAll(async () => {
 }, 1_800_000);
 afterAll(async () => {
   console.log(`machine: ${cuts.length} power cuts of a first start`);
+  await domain.remove();
   await customer.destroy();
 });
+
+/** As the packages of an image, without SSSD's tools in Python, which nobody needs here. */
+async function installSignIn(): Promise<void> {
+  for (const name of await readdir(SIGN_IN_PACKAGES)) {
+    if (!name.endsWith('.deb') || name.startsWith('python3-sss')) continue;
+    await machine.copyIn(path.join(SIGN_IN_PACKAGES, name), `/srv/sign-in/${name}`, '644');
+  }
+  await inside('dpkg --force-depends --force-confold --install /srv/sign-in/*.deb 2>&1; rm -r /srv/sign-in');
+  await knows(machine, DC);
+}
 
 /** It may begin. @param env where it is cut off */
 const letGo = (unit: string, env = ''): Promise<string> =>
@@ -149,6 +165,22 @@ describe('a laptop that an OEM has shipped', () => {
     };
     await expect.poll(status, PATIENT).toBe('healthy');
     await expectWhole(machine);
+  });
+
+  test('lets people of the directory sign in, also without a network, and nobody with a wrong password', async () => {
+    const expectLetIn = async (): Promise<void> => {
+      const { letIn, said } = await signInAs(machine, ADA);
+      expect(letIn, said).toBe(true);
+      expect(said).toContain(`${ADA.uid}\n/home/${ADA.uid}\n`);
+    };
+    await expectLetIn();
+    expect((await signInAs(machine, ADA)).said).toContain(`krbtgt/${REALM}@${REALM}`);
+    expect((await signInAs(machine, { ...ADA, password: 'Enigma-1844' })).letIn).toBe(false);
+    await inside('nmcli networking off');
+    await expectLetIn();
+    expect((await signInAs(machine, GRACE)).letIn).toBe(false);
+    await inside('nmcli networking on');
+    await expect.poll(async () => (await signInAs(machine, GRACE)).letIn, PATIENT).toBe(true);
   });
 
   test('its disk is opened by its TPM, by the recovery key that its customer has, and by nothing else', async () => {

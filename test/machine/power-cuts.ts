@@ -33,9 +33,10 @@ export interface FirstStartCut {
 const at = (unit: FirstStartCut['unit'], ...points: readonly string[]): readonly FirstStartCut[] =>
   points.map((point) => ({ unit, point }));
 
-/** As `POWER_CUTS`, over a claim and the securing of the disk after it. */
+/** As `POWER_CUTS`, over a claim, the sign-in that it sets up, and the securing of the disk after it. */
 export const FIRST_START_CUTS: readonly FirstStartCut[] = [
-  ...at('kiwistack-first-boot', 'token:after-act', 'file:acme.key:written', 'claim:after-act', 'file:acme.crt:renamed'),
-  ...at('kiwistack-first-boot', 'tunnel:after-act', 'confirm:after-act', 'ready:after-intent', 'spent:after-intent'),
+  ...at('kiwistack-first-boot', 'file:acme.key:written', 'claim:after-act', 'file:acme.crt:renamed'),
+  ...at('kiwistack-first-boot', 'tunnel:after-act', 'confirm:after-act'),
+  ...at('kiwistack-first-boot', 'file:sssd.conf:renamed', 'sign-in:after-act', 'spent:after-intent'),
   ...at('kiwistack-disk', 'disk:after-key', 'disk:after-receipt', 'disk:after-tpm', 'disk:after-factory-key'),
 ];

@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import { readSliceConfig, writeSliceConfig, type SliceConfig } from '../../src/slice/config/slice-config.ts';
 import { slicePaths } from '../../src/slice/config/slice-paths.ts';
-import type { Room } from '../lab/lab.ts';
 import { Domain, USUAL_PORTS } from './domain.ts';
 import { DC } from './domain-files.ts';
+import type { Seat } from './sign-in-as.ts';
 import type { World } from './world.ts';
 
 /** Where it is, behind the tunnel. */
@@ -35,7 +35,7 @@ export async function startDomainInside(world: World, settings: Partial<SliceCon
 }
 
 /** In place of the customer's name server. */
-export async function knows(room: Room, ...names: readonly string[]): Promise<void> {
+export async function knows(room: Seat, ...names: readonly string[]): Promise<void> {
   const lines = names.map((name) => `${DOMAIN_ADDRESS} ${name}\n`).join('');
   const { code, stderr } = await room.run(['/bin/sh', '-c', 'cat >>/etc/hosts'], { input: lines });
   if (code !== 0) throw new Error(`${room.name} was not told names: ${stderr}`);
