@@ -25,10 +25,11 @@ export async function wgSetconf(system: UnixSystem, name: string, text: string, 
 
 /** Sets the endpoint that is in use again: WireGuard forgets the source address that goes with it, and sends from the current one. */
 export async function wgNudge(system: UnixSystem, name: string): Promise<void> {
-  const peer = (await wgDump(system, name))?.peers[0];
-  if (peer?.endpoint === undefined) return;
-  const args = ['set', name, 'peer', peer.publicKey, 'endpoint', peer.endpoint];
-  await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
+  for (const { publicKey, endpoint } of (await wgDump(system, name))?.peers ?? []) {
+    if (endpoint === undefined) continue;
+    const args = ['set', name, 'peer', publicKey, 'endpoint', endpoint];
+    await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
+  }
 }
 
 /** Removes the peer of a running interface and adds it again, with another endpoint if one is given; whoever configured it. */

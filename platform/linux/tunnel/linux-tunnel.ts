@@ -15,6 +15,7 @@ import {
 } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
+import { peerOfProfile } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgSetconf } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { runTool, runToolChecked, type LinuxSystem } from '../system.ts';
 import type { Backend } from './backend.ts';
@@ -138,9 +139,9 @@ export class LinuxTunnel implements Tunnel {
   async status(slug: string): Promise<TunnelStatus> {
     const name = tunnelInterfaceName(slug);
     const dump = await wgDump(this.#system, name);
-    const peer = dump?.peers[0];
     const backend = await this.#keeper(name);
     const text = await backend?.read(name);
+    const peer = peerOfProfile(dump, text);
     return {
       interface: name,
       up: dump !== undefined,
@@ -198,7 +199,7 @@ export class LinuxTunnel implements Tunnel {
     const name = tunnelInterfaceName(slug);
     const backend = await this.#keeper(name);
     const text = await backend?.read(name);
-    const peer = (await wgDump(this.#system, name))?.peers[0];
+    const peer = peerOfProfile(await wgDump(this.#system, name), text);
     if (text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.

@@ -10,6 +10,7 @@ import {
 } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
+import { peerOfProfile } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { resolveHost } from '../../unix/resolve-host.ts';
 import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from '../../unix/wg.ts';
@@ -110,7 +111,7 @@ export class MacTunnel implements Tunnel {
       name === undefined ? undefined : this.#mtu(name),
       resolverFiles(system),
     ]);
-    const peer = dump?.peers[0];
+    const peer = peerOfProfile(dump, text);
     const { device } = tunnelLabels(tunnel);
     const command = `sudo launchctl kickstart -k system/${device}`;
     return {
@@ -189,7 +190,7 @@ export class MacTunnel implements Tunnel {
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const tunnel = tunnelInterfaceName(slug);
     const [name, text] = [await this.#running(tunnel), await readProfile(this.#system, tunnel)];
-    const peer = name === undefined ? undefined : (await wgDump(this.#system, name))?.peers[0];
+    const peer = name === undefined ? undefined : peerOfProfile(await wgDump(this.#system, name), text);
     if (name === undefined || text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     if (candidates.length === 0) return undefined;

@@ -22,10 +22,11 @@ export async function wgDump(system: WindowsSystem, name: string): Promise<WgDum
 
 /** Sets the endpoint in use again, so that WireGuard sends from the laptop's current address. */
 export async function wgNudge(system: WindowsSystem, name: string): Promise<void> {
-  const peer = (await wgDump(system, name))?.peers[0];
-  if (peer?.endpoint === undefined) return;
-  const args = ['set', name, 'peer', peer.publicKey, 'endpoint', peer.endpoint];
-  await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
+  for (const { publicKey, endpoint } of (await wgDump(system, name))?.peers ?? []) {
+    if (endpoint === undefined) continue;
+    const args = ['set', name, 'peer', publicKey, 'endpoint', endpoint];
+    await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
+  }
 }
 
 /** Removes the peer and adds it again as it was, with another endpoint if one is given: WireGuard begins a handshake at once. */

@@ -10,6 +10,7 @@ import {
 } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { FOLLOW_MS, HANDSHAKE_MS, HEALTHY_HANDSHAKE_MS, TURNS_MS } from '../../../src/laptop/tunnel/handshakes.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
+import { peerOfProfile } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { adapters, routes } from '../adapters.ts';
 import { callHelper } from '../helper.ts';
@@ -114,7 +115,7 @@ export class WindowsTunnel implements Tunnel {
       await nameRules(this.#system),
       await adapters(this.#system),
     ];
-    const peer = dump?.peers[0];
+    const peer = peerOfProfile(dump, text);
     const unit = serviceName(name);
     return {
       interface: name,
@@ -183,7 +184,7 @@ export class WindowsTunnel implements Tunnel {
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const name = tunnelInterfaceName(slug);
     const text = await readProfile(this.#system, name);
-    const peer = (await wgDump(this.#system, name))?.peers[0];
+    const peer = peerOfProfile(await wgDump(this.#system, name), text);
     if (text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.

@@ -36,6 +36,16 @@ export function readWgDump(text: string): WgDump | undefined {
   return { publicKey, peers };
 }
 
+/**
+ * The peer that a profile of ours names. Somebody may have added others, which WireGuard shows in no order.
+ * @param profile its text in either form; without one it is the only peer that is known
+ */
+export function peerOfProfile(dump: WgDump | undefined, profile: string | undefined): WgPeer | undefined {
+  if (profile === undefined) return dump?.peers[0];
+  const [, wgQuick, keyfile] = /^(?:PublicKey = (\S+)|\[wireguard-peer\.(\S+)\])$/mu.exec(profile) ?? [];
+  return dump?.peers.find(({ publicKey }) => publicKey === (wgQuick ?? keyfile));
+}
+
 /** The same text, as the checks want it: what the peer is configured to be. */
 export function readPeerFacts(text: string): PeerFacts | undefined {
   const [own, ...peers] = text.split('\n').filter((line) => line !== '');

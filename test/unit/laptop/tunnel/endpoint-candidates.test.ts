@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { endpointCandidates } from '../../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../../../src/laptop/tunnel/interface-name.ts';
-import { readWgDump } from '../../../../src/laptop/tunnel/read-wg-dump.ts';
+import { peerOfProfile, readWgDump } from '../../../../src/laptop/tunnel/read-wg-dump.ts';
 
 const names: Record<string, readonly string[]> = {
   'vpn.example': ['2001:db8::1', '192.0.2.1'],
@@ -72,5 +72,17 @@ describe('the answer of wg show', () => {
     const dump = readWgDump('PRIVATE\tPUBLIC\t40000\toff\nPEER\t(none)\t(none)\t(none)\t0\t0\t0\toff\n');
     expect(dump?.peers[0]).toMatchObject({ endpoint: undefined, lastHandshake: undefined });
     expect(readWgDump('')).toBeUndefined();
+  });
+
+  it('leads to the peer of the profile, whoever else is there and in whatever order', () => {
+    const [slice, other] = ['slice', 'other'].map((key, age) => `${key}\t(none)\t(none)\t(none)\t${age}\t0\t0\toff\n`);
+    const of = (peers: string, profile: string | undefined) =>
+      peerOfProfile(readWgDump(`PRIVATE\tPUBLIC\t40000\toff\n${peers}`), profile)?.publicKey;
+    for (const profile of ['[Peer]\nPublicKey = slice\nEndpoint = x\n', '[wireguard-peer.slice]\nendpoint=x\n']) {
+      expect(of(`${slice ?? ''}${other ?? ''}`, profile)).toBe('slice');
+      expect(of(`${other ?? ''}${slice ?? ''}`, profile)).toBe('slice');
+      expect(of(other ?? '', profile)).toBeUndefined();
+    }
+    expect(of(other ?? '', undefined)).toBe('other');
   });
 });
