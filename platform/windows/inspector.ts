@@ -5,6 +5,7 @@ import path from 'node:path';
 import { sha256 } from '../../src/core/bytes.ts';
 import { ignoreMissing } from '../../src/core/durable-file.ts';
 import { systemErrorCode } from '../../src/core/system-error-code.ts';
+import { readPeerFacts } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import type {
   DiskFacts,
   FileFacts,
@@ -111,16 +112,7 @@ export class WindowsInspector implements Inspector {
     const { code, stdout } = await runTool(this.#system, { name: 'wg', args: ['show', interfaceName, 'dump'] });
     const text = code === 0 ? stdout.toString().replaceAll('\r', '') : '';
     stdout.fill(0);
-    const [own, ...peers] = text.split('\n').filter((line) => line !== '');
-    const publicKey = own?.split('\t')[1];
-    if (publicKey === undefined) return undefined;
-    const [, , , networks = '', , , , keepalive = ''] = peers[0]?.split('\t') ?? [];
-    return {
-      publicKey,
-      peers: peers.length,
-      allowedNetworks: networks === '(none)' || networks === '' ? [] : networks.split(','),
-      keepaliveSeconds: Number(keepalive) > 0 ? Number(keepalive) : undefined,
-    };
+    return readPeerFacts(text);
   }
 
   async wireguard(): Promise<'kernel' | 'none'> {
