@@ -1,6 +1,6 @@
 import { withEndpoint } from '../../src/laptop/tunnel/edit-wg-quick.ts';
 import { raceEndpoints, waitForHandshake, type RunningTunnel } from '../../src/laptop/tunnel/handshakes.ts';
-import { readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
+import { nudges, readWgDump, type WgDump } from '../../src/laptop/tunnel/read-wg-dump.ts';
 import { withRuntimeFile } from './runtime-file.ts';
 import { runTool, runToolChecked, type UnixSystem } from './system.ts';
 
@@ -25,9 +25,7 @@ export async function wgSetconf(system: UnixSystem, name: string, text: string, 
 
 /** Sets the endpoint that is in use again: WireGuard forgets the source address that goes with it, and sends from the current one. */
 export async function wgNudge(system: UnixSystem, name: string): Promise<void> {
-  for (const { publicKey, endpoint } of (await wgDump(system, name))?.peers ?? []) {
-    if (endpoint === undefined) continue;
-    const args = ['set', name, 'peer', publicKey, 'endpoint', endpoint];
+  for (const args of nudges(name, await wgDump(system, name))) {
     await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
   }
 }

@@ -26,6 +26,8 @@ export interface Backend {
   withEndpoint(text: string, endpoint: string): string;
   withMtu(text: string, mtu: number): string;
   mtuIn(text: string): number | undefined;
+  /** The public key of the slice. */
+  peerIn(text: string): string | undefined;
   /** True when names of the customer's domains go through the tunnel, and no others. */
   splitsDns(text: string): boolean;
   enable(name: string, signal?: AbortSignal): Promise<void>;

@@ -141,7 +141,7 @@ export class LinuxTunnel implements Tunnel {
     const dump = await wgDump(this.#system, name);
     const backend = await this.#keeper(name);
     const text = await backend?.read(name);
-    const peer = peerOfProfile(dump, text);
+    const peer = peerOfProfile(dump, text, (profile) => backend?.peerIn(profile));
     return {
       interface: name,
       up: dump !== undefined,
@@ -199,7 +199,7 @@ export class LinuxTunnel implements Tunnel {
     const name = tunnelInterfaceName(slug);
     const backend = await this.#keeper(name);
     const text = await backend?.read(name);
-    const peer = peerOfProfile(await wgDump(this.#system, name), text);
+    const peer = peerOfProfile(await wgDump(this.#system, name), text, (profile) => backend?.peerIn(profile));
     if (text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.

@@ -2,7 +2,12 @@ import { mkdir } from 'node:fs/promises';
 
 import { removeDurableFile, writeDurableFile } from '../../../src/core/durable-file.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
-import { keyfileWithEndpoint, keyfileWithMtu, mtuInKeyfile } from '../../../src/laptop/tunnel/edit-keyfile.ts';
+import {
+  keyfileWithEndpoint,
+  keyfileWithMtu,
+  mtuInKeyfile,
+  peerInKeyfile,
+} from '../../../src/laptop/tunnel/edit-keyfile.ts';
 import { profileUuid } from '../../../src/laptop/tunnel/profile-uuid.ts';
 import { renderKeyfile } from '../../../src/laptop/tunnel/render-keyfile.ts';
 import type { RunResult } from '../../../src/programs/run-program.ts';
@@ -28,6 +33,7 @@ export class NetworkManager implements Backend {
   readonly withEndpoint = keyfileWithEndpoint;
   readonly withMtu = keyfileWithMtu;
   readonly mtuIn = mtuInKeyfile;
+  readonly peerIn = peerInKeyfile;
   readonly #system: LinuxSystem;
 
   constructor(system: LinuxSystem) {

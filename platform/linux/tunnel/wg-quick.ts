@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { removeDurableFile, removeLeftovers, writeDurableFile } from '../../../src/core/durable-file.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
-import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { mtuIn, peerIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import { renderWgQuick } from '../../../src/laptop/tunnel/render-wg-quick.ts';
 import { PATHS } from '../paths.ts';
 import { at, findProgram, runTool, runToolChecked, type LinuxSystem } from '../system.ts';
@@ -19,6 +19,7 @@ export class WgQuick implements Backend {
   readonly withEndpoint = withEndpoint;
   readonly withMtu = withMtu;
   readonly mtuIn = mtuIn;
+  readonly peerIn = peerIn;
   readonly #system: LinuxSystem;
 
   constructor(system: LinuxSystem) {

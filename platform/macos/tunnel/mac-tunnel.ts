@@ -1,7 +1,7 @@
 import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
-import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { mtuIn, peerIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import {
   endpointCandidates,
   reachableCandidates,
@@ -111,7 +111,7 @@ export class MacTunnel implements Tunnel {
       name === undefined ? undefined : this.#mtu(name),
       resolverFiles(system),
     ]);
-    const peer = peerOfProfile(dump, text);
+    const peer = peerOfProfile(dump, text, peerIn);
     const { device } = tunnelLabels(tunnel);
     const command = `sudo launchctl kickstart -k system/${device}`;
     return {
@@ -190,7 +190,7 @@ export class MacTunnel implements Tunnel {
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const tunnel = tunnelInterfaceName(slug);
     const [name, text] = [await this.#running(tunnel), await readProfile(this.#system, tunnel)];
-    const peer = name === undefined ? undefined : peerOfProfile(await wgDump(this.#system, name), text);
+    const peer = name === undefined ? undefined : peerOfProfile(await wgDump(this.#system, name), text, peerIn);
     if (name === undefined || text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     if (candidates.length === 0) return undefined;

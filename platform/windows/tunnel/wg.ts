@@ -4,7 +4,7 @@ import path from 'node:path';
 import { writeDurableFile } from '../../../src/core/durable-file.ts';
 import { withEndpoint } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import { raceEndpoints, waitForHandshake, type RunningTunnel } from '../../../src/laptop/tunnel/handshakes.ts';
-import { readWgDump, type WgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
+import { nudges, readWgDump, type WgDump } from '../../../src/laptop/tunnel/read-wg-dump.ts';
 import { makeFolders } from '../folders.ts';
 import { PATHS } from '../paths.ts';
 import { at, runTool, runToolChecked, type WindowsSystem } from '../system.ts';
@@ -22,9 +22,7 @@ export async function wgDump(system: WindowsSystem, name: string): Promise<WgDum
 
 /** Sets the endpoint in use again, so that WireGuard sends from the laptop's current address. */
 export async function wgNudge(system: WindowsSystem, name: string): Promise<void> {
-  for (const { publicKey, endpoint } of (await wgDump(system, name))?.peers ?? []) {
-    if (endpoint === undefined) continue;
-    const args = ['set', name, 'peer', publicKey, 'endpoint', endpoint];
+  for (const args of nudges(name, await wgDump(system, name))) {
     await runToolChecked(system, { name: 'wg', args }, 'tunnel-tools-failed');
   }
 }

@@ -1,7 +1,7 @@
 import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
 import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
-import { mtuIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { mtuIn, peerIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import {
   endpointCandidates,
   reachableCandidates,
@@ -115,7 +115,7 @@ export class WindowsTunnel implements Tunnel {
       await nameRules(this.#system),
       await adapters(this.#system),
     ];
-    const peer = peerOfProfile(dump, text);
+    const peer = peerOfProfile(dump, text, peerIn);
     const unit = serviceName(name);
     return {
       interface: name,
@@ -184,7 +184,7 @@ export class WindowsTunnel implements Tunnel {
   async follow(slug: string, endpoints: readonly string[], signal?: AbortSignal): Promise<string | undefined> {
     const name = tunnelInterfaceName(slug);
     const text = await readProfile(this.#system, name);
-    const peer = peerOfProfile(await wgDump(this.#system, name), text);
+    const peer = peerOfProfile(await wgDump(this.#system, name), text, peerIn);
     if (text === undefined || peer === undefined) return undefined;
     const candidates = await this.routable(await this.resolve(endpoints));
     // The address in use is silent already: it comes last.

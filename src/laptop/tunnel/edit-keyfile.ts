@@ -13,6 +13,11 @@ export function keyfileWithMtu(text: string, mtu: number): string {
   return without.replace(/^\[wireguard\]\n/mu, `[wireguard]\nmtu=${mtu}\n`);
 }
 
+/** The public key of its peer, which is the slice. */
+export function peerInKeyfile(text: string): string | undefined {
+  return /^\[wireguard-peer\.(\S+)\]$/mu.exec(text)?.[1];
+}
+
 export function mtuInKeyfile(text: string): number | undefined {
   const found = /^mtu=(\d+)$/mu.exec(text)?.[1];
   return found === undefined ? undefined : Number(found);

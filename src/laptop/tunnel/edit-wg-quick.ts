@@ -12,6 +12,11 @@ export function withMtu(text: string, mtu: number): string {
   return text.replace(/^MTU = \d+$/mu, `MTU = ${mtu}`);
 }
 
+/** The public key of its peer, which is the slice. */
+export function peerIn(text: string): string | undefined {
+  return /^PublicKey = (\S+)$/mu.exec(text)?.[1];
+}
+
 export function mtuIn(text: string): number | undefined {
   const found = /^MTU = (\d+)$/mu.exec(text)?.[1];
   return found === undefined ? undefined : Number(found);

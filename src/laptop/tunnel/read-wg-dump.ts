@@ -38,12 +38,24 @@ export function readWgDump(text: string): WgDump | undefined {
 
 /**
  * The peer that a profile of ours names. Somebody may have added others, which WireGuard shows in no order.
- * @param profile its text in either form; without one it is the only peer that is known
+ * @param profile without one, whichever is shown first
+ * @param peerIn reads the peer's public key in a profile of that form
  */
-export function peerOfProfile(dump: WgDump | undefined, profile: string | undefined): WgPeer | undefined {
+export function peerOfProfile(
+  dump: WgDump | undefined,
+  profile: string | undefined,
+  peerIn: (profile: string) => string | undefined,
+): WgPeer | undefined {
   if (profile === undefined) return dump?.peers[0];
-  const [, wgQuick, keyfile] = /^(?:PublicKey = (\S+)|\[wireguard-peer\.(\S+)\])$/mu.exec(profile) ?? [];
-  return dump?.peers.find(({ publicKey }) => publicKey === (wgQuick ?? keyfile));
+  const named = peerIn(profile);
+  return dump?.peers.find(({ publicKey }) => publicKey === named);
+}
+
+/** Arguments of `wg`, for each peer of an interface: they set the endpoint that is in use. */
+export function nudges(name: string, dump: WgDump | undefined): string[][] {
+  return (dump?.peers ?? []).flatMap(({ publicKey, endpoint }) =>
+    endpoint === undefined ? [] : [['set', name, 'peer', publicKey, 'endpoint', endpoint]],
+  );
 }
 
 /** The same text, as the checks want it: what the peer is configured to be. */

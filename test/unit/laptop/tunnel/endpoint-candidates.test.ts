@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { endpointCandidates } from '../../../../src/laptop/tunnel/endpoint-candidates.ts';
+import { peerInKeyfile } from '../../../../src/laptop/tunnel/edit-keyfile.ts';
+import { peerIn } from '../../../../src/laptop/tunnel/edit-wg-quick.ts';
 import { tunnelInterfaceName } from '../../../../src/laptop/tunnel/interface-name.ts';
 import { peerOfProfile, readWgDump } from '../../../../src/laptop/tunnel/read-wg-dump.ts';
 
@@ -76,12 +78,15 @@ describe('the answer of wg show', () => {
 
   it('leads to the peer of the profile, whoever else is there and in whatever order', () => {
     const [slice, other] = ['slice', 'other'].map((key, age) => `${key}\t(none)\t(none)\t(none)\t${age}\t0\t0\toff\n`);
-    const of = (peers: string, profile: string | undefined) =>
-      peerOfProfile(readWgDump(`PRIVATE\tPUBLIC\t40000\toff\n${peers}`), profile)?.publicKey;
-    for (const profile of ['[Peer]\nPublicKey = slice\nEndpoint = x\n', '[wireguard-peer.slice]\nendpoint=x\n']) {
-      expect(of(`${slice ?? ''}${other ?? ''}`, profile)).toBe('slice');
-      expect(of(`${other ?? ''}${slice ?? ''}`, profile)).toBe('slice');
-      expect(of(other ?? '', profile)).toBeUndefined();
+    const of = (peers: string, profile: string | undefined, read = peerIn) =>
+      peerOfProfile(readWgDump(`PRIVATE\tPUBLIC\t40000\toff\n${peers}`), profile, read)?.publicKey;
+    for (const [profile, read] of [
+      ['[Peer]\nPublicKey = slice\nEndpoint = x\n', peerIn],
+      ['[wireguard-peer.slice]\nendpoint=x\n', peerInKeyfile],
+    ] as const) {
+      expect(of(`${slice ?? ''}${other ?? ''}`, profile, read)).toBe('slice');
+      expect(of(`${other ?? ''}${slice ?? ''}`, profile, read)).toBe('slice');
+      expect(of(other ?? '', profile, read)).toBeUndefined();
     }
     expect(of(other ?? '', undefined)).toBe('other');
   });

@@ -11,6 +11,8 @@ const SECRET = Buffer.alloc(32, 1).toString('base64');
 class Interface {
   endpoint = '192.0.2.1:51820';
   handshake = 0;
+  /** Lines of `wg show NAME dump` for peers that somebody else has added. */
+  others = '';
   /** Every configuration that it was given. */
   readonly given: string[] = [];
   readonly answering = new Set<string>();
@@ -27,7 +29,7 @@ class Interface {
       }
       if (verb === 'show') {
         const seconds = Math.floor(this.handshake / 1000);
-        return `PRIVATE\tPUBLIC\t1\toff\n${PEER}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n`;
+        return `PRIVATE\tPUBLIC\t1\toff\n${PEER}\tPSK\t${this.endpoint}\t10.77.0.0/24\t${seconds}\t5\t6\t25\n${this.others}`;
       }
       if (verb !== 'setconf') return;
       const text = (await this.machine.read((file ?? '').slice(this.machine.root.length))) ?? '';
@@ -57,6 +59,16 @@ describe('a running interface', () => {
     await wgNudge(machine, NAME);
     expect(machine.ran.at(-1)).toBe(`wg set ${NAME} peer ${PEER} endpoint 192.0.2.1:51820`);
     expect(wg.given).toEqual([]);
+  });
+
+  it('is nudged at each peer that has an endpoint', async () => {
+    const [stranger, silent] = [7, 8].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+    wg.others = `${stranger ?? ''}\t(none)\t192.0.2.9:1\t(none)\t0\t0\t0\toff\n${silent ?? ''}\t(none)\t(none)\t(none)\t0\t0\t0\toff\n`;
+    await wgNudge(machine, NAME);
+    expect(machine.ran.filter((line) => line.includes(' set '))).toEqual([
+      `wg set ${NAME} peer ${PEER} endpoint 192.0.2.1:51820`,
+      `wg set ${NAME} peer ${stranger ?? ''} endpoint 192.0.2.9:1`,
+    ]);
   });
 
   it('gets its peer anew as it was, whoever configured it', async () => {
