@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Exit codes: what the caller tells apart. */
-enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_FOUND = 3, DENIED = 5 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, NOT_FOUND = 3, UNSUPPORTED = 4, DENIED = 5 };
 
 /* The most that is read from standard input, and that is printed. */
 #define MAX_INPUT (256u * 1024u)
@@ -64,6 +64,9 @@ int verb_unseal(int argc, wchar_t **argv);
 int verb_certificate_add(int argc, wchar_t **argv);
 int verb_certificate_list(int argc, wchar_t **argv);
 int verb_certificate_remove(int argc, wchar_t **argv);
+int verb_key_add(int argc, wchar_t **argv);
+int verb_key_list(int argc, wchar_t **argv);
+int verb_key_remove(int argc, wchar_t **argv);
 int verb_file_security(int argc, wchar_t **argv);
 int verb_secure_file(int argc, wchar_t **argv);
 int verb_secure_folder(int argc, wchar_t **argv);
@@ -93,6 +96,13 @@ bool session_is_active(DWORD session);
 bool is_trusted_owner(PSID owner);
 /* True for the user of this process. */
 bool is_ourselves(PSID sid);
+
+/* --- keys.c: keys of the machine in CNG --------------------------------------------------------------------------------------- */
+
+/* The most characters of a key's name that we give, and its end: ours are half of that. */
+#define MAX_KEY_NAME 256
+/* True for a name that only a key of ours has. */
+bool is_key_of_ours(const wchar_t *name);
 
 /* --- security.c: a folder for the system and administrators alone -------------------------------------------------------- */
 

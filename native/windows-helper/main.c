@@ -25,6 +25,9 @@ static const struct {
     {L"certificate-add", verb_certificate_add, 2, 3},
     {L"certificate-list", verb_certificate_list, 1, 1},
     {L"certificate-remove", verb_certificate_remove, 2, 2},
+    {L"key-add", verb_key_add, 2, 2},
+    {L"key-list", verb_key_list, 0, 0},
+    {L"key-remove", verb_key_remove, 1, 1},
     {L"file-security", verb_file_security, 1, 1},
     {L"secure-file", verb_secure_file, 2, 2},
     {L"secure-folder", verb_secure_folder, 2, 2},
@@ -39,19 +42,33 @@ static const struct {
 };
 
 int failed(const char *what, DWORD error) {
-  fprintf(stderr, "%s: error %lu\n", what, (unsigned long)error);
+  const char *meaning = "";
+  int code = FAILED;
   switch (error) {
   case ERROR_ACCESS_DENIED:
   case ERROR_PRIVILEGE_NOT_HELD:
-    return DENIED;
+  case (DWORD)E_ACCESSDENIED:
+  case (DWORD)NTE_PERM:
+    code = DENIED;
+    break;
   case ERROR_FILE_NOT_FOUND:
   case ERROR_PATH_NOT_FOUND:
   case ERROR_SERVICE_DOES_NOT_EXIST:
   case (DWORD)CRYPT_E_NOT_FOUND:
-    return NOT_FOUND;
+    code = NOT_FOUND;
+    break;
+  case ERROR_CALL_NOT_IMPLEMENTED:
+  case (DWORD)E_NOTIMPL:
+  case (DWORD)NTE_NOT_SUPPORTED:
+    meaning = ", not implemented";
+    code = UNSUPPORTED;
+    break;
   default:
-    return FAILED;
+    break;
   }
+  /* Statuses of COM and CNG are known by their hexadecimal form. */
+  fprintf(stderr, error < 0x80000000u ? "%s: error %lu%s\n" : "%s: error 0x%08lx%s\n", what, (unsigned long)error, meaning);
+  return code;
 }
 
 bool read_input(BYTE **bytes, DWORD *length) {

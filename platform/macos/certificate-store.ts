@@ -42,7 +42,23 @@ export class MacCertificateStore implements CertificateStore {
 
   async install(name: string, certificate: DeviceCertificate): Promise<void> {
     await this.#files.install(name, certificate);
-    const { leaf, intermediate } = certificate;
+    await this.#addToKeychain(name, certificate);
+  }
+
+  async systemUse(name: string): Promise<string | KiwiError> {
+    const leaf = (await this.load(name))?.leaf;
+    const isThere = leaf !== undefined && (await this.#inKeychain()).some(({ der }) => der.equals(leaf.der));
+    if (isThere) return 'the System keychain has it';
+    return new KiwiError('certificate-keyless', { detail: 'the System keychain does not have it' });
+  }
+
+  async giveToSystem(name: string): Promise<void> {
+    const stored = await this.load(name);
+    if (stored === undefined) throw new KiwiError('not-enrolled');
+    await this.#addToKeychain(name, stored);
+  }
+
+  async #addToKeychain(name: string, { leaf, intermediate }: DeviceCertificate): Promise<void> {
     // First the key: the keychain finds it for the certificate by its public half.
     const pem = await readPrivatePem(at(this.#system, this.#files.paths(name).key));
     await addPrivateKey(this.#system, pem);

@@ -129,6 +129,14 @@ export class CertificateFiles implements CertificateStore {
     );
   }
 
+  systemUse(name: string): Promise<string | KiwiError> {
+    return Promise.resolve(`programs read ${this.paths(name).certificate}`);
+  }
+
+  giveToSystem(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async remove(name: string | undefined): Promise<void> {
     const folder = at(this.#system, this.#folder);
     const roots = path.join(folder, ROOTS);

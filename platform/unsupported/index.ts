@@ -21,6 +21,8 @@ export function unsupportedPlatform(name: string): Platform {
       install: refuseLater,
       load: refuseLater,
       verify: refuseLater,
+      systemUse: refuseLater,
+      giveToSystem: refuseLater,
       remove: refuseLater,
       found: refuseLater,
       paths: refuse,

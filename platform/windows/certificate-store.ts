@@ -12,19 +12,19 @@ import type {
 } from '../../src/laptop/system/certificate-store.ts';
 import { fileDeviceKey, type DeviceKey } from '../../src/laptop/system/device-key.ts';
 import { MARKER } from '../../src/laptop/system/found.ts';
-import { CertificateError, parsePemBundle, type Certificate } from '../../src/pki/certificate.ts';
+import { CertificateError, parsePemBundle } from '../../src/pki/certificate.ts';
 import { generateP256, spkiDer } from '../../src/pki/keys.ts';
 import { deviceNames } from '../../src/pki/roles.ts';
 import { gatewayUrl as gateway, hostName } from '../../src/protocol/common.ts';
 import { makeFolders } from './folders.ts';
 import {
-  removeStored,
-  storeCertificate,
-  storedCertificates,
-  storeHash,
-  storeWithKey,
-  type StoreName,
-} from './machine-store.ts';
+  addIdentity,
+  forgetEarlier,
+  foundIdentities,
+  hasIdentity,
+  identityFault,
+  removeIdentities,
+} from './machine-identity.ts';
 import { PATHS } from './paths.ts';
 import { seal, unseal } from './sealed.ts';
 import { at, type WindowsSystem } from './system.ts';
@@ -42,7 +42,7 @@ interface Files {
 
 /**
  * NAME.crt, NAME.key and NAME-roots.crt in a folder of ours, the key sealed with DPAPI; and the certificate in LocalMachine\My, where Windows' own
- * programs look for it, with a copy of the key that CNG does not give out again. The file is what the tunnel's key is derived from:
+ * programs look for it, with a copy of the key that CNG does not give out again (machine-identity.ts). The file is what tunnel and renewal use:
  * CNG keeps keys for signatures apart from those for key agreement, and the device key is used for both.
  */
 export class WindowsCertificateStore implements CertificateStore {
@@ -84,19 +84,12 @@ export class WindowsCertificateStore implements CertificateStore {
     }
     const files = this.#files(name);
     await makeFolders(this.#system);
-    await writeDurableFile(files.certificate, chainText(certificate), 0o600);
+    await addIdentity(this.#system, name, certificate, key);
+    // The certificate's file says which one is the newest, so it is replaced when all the rest of that one is there: a run that was killed before
+    // is made up for by the next renewal, which is still due.
     await writeDurableFile(files.roots, rootsText(certificate), 0o600);
-    const { leaf, intermediate } = certificate;
-    const raw = rawKey(key);
-    try {
-      const kept = await storeWithKey(this.#system, { der: leaf.der, what: name }, raw);
-      if (!kept) await storeCertificate(this.#system, 'MY', leaf.der, name);
-    } finally {
-      raw.fill(0);
-    }
-    await storeCertificate(this.#system, 'CA', intermediate.der, name);
-    // Of an earlier certificate for the same name.
-    await this.#removeStored(name, [leaf, intermediate]);
+    await writeDurableFile(files.certificate, chainText(certificate), 0o600);
+    await forgetEarlier(this.#system, name, certificate);
   }
 
   async load(name: string): Promise<DeviceCertificate | undefined> {
@@ -118,17 +111,34 @@ export class WindowsCertificateStore implements CertificateStore {
     if (key === undefined || !spkiDer(key.publicKey).equals(certificate.leaf.spki)) return false;
     if ((await read(files.certificate)) !== chainText(certificate)) return false;
     if ((await read(files.roots)) !== rootsText(certificate)) return false;
-    const stored = await storedCertificates(this.#system, 'MY');
-    return stored.some(({ sha256, ours }) => ours && sha256 === storeHash(certificate.leaf.der));
+    return hasIdentity(this.#system, name, certificate);
+  }
+
+  async systemUse(name: string): Promise<string | KiwiError> {
+    const stored = await this.load(name);
+    if (stored === undefined) return new KiwiError('certificate-keyless', { detail: 'there is no certificate' });
+    return (await identityFault(this.#system, name, stored)) ?? String.raw`LocalMachine\My, with its key in CNG`;
+  }
+
+  async giveToSystem(name: string): Promise<void> {
+    const [stored, key] = [await this.load(name), await this.#key(name)];
+    if (stored === undefined || key === undefined) throw new KiwiError('not-enrolled');
+    const refusal = await addIdentity(this.#system, name, stored, key);
+    await forgetEarlier(this.#system, name, stored);
+    if (refusal !== undefined) throw refusal;
   }
 
   async remove(name: string | undefined): Promise<void> {
     const found = (await this.found()).flatMap((one) => one.name ?? []);
-    for (const each of new Set([...found, ...(name === undefined ? [] : [name])])) {
-      const { certificate, key, roots } = this.#files(each);
-      for (const file of [certificate, key, roots]) await removeDurableFile(file).catch(ignoreMissing);
+    try {
+      await removeIdentities(this.#system);
+    } finally {
+      // The key in its file does not stay because CNG keeps its own: that is found by its name the next time.
+      for (const each of new Set([...found, ...(name === undefined ? [] : [name])])) {
+        const { certificate, key, roots } = this.#files(each);
+        for (const file of [certificate, roots, key]) await removeDurableFile(file).catch(ignoreMissing);
+      }
     }
-    await this.#removeStored(undefined, []);
   }
 
   async found(): Promise<readonly FoundCertificate[]> {
@@ -142,13 +152,7 @@ export class WindowsCertificateStore implements CertificateStore {
       const device = chain === undefined ? undefined : deviceIn(chain, name);
       found.push({ what: path.join(folder, file), ours: true, name, ...(device === undefined ? {} : { device }) });
     }
-    for (const store of ['MY', 'CA'] as const) {
-      const stored = (await storedCertificates(this.#system, store)).filter(({ ours }) => ours);
-      found.push(
-        ...stored.map(({ sha256 }) => ({ what: `LocalMachine\\${store}: ${sha256.slice(0, 16)}`, ours: true })),
-      );
-    }
-    return found;
+    return [...found, ...(await foundIdentities(this.#system))];
   }
 
   paths(name: string): Files {
@@ -177,28 +181,11 @@ export class WindowsCertificateStore implements CertificateStore {
     }
   }
 
-  /** Those of ours in the machine's stores, but not these. @param name undefined: of every name */
-  async #removeStored(name: string | undefined, keep: readonly Certificate[]): Promise<void> {
-    const kept = new Set(keep.map(({ der }) => storeHash(der)));
-    for (const store of ['MY', 'CA'] satisfies StoreName[]) {
-      for (const one of await storedCertificates(this.#system, store)) {
-        const named = name === undefined || one.name === `KiwiStack ${name}`;
-        if (one.ours && named && !kept.has(one.sha256)) await removeStored(this.#system, store, one.sha256);
-      }
-    }
-  }
-
   #files(name: string): Files {
     hostName.parse(name); // a file name: no dots, no slashes
     const base = path.join(at(this.#system, PATHS.certificates), name);
     return { certificate: `${base}.crt`, key: `${base}.key`, roots: `${base}-roots.crt` };
   }
-}
-
-/** x, y and d, as CNG wants them. */
-function rawKey(key: KeyObject): Buffer {
-  const { x = '', y = '', d = '' } = key.export({ format: 'jwk' });
-  return Buffer.concat([x, y, d].map((part) => Buffer.from(part, 'base64url')));
 }
 
 function deviceIn(chain: string, name: string): FoundCertificate['device'] {

@@ -8,7 +8,7 @@ import type { RunRequest, RunResult } from '../../src/programs/run-program.ts';
 import type { WindowsSystem } from './system.ts';
 
 /** Exit codes of the helper that say more than that it failed. */
-export const HELPER = { notFound: 3, denied: 5 } as const;
+export const HELPER = { notFound: 3, unsupported: 4, denied: 5 } as const;
 
 const MAX_OUTPUT = 4 * 1024 * 1024;
 const PATIENCE_MS = 30_000;
@@ -27,16 +27,27 @@ export async function callHelper(
   return system.run({ ...limits, ...options, program, args, ...(signal === undefined ? {} : { signal }) });
 }
 
-/** The same for a verb that must succeed. @throws KiwiError `access-denied`, `program-failed` with what it said */
+/** A verb that did not succeed: `access-denied`, or `program-failed`, with what it said. */
+export class HelperError extends KiwiError {
+  /** Its exit code, which `HELPER` has names for. */
+  readonly exitedWith: number;
+
+  constructor(verb: string, { code, stderr }: RunResult) {
+    const detail = `kiwistack-helper ${verb}: ${stderr.toString('latin1').trim().slice(-300)}`;
+    super(code === HELPER.denied ? 'access-denied' : 'program-failed', { detail });
+    this.exitedWith = code;
+  }
+}
+
+/** The same for a verb that must succeed. @throws HelperError */
 export async function askHelper(
   system: WindowsSystem,
   args: readonly [verb: string, ...rest: string[]],
   options: HelperOptions = {},
 ): Promise<Buffer> {
-  const { code, stdout, stderr } = await callHelper(system, args, options);
-  if (code === 0) return stdout;
-  const detail = `kiwistack-helper ${args[0]}: ${stderr.toString('latin1').trim().slice(-300)}`;
-  throw new KiwiError(code === HELPER.denied ? 'access-denied' : 'program-failed', { detail });
+  const result = await callHelper(system, args, options);
+  if (result.code === 0) return result.stdout;
+  throw new HelperError(args[0], result);
 }
 
 /** What a verb prints, which has this form. @throws KiwiError as `askHelper` */

@@ -26,6 +26,9 @@ export function renderSecurity(kind: 'file' | 'folder', mode: number): string {
  */
 export const PIPE_SECURITY = 'O:SYG:SYD:P(D;;GA;;;NU)(A;;GA;;;SY)(A;;GA;;;BA)(A;;0x12019b;;;IU)';
 
+/** A key of the machine in CNG: for the system and administrators alone. Who made it stays its owner: one of the two. */
+export const KEY_SECURITY = 'D:P(A;;GA;;;SY)(A;;GA;;;BA)';
+
 /** SIDs that stand for us: the system, Administrators, and the service that installs Windows' own files. */
 const TRUSTED: ReadonlySet<string> = new Set([
   ...['SY', 'BA', 'S-1-5-18', 'S-1-5-32-544'],

@@ -24,7 +24,7 @@ export class WindowsTrustStore implements TrustStore {
       const there = new Set((await this.#stored()).map(({ sha256 }) => sha256));
       for (const root of roots) {
         signal?.throwIfAborted();
-        if (!there.has(storeHash(root.der))) await storeCertificate(this.#system, 'ROOT', root.der, 'root');
+        if (!there.has(storeHash(root.der))) await storeCertificate(this.#system, 'ROOT', root.der, { name: 'root' });
       }
     });
     if (await this.verify(roots)) return;

@@ -25,6 +25,11 @@ export const CHECK_CODES = {
     'The device certificate does not lead to a root that this laptop trusts.',
     'Run `kiwistack-enroll renew`. If the package is of another provider than the enrollment, install the right one.',
   ),
+  'certificate-keyless': entry(
+    'machine',
+    "Programs of the system itself cannot use this laptop's certificate.",
+    'Run `kiwistack-enroll doctor --fix`, and if it cannot mend that, give the details to your operator. Tunnel and renewal work without it; Wi-Fi that asks for the certificate does not.',
+  ),
   'renewal-stalled': entry(
     'fault',
     'The certificate is not renewed as it should be.',

@@ -72,6 +72,19 @@ export const certificateChains: Check = {
   },
 };
 
+/** Nothing of ours uses it so: what stands in the way is no reason to be without an enrollment, and nobody else would say it. */
+export const certificateUsable: Check = {
+  code: 'certificate-usable',
+  severity: 'warning',
+  what: 'Programs of the system itself, such as its Wi-Fi, find the device certificate with its key.',
+  matters: 'They cannot sign in with it. The tunnel, the renewal and Fleet do not need it.',
+  dependsOn: ['certificate-present'],
+  async run({ context: { platform }, record }) {
+    const use = await platform.certificates.systemUse(record.slug);
+    return use instanceof KiwiError ? notWell(use, 'give-certificate') : well(use);
+  },
+};
+
 export const rootsPinned: Check = {
   code: 'pinned-roots',
   severity: 'warning',

@@ -46,6 +46,7 @@ export const SUBJECTS: readonly Subject[] = [
       certificate.certificateBegun,
       certificate.certificateValid,
       key.keyMatchesCertificate,
+      certificate.certificateUsable,
       certificate.rootsPinned,
       certificate.certificateChains,
       renewal.certificateRenewed,

@@ -92,6 +92,11 @@ export const REPAIRS: readonly Repair[] = [
     },
   },
   {
+    name: 'give-certificate',
+    does: "Give the device certificate and its key to the system's own programs again.",
+    run: alone(({ platform }, { slug }) => platform.certificates.giveToSystem(slug)),
+  },
+  {
     name: 'set-up-sign-in',
     does: 'Ask the slice how people sign in, and set that up again.',
     run: alone((context, record) => settleSignIn(context, record, 'again')),

@@ -1,3 +1,4 @@
+import type { KiwiError } from '../../core/errors.ts';
 import type { Certificate } from '../../pki/certificate.ts';
 import type { TpmKeyParts } from '../../pki/tpm-key-file.ts';
 import type { DeviceKey } from './device-key.ts';
@@ -29,6 +30,7 @@ export interface FoundCertificate extends Found {
  * - `remove` removes everything of that name and everything that `found` calls ours, with what `install` put beside it; what
  *   `install` replaced comes back with its mode and owner. Repeated, it changes nothing.
  * - `found` changes nothing and needs no record.
+ * - `systemUse` changes nothing. What it finds wrong keeps nothing of ours from working, and `install` does not fail for it.
  * - `load…` return undefined when there is nothing, and throw `state-damaged` when there is something unreadable.
  */
 export interface CertificateStore {
@@ -40,6 +42,12 @@ export interface CertificateStore {
   load(name: string): Promise<DeviceCertificate | undefined>;
   /** True when exactly this certificate is stored, for the stored key. */
   verify(name: string, certificate: DeviceCertificate): Promise<boolean>;
+  /**
+   * How programs of the system itself (Wi-Fi, VPN) get at certificate and key: a phrase, or why they cannot, which is `certificate-keyless`.
+   */
+  systemUse(name: string): Promise<string | KiwiError>;
+  /** Gives certificate and key to the system again. @throws KiwiError `certificate-keyless`, with what stands in the way */
+  giveToSystem(name: string): Promise<void>;
   remove(name: string | undefined): Promise<void>;
   found(): Promise<readonly FoundCertificate[]>;
   /** For people and for other programs' configuration. */

@@ -245,6 +245,8 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       install: (name, certificate) => act('certificate', () => certificates.install(name, certificate)),
       load: (name) => (life.dead ? life.grave : certificates.load(name)),
       verify: (name, certificate) => (life.dead ? life.grave : certificates.verify(name, certificate)),
+      systemUse: (name) => (life.dead ? life.grave : certificates.systemUse(name)),
+      giveToSystem: () => act('certificate for the system', () => certificates.giveToSystem()),
       remove: (name) => act('no certificate', () => certificates.remove(name)),
       found: () => (life.dead ? life.grave : certificates.found()),
       paths: (name) => certificates.paths(name),

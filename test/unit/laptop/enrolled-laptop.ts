@@ -54,6 +54,8 @@ export interface EnrolledLaptop {
   /** Set: the key is in a TPM, which answers so whenever it is used. */
   tpmSays: KiwiError | undefined;
   stored: DeviceCertificate;
+  /** Why programs of the system cannot use it, until it is given to them again. */
+  systemFault: KiwiError | undefined;
   /** Where its clock stands. */
   now: number;
   /** What the tunnel is, as its status tells it. */
@@ -184,6 +186,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       key,
       tpmSays: undefined,
       stored,
+      systemFault: undefined,
       now: NOW.getTime(),
       tunnel: { up: true, startsAtBoot: true, endpoint: ENDPOINT, mtu: 1420 },
       pathMtu: 1420,
@@ -244,6 +247,8 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
         if (key === undefined || tpmSays === undefined) return Promise.resolve(key);
         return Promise.resolve({ ...key, kind: 'tpm', sign: () => Promise.reject(tpmSays) });
       },
+      systemUse: () => Promise.resolve(laptop.systemFault ?? 'programs read its files'),
+      giveToSystem: () => Promise.resolve(void (laptop.systemFault = undefined)),
       found: found('key and certificate'),
       remove: () => {
         laptop.key = undefined;

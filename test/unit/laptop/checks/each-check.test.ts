@@ -93,6 +93,10 @@ const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: strin
     async () => Object.assign(laptop.context, { roots: [(await makeSlice()).root.certificate] }),
     'certificate-untrusted',
   ],
+  'certificate-usable': [
+    () => (laptop.systemFault = new KiwiError('certificate-keyless', { detail: 'CNG has no such key' })),
+    'certificate-keyless',
+  ],
   'certificate-renewal': [() => (laptop.now += 20 * 3_600_000), 'renewal-stalled'],
   'renewal-number': [
     () => {

@@ -49,6 +49,11 @@ describe('the repairs', () => {
     ]);
   });
 
+  it('give the certificate to the system again', async () => {
+    laptop.systemFault = new KiwiError('certificate-keyless', { detail: 'CNG has no such key' });
+    expect(await fix()).toMatchObject([{ name: 'give-certificate', mended: ['certificate-usable'] }]);
+  });
+
   it('close what is open to others', async () => {
     let mode = 0o644;
     laptop.different.file = (path) =>

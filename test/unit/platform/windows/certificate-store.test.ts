@@ -1,12 +1,12 @@
-import { createPrivateKey } from 'node:crypto';
-
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { WindowsCertificateStore } from '../../../../platform/windows/certificate-store.ts';
 import { at } from '../../../../platform/windows/system.ts';
+import { sha256 } from '../../../../src/core/bytes.ts';
 import type { DeviceCertificate } from '../../../../src/laptop/system/certificate-store.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import { DEVICE_ID, makeDeviceCertificate } from '../linux/test-certificates.ts';
+import { certificateFor as certificateOf } from './device-certificates.ts';
 import { FakeWindows } from './fake-windows.ts';
 
 const KEY = 'ProgramData/KiwiStack/Certificates/acme.key';
@@ -19,13 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => machine.destroy());
 
-/** A device certificate for the key that the store has. */
-async function certificateFor(name: string): Promise<DeviceCertificate> {
-  await store.createDeviceKey(name);
-  const sealed = Buffer.from((await machine.read(KEY))?.split('\n')[1] ?? '', 'base64');
-  const der = sealed.subarray(sealed.indexOf(0) + 1).map((byte) => byte ^ 0x5a);
-  return makeDeviceCertificate(createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' }));
-}
+const certificateFor = (name: string): Promise<DeviceCertificate> => certificateOf(machine, store, name);
 
 it('keeps the device key sealed, in a folder that others cannot open, and finds it again', async () => {
   const key = await store.createDeviceKey('acme');
@@ -59,8 +53,10 @@ it('installs the certificate, in files and in the machine’s store with its key
   await store.install('acme', certificate);
   expect(await store.verify('acme', certificate)).toBe(true);
   expect((await store.load('acme'))?.leaf.der).toEqual(certificate.leaf.der);
-  expect([...machine.stores.MY.values()]).toEqual([{ name: 'KiwiStack acme', key: 'KiwiStack acme' }]);
-  expect([...machine.stores.CA.values()]).toEqual([{ name: 'KiwiStack acme', key: undefined }]);
+  const name = `KiwiStack acme ${sha256(certificate.leaf.spki).toString('hex')}`;
+  expect([...machine.stores.MY.values()]).toMatchObject([{ name: 'KiwiStack acme', key: name }]);
+  expect([...machine.stores.CA.values()]).toMatchObject([{ name: 'KiwiStack acme', key: null }]);
+  expect([...machine.cng.keys.keys()]).toEqual([name]);
   const found = await store.found();
   expect(found.map(({ what }) => what.replace(machine.root, '').replace(/[0-9a-f]{16}$/u, '…'))).toEqual([
     '/ProgramData/KiwiStack/Certificates/acme-roots.crt',
@@ -68,6 +64,7 @@ it('installs the certificate, in files and in the machine’s store with its key
     '/ProgramData/KiwiStack/Certificates/acme.key',
     String.raw`LocalMachine\MY: …`,
     String.raw`LocalMachine\CA: …`,
+    `CNG: ${name.slice(0, 31)}…`,
   ]);
   expect(found.find(({ device }) => device !== undefined)?.device).toMatchObject({
     deviceId: DEVICE_ID,
@@ -89,14 +86,6 @@ it('leaves only the newest certificate in the store', async () => {
   expect(machine.stores.MY.size).toBe(1);
   expect(await store.verify('acme', first)).toBe(false);
   expect(await store.verify('acme', second)).toBe(true);
-});
-
-it('installs it without a key where CNG does not take one', async () => {
-  machine.cng = false;
-  const certificate = await certificateFor('acme');
-  await store.install('acme', certificate);
-  expect([...machine.stores.MY.values()]).toEqual([{ name: 'KiwiStack acme', key: undefined }]);
-  expect(await store.verify('acme', certificate)).toBe(true);
 });
 
 it('refuses a certificate for another key', async () => {

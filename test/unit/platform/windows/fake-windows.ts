@@ -7,6 +7,8 @@ import type { Clock } from '../../../../src/core/clock.ts';
 import { sha256 } from '../../../../src/core/bytes.ts';
 import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
 import type { RunRequest, RunResult } from '../../../../src/programs/run-program.ts';
+import type { FakeAnswer } from './fake-answer.ts';
+import { FakeCng } from './fake-cng.ts';
 import { FakeRegistry } from './fake-registry.ts';
 
 const SID = 'S-1-5-21-1-2-3-1001';
@@ -19,8 +21,7 @@ export interface FakeService {
   command: string;
   recovers: boolean;
 }
-type Answer = { readonly code?: number; readonly stdout?: Buffer | string; readonly stderr?: string } | undefined;
-export type FakeProgram = (args: readonly string[]) => Promise<Answer> | Answer;
+export type FakeProgram = (args: readonly string[]) => Promise<FakeAnswer> | FakeAnswer;
 
 /**
  * A Windows that is a folder for its files, and memory for the rest: services, registry, stores of certificates, rights. It does what the
@@ -43,8 +44,9 @@ export class FakeWindows implements WindowsSystem {
   /** Security descriptors, by file. */
   readonly rights = new Map<string, string>();
   administrator = true;
-  /** Whether CNG takes keys. */
-  cng = true;
+  readonly cng = new FakeCng();
+  /** How many calls of the helper until this process is dead; and what it tells then. */
+  #life: { calls: number; readonly die: () => void } | undefined;
   /** By upgrade code. */
   readonly products = new Map<string, { code: string; version: string }>();
   /** Answers of other verbs of the helper, and of other programs by their name. */
@@ -80,6 +82,21 @@ export class FakeWindows implements WindowsSystem {
     return machine;
   }
 
+  /**
+   * After so many calls of the helper the process that makes them is dead: the next call never comes back.
+   * @returns when that is so
+   */
+  dieAfter(calls: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#life = { calls, die: resolve };
+    });
+  }
+
+  /** For another process. */
+  revive(): void {
+    this.#life = undefined;
+  }
+
   destroy(): Promise<void> {
     return rm(this.root, { recursive: true });
   }
@@ -99,13 +116,17 @@ export class FakeWindows implements WindowsSystem {
     const name = path.basename(request.program, '.exe');
     const input = request.input instanceof SecretBytes ? request.input.bytes : Buffer.from(request.input ?? []);
     const args = request.args;
+    if (name === 'kiwistack-helper' && this.#life !== undefined && this.#life.calls-- <= 0) {
+      this.#life.die();
+      return new Promise(() => undefined);
+    }
     this.ran.push([name, ...args].join(' ').replaceAll(this.root, 'C:'));
     const answer = name === 'kiwistack-helper' ? await this.#helper(args, input) : await this.#tool(name, args);
     const { code = 0, stdout = '', stderr = '' } = answer ?? {};
     return { code, signal: null, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) };
   };
 
-  async #helper([verb = '', ...args]: readonly string[], input: Buffer): Promise<Answer> {
+  async #helper([verb = '', ...args]: readonly string[], input: Buffer): Promise<FakeAnswer> {
     const own = this.verbs[verb];
     if (own !== undefined) return own(args);
     const [first = '', second = '', third] = args;
@@ -132,20 +153,19 @@ export class FakeWindows implements WindowsSystem {
         return { stdout: Buffer.from(input.subarray(mark.length).map((byte) => byte ^ 0x5a)) };
       }
       case 'certificate-add':
-        if (third !== undefined && !this.cng) return { code: 1, stderr: 'NCryptImportKey: error 1' };
-        this.#addCertificate(first, {
-          der: third === undefined ? input : input.subarray(0, -96),
-          name: second,
-          key: third,
-        });
+        this.#store(first).set(sha256(input).toString('hex'), { name: second, key: third ?? null, der: input });
         return undefined;
       case 'certificate-list':
-        return json(
-          [...this.#store(first)].map(([hash, { name, key }]) => ({ sha256: hash, name, hasKey: key !== undefined })),
-        );
+        return json([...this.#store(first)].map(([hash, { name, key = null }]) => ({ sha256: hash, name, key })));
       case 'certificate-remove':
         this.#store(first).delete(second);
         return undefined;
+      case 'key-list':
+        return this.cng.list();
+      case 'key-add':
+        return this.cng.add(first, second, input);
+      case 'key-remove':
+        return this.cng.remove(first);
       case 'services':
         return json(args.flatMap((name) => this.#shown(name)));
       case 'products': {
@@ -166,7 +186,7 @@ export class FakeWindows implements WindowsSystem {
     }
   }
 
-  async #tool(name: string, args: readonly string[]): Promise<Answer> {
+  async #tool(name: string, args: readonly string[]): Promise<FakeAnswer> {
     const own = this.programs[name];
     if (own !== undefined) return own(args);
     if (name === 'reg') return this.registry.run(args);
@@ -175,7 +195,7 @@ export class FakeWindows implements WindowsSystem {
     throw new TypeError(`no such program: ${name}`);
   }
 
-  #sc([verb = '', name = '', ...options]: readonly string[]): Answer {
+  #sc([verb = '', name = '', ...options]: readonly string[]): FakeAnswer {
     const service = this.services.get(name);
     if (service === undefined) return { code: 1060 };
     const option = (key: string): string | undefined =>
@@ -207,18 +227,16 @@ export class FakeWindows implements WindowsSystem {
     if (name !== 'ROOT' && name !== 'CA' && name !== 'MY') throw new TypeError(`no such store: ${name}`);
     return this.stores[name];
   }
-
-  #addCertificate(store: string, { der, name, key }: { der: Buffer; name: string; key: string | undefined }): void {
-    this.#store(store).set(sha256(der).toString('hex'), { name, key });
-  }
 }
 
 interface StoredFake {
   readonly name: string | null;
-  readonly key?: string | undefined;
+  /** The name of its key in CNG. */
+  readonly key?: string | null;
+  readonly der?: Buffer;
 }
 
-export const json = (value: unknown): Answer => ({ stdout: JSON.stringify(value) });
+export const json = (value: unknown): FakeAnswer => ({ stdout: JSON.stringify(value) });
 
 async function there(file: string): Promise<boolean> {
   return access(file).then(

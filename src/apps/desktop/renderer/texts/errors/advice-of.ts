@@ -59,6 +59,7 @@ export const ADVICE_OF: Readonly<Record<ShownCode, Advice>> = {
   'file-permissions': 'fix',
   'device-key-mismatch': 'renew',
   'certificate-untrusted': 'renew',
+  'certificate-keyless': 'fix',
   'renewal-stalled': 'renew',
   'clock-unsynchronised': 'clock',
   'name-unresolved': 'network',

@@ -60,6 +60,7 @@ export const errors: ErrorTexts = {
     'file-permissions': 'Eine Datei der Einrichtung hat falsche Rechte.',
     'device-key-mismatch': 'Schlüssel und Zertifikat dieses Laptops gehören nicht zusammen.',
     'certificate-untrusted': 'Dieser Laptop vertraut seinem eigenen Zertifikat nicht.',
+    'certificate-keyless': 'Andere Programme dieses Laptops, etwa das WLAN, können sein Zertifikat nicht benutzen.',
     'renewal-stalled': 'Das Zertifikat wird nicht erneuert, wie es sollte.',
     'clock-unsynchronised': 'Kein Zeitdienst stellt die Uhr dieses Laptops.',
     'name-unresolved': 'Ein Name hat in diesem Netz keine Adresse.',

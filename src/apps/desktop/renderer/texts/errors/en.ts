@@ -59,6 +59,7 @@ export const errors: ErrorTexts = {
     'file-permissions': 'A file of the setup has the wrong owner or rights.',
     'device-key-mismatch': 'Key and certificate of this laptop do not belong together.',
     'certificate-untrusted': 'This laptop does not trust its own certificate.',
+    'certificate-keyless': 'Other programs on this laptop, such as Wi-Fi, cannot use its certificate.',
     'renewal-stalled': 'The certificate is not renewed as it should be.',
     'clock-unsynchronised': 'No time service sets the clock of this laptop.',
     'name-unresolved': 'A name has no address in this network.',

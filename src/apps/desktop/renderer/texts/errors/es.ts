@@ -59,6 +59,7 @@ export const errors: ErrorTexts = {
     'file-permissions': 'Un archivo de la configuración tiene permisos incorrectos.',
     'device-key-mismatch': 'La clave y el certificado de este portátil no corresponden.',
     'certificate-untrusted': 'Este portátil no confía en su propio certificado.',
+    'certificate-keyless': 'Otros programas de este portátil, como la Wi-Fi, no pueden usar su certificado.',
     'renewal-stalled': 'El certificado no se renueva como debería.',
     'clock-unsynchronised': 'Ningún servicio de hora ajusta el reloj de este portátil.',
     'name-unresolved': 'Un nombre no tiene dirección en esta red.',

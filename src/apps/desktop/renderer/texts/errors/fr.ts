@@ -59,6 +59,8 @@ export const errors: ErrorTexts = {
     'file-permissions': 'Un fichier de la configuration a de mauvais droits.',
     'device-key-mismatch': 'La clé et le certificat de cet ordinateur ne vont pas ensemble.',
     'certificate-untrusted': 'Cet ordinateur ne fait pas confiance à son propre certificat.',
+    'certificate-keyless':
+      'D’autres programmes de cet ordinateur, comme le Wi-Fi, ne peuvent pas utiliser son certificat.',
     'renewal-stalled': 'Le certificat n’est pas renouvelé comme il le devrait.',
     'clock-unsynchronised': 'Aucun service de temps ne règle l’horloge de cet ordinateur.',
     'name-unresolved': 'Un nom n’a pas d’adresse dans ce réseau.',

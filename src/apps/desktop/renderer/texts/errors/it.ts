@@ -59,6 +59,7 @@ export const errors: ErrorTexts = {
     'file-permissions': 'Un file della configurazione ha diritti errati.',
     'device-key-mismatch': 'La chiave e il certificato di questo portatile non corrispondono.',
     'certificate-untrusted': 'Questo portatile non si fida del proprio certificato.',
+    'certificate-keyless': 'Altri programmi di questo portatile, come il Wi-Fi, non possono usare il suo certificato.',
     'renewal-stalled': 'Il certificato non viene rinnovato come dovrebbe.',
     'clock-unsynchronised': 'Nessun servizio orario regola l’orologio di questo portatile.',
     'name-unresolved': 'Un nome non ha indirizzo in questa rete.',
