@@ -125,16 +125,22 @@ describe('the key in CNG', () => {
   });
 });
 
-/** What is on the machine before, what is interrupted, and what the next run does. */
-const STORIES: Readonly<Record<string, { before: () => Promise<unknown>; least: number }>> = {
-  'the first certificate': { before: () => fresh().createDeviceKey('acme'), least: 8 },
-  'the next certificate for the same key': { before: installed, least: 8 },
+interface Story {
+  /** What is on the machine before. */
+  readonly before: () => Promise<unknown>;
+  /** Calls of the helper that `install` makes then. */
+  readonly calls: number;
+}
+
+const STORIES: Readonly<Record<string, Story>> = {
+  'the first certificate': { before: () => fresh().createDeviceKey('acme'), calls: 10 },
+  'the next certificate for the same key': { before: installed, calls: 10 },
   'a certificate for another key, when the file of the first is lost': {
     before: async () => {
       await installed();
       await rm(at(machine, KEY));
     },
-    least: 8,
+    calls: 13,
   },
   'a certificate where a key of somebody else has the name': {
     before: async () => {
@@ -142,7 +148,7 @@ const STORIES: Readonly<Record<string, { before: () => Promise<unknown>; least: 
       const publicKey = publicBlob(spkiDer(generateP256()));
       machine.cng.keys.set(keyName('acme', leaf.spki), { publicKey, exportPolicy: 0, security: 'O:BAD:P' });
     },
-    least: 10,
+    calls: 11,
   },
 };
 
@@ -155,48 +161,40 @@ async function killedAfter(calls: number, act: () => Promise<unknown>): Promise<
   return ended;
 }
 
-describe('killed between any two calls', () => {
-  it.each(Object.entries(STORIES))('%s is whole after the next run', async (_name, { before, least }) => {
-    for (let calls = 0; ; calls++) {
-      machine = calls === 0 ? machine : await FakeWindows.make();
-      await before();
-      const certificate = await next();
-      const earlier = (await fresh().load('acme'))?.leaf.der;
-      const ended = await killedAfter(calls, () => fresh().install('acme', certificate));
-      await expectCoherent();
-      // The one that the files name is in the store at any moment.
-      const now = (await fresh().load('acme'))?.leaf.der;
-      if (now !== undefined) expect([...machine.stores.MY.keys()]).toContain(storeHash(now));
-      expect([earlier, certificate.leaf.der]).toContainEqual(now);
-      // A renewal is made again, and has another certificate then.
-      const again = await next();
-      await fresh().install('acme', again);
-      await expectWhole(again);
-      if (ended) {
-        expect(calls).toBeGreaterThanOrEqual(least);
-        return;
-      }
-      await machine.destroy();
-    }
-  });
+const upTo = (calls: number): number[] => Array.from({ length: calls + 1 }, (_, index) => index);
 
-  it('a removal leaves nothing after the next run', async () => {
-    for (let calls = 0; ; calls++) {
-      machine = calls === 0 ? machine : await FakeWindows.make();
-      await installed();
-      machine.cng.keys.set('KiwiStack acme 00', { publicKey: '', exportPolicy: 0, security: '' });
-      const ended = await killedAfter(calls, () => fresh().remove('acme'));
-      await expectCoherent();
-      if (!ended) expect(await fresh().found()).not.toEqual([]);
-      await fresh().remove('acme');
-      expect(await fresh().found()).toEqual([]);
-      expect([machine.cng.keys.size, machine.stores.MY.size, machine.stores.CA.size]).toEqual([0, 0, 0]);
-      if (ended) {
-        expect(calls).toBeGreaterThanOrEqual(8);
-        return;
-      }
-      await machine.destroy();
-    }
+describe.each(Object.entries(STORIES))('%s', (_name, { before, calls }) => {
+  it.each(upTo(calls))('is whole after the next run, when this one is killed after %i calls', async (made) => {
+    await before();
+    const certificate = await next();
+    const earlier = (await fresh().load('acme'))?.leaf.der;
+    const ended = await killedAfter(made, () => fresh().install('acme', certificate));
+    expect(ended, 'the story has another number of calls').toBe(made === calls);
+    await expectCoherent();
+    // The one that the files name is in the store at any moment.
+    const now = (await fresh().load('acme'))?.leaf.der;
+    if (now !== undefined) expect([...machine.stores.MY.keys()]).toContain(storeHash(now));
+    expect([earlier, certificate.leaf.der]).toContainEqual(now);
+    // A renewal is made again, and has another certificate then.
+    const again = await next();
+    await fresh().install('acme', again);
+    await expectWhole(again);
+  });
+});
+
+describe('a removal', () => {
+  const CALLS = 10;
+
+  it.each(upTo(CALLS))('leaves nothing after the next run, when this one is killed after %i calls', async (made) => {
+    await installed();
+    machine.cng.keys.set('KiwiStack acme 00', { publicKey: '', exportPolicy: 0, security: '' });
+    const ended = await killedAfter(made, () => fresh().remove('acme'));
+    expect(ended, 'it has another number of calls').toBe(made === CALLS);
+    await expectCoherent();
+    if (!ended) expect(await fresh().found()).not.toEqual([]);
+    await fresh().remove('acme');
+    expect(await fresh().found()).toEqual([]);
+    expect([machine.cng.keys.size, machine.stores.MY.size, machine.stores.CA.size]).toEqual([0, 0, 0]);
   });
 });
 
