@@ -20,6 +20,7 @@ export const TOOLS: readonly (readonly [string, string])[] = [
   ),
   ['wg', 'KiwiStack’s package'],
   ['wireguard-go', 'KiwiStack’s package'],
+  ['kiwistack-token-host', 'KiwiStack’s package'],
 ];
 
 /** Folders that an enrollment writes to. The system's own volume is sealed; these are on the other. */

@@ -7,6 +7,12 @@ export const KEY_CODES = {
     'The YubiKey library (libykcs11) is not installed.',
     'Install the package ykcs11 (Debian, Ubuntu) or yubico-piv-tool and run the command again.',
   ),
+  'key-module-unsafe': entry(
+    'machine',
+    'The YubiKey library (libykcs11) is where somebody other than root could change it.',
+    'The details name the file or folder. If nothing else needs it so (Homebrew on an Intel Mac does), give it to root with ' +
+      '`sudo chown -h root:wheel NAME` and `sudo chmod go-w NAME`. Then install Yubico PIV Tool from yubico.com again and run the command again.',
+  ),
   'key-service-down': entry(
     'machine',
     'The smart-card service is not running.',

@@ -39,7 +39,7 @@ export async function findEnrollmentKey(host: KeyHost, clock: Clock, options: Fi
     // Reading through the module resets the keys, which disturbs other programs: do it only when pcscd has seen a change.
     const states = await host.readers();
     const now = Array.isArray(states) ? JSON.stringify(states) : undefined;
-    if (states === 'silent') looked = hanging(new KiwiError('key-service-hangs'));
+    if (states === 'silent') looked = hanging(new KiwiError('key-service-hangs', hintFor('key-service-hangs')));
     else if (looked?.settled !== true || now === undefined || now !== before) {
       const patienceMs = Math.max(MIN_PATIENCE_MS, until - clock.monotonic());
       looked = await look({ host, ...options, states, patienceMs }, looked);
@@ -125,7 +125,9 @@ async function readKeys(
 /** A held key comes first: it may be the one that is looked for. */
 function whyNone(readers: readonly Presence[], { serial: wanted, states }: LookOptions): KiwiError {
   const held = readers.filter((reader) => reader.held).map(({ reader }) => reader);
-  if (held.length > 0) return new KiwiError('key-busy', { detail: `the one in ${held.join(', ')}` });
+  if (held.length > 0) {
+    return new KiwiError('key-busy', { detail: `the one in ${held.join(', ')}`, ...hintFor('key-busy') });
+  }
   const serials = readers.flatMap(({ serial }) => serial ?? []);
   if (serials.length === 0) {
     const detail = Array.isArray(states) ? { detail: describeReaders(states) } : {};

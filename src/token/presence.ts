@@ -1,5 +1,6 @@
 import { KiwiError } from '../core/errors.ts';
 import type { SlotKey } from './enrollment-key.ts';
+import { hintFor } from './hint-for.ts';
 import type { AskOptions, KeyHost } from './token-host.ts';
 import type { HostAnswer } from './wire/messages.ts';
 
@@ -36,5 +37,6 @@ export async function findAgain(
   if (instead?.serial !== undefined) {
     throw new KiwiError('key-changed', { detail: `serial ${instead.serial} is in its place` });
   }
-  throw new KiwiError(instead?.held === true ? 'key-busy' : 'key-removed', { detail: `serial ${key.serial} is gone` });
+  const code = instead?.held === true ? 'key-busy' : 'key-removed';
+  throw new KiwiError(code, { detail: `serial ${key.serial} is gone`, ...hintFor(code) });
 }

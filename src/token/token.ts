@@ -3,6 +3,7 @@ import type { EscrowOpener } from '../pki/escrow-jwe.ts';
 import type { EnrollmentKey, SlotKey } from './enrollment-key.ts';
 import { findEnrollmentKey, type FindOptions } from './find-enrollment-key.ts';
 import { listYubikeys, readSlotKey, type Yubikey } from './list-yubikeys.ts';
+import { hostProgram } from './host-program.ts';
 import { findModule } from './module-path.ts';
 import { openerWith } from './open-with-key.ts';
 import type { PinState } from './pin.ts';
@@ -59,11 +60,11 @@ export interface OpenOptions {
   readonly clock?: Clock;
 }
 
-/** Opens access to YubiKeys; the caller closes it. @throws KiwiError `key-module-missing` */
+/** Opens access to YubiKeys; the caller closes it. @throws KiwiError `key-module-missing`, `key-module-unsafe` */
 export function openToken(options: OpenOptions = {}): Promise<Token> {
   // Inside `then`, so that an exception while finding the module rejects the promise.
   return Promise.resolve().then(() => {
-    const host = new TokenHost(findModule(), process.execPath);
+    const host = new TokenHost(findModule(), hostProgram());
     host.warmUp();
     options.signal?.addEventListener('abort', () => void host.close(), { once: true });
     return tokenOn(host, options.clock ?? systemClock);

@@ -162,9 +162,13 @@ function waitingLine({ code, message, detail }: KiwiError): string {
   switch (code) {
     case 'key-absent':
       return `Plug in your YubiKey …${seen}`;
-    case 'key-busy':
-      return `${message}${seen} Close it (for gpg-agent: \`gpgconf --kill scdaemon\`) …`;
+    case 'key-busy': {
+      // The service of macOS looks at a card itself when it comes.
+      const itself = process.platform === 'darwin' ? ', or wait until macOS has looked at the key' : '';
+      return `${message}${seen} Close it (for gpg-agent: \`gpgconf --kill scdaemon\`)${itself} …`;
+    }
     case 'key-service-hangs':
+      if (process.platform !== 'linux') return `${message}${seen} Unplug the YubiKey and plug it in …`;
       return `${message}${seen} Restart it in another terminal: \`sudo systemctl restart pcscd.service\` …`;
     default:
       return `${message}${seen} Plug in the right one …`;

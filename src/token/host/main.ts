@@ -14,6 +14,7 @@ import { hostRequest, type HostAnswer, type HostReply, type HostRequest } from '
 import { HostError, describe } from './pkcs11-error.ts';
 import { openOnce } from './open-once.ts';
 import { signOnce } from './sign-once.ts';
+import { whyNotLoaded } from './why-not-loaded.ts';
 import { readPresence, readYubikeys, withModule } from './yubikeys.ts';
 
 const CHANNEL = 3;
@@ -56,14 +57,8 @@ function loadModule(file: string): graphene.Module {
   try {
     return graphene.Module.load(file);
   } catch (error) {
-    throw new HostError('key-module-missing', `${file} cannot be loaded${systemReason(error)}`, undefined, error);
+    throw new HostError('key-module-missing', `${file} cannot be loaded${whyNotLoaded(error)}`, undefined, error);
   }
-}
-
-/** The number that Windows gave: 126 for a library that it needs and that is not there, 193 for one of 32 bits. */
-function systemReason(error: unknown): string {
-  const number = error instanceof Error ? /Win32 error \d+/.exec(error.message)?.[0] : undefined;
-  return number === undefined ? '' : ` (${number})`;
 }
 
 function attemptLoad(file: string): graphene.Module | undefined {

@@ -20,15 +20,13 @@ describe('finding libykcs11', () => {
   const machine = (platform: NodeJS.Platform, files: string[], executable = ON_C): string =>
     findModule({
       ...{ platform, executable, exists: (file) => files.includes(file) },
-      list: () => ['x86_64-linux-gnu', 'python3'],
+      ...{ list: () => ['x86_64-linux-gnu', 'python3'], look: () => undefined },
     });
 
   it.each([
     ['linux', '/usr/lib/x86_64-linux-gnu/libykcs11.so.2'],
     ['linux', '/usr/lib64/libykcs11.so.2'],
     ['linux', '/usr/lib/libykcs11.so'],
-    ['darwin', '/usr/local/lib/libykcs11.dylib'],
-    ['darwin', '/opt/homebrew/lib/libykcs11.dylib'],
     ['win32', String.raw`C:${YUBICO}\libykcs11.dll`],
   ] as const)('on %s at %s', (platform, file) => {
     expect(machine(platform, [file])).toBe(file);
@@ -43,7 +41,12 @@ describe('finding libykcs11', () => {
       String.raw`D:${YUBICO}\libykcs11.dll`,
     ];
     const asked: string[] = [];
-    const looked = { platform: 'win32', executable: ON_C, list: () => ['libykcs11.dll'] } as const;
+    const looked = {
+      platform: 'win32',
+      executable: ON_C,
+      list: () => ['libykcs11.dll'],
+      look: () => undefined,
+    } as const;
     const exists = (file: string): boolean => {
       asked.push(file);
       return elsewhere.includes(file);
@@ -56,7 +59,7 @@ describe('finding libykcs11', () => {
 
   it.each([
     ['linux', /apt install ykcs11/],
-    ['darwin', /brew install/],
+    ['darwin', /package of Yubico PIV Tool for macOS/],
     ['win32', /Yubico PIV Tool \(x64\)/],
   ] as const)('on %s says how to get it when it is missing', (platform, hint) => {
     expect(() => machine(platform, [])).toThrow(
@@ -73,6 +76,17 @@ describe('hints about the smart-card service', () => {
     expect(hintFor('key-module-missing', 'win32').hint).toMatch(/Yubico PIV Tool \(x64\)/);
     expect(hintFor('pin-wrong', 'win32')).toEqual({});
     expect(hintFor('key-service-down', 'linux')).toEqual({});
+  });
+
+  it('are those of macOS there, which holds a YubiKey itself at times and has no service to start', () => {
+    expect(hintFor('key-busy', 'darwin').hint).toMatch(
+      /CryptoTokenKit.+DisabledTokens .+com\.apple\.CryptoTokenKit\.pivtoken/,
+    );
+    expect(hintFor('key-module-missing', 'darwin').hint).toMatch(/from yubico\.com/);
+    for (const code of ['key-service-down', 'key-service-hangs'] as const) {
+      expect(hintFor(code, 'darwin').hint).toMatch(/^Unplug the YubiKey.+restart this Mac/);
+    }
+    expect(hintFor('key-absent', 'darwin')).toEqual({});
   });
 });
 

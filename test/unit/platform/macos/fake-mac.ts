@@ -67,7 +67,7 @@ export class FakeMac implements MacSystem {
     await mac.write(PATHS.keychain, '');
     const own = ['/usr/bin/security', '/bin/launchctl', '/usr/sbin/installer', '/usr/sbin/pkgutil', '/usr/bin/plutil'];
     const others = ['/usr/sbin/ioreg', '/sbin/ifconfig', '/sbin/route', '/usr/sbin/netstat', '/sbin/ping'];
-    const ours = ['wg', 'wireguard-go'].map((name) => `${PATHS.programs}/${name}`);
+    const ours = ['wg', 'wireguard-go', 'kiwistack-token-host'].map((name) => `${PATHS.programs}/${name}`);
     const readers = ['/usr/bin/sw_vers', '/usr/sbin/networksetup', '/usr/sbin/scutil', '/usr/bin/dscacheutil'];
     for (const program of [...own, ...others, ...ours, ...readers, '/usr/sbin/systemsetup', '/usr/bin/profiles']) {
       await mac.write(program, '', 0o755);

@@ -78,6 +78,7 @@ export const ADVICE_OF: Readonly<Record<ShownCode, Advice>> = {
   'disk-key-refused': 'operator',
   'escrow-refused': 'wait',
   'key-module-missing': 'reinstall',
+  'key-module-unsafe': 'named',
   'key-service-down': 'restart',
   'key-service-hangs': 'restart',
   'key-absent': 'plug',

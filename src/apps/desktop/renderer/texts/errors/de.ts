@@ -79,6 +79,7 @@ export const errors: ErrorTexts = {
     'disk-key-refused': 'Dieser Schlüssel öffnet die Festplatte nicht.',
     'escrow-refused': 'Die Organisation hat den Wiederherstellungsschlüssel der Festplatte nicht angenommen.',
     'key-module-missing': 'Die Software für den YubiKey ist nicht installiert.',
+    'key-module-unsafe': 'Die Software für den YubiKey liegt dort, wo auch andere sie verändern könnten.',
     'key-service-down': 'Der Smartcard-Dienst läuft nicht.',
     'key-service-hangs': 'Der Smartcard-Dienst antwortet nicht.',
     'key-absent': 'Es steckt kein YubiKey.',

@@ -78,6 +78,7 @@ export const errors: ErrorTexts = {
     'disk-key-refused': 'This key does not open the disk.',
     'escrow-refused': 'The organisation did not take the recovery key of the disk.',
     'key-module-missing': 'The software for the YubiKey is not installed.',
+    'key-module-unsafe': 'The software for the YubiKey is where others could change it.',
     'key-service-down': 'The smart-card service is not running.',
     'key-service-hangs': 'The smart-card service does not answer.',
     'key-absent': 'No YubiKey is plugged in.',

@@ -78,6 +78,7 @@ export const errors: ErrorTexts = {
     'disk-key-refused': 'Esta clave no abre el disco.',
     'escrow-refused': 'La organización no ha aceptado la clave de recuperación del disco.',
     'key-module-missing': 'El software para la YubiKey no está instalado.',
+    'key-module-unsafe': 'El software para la YubiKey está donde otros podrían cambiarlo.',
     'key-service-down': 'El servicio de tarjetas inteligentes no está en marcha.',
     'key-service-hangs': 'El servicio de tarjetas inteligentes no responde.',
     'key-absent': 'No hay ninguna YubiKey conectada.',

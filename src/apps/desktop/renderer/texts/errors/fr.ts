@@ -79,6 +79,7 @@ export const errors: ErrorTexts = {
     'disk-key-refused': 'Cette clé n’ouvre pas le disque.',
     'escrow-refused': 'L’organisation n’a pas accepté la clé de récupération du disque.',
     'key-module-missing': 'Le logiciel pour la YubiKey n’est pas installé.',
+    'key-module-unsafe': 'Le logiciel pour la YubiKey se trouve là où d’autres pourraient le modifier.',
     'key-service-down': 'Le service des cartes à puce est arrêté.',
     'key-service-hangs': 'Le service des cartes à puce ne répond pas.',
     'key-absent': 'Aucune YubiKey n’est branchée.',

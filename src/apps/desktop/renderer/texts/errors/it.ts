@@ -78,6 +78,7 @@ export const errors: ErrorTexts = {
     'disk-key-refused': 'Questa chiave non apre il disco.',
     'escrow-refused': 'L’organizzazione non ha accettato la chiave di recupero del disco.',
     'key-module-missing': 'Il software per la YubiKey non è installato.',
+    'key-module-unsafe': 'Il software per la YubiKey si trova dove altri potrebbero modificarlo.',
     'key-service-down': 'Il servizio delle smart card è fermo.',
     'key-service-hangs': 'Il servizio delle smart card non risponde.',
     'key-absent': 'Nessuna YubiKey è inserita.',
