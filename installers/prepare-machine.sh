@@ -218,7 +218,7 @@ missing_packages
 # A run that was killed during apt leaves its ban on starting services behind, which has to be removed.
 left_ban() { grep -qs kiwistack-prepare /usr/sbin/policy-rc.d; }
 if ((EUID == 0)) && ! left_ban && ((${#missing[@]} == 0)) && modules_ready && commands_ready && step_ca_ready && resolved_ready &&
-  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && kiosk_ready && archives_ready && windows_node_ready && apple_code_ready && image_tools_ready &&
+  cryptsetup_ready && key_clients_ready && servers_ready && sign_in_ready && electron_ready && kiosk_ready && archives_ready && windows_node_ready && apple_code_ready && zig_ready && image_tools_ready &&
   java_ready && keycloak_ready; then exit 0; fi
 
 # --- From here on, there is something to do. ------------------------------------------------------------------------
@@ -262,6 +262,7 @@ if ! kiosk_ready; then provide_kiosk; fi
 if ! archives_ready; then provide_archives; fi
 if ! windows_node_ready; then provide_windows_node; fi
 if ! apple_code_ready; then provide_apple_code; fi
+if ! zig_ready; then provide_zig; fi
 if ! image_tools_ready; then provide_image_tools; fi
 if ! java_ready; then provide_java; fi
 if ! keycloak_ready; then provide_keycloak; fi

@@ -1,17 +1,15 @@
 // `npm run build:windows`: builds the program for Windows in a folder, as it is installed: for Node 22, with the helper, the YubiKey's addon and, if they
 // are given, node.exe and the provider's roots.
-import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { build } from 'esbuild';
 
-import { KiwiError } from '../../src/core/errors.ts';
-import { runChecked } from '../../src/programs/run-program.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
 import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
 import { kindOption, type BuildKind } from './kind-option.ts';
+import { makeNative, nodeHeaders } from './make-native.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { writeHashes } from './write-hashes.ts';
 
@@ -73,7 +71,7 @@ async function buildWindows(
     inputs.push(...Object.keys(metafile.inputs));
   }
   for (const [folder, target] of Object.entries(COMPILED)) {
-    await make(folder, `OUT=${path.join(out, target)}`);
+    await makeNative(folder, `OUT=${path.join(out, target)}`);
   }
   await makeAddons(path.join(out, ADDONS));
   const manifest = { name: 'kiwistack-enroll', version, license: 'Apache-2.0', type: 'commonjs' };
@@ -88,25 +86,8 @@ async function buildWindows(
 async function makeAddons(out: string): Promise<void> {
   const work = await mkdtemp(path.join(tmpdir(), 'kiwi-addons-'));
   try {
-    await make('windows-addons', `OUT=${out}`, `WORK=${work}`, `NODE_HEADERS=${nodeHeaders()}`);
+    await makeNative('windows-addons', `OUT=${out}`, `WORK=${work}`, `NODE_HEADERS=${nodeHeaders()}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-/** The headers that come with the Node that runs this, or with the one in node_modules. @throws KiwiError `file-unusable` */
-function nodeHeaders(): string {
-  const folders = [
-    path.join(path.dirname(process.execPath), '../include/node'),
-    path.join(PROJECT, `node_modules/node/node_modules/node-linux-${process.arch}/include/node`),
-    path.join(PROJECT, `node_modules/node-linux-${process.arch}/include/node`),
-  ];
-  const found = folders.find((folder) => existsSync(path.join(folder, 'node_api.h')));
-  if (found === undefined) throw new KiwiError('file-unusable', { detail: `no node_api.h in ${folders.join(', ')}` });
-  return found;
-}
-
-async function make(folder: string, ...settings: readonly string[]): Promise<void> {
-  const args = ['-s', '-C', path.join(PROJECT, 'native', folder), ...settings];
-  await runChecked({ program: '/usr/bin/make', args, timeoutMs: 300_000 });
 }

@@ -34,7 +34,7 @@ const seen = z.strictObject({ signer: z.string().max(1000).nullable(), faults: z
 export async function signApple(
   tool: AppleTool,
   keys: AppleKeys,
-  what: { readonly path: string; readonly entitlements: 'window' | 'node' | 'none' },
+  what: { readonly path: string; readonly entitlements: 'window' | 'node' | 'token-host' | 'none' },
 ): Promise<string> {
   const isPackage = what.path.endsWith('.pkg');
   await ask(tool, {

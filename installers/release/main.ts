@@ -47,6 +47,8 @@ variables
                       where \`prepare-machine.sh --for dist\` puts old ones for tests)
   KIWISTACK_WINDOWS_NODE  node.exe, version 22 (default: .cache/windows-node/node.exe, where \`prepare-machine.sh --for dist\` puts it)
   KIWISTACK_MACOS_PROGRAMS  folder with what is compiled for macOS (default: .cache/macos-programs); see docs/releases.md
+  KIWISTACK_ZIG       the program of Zig, which compiles the addons for macOS (default: .cache/zig/ziglang/zig, where
+                      \`prepare-machine.sh --for dist\` puts it)
   KIWISTACK_WINDOWS_KEY   key and certificate for Authenticode, in PKCS#12 or PEM
   KIWISTACK_WINDOWS_PASSWORD_FILE  file with the password of the former
   KIWISTACK_WINDOWS_TIMESTAMP  URL of a time-stamp authority
@@ -95,6 +97,7 @@ await runScript({
       },
       macos: {
         programs: path.resolve(process.env['KIWISTACK_MACOS_PROGRAMS'] ?? path.join(PROJECT, '.cache/macos-programs')),
+        zig: path.resolve(given(process.env, 'KIWISTACK_ZIG') ?? path.join(PROJECT, '.cache/zig/ziglang/zig')),
         python: path.join(PROJECT, '.cache/apple-code/bin/python3'),
         keys: appleKeys(process.env),
       },

@@ -13,8 +13,15 @@ import type { Packed } from './pack-window.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 const APP = 'KiwiStack Enroll.app';
-/** What is signed of the program, and which of these compiles as it runs. */
-const COMPILED = ['bin/node', 'bin/wg', 'bin/wireguard-go'];
+/** What is signed of the program, and what the hardened runtime allows each all the same. */
+const COMPILED = {
+  'bin/node': 'node',
+  'bin/kiwistack-token-host': 'token-host',
+  'bin/wg': 'none',
+  'bin/wireguard-go': 'none',
+} as const;
+/** The first time Zig compiles its C++ library. */
+const PATIENCE_MS = 1_800_000;
 const ADDONS = 'build/Release';
 
 /** Makes the package for macOS: what is ours is signed first, then listed by its hash, then packed, and the package is signed. */
@@ -24,6 +31,10 @@ export async function makeMac({ packed }: Packed, work: string, making: Making):
     const why = `There is no ${macos.programs}, with what is compiled for macOS: see docs/releases.md.`;
     return { artefacts: [], notMade: [{ what: 'the package for macos', why }] };
   }
+  if (!(await isThere(macos.zig))) {
+    const why = `There is no ${macos.zig}, which compiles the addons: run prepare-machine.sh --for dist, or see docs/releases.md.`;
+    return { artefacts: [], notMade: [{ what: 'the package for macos', why }] };
+  }
   const program = path.join(work, 'program');
   const roots = mspRoots === undefined ? [] : ['--msp-roots', path.resolve(mspRoots)];
   if (mspRoots !== undefined) await readMspRoots(mspRoots);
@@ -31,22 +42,29 @@ export async function makeMac({ packed }: Packed, work: string, making: Making):
     'installers/build/macos.ts',
     '--programs',
     macos.programs,
+    '--zig',
+    macos.zig,
     '--out',
     program,
     '--version',
     version,
     ...roots,
   ];
-  await runChecked({ program: process.execPath, args, cwd: PROJECT, env: MINIMAL_ENVIRONMENT, timeoutMs: 600_000 });
+  await runChecked({
+    program: process.execPath,
+    args,
+    cwd: PROJECT,
+    env: MINIMAL_ENVIRONMENT,
+    timeoutMs: PATIENCE_MS,
+  });
   const app = path.join(packed, APP);
   const { keys } = macos;
   if (keys !== undefined) {
-    const addons = (await readdir(path.join(program, ADDONS))).map((name) => `${ADDONS}/${name}`);
-    for (const name of [...COMPILED, ...addons]) {
-      await signApple(macos, keys, {
-        path: path.join(program, name),
-        entitlements: name === 'bin/node' ? 'node' : 'none',
-      });
+    for (const [name, entitlements] of Object.entries(COMPILED)) {
+      await signApple(macos, keys, { path: path.join(program, name), entitlements });
+    }
+    for (const name of await readdir(path.join(program, ADDONS))) {
+      await signApple(macos, keys, { path: path.join(program, ADDONS, name), entitlements: 'none' });
     }
     await writeHashes(program);
     await signApple(macos, keys, { path: app, entitlements: 'window' });

@@ -29,6 +29,8 @@ export interface WindowsParts {
 export interface MacParts extends AppleTool {
   /** A folder with what is compiled for macOS: installers/build/macos.ts says what. */
   readonly programs: string;
+  /** The program of Zig, a compiler of C and C++ for macOS. */
+  readonly zig: string;
   /** None: nothing is signed. */
   readonly keys: AppleKeys | undefined;
 }

@@ -18,7 +18,6 @@ export async function makeMacPrograms(folder: string): Promise<string> {
     CGO_ENABLED: '0',
   };
   await run('go', ['build', '-o', made, source], { env: { ...env, GOTOOLCHAIN: 'local' } });
-  const names = ['node', 'wg', 'wireguard-go', 'pkcs11.node', 'locked_memory.node', 'peer_credentials.node'];
-  for (const name of names) await copyFile(made, path.join(programs, name));
+  for (const name of ['node', 'wg', 'wireguard-go']) await copyFile(made, path.join(programs, name));
   return programs;
 }

@@ -7,11 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { verifyApple } from '../../installers/macos/sign-code.ts';
 import { agentJob, mendJob } from '../../platform/macos/jobs.ts';
+import { nodeHeaders } from '../../installers/build/make-native.ts';
 import { makeMacPrograms } from './mac-programs.ts';
+import { readMachO, type Program } from './read-mach-o.ts';
 import { dist, PROJECT, run, sha256, WHOLE_APP } from './run-dist.ts';
 
 const PYTHON = path.join(PROJECT, '.cache/apple-code/bin/python3');
 const BSDTAR = '/usr/bin/bsdtar';
+const JIT = 'com.apple.security.cs.allow-jit';
 const builder = createRequire(path.join(PROJECT, 'node_modules/app-builder-lib/package.json'));
 const { listPackage } = builder('@electron/asar') as { listPackage: (file: string, options: object) => string[] };
 const MAKE_KEYS = `
@@ -132,6 +135,51 @@ describe('npm run dist -- macos', () => {
     expect(plist).toContain('ElectronAsarIntegrity');
   });
 
+  it('has addons for both processors, which need nothing but macOS and Node-API', async () => {
+    const whole = await unpacked(path.join(folder, 'once/kiwistack-enroll_0.1.0_arm64.pkg'));
+    const agent = await unpacked(path.join(whole, 'agent.pkg/Payload'));
+    const addons = path.join(agent, 'Library/KiwiStack/build/Release');
+    const names = (await readdir(addons)).sort();
+    expect(names).toEqual(['locked_memory.node', 'pkcs11.node', 'peer_credentials.node'].sort());
+    const headers = await Promise.all(
+      ['js_native_api.h', 'node_api.h'].map((name) => readFile(path.join(nodeHeaders(), name), 'utf8')),
+    );
+    const nodeApi = new Set(headers.join('').match(/\bnapi_[a-z0-9_]+(?=\()/gu));
+    for (const name of names) {
+      const programs = await readMachO(PYTHON, path.join(addons, name));
+      expect(programs.map(({ processor }) => processor)).toEqual(['X86_64', 'ARM64']);
+      for (const program of programs) {
+        expect(program).toMatchObject({
+          ...{ kind: 'DYLIB', name: `@rpath/${name}`, oldest: '14.0' },
+          ...{ libraries: ['/usr/lib/libSystem.B.dylib'], searchPaths: [] },
+        });
+        const { '/usr/lib/libSystem.B.dylib': system = [], flat = [], self = [], ...others } = program.bound;
+        expect(others).toEqual({});
+        // What Node has: undefined in the addon, and looked up in whoever loads it.
+        expect(flat.filter((symbol) => !nodeApi.has(symbol.slice(1)))).toEqual([]);
+        expect(flat.length).toBeGreaterThan(5);
+        expect(system.filter((symbol) => symbol.startsWith('_napi'))).toEqual([]);
+        expect(program.exports).toContain('_napi_register_module_v1');
+        // C++ lets a program replace these.
+        const replaceable = program.exports.filter((symbol) => /^__Z(?:n[wa]m|d[la]Pv)/u.test(symbol));
+        expect(self.filter((symbol) => !replaceable.includes(symbol))).toEqual([]);
+        const ours = [
+          '___dso_handle',
+          '__mh_dylib_header',
+          '_napi_register_module_v1',
+          '_node_api_module_get_api_version_v1',
+        ];
+        expect(program.exports.filter((symbol) => !replaceable.includes(symbol))).toEqual(ours);
+      }
+      const wanted = {
+        'pkcs11.node': '_dlopen',
+        'locked_memory.node': '_mlock',
+        'peer_credentials.node': '_launch_activate_socket',
+      };
+      expect(programs[0]?.bound['/usr/lib/libSystem.B.dylib']).toContain(wanted[name as keyof typeof wanted]);
+    }
+  });
+
   it('signs programs, application and package, and finds a changed byte in each', async () => {
     const out = path.join(folder, 'signed');
     const { code, stdout, stderr } = await dist(['macos', '--out', out], {
@@ -155,13 +203,21 @@ describe('npm run dist -- macos', () => {
     // The hash in the list is that of the signed program.
     const manifest = await readFile(path.join(agent, 'Library/KiwiStack/files.sha256'), 'utf8');
     expect(manifest).toContain(`${await sha256(node)}  bin/node\n`);
-    const flags = await run(
-      PYTHON,
-      ['-c', 'import json, sys, apple_platform as a; print(json.dumps(a.read_signature(sys.argv[1])))', node],
-      { maxBuffer: 8 << 20 },
+    const allowed = await allowedIn(path.join(agent, 'Library/KiwiStack'));
+    expect(allowed).toEqual({
+      'bin/node': [JIT],
+      // A Node of its own, the only program that loads what others have signed.
+      'bin/kiwistack-token-host': [JIT, 'com.apple.security.cs.disable-library-validation'],
+      ...{ 'bin/wg': [], 'bin/wireguard-go': [] },
+      ...{
+        'build/Release/pkcs11.node': [],
+        'build/Release/locked_memory.node': [],
+        'build/Release/peer_credentials.node': [],
+      },
+    });
+    expect(await readFile(path.join(agent, 'Library/KiwiStack/bin/kiwistack-token-host'))).not.toEqual(
+      await readFile(node),
     );
-    expect(flags.stdout).toMatch(/RUNTIME/u);
-    expect(flags.stdout).toContain('com.apple.security.cs.allow-jit');
 
     for (const share of [0.3, 0.9]) {
       const back = await flip(pkg, share);
@@ -195,6 +251,25 @@ describe('npm run dist -- macos', () => {
     });
   });
 });
+
+/** What the hardened runtime, which each has, allows each program and addon all the same. */
+async function allowedIn(program: string): Promise<Record<string, string[]>> {
+  const files = (await namesBelow(program, '.')).map((name) => name.slice(2));
+  const found: Record<string, string[]> = {};
+  for (const name of files.filter((one) => /^bin\/(?!kiwistack-enroll$|remove-)|\.node$/u.test(one))) {
+    const programs: readonly Program[] = await readMachO(PYTHON, path.join(program, name));
+    for (const { signature } of programs) {
+      expect(signature.flags, name).toBe('CodeSignatureFlags(RUNTIME)');
+      const given = Object.entries(signature.entitlements);
+      expect(given.every(([, value]) => value === true)).toBe(true);
+      found[name] = given.map(([key]) => key).sort();
+      // macOS reads them in DER.
+      const inDer = signature.slots.some((slot) => /\(7\)$/u.test(slot));
+      if (name.startsWith('bin/')) expect(inDer, name).toBe(given.length > 0);
+    }
+  }
+  return found;
+}
 
 async function namesBelow(at: string, name: string): Promise<string[]> {
   const entries = await readdir(at, { withFileTypes: true });
