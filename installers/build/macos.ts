@@ -8,12 +8,12 @@ import { build } from 'esbuild';
 
 import { KiwiError } from '../../src/core/errors.ts';
 import { runScript } from '../../src/terminal/run-script.ts';
-import { writeUniversal } from '../macos/universal.ts';
 import { bundleOptions, URL_OF_BUNDLE } from './bundle-options.ts';
 import { kindOption, type BuildKind } from './kind-option.ts';
 import { makeNative, nodeHeaders } from './make-native.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 import { writeHashes } from './write-hashes.ts';
+import { writeUniversal } from './write-universal.ts';
 
 const PROJECT = path.join(import.meta.dirname, '../..');
 const PROGRAMS = [
@@ -128,7 +128,8 @@ async function makeAddons(zig: string, out: string): Promise<void> {
     for (const name of await readdir(path.join(work, 'arm64'))) {
       const [arm64, x86] = await Promise.all(['arm64', 'x86_64'].map((of) => readFile(path.join(work, of, name))));
       if (arm64 === undefined || x86 === undefined) throw new TypeError(name);
-      await writeFile(path.join(out, name), writeUniversal({ arm64, x86_64: x86 }), { mode: 0o755 });
+      await writeFile(path.join(out, name), writeUniversal({ arm64, x86_64: x86 }));
+      await chmod(path.join(out, name), 0o755);
     }
   } finally {
     await rm(work, { recursive: true, force: true });

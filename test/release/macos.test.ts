@@ -243,6 +243,11 @@ describe('npm run dist -- macos', () => {
       code: 6,
       stdout: expect.stringContaining('not made: the package for macos') as string,
     });
+    const noCompiler = { KIWISTACK_MACOS_PROGRAMS: programs, KIWISTACK_ZIG: path.join(folder, 'no-zig') };
+    expect(await dist(['macos', '--out', out], noCompiler)).toMatchObject({
+      code: 6,
+      stdout: expect.stringContaining('no-zig, which compiles the addons') as string,
+    });
     const half = await dist(['macos', '--out', out], { KIWISTACK_MACOS_PROGRAMS: empty });
     expect(half.stderr).toContain('has no node');
     const key = { KIWISTACK_APPLE_APPLICATION_KEY: keys['KIWISTACK_APPLE_APPLICATION_KEY'] ?? '' };

@@ -69,7 +69,7 @@ describe('libykcs11 on macOS', () => {
       '/opt/homebrew/lib/libykcs11.dylib': file,
       '/usr/local/opt/yubico-piv-tool/lib/libykcs11.dylib': file,
       '/opt/local/lib/libykcs11.dylib': file,
-      '/Users/ada/lib/libykcs11.dylib': file,
+      '/opt/ada/lib/libykcs11.dylib': file,
       '/usr/local/lib/libykcs11.2.dylib': file,
     };
     expect(() => find({ ...none, ...elsewhere })).toThrow(
@@ -102,7 +102,7 @@ describe('libykcs11 on macOS', () => {
   );
 
   it('is refused where a folder above it is a link', () => {
-    expect(() => find({ '/usr/local': link('/Users/ada/local') })).toThrow(unsafe('/usr/local is no folder'));
+    expect(() => find({ '/usr/local': link('/opt/ada/local') })).toThrow(unsafe('/usr/local is no folder'));
   });
 
   it.each([

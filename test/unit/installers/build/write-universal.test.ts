@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { writeUniversal } from '../../../../installers/macos/universal.ts';
+import { writeUniversal } from '../../../../installers/build/write-universal.ts';
 
 /** The beginning of a program (mach_header_64), and something. */
 function program(type: number, said: string): Buffer {
