@@ -1,4 +1,5 @@
 import type { Platform } from '../../src/laptop/system/platform.ts';
+import { noTunnelApp } from '../unsupported/no-tunnel-app.ts';
 import { sssd, wifi } from './certificate-consumers.ts';
 import { LinuxCaretaker } from './caretaker.ts';
 import { LinuxClaimScreens } from './claim-screens.ts';
@@ -33,6 +34,7 @@ export function linuxPlatform(): Platform {
     consumers: [sssd(system), wifi(system)],
     trust: new LinuxTrustStore(system),
     tunnel,
+    tunnelApp: noTunnelApp('Linux'),
     agent: new DebianFleetAgent(system),
     signIn,
     reports: new SystemdReports(system),

@@ -17,8 +17,10 @@ import { MacReports } from './service-reports.ts';
 import { macSystem, type MacSystem } from './system.ts';
 import { noTpm } from './tpm.ts';
 import { MacTrustStore } from './trust-store.ts';
+import { seemsKeptByApp } from './tunnel/app-profile.ts';
 import { MacTunnel } from './tunnel/mac-tunnel.ts';
 import { profilePath } from './tunnel/profile.ts';
+import { WireguardApp } from './tunnel/wireguard-app.ts';
 
 /** macOS 14 and later. */
 export function macPlatform(system: MacSystem = macSystem): Platform {
@@ -33,6 +35,7 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     consumers: [],
     trust: new MacTrustStore(system),
     tunnel: new MacTunnel(system),
+    tunnelApp: new WireguardApp(system),
     agent: new MacFleetAgent(system),
     signIn: noSignIn('macos'),
     reports: new MacReports(system),
@@ -43,11 +46,13 @@ export function macPlatform(system: MacSystem = macSystem): Platform {
     disk: noDisk('macOS'),
     stateFolder: PATHS.state,
     pinnedRootsFile: PATHS.pinnedRoots,
-    files: (slug) => {
+    files: async (slug) => {
       const { certificate, key, roots } = certificates.paths(slug);
       const tunnel = tunnelInterfaceName(slug);
-      const daemons = Object.values(tunnelLabels(tunnel)).map(daemonFile);
-      return Promise.resolve([certificate, key, roots, profilePath(tunnel), ...daemons, ...AGENT_SETTINGS]);
+      // While the app keeps the tunnel there is no daemon, and the profile stays for the way back.
+      const byApp = await seemsKeptByApp(system, tunnel);
+      const daemons = byApp ? [] : Object.values(tunnelLabels(tunnel)).map(daemonFile);
+      return [certificate, key, roots, profilePath(tunnel), ...daemons, ...AGENT_SETTINGS];
     },
     isSecret: (file) => /\.(?:key|conf)$/u.test(file) || file === AGENT_SETTINGS[0],
     writtenFolders: ['/Library', '/etc', '/opt', '/var'],

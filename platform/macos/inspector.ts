@@ -18,7 +18,8 @@ import { PATHS, RECEIPTS } from './paths.ts';
 import { missingTools } from './preflight.ts';
 import { at, findProgram, readTool, type MacSystem } from './system.ts';
 import { interfaceTo } from './tunnel/mac-tunnel.ts';
-import { interfaceOf, runningTunnels } from './tunnel/profile.ts';
+import { currentTunnels } from './tunnel/app-profile.ts';
+import { interfaceOf } from './tunnel/profile.ts';
 import { resolverFiles } from './tunnel/resolver-files.ts';
 import { unitFacts } from './unit-facts.ts';
 
@@ -62,7 +63,7 @@ export class MacInspector implements Inspector {
 
   async interfaceFor(address: string): Promise<string | undefined> {
     const name = await interfaceTo(this.#system, address);
-    return name === undefined ? undefined : ((await runningTunnels(this.#system)).get(name) ?? name);
+    return name === undefined ? undefined : ((await currentTunnels(this.#system)).get(name) ?? name);
   }
 
   /** macOS has no policy routing. */
@@ -80,7 +81,7 @@ export class MacInspector implements Inspector {
       const servers = [...new Set(own.flatMap((one) => one.servers))];
       return { interface: tunnel, servers, domains: own.map(({ domain }) => `~${domain}`), takesOthers: false };
     });
-    const names = await runningTunnels(this.#system);
+    const names = await currentTunnels(this.#system);
     return [...tunnels, ...readDefaultResolvers(said, (name) => names.get(name) ?? name)];
   }
 

@@ -3,6 +3,7 @@ import type { Platform } from '../../src/laptop/system/platform.ts';
 import { noClaimScreens } from './no-claim-screens.ts';
 import { noDisk } from './no-disk.ts';
 import { noSignIn } from './no-sign-in.ts';
+import { noTunnelApp } from './no-tunnel-app.ts';
 
 /** Any other operating system: every operation is refused with `unsupported-system` when it is called. */
 export function unsupportedPlatform(name: string): Platform {
@@ -64,6 +65,7 @@ export function unsupportedPlatform(name: string): Platform {
       found: refuseLater,
       log: refuseLater,
     },
+    tunnelApp: noTunnelApp(name),
     disk: noDisk(name),
     signIn: noSignIn(name),
     desktop: { sessions: refuseLater, show: refuseLater, close: refuseLater },

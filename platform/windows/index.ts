@@ -5,6 +5,7 @@ import { tunnelInterfaceName } from '../../src/laptop/tunnel/interface-name.ts';
 import { noClaimScreens } from '../unsupported/no-claim-screens.ts';
 import { noDisk } from '../unsupported/no-disk.ts';
 import { noSignIn } from '../unsupported/no-sign-in.ts';
+import { noTunnelApp } from '../unsupported/no-tunnel-app.ts';
 import { noUpdater } from '../unsupported/no-updater.ts';
 import { WindowsCaretaker } from './caretaker.ts';
 import { WindowsCertificateStore } from './certificate-store.ts';
@@ -34,6 +35,7 @@ export function windowsPlatform(system: WindowsSystem = windowsSystem()): Platfo
     consumers: [],
     trust: new WindowsTrustStore(system),
     tunnel: new WindowsTunnel(system),
+    tunnelApp: noTunnelApp('Windows'),
     agent: new WindowsFleetAgent(system),
     signIn: noSignIn('windows'),
     reports: new WindowsReports(system),

@@ -7,6 +7,7 @@ import { REFUSAL_CODES } from './refusal-codes.ts';
 import { OPERATOR_CODES } from './operator-codes.ts';
 import { SLICE_CODES } from './slice-codes.ts';
 import { TPM_CODES } from './tpm-codes.ts';
+import { TUNNEL_APP_CODES } from './tunnel-app-codes.ts';
 import { UPDATE_CODES } from './update-codes.ts';
 
 export { EXIT, type ErrorEntry, type ExitKind } from './error-entry.ts';
@@ -312,6 +313,7 @@ const table = {
     "A firewall may be blocking UDP. Try another network, such as your phone's hotspot, and run the command again.",
     { retryable: true },
   ),
+  ...TUNNEL_APP_CODES,
   'no-network': entry(
     'unreachable',
     'This laptop has no network: nothing leads to the slice.',

@@ -37,6 +37,8 @@ export const request = z.discriminatedUnion('verb', [
     ...{ api: z.literal(API), verb: z.literal('mend') },
     reason: z.enum(['network', 'wake', 'clock', 'silent', 'stale', 'asked']),
   }),
+  /** Who is to keep the tunnel from now on. For the app it goes on until the person has approved it; to cancel it takes it back. */
+  z.strictObject({ api: z.literal(API), verb: z.literal('tunnel'), by: z.enum(['app', 'daemon']) }),
   z.strictObject({ api: z.literal(API), verb: z.literal('repair'), checks: z.array(word).max(100).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('support-bundle'), send: z.boolean() }),
 ]);
@@ -106,6 +108,8 @@ export const event = z.discriminatedUnion('type', [
   z.object({ type: z.literal('certificate-renewed'), number: z.number(), notAfter: word }),
   z.object({ type: z.literal('undo-resumed') }),
   z.object({ type: z.literal('waiting'), for: word }),
+  /** For the person, who installs the WireGuard app or approves its profile; then for the app, which takes the tunnel over. */
+  z.object({ type: z.literal('tunnel-waits'), for: z.enum(['app', 'approval', 'hand-over']) }),
   /** What a status that is watched has seen now. */
   z.object({ type: z.literal('looked'), status: statusReply }),
   /** What was examined before it is repaired. */

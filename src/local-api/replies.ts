@@ -95,6 +95,7 @@ const works = z.object({
   until: z.object({ certificate: word.exactOptional(), renewal: word.exactOptional() }).exactOptional(),
 });
 
+const keeper = z.enum(['daemon', 'app']);
 const enrollment = z.object({
   record,
   halfRemoved: z.boolean(),
@@ -105,7 +106,11 @@ const enrollment = z.object({
     number: z.number().exactOptional(),
     renewal: word.exactOptional(),
   }),
-  tunnel: z.object({ up: z.boolean(), alive: z.boolean(), startsAtBoot: z.boolean(), inside: z.boolean() }),
+  tunnel: z.object({
+    ...{ up: z.boolean(), alive: z.boolean(), startsAtBoot: z.boolean(), inside: z.boolean() },
+    /** Absent where nothing but this program can keep it. `waits`: for the person, who was offered the app's profile. */
+    keeper: z.object({ by: keeper, waits: z.boolean() }).exactOptional(),
+  }),
   agent: z.object({ running: z.boolean(), orbitEnrolled: z.boolean(), version: word.exactOptional() }),
   slice: z.union([deviceStatus, z.object({ error: code })]),
   links: list(z.object({ title: word, url: z.string().max(500).startsWith('https://') })),
@@ -181,6 +186,7 @@ const doctorReply = z.object({
 export type DoctorReply = z.output<typeof doctorReply>;
 export type ShownOutcome = z.output<typeof checkOutcome>;
 
+const tunnelReply = z.object({ record, by: keeper });
 const mendReply = z.object({ record, tunnel: tunnelCare });
 
 /** As `doctor`, after the repairs. */
@@ -201,6 +207,7 @@ export const REPLIES = {
   enroll: z.object({ record }),
   uninstall: uninstallReply,
   mend: mendReply,
+  tunnel: tunnelReply,
   repair: repairReply,
   /** The bytes go to the caller, who writes them with the caller's own rights. */
   'support-bundle': z.object({ bundle: z.string().max(256 * 1024) }),

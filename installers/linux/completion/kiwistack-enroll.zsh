@@ -8,6 +8,7 @@ commands=(
   'doctor:examine this laptop and its enrollment'
   'check:ask the slice for the status of this laptop, and report a pending deregistration'
   'mend:bring a tunnel back that does not answer'
+  'tunnel:on macOS, have the WireGuard app keep the tunnel'
   'renew:renew the device certificate now'
   'update:install the version that the provider has released'
   'secure-disk:have the organisation keep a recovery key for the disk'
@@ -56,6 +57,10 @@ case $state in
       check) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;
       mend)
         _arguments '--reason[why, for the log]:word:(network wake clock silent stale asked)' '--json[print the result as JSON]' \
+          '(- *)'{-h,--help}'[display help]'
+        ;;
+      tunnel)
+        _arguments '--by[what keeps the tunnel]:keeper:(app daemon)' '--json[print one JSON event per line]' \
           '(- *)'{-h,--help}'[display help]'
         ;;
       renew) _arguments '--json[print the result as JSON]' '(- *)'{-h,--help}'[display help]' ;;

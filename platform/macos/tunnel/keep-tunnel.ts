@@ -7,6 +7,7 @@ import { interfaceFile, tunnelInLabel, tunnelJobs, tunnelLabels } from '../jobs.
 import { isOurJob, jobState, keepJob, readDaemonFile, removeJob, restartJob } from '../launchd.ts';
 import { daemonFile, PATHS } from '../paths.ts';
 import { at, type MacSystem } from '../system.ts';
+import { appTraces, removeAppProfile } from './app-profile.ts';
 import { configureTunnel } from './configure.ts';
 import { profileNames, removeProfile } from './profile.ts';
 import { removeResolverFiles, resolverFiles } from './resolver-files.ts';
@@ -45,15 +46,26 @@ export async function enableTunnel(system: MacSystem, tunnel: string): Promise<v
   });
 }
 
-/** Names, jobs, interface and profile; nothing of another program. */
-export async function removeTunnel(system: MacSystem, tunnel: string): Promise<void> {
-  // First the names: files whose servers are not reached any more would be worse than none.
-  await removeResolverFiles(system, tunnel);
+/** Ends wireguard-go, and its interface with it, also for later starts of macOS. The profile and the names stay. */
+export async function stopTunnel(system: MacSystem, tunnel: string): Promise<void> {
   const { device, configure } = tunnelLabels(tunnel);
   await tools(async () => {
     for (const label of [configure, device]) await removeJob(system, label);
   });
+  // Another program may get its number.
+  if ((await readdir(at(system, PATHS.tunnel)).catch(ignoreMissing)) !== undefined) {
+    await removeDurableFile(at(system, interfaceFile(tunnel)));
+  }
+}
+
+/** Names, jobs, interface and profile, also those of WireGuard.app; nothing of another program. */
+export async function removeTunnel(system: MacSystem, tunnel: string): Promise<void> {
+  // First the names: files whose servers are not reached any more would be worse than none.
+  await removeResolverFiles(system, tunnel);
+  await stopTunnel(system, tunnel);
   await removeProfile(system, tunnel);
+  // Last: where macOS keeps it until a person removes it, that is all that is left.
+  await removeAppProfile(system, tunnel);
 }
 
 /** True when a daemon of this name is somebody else's. */
@@ -72,7 +84,7 @@ export interface FoundTunnel extends Found {
   readonly name: string;
 }
 
-/** Profiles, daemons and files of the resolver of ours, and daemons that only have our names. */
+/** Profiles, daemons and files of the resolver of ours, what WireGuard.app has of us, and daemons that only have our names. */
 export async function findTunnels(system: MacSystem): Promise<FoundTunnel[]> {
   const profiles = (await profileNames(system)).map(({ name, file }) => ({ name, what: file, ours: true }));
   const daemons: FoundTunnel[] = [];
@@ -86,7 +98,8 @@ export async function findTunnels(system: MacSystem): Promise<FoundTunnel[]> {
   const names = (await resolverFiles(system)).flatMap(({ domain, tunnel }) =>
     tunnel === undefined ? [] : [{ name: tunnel, what: `${PATHS.resolver}/${domain}`, ours: true }],
   );
-  return [...profiles, ...daemons, ...names];
+  const app = (await appTraces(system)).map(({ name, file }) => ({ name, what: file, ours: true }));
+  return [...profiles, ...daemons, ...names, ...app];
 }
 
 async function hasProfile(system: MacSystem, tunnel: string): Promise<boolean> {

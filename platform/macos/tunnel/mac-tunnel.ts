@@ -1,6 +1,12 @@
 import { KiwiError } from '../../../src/core/errors.ts';
 import type { Found } from '../../../src/laptop/system/found.ts';
-import type { LocalNetwork, Tunnel, TunnelConfig, TunnelStatus } from '../../../src/laptop/system/tunnel.ts';
+import type {
+  LocalNetwork,
+  Tunnel,
+  TunnelConfig,
+  TunnelProfile,
+  TunnelStatus,
+} from '../../../src/laptop/system/tunnel.ts';
 import { mtuIn, peerIn, withEndpoint, withMtu } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
 import {
   endpointCandidates,
@@ -17,6 +23,7 @@ import { wgDump, wgHandshake, wgNudge, wgRace, wgReadd } from '../../unix/wg.ts'
 import { tunnelLabels } from '../jobs.ts';
 import { disabledJobs, isOurJob, readDaemonFile } from '../launchd.ts';
 import { readTool, runTool, runToolChecked, type MacSystem } from '../system.ts';
+import { currentInterface, isKeptByApp, removeAppProfile, seemsKeptByApp } from './app-profile.ts';
 import { configureTunnel } from './configure.ts';
 import { enableTunnel, findTunnels, foreignDaemon, removeTunnel, restartTunnel, startTunnel } from './keep-tunnel.ts';
 import { readNetworks } from './local-networks.ts';
@@ -54,6 +61,8 @@ export class MacTunnel implements Tunnel {
     const tunnel = tunnelInterfaceName(config.slug);
     await this.#refuseForeign(tunnel, config);
     const candidates = await this.#candidates(config);
+    // One that the app keeps may have another key. There is one tunnel, so our daemon keeps it until a person has approved the next profile.
+    await removeAppProfile(system, tunnel);
     const current = await readProfile(system, tunnel);
     // An MTU that was lowered for this path stays.
     const mtu = current === undefined ? undefined : mtuIn(current);
@@ -80,7 +89,7 @@ export class MacTunnel implements Tunnel {
   }
 
   async start(slug: string, signal?: AbortSignal): Promise<void> {
-    await startTunnel(this.#system, await this.#ours(slug), signal);
+    await startTunnel(this.#system, await this.#keptByUs(slug), signal);
   }
 
   async down(slug: string | undefined): Promise<void> {
@@ -90,11 +99,11 @@ export class MacTunnel implements Tunnel {
   }
 
   async restart(slug: string, signal?: AbortSignal): Promise<void> {
-    await restartTunnel(this.#system, await this.#ours(slug), signal);
+    await restartTunnel(this.#system, await this.#keptByUs(slug), signal);
   }
 
   async enable(slug: string): Promise<void> {
-    await enableTunnel(this.#system, await this.#ours(slug));
+    await enableTunnel(this.#system, await this.#keptByUs(slug));
   }
 
   async found(): Promise<readonly Found[]> {
@@ -104,33 +113,28 @@ export class MacTunnel implements Tunnel {
   async status(slug: string): Promise<TunnelStatus> {
     const system = this.#system;
     const tunnel = tunnelInterfaceName(slug);
-    const name = await this.#running(tunnel);
+    const keptByApp = await seemsKeptByApp(system, tunnel);
+    const name = await (keptByApp ? currentInterface(system, tunnel) : this.#running(tunnel));
     const [dump, text, mtu, names] = await Promise.all([
-      name === undefined ? undefined : wgDump(system, name),
+      name === undefined || keptByApp ? undefined : wgDump(system, name),
       readProfile(system, tunnel),
       name === undefined ? undefined : this.#mtu(name),
       resolverFiles(system),
     ]);
     const peer = peerOfProfile(dump, text, peerIn);
-    const { device } = tunnelLabels(tunnel);
-    const command = `sudo launchctl kickstart -k system/${device}`;
+    const up = keptByApp ? name !== undefined : dump !== undefined;
     return {
       interface: tunnel,
-      up: dump !== undefined,
-      profile:
-        text === undefined
-          ? undefined
-          : {
-              ...{ keptBy: 'launchd', file: profilePath(tunnel), unit: device },
-              ...{ start: command, enable: `sudo launchctl enable system/${device}` },
-            },
-      startsAtBoot: text !== undefined && (await this.#startsAtBoot(tunnel)),
+      up,
+      profile: text === undefined ? undefined : keepingOf(tunnel, keptByApp),
+      startsAtBoot: keptByApp || (text !== undefined && (await this.#startsAtBoot(tunnel))),
+      ...(keptByApp ? { keptByApp } : {}),
       mtu,
       endpoint: peer?.endpoint,
       lastHandshake: peer?.lastHandshake,
       rxBytes: peer?.rxBytes ?? 0,
       txBytes: peer?.txBytes ?? 0,
-      splitDns: dump !== undefined && names.some((one) => one.tunnel === tunnel),
+      splitDns: up && names.some((one) => one.tunnel === tunnel),
     };
   }
 
@@ -157,7 +161,7 @@ export class MacTunnel implements Tunnel {
 
   async setMtu(slug: string, mtu: number, trial?: 'trial'): Promise<void> {
     const tunnel = tunnelInterfaceName(slug);
-    const name = await this.#running(tunnel);
+    const name = await currentInterface(this.#system, tunnel);
     if (name === undefined) throw new KiwiError('tunnel-tools-failed', { detail: `${tunnel} does not run` });
     await runToolChecked(this.#system, { name: 'ifconfig', args: [name, 'mtu', String(mtu)] }, 'tunnel-tools-failed');
     const text = trial === undefined ? await readProfile(this.#system, tunnel) : undefined;
@@ -183,6 +187,8 @@ export class MacTunnel implements Tunnel {
   async readdPeer(slug: string): Promise<void> {
     const tunnel = tunnelInterfaceName(slug);
     const name = await this.#running(tunnel);
+    // The app begins its handshakes by itself.
+    if (name === undefined && (await seemsKeptByApp(this.#system, tunnel))) return;
     if (name === undefined) throw new KiwiError('tunnel-tools-failed', { detail: `${tunnel} does not run` });
     await wgReadd(this.#system, name);
   }
@@ -210,7 +216,7 @@ export class MacTunnel implements Tunnel {
       ask('ifconfig', ['-a', 'inet']),
       ask('netstat', ['-n', '-r', '-f', 'inet']),
     ]);
-    return readNetworks(addresses, routes, await this.#running(tunnelInterfaceName(slug)));
+    return readNetworks(addresses, routes, await currentInterface(this.#system, tunnelInterfaceName(slug)));
   }
 
   #running(tunnel: string): Promise<string | undefined> {
@@ -248,9 +254,15 @@ export class MacTunnel implements Tunnel {
     await writeProfile(this.#system, tunnel, render(found));
   }
 
-  /** @throws KiwiError `tunnel-tools-failed` when there is no profile of ours */
-  async #ours(slug: string): Promise<string> {
+  /** @throws KiwiError `tunnel-tools-failed` when there is no profile of ours, and where the app keeps the tunnel: never two with one key */
+  async #keptByUs(slug: string): Promise<string> {
     const tunnel = tunnelInterfaceName(slug);
+    if (await isKeptByApp(this.#system, tunnel)) {
+      throw new KiwiError('tunnel-tools-failed', {
+        detail: 'the WireGuard app keeps it',
+        hint: 'Switch it on in that app, or run `kiwistack-enroll tunnel --by daemon`.',
+      });
+    }
     if ((await readProfile(this.#system, tunnel)) !== undefined) return tunnel;
     throw new KiwiError('tunnel-tools-failed', { detail: `${tunnel} has no profile of ours` });
   }
@@ -267,6 +279,21 @@ export class MacTunnel implements Tunnel {
     const mtu = / mtu (\d{1,6})$/mu.exec(said)?.[1];
     return mtu === undefined ? undefined : Number(mtu);
   }
+}
+
+/** How the tunnel is kept while nothing runs, and what a person can do about it. */
+function keepingOf(tunnel: string, keptByApp: boolean): TunnelProfile {
+  const { device } = tunnelLabels(tunnel);
+  const file = profilePath(tunnel);
+  return keptByApp
+    ? {
+        ...{ keptBy: 'WireGuard.app', file, unit: undefined },
+        ...{ start: 'open -a WireGuard', enable: 'kiwistack-enroll tunnel --by daemon' },
+      }
+    : {
+        ...{ keptBy: 'launchd', file, unit: device, start: `sudo launchctl kickstart -k system/${device}` },
+        enable: `sudo launchctl enable system/${device}`,
+      };
 }
 
 /** The interface through which packets to an address leave: `route get` fails where there is none, or says so and succeeds. */

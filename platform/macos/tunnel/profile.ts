@@ -64,10 +64,3 @@ export async function interfaceOf(system: MacSystem, tunnel: string): Promise<st
   if (written === undefined || made === undefined) return undefined;
   return Math.abs(written.mtimeMs - made.mtimeMs) <= SAME_START_MS ? name : undefined;
 }
-
-/** Tunnels of ours that run, by the names of their interfaces. */
-export async function runningTunnels(system: MacSystem): Promise<ReadonlyMap<string, string>> {
-  const names = new Set((await profileNames(system)).map(({ name }) => name));
-  const found = await Promise.all([...names].map(async (name) => [await interfaceOf(system, name), name] as const));
-  return new Map(found.flatMap(([real, name]) => (real === undefined ? [] : [[real, name] as const])));
-}

@@ -1,107 +1,116 @@
-import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-
-import { z } from 'zod';
 
 import { writeDurableFile } from '../../../src/core/durable-file.ts';
 import { KiwiError } from '../../../src/core/errors.ts';
-import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
+import type { ProfileSigner, TunnelApp, TunnelKeepers } from '../../../src/laptop/system/tunnel-app.ts';
+import { withEndpoint } from '../../../src/laptop/tunnel/edit-wg-quick.ts';
+import { endpointCandidates, isLiteral, type ResolveHost } from '../../../src/laptop/tunnel/endpoint-candidates.ts';
 import { tunnelInterfaceName } from '../../../src/laptop/tunnel/interface-name.ts';
+import { resolveHost } from '../../unix/resolve-host.ts';
 import { userAtScreen } from '../desktop.ts';
 import { withFile } from '../keychain.ts';
-import { PATHS } from '../paths.ts';
-import { readPlistTool } from '../read-plist-tool.ts';
-import { at, runTool, runToolChecked, type MacSystem } from '../system.ts';
-import { appProfileIdentifier, renderAppProfile } from './render-app-profile.ts';
-import { removeResolverFiles, setResolverFiles } from './resolver-files.ts';
+import { at, readTool, runToolChecked, type MacSystem } from '../system.ts';
+import {
+  approvedTunnels,
+  daemonOf,
+  isAppThere,
+  offeredAt,
+  offerFile,
+  removeAppProfile,
+  withdrawOffer,
+} from './app-profile.ts';
+import { stopTunnel } from './keep-tunnel.ts';
+import { readProfile } from './profile.ts';
+import { renderAppProfile } from './render-app-profile.ts';
 
-const APP = '/Applications/WireGuard.app';
-
-/** `profiles show`: profiles of the Mac and of each user, by whom they were installed for. */
-const installed = z.record(z.string(), z.array(z.object({ ProfileIdentifier: z.string().max(1000) })).max(1000));
-
-/** The device: files of its certificate and its key, as the store names them, and its customer's intermediate. */
-export interface ProfileSigner {
-  readonly certificate: string;
-  readonly key: string;
-  readonly intermediate: { readonly pem: string };
-}
-
-/**
- * `no app`: the person has to install it first. `waiting`: the profile was offered, and the person has not approved it yet. `approved`: macOS has
- * it, and keeps the tunnel up.
- */
-export type AppProfileState = 'no app' | 'not offered' | 'waiting' | 'approved';
+/** The group of macOS's administrators, who approve profiles, and who could read every file of this Mac with sudo. */
+const ADMINISTRATORS = 80;
 
 /**
- * The tunnel by WireGuard.app, for an organisation that wants its own symbol and switch for it. There is no silent way: since macOS 11 a person
- * approves a profile in System Settings, unless it comes from device management. Until then it is a file that they, and nobody else, can
- * read; `state` tells when it may go.
+ * The tunnel by WireGuard.app, for a person who wants its symbol and its switch. There is no silent way: since macOS 11 a person approves a
+ * profile in System Settings, unless it comes from device management. Until then it is a file that they, and nobody else, can read.
  */
-export class WireguardApp {
+export class WireguardApp implements TunnelApp {
   readonly #system: MacSystem;
+  readonly #resolve: ResolveHost;
 
-  constructor(system: MacSystem) {
+  constructor(system: MacSystem, resolve: ResolveHost = resolveHost) {
     this.#system = system;
+    this.#resolve = resolve;
   }
 
-  async state(slug: string): Promise<AppProfileState> {
+  async look(slug: string): Promise<TunnelKeepers> {
     const tunnel = tunnelInterfaceName(slug);
-    const shown = await readPlistTool(this.#system, installed, {
-      ...{ name: 'profiles', args: ['show', '-all', '-type', 'configuration', '-output', 'stdout-xml'] },
-    });
-    const identifiers = Object.values(shown ?? {}).flatMap((list) => list.map((one) => one.ProfileIdentifier));
-    if (identifiers.includes(appProfileIdentifier(tunnel))) return 'approved';
-    if (await isThere(this.#file(tunnel))) return 'waiting';
-    return (await isThere(at(this.#system, APP))) ? 'not offered' : 'no app';
+    const [daemon, approved, appThere, offered] = await Promise.all([
+      daemonOf(this.#system, tunnel),
+      approvedTunnels(this.#system),
+      isAppThere(this.#system),
+      offeredAt(this.#system, tunnel),
+    ]);
+    return { daemon, app: approved.includes(tunnel), appThere, offeredAt: offered };
   }
 
-  /**
-   * Signs the profile and shows it to the person at the screen, to whom System Settings then says what to do.
-   * @param endpoint a literal one
-   * @throws KiwiError `tool-missing` without the app, `tunnel-tools-failed` without anybody at the screen
-   */
-  async offer(config: TunnelConfig, endpoint: string, signer: ProfileSigner, signal?: AbortSignal): Promise<void> {
-    const tunnel = tunnelInterfaceName(config.slug);
-    if (!(await isThere(at(this.#system, APP))))
-      throw new KiwiError('tool-missing', { detail: 'WireGuard (App Store)' });
-    const uid = await userAtScreen(this.#system);
-    if (uid === undefined)
-      throw new KiwiError('tunnel-tools-failed', { detail: 'nobody is at the screen to approve it' });
-    const signed = await this.#sign(renderAppProfile(tunnel, config, endpoint), signer, signal);
-    const file = this.#file(tunnel);
+  /** System Settings then says to the person what to do. The names of the customer stay where our daemon has put them. */
+  async offer(slug: string, endpoints: readonly string[], signer: ProfileSigner, signal?: AbortSignal): Promise<void> {
+    const system = this.#system;
+    const tunnel = tunnelInterfaceName(slug);
+    if (!(await isAppThere(system))) throw new KiwiError('tool-missing', { detail: 'WireGuard (App Store)' });
+    const configuration = await readProfile(system, tunnel);
+    if (configuration === undefined) {
+      throw new KiwiError('tunnel-tools-failed', { detail: `${tunnel} has no profile of ours` });
+    }
+    const uid = await this.#approver();
+    const profile = renderAppProfile(tunnel, slug, await this.#named(configuration, endpoints));
+    const signed = await this.#sign(profile, signer, signal);
+    const file = at(system, offerFile(tunnel));
     const folder = path.dirname(file);
     // Made anew, so that nothing in it is anybody's who was at the screen before.
-    await rm(folder, { recursive: true, force: true });
+    await withdrawOffer(system, tunnel);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeDurableFile(file, signed, 0o600);
     signed.fill(0);
     await chown(file, uid, -1);
     // Root keeps the folder; others may only pass through it, and the file is the person's.
     await chmod(folder, 0o711);
-    await setResolverFiles(this.#system, tunnel, config.dns);
     const asUser = ['asuser', String(uid), '/usr/bin/sudo', '-n', '-u', `#${uid}`, '--', '/usr/bin/open', file];
-    await runToolChecked(this.#system, { name: 'launchctl', args: asUser, signal }, 'tunnel-tools-failed');
+    await runToolChecked(system, { name: 'launchctl', args: asUser, signal }, 'tunnel-tools-failed');
   }
 
-  /** Removes the file once it has been approved, or is not wanted any more. What macOS has stays. */
-  async withdraw(slug: string): Promise<void> {
-    await rm(path.dirname(this.#file(tunnelInterfaceName(slug))), { recursive: true, force: true });
+  withdraw(slug: string): Promise<void> {
+    return withdrawOffer(this.#system, tunnelInterfaceName(slug));
   }
 
-  /** Removes the profile from macOS too, and with it the tunnel. Safe to repeat. @throws KiwiError `tunnel-tools-failed` */
-  async remove(slug: string): Promise<void> {
-    const tunnel = tunnelInterfaceName(slug);
-    await removeResolverFiles(this.#system, tunnel);
-    await this.withdraw(slug);
-    if ((await this.state(slug)) !== 'approved') return;
-    const identifier = appProfileIdentifier(tunnel);
-    await runTool(this.#system, { name: 'profiles', args: ['remove', '-identifier', identifier], timeoutMs: 60_000 });
-    if ((await this.state(slug)) !== 'approved') return;
-    throw new KiwiError('tunnel-tools-failed', {
-      detail: `the profile ${identifier} is still installed`,
-      hint: 'Remove it in System Settings, under General, Device Management.',
+  remove(slug: string): Promise<void> {
+    return removeAppProfile(this.#system, tunnelInterfaceName(slug));
+  }
+
+  stopDaemon(slug: string): Promise<void> {
+    return stopTunnel(this.#system, tunnelInterfaceName(slug));
+  }
+
+  /** @throws KiwiError `not-authorised`: who is no administrator cannot approve it, and must not get the key of the tunnel */
+  async #approver(): Promise<number> {
+    const uid = await userAtScreen(this.#system);
+    if (uid === undefined) throw new KiwiError('not-authorised', { detail: 'nobody is at the screen to approve it' });
+    const groups = (await readTool(this.#system, { name: 'id', args: ['-G', String(uid)] })) ?? '';
+    if (groups.trim().split(/\s+/u).includes(String(ADMINISTRATORS))) return uid;
+    throw new KiwiError('not-authorised', {
+      detail: 'whoever is at the screen is no administrator, who has to approve it',
     });
+  }
+
+  /**
+   * With the name that leads to the address in use: the app looks it up again whenever the network changes, and so follows a slice that
+   * moves. Nobody else could have it follow.
+   */
+  async #named(configuration: string, endpoints: readonly string[]): Promise<string> {
+    const inUse = /^Endpoint = (.*)$/mu.exec(configuration)?.[1] ?? '';
+    for (const endpoint of endpoints.filter((one) => !isLiteral(one))) {
+      if ((await endpointCandidates([endpoint], this.#resolve)).includes(inUse))
+        return withEndpoint(configuration, endpoint);
+    }
+    return configuration;
   }
 
   /** CMS (RFC 5652), with the text in it and the chain, so that System Settings says whose it is. */
@@ -121,16 +130,4 @@ export class WireguardApp {
       input.fill(0);
     }
   }
-
-  /** Below a folder that everybody can enter: System Settings opens it as the person. */
-  #file(tunnel: string): string {
-    return at(this.#system, `${PATHS.program}/run/${tunnel}/${tunnel}.mobileconfig`);
-  }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -56,6 +56,7 @@ export function tell(output: EnrollOutput, event: Event): void {
     case 'repair-done':
     case 'repair-failed':
     case 'looked':
+    case 'tunnel-waits':
       // Of commands that show them by themselves.
       break;
     default:

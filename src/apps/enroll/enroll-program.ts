@@ -11,6 +11,7 @@ import { renewCommand } from './renew-command.ts';
 import { statusCommand, type StatusFlags } from './status-command.ts';
 import { secureDiskCommand, type SecureDiskFlags } from './secure-disk-command.ts';
 import { supportBundleCommand, type BundleFlags } from './support-bundle-command.ts';
+import { tunnelCommand, type TunnelFlags } from './tunnel-command.ts';
 import { updateCommand } from './update-command.ts';
 import { uninstallCommand } from './uninstall-command.ts';
 
@@ -140,6 +141,26 @@ Example:
   sudo kiwistack-enroll mend`,
     )
     .action((flags: MendFlags) => carryOut(flags.json === true, () => mendCommand(flags, cancelOnSignals())));
+
+  cli
+    .command('tunnel')
+    .description('On macOS: have the WireGuard app keep the tunnel, or this program again')
+    .requiredOption('--by <keeper>', 'app or daemon')
+    .option('--json', 'print one event per line on stdout; the last one is the result')
+    .addHelpText(
+      'after',
+      `
+This program keeps the tunnel by a daemon of its own, from the start of the laptop on, and nothing need be changed. Who wants
+the symbol and the switch of the WireGuard app can have it keep the tunnel instead: then it comes up only after a login. The
+command shows a signed profile in System Settings, which an administrator at the screen approves, and waits for that, for up to
+an hour; until then the daemon keeps the tunnel. If the app does not bring it up, the daemon does again. Ctrl-C takes all of it
+back. The profile stays good when the certificate is renewed. Linux and Windows have no such choice.
+
+Examples:
+  sudo kiwistack-enroll tunnel --by app
+  sudo kiwistack-enroll tunnel --by daemon`,
+    )
+    .action((flags: TunnelFlags) => carryOut(flags.json === true, () => tunnelCommand(flags, cancelOnSignals())));
 
   cli
     .command('renew')

@@ -104,7 +104,7 @@ function describe({
     ...hardwareLines(slice),
     ...(record.device?.keyKind === 'tpm' ? ['device key   in the TPM of this laptop'] : []),
     `certificate  ${certificateText(certificate, 'state' in slice && slice.state === 'ended')}`,
-    `tunnel       ${tunnel.up ? 'up' : 'DOWN'}, ${tunnel.inside ? 'slice reachable' : 'slice NOT reachable'}, ${tunnel.startsAtBoot ? 'starts at boot' : 'does NOT start at boot'}`,
+    `tunnel       ${tunnelText(tunnel)}`,
     `fleet agent  ${agent.version ?? 'NOT installed'}, ${agent.running ? 'running' : 'NOT running'}, ${agent.orbitEnrolled ? 'enrolled' : 'NOT enrolled'}`,
     ...tellWhatWorks(works, systemClock.now()),
     ...reasonFirst(checks, reason?.code).flatMap((outcome) => checkLines(outcome)),
@@ -122,6 +122,17 @@ function certificateText(
   if (isRevoked) return `${which}REVOKED: the slice has ended this laptop`;
   const next = renewal === undefined ? '' : `; next renewal ${localTime(renewal)}`;
   return `${which}${valid ? 'valid until' : 'EXPIRED at'} ${notAfter === undefined ? '' : localTime(notAfter)}${next}`;
+}
+
+function tunnelText({ up, inside, startsAtBoot, keeper }: ShownEnrollment['tunnel']): string {
+  const starts = startsAtBoot
+    ? keeper?.by === 'app'
+      ? 'starts after a login'
+      : 'starts at boot'
+    : 'does NOT start at boot';
+  const by = keeper?.by === 'app' ? '; the WireGuard app keeps it' : '';
+  const waits = keeper?.waits === true ? '; the profile for the WireGuard app WAITS for approval' : '';
+  return `${up ? 'up' : 'DOWN'}, ${inside ? 'slice reachable' : 'slice NOT reachable'}, ${starts}${by}${waits}`;
 }
 
 /** What explains most stands before what follows from it. */

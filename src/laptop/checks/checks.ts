@@ -18,6 +18,7 @@ import * as service from './service.ts';
 import { signIn, signInCertificate } from './sign-in.ts';
 import * as slice from './slice.ts';
 import * as trust from './trust.ts';
+import { tunnelKeeper } from './tunnel-keeper.ts';
 import * as peer from './tunnel-peer.ts';
 import * as tunnel from './tunnel.ts';
 
@@ -61,6 +62,7 @@ export const SUBJECTS: readonly Subject[] = [
     checks: [
       tunnel.tunnelUp,
       tunnel.tunnelAtBoot,
+      tunnelKeeper,
       peer.tunnelAsGranted,
       peer.tunnelKeptAlive,
       service.watcherActive,

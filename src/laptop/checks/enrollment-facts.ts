@@ -7,6 +7,7 @@ import type { DeviceKey } from '../system/device-key.ts';
 import type { AgentStatus } from '../system/fleet-agent.ts';
 import type { Inspector } from '../system/inspector.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
+import type { TunnelKeepers } from '../system/tunnel-app.ts';
 import type { TunnelStatus } from '../system/tunnel.ts';
 
 const PROBE_MS = 2_000;
@@ -25,6 +26,8 @@ export interface EnrollmentFacts {
   readonly certificate: () => Promise<DeviceCertificate | undefined>;
   readonly deviceKey: () => Promise<DeviceKey | undefined>;
   readonly tunnel: () => Promise<TunnelStatus>;
+  /** Who keeps the tunnel; undefined where nothing but this program can. */
+  readonly keepers: () => Promise<TunnelKeepers | undefined>;
   /** True when the slice answers inside the tunnel. */
   readonly inside: () => Promise<boolean>;
   /** A name of the customer's that is inside, Fleet's, with its addresses; undefined where Fleet's URL names an address. */
@@ -63,6 +66,7 @@ export function enrollmentFacts(
     certificate: once(async () => platform.certificates.load(record().slug)),
     deviceKey: once(async () => platform.certificates.loadDeviceKey(record().slug)),
     tunnel: once(async () => platform.tunnel.status(record().slug)),
+    keepers: once(async () => platform.tunnelApp.look(record().slug)),
     inside: once(lookInside),
     insideName: once(async () => {
       const name = nameIn(record().device?.fleetUrl ?? '');

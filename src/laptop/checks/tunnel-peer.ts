@@ -14,7 +14,8 @@ export const tunnelHandshake: Check = {
   matters: 'Nothing inside can be reached.',
   dependsOn: ['tunnel-up'],
   async run({ context, tunnel, slice }) {
-    const { lastHandshake, endpoint = 'no address' } = await tunnel();
+    const { lastHandshake, endpoint = 'no address', keptByApp } = await tunnel();
+    if (keptByApp === true) return notKnown('the WireGuard app keeps the tunnel, and does not tell');
     const age = lastHandshake === undefined ? undefined : context.clock.now() - lastHandshake;
     const seconds = Math.round((age ?? 0) / 1000);
     if (age !== undefined && seconds * 1000 < HANDSHAKE_MAX_AGE_MS) return well(`${seconds} s ago, with ${endpoint}`);
@@ -76,10 +77,12 @@ export const tunnelKeptAlive: Check = {
   severity: 'warning',
   what: 'The tunnel sends something every half minute at least.',
   matters: 'After a while of silence, nobody inside reaches this laptop, and Fleet shows it as offline.',
-  dependsOn: ['tunnel-peer'],
+  dependsOn: ['tunnel-up'],
   async run({ context, tunnel }) {
     const { interface: name } = await tunnel();
-    const seconds = (await context.platform.inspector.peer(name))?.keepaliveSeconds;
+    const peer = await context.platform.inspector.peer(name);
+    if (peer === undefined) return notKnown('it cannot be read');
+    const seconds = peer.keepaliveSeconds;
     if (seconds !== undefined && seconds <= 30) return well(`every ${seconds} s`);
     const detail = seconds === undefined ? 'it is switched off' : `only every ${seconds} s`;
     return notWell(new KiwiError('tunnel-altered', { detail }), 'restart-tunnel');

@@ -63,8 +63,9 @@ export const tunnelEndpointKnown: Check = {
   dependsOn: ['tunnel-up'],
   async run({ context, record, tunnel, inside }) {
     const granted = record.device?.tunnel?.endpoints;
-    const { endpoint } = await tunnel();
+    const { endpoint, keptByApp } = await tunnel();
     if (granted === undefined) return notKnown('the record does not say where the slice is');
+    if (keptByApp === true) return well('the WireGuard app looks it up by itself');
     if (await inside()) return well(`it answers at ${endpoint ?? 'an unknown address'}`);
     // A literal address in the grant stays what it was when the slice moves: names say where it is now.
     const known = knownEndpoints(granted, record.gatewayUrl);

@@ -10,6 +10,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import type { Platform } from '../system/platform.ts';
 import { mend } from '../upkeep/mend.ts';
 import { renew } from '../upkeep/renew.ts';
+import { settleTunnel } from '../upkeep/settle-tunnel.ts';
 
 /**
  * A repair that needs no decision of a person: it brings back what the enrollment had left, takes nothing away that is somebody
@@ -56,6 +57,13 @@ export const REPAIRS: readonly Repair[] = [
   starting('start-timer', 'the timer of the hourly check', ({ checkTimer }) => checkTimer),
   starting('start-watcher', 'what watches the tunnel', ({ watcher }) => watcher),
   starting('start-agent-socket', 'the socket of the agent', ({ agentSocket }) => agentSocket),
+  {
+    name: 'settle-tunnel',
+    does: 'Let either this program or the WireGuard app keep the tunnel.',
+    run: alone(async (context, record) => {
+      await settleTunnel(context, record);
+    }),
+  },
   {
     name: 'enable-tunnel',
     does: 'Let the tunnel start at boot.',

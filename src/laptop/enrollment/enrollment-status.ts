@@ -13,7 +13,9 @@ import type { WhatWorks } from '../standing/what-works.ts';
 import { RecordFile, type EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { AgentStatus } from '../system/fleet-agent.ts';
+import type { TunnelKeeper } from '../system/tunnel-app.ts';
 import type { TunnelStatus } from '../system/tunnel.ts';
+import { keeperOf } from '../tunnel/next-keeper-step.ts';
 import { isHalfRemoved } from './half-removed.ts';
 
 /** A handshake older than this means a dead tunnel (with keepalive 25 a healthy age stays below it). */
@@ -36,6 +38,8 @@ export interface EnrollmentStatus {
     readonly alive: boolean;
     readonly startsAtBoot: boolean;
     readonly inside: boolean;
+    /** Where the person can choose the WireGuard app for it. */
+    readonly keeper?: { readonly by: TunnelKeeper; readonly waits: boolean };
   };
   readonly agent: { readonly running: boolean; readonly orbitEnrolled: boolean; readonly version?: string };
   /** The slice's answer; the error code when it could not be asked. */
@@ -84,14 +88,14 @@ export async function enrollmentStatus(
     inside: () => looked.inside().catch(() => false),
     agent: () => looked.agent().catch(() => NO_AGENT),
   };
-  const [checks, certificate, tunnel, agent, inside, slice, works] = await Promise.all([
+  const [checks, certificate, tunnel, agent, inside, slice, works, keepers] = await Promise.all([
     ...([
       runChecks(CHECKS, looked),
       facts.certificate().catch(() => undefined),
       facts.tunnel(),
       facts.agent(),
     ] as const),
-    ...([facts.inside(), facts.slice(), lookWhatWorks(facts)] as const),
+    ...([facts.inside(), facts.slice(), lookWhatWorks(facts), facts.keepers().catch(() => undefined)] as const),
   ]).finally(() => {
     over.abort();
   });
@@ -111,9 +115,16 @@ export async function enrollmentStatus(
     },
     tunnel: {
       up: tunnel.up,
-      alive: tunnel.lastHandshake !== undefined && now - tunnel.lastHandshake < HANDSHAKE_MAX_AGE_MS,
+      // The app tells no handshakes: an answer from inside counts.
+      alive:
+        tunnel.keptByApp === true
+          ? inside
+          : tunnel.lastHandshake !== undefined && now - tunnel.lastHandshake < HANDSHAKE_MAX_AGE_MS,
       startsAtBoot: tunnel.startsAtBoot,
       inside,
+      ...(keepers === undefined
+        ? {}
+        : { keeper: { by: keeperOf(keepers), waits: !keepers.app && keepers.offeredAt !== undefined } }),
     },
     agent: {
       running: agent.running,

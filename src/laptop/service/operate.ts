@@ -8,6 +8,7 @@ import type { EnrollEvent } from '../enrollment/enroll.ts';
 import { uninstall } from '../enrollment/uninstall.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import { check } from '../upkeep/check.ts';
+import { keepTunnelBy, type TunnelEvent } from '../upkeep/keep-tunnel-by.ts';
 import { mend } from '../upkeep/mend.ts';
 import { renew } from '../upkeep/renew.ts';
 import { showStatus, watchStatus } from './show-status.ts';
@@ -24,7 +25,7 @@ export interface StatusEvent {
   readonly type: 'looked';
   readonly status: StatusReply;
 }
-type Report = (event: EnrollEvent | DoctorEvent | StatusEvent) => void;
+type Report = (event: EnrollEvent | DoctorEvent | StatusEvent | TunnelEvent) => void;
 type Operations = {
   readonly [V in PlainVerb]: (
     context: LaptopContext,
@@ -62,6 +63,11 @@ const OPERATIONS: Operations = {
   async mend(context, { reason }) {
     const { record, tunnel } = await mend(context, reason);
     return { record: shownRecord(record), tunnel };
+  },
+
+  async tunnel(context, { by }, report) {
+    const { record, by: keeper } = await keepTunnelBy(context, by, report);
+    return { record: shownRecord(record), by: keeper };
   },
 
   async repair(context, { checks }, report) {

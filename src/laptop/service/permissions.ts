@@ -16,6 +16,8 @@ export const RULES: Readonly<Record<Verb, Rule>> = {
   enroll: { permission: 'enroll', whenLeft: 'cancel' },
   uninstall: { permission: 'uninstall', whenLeft: 'finish' },
   mend: { permission: 'upkeep', whenLeft: 'finish' },
+  // What holds the tunnel's key is shown to an administrator alone: see TunnelApp.offer.
+  tunnel: { permission: 'repair', whenLeft: 'cancel' },
   repair: { permission: 'repair', whenLeft: 'finish' },
   'support-bundle': { permission: 'support', whenLeft: 'cancel' },
 };

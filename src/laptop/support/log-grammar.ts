@@ -4,7 +4,7 @@ import { keep, type Allowed, type LeftOut } from './keep.ts';
 const REQUEST = FORM.uuid;
 const REASON = /network|wake|clock|silent|stale|asked/;
 const RUNG = /nudge|readd|race/;
-const VERB = /status|doctor|check|renew|enroll|uninstall|mend|repair|support-bundle/;
+const VERB = /status|doctor|check|renew|enroll|uninstall|mend|repair|support-bundle|tunnel/;
 
 /**
  * The lines of our own log that may leave: these events, and of their fields these. Everything else in a journal is text of somebody:
@@ -51,6 +51,7 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, Allowed>>>> = {
   'device-key-in-file': { code: FORM.code },
   'sign-in': { outcome: /set-up|unavailable|none|unsaid/, code: FORM.code },
   'not-kept': { what: /seen/, code: FORM.code },
+  'not-taken-back': { code: FORM.code },
   notice: { matter: /[a-z][a-z-]{1,40}/, state: /told|withdrawn|nobody/ },
 };
 

@@ -13,6 +13,7 @@ import type { ServiceReports } from './service-reports.ts';
 import type { Tpm } from './tpm.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Tunnel } from './tunnel.ts';
+import type { TunnelApp } from './tunnel-app.ts';
 import type { Updater } from './updater.ts';
 
 /**
@@ -27,6 +28,7 @@ export interface Platform {
   readonly consumers: readonly CertificateConsumer[];
   readonly trust: TrustStore;
   readonly tunnel: Tunnel;
+  readonly tunnelApp: TunnelApp;
   readonly agent: FleetAgent;
   readonly signIn: SignIn;
   readonly inspector: Inspector;

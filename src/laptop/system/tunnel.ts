@@ -37,8 +37,10 @@ export interface TunnelStatus {
   readonly up: boolean;
   /** Undefined when there is none of ours. */
   readonly profile: TunnelProfile | undefined;
-  /** True when a restart of the laptop brings it up again. */
+  /** True when a restart of the laptop brings it up again; by an app, once somebody has logged in. */
   readonly startsAtBoot: boolean;
+  /** An app that the person has chosen keeps it, and tells neither handshakes nor what was sent. */
+  readonly keptByApp?: true;
   /** Of the interface, bytes. */
   readonly mtu: number | undefined;
   /** The endpoint in use: a literal address and a port. */
@@ -84,7 +86,7 @@ export interface Tunnel {
   up(config: TunnelConfig, signal?: AbortSignal): Promise<void>;
   /**
    * Brings a tunnel up again from its profile, also one that runs, and has it start at boot. It does not wait for a handshake.
-   * @throws KiwiError `tunnel-tools-failed`, also when there is no profile of ours
+   * @throws KiwiError `tunnel-tools-failed`, also when there is no profile of ours, and while an app keeps the tunnel (as `restart` and `enable`)
    */
   start(slug: string, signal?: AbortSignal): Promise<void>;
   down(slug: string | undefined): Promise<void>;

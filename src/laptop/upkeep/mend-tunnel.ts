@@ -5,6 +5,7 @@ import type { LaptopContext } from '../system/laptop-context.ts';
 import { fitPackets } from '../tunnel/fit-packets.ts';
 import { explainSilence } from './explain-silence.ts';
 import { LADDER, type Rung } from './ladder.ts';
+import { settleTunnel } from './settle-tunnel.ts';
 
 /** How long an address inside has to answer at first: where nothing is known, and where the tunnel is known to be silent. */
 const PROBE_MS = { unknown: 3_000, silent: 400 };
@@ -30,7 +31,7 @@ export interface Known {
 
 /**
  * Mends what the network does to a tunnel that stays as it was granted: it climbs the ladder until an address inside answers, and
- * fits the MTU to the path. A tunnel that is not up is left alone: somebody may have stopped it.
+ * fits the MTU to the path. A tunnel that is not up is left alone: somebody may have stopped it. First it sees to it that one keeps it.
  */
 export async function mendTunnel(
   context: LaptopContext,
@@ -38,7 +39,10 @@ export async function mendTunnel(
   known: Known = {},
 ): Promise<TunnelCare> {
   try {
-    return await mend(context, record, known);
+    const unsettled = await settleTunnel(context, record).then(() => undefined, toKiwiError);
+    // Whoever keeps it, it is mended, and that comes first.
+    const care = await mend(context, record, known);
+    return unsettled === undefined || care.error !== undefined ? care : { ...care, error: unsettled };
   } catch (error) {
     context.signal.throwIfAborted();
     return { error: toKiwiError(error) };

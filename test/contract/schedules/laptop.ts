@@ -14,6 +14,7 @@ import type { Platform } from '../../../src/laptop/system/platform.ts';
 import type { TunnelConfig } from '../../../src/laptop/system/tunnel.ts';
 import type { EnrollmentKey, Token } from '../../../src/token/token.ts';
 import { noSignIn } from '../../../platform/unsupported/no-sign-in.ts';
+import { noTunnelApp } from '../../../platform/unsupported/no-tunnel-app.ts';
 import { healthyInspector } from '../../unit/laptop/healthy-inspector.ts';
 import type { FaultySlice } from './faulty-slice.ts';
 
@@ -229,6 +230,7 @@ function platformOf(life: Life, slice: FaultySlice, clock: Clock, at: (name: str
       restart: () => Promise.resolve(),
     },
     disk: noDisk('a schedule'),
+    tunnelApp: noTunnelApp('a schedule'),
     isSecret: () => false,
     writtenFolders: [],
     units: { checkTimer: '', checkService: '', watcher: '', agentSocket: '', agent: '' },

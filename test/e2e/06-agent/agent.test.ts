@@ -175,6 +175,12 @@ test('who may mend and repair it does, and sees what root would see', async () =
   expect((await room.cli('bob', one)).result['checks']).toHaveLength(3);
 });
 
+test('that another program keeps the tunnel is refused here, and nothing changes', async () => {
+  const asked = await room.cli('ada', ['tunnel', '--by', 'app', '--json']);
+  expect(asked, asked.stderr).toMatchObject({ code: 6, result: { error: { code: 'tunnel-app-unsupported' } } });
+  expect(await room.cli('ada', ['doctor', '--json', '--check', 'tunnel-keeper'])).toMatchObject({ code: 0 });
+});
+
 test('a support bundle is written by the caller, with the caller’s rights, and signed by the laptop', async () => {
   const file = '/tmp/ada.json';
   const written = await room.cli('ada', ['support-bundle', '--output', file, '--json']);

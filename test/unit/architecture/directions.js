@@ -94,7 +94,10 @@ export const DIRECTIONS = {
   // The operating systems implement `system` with the renderers and decisions of the domains, and know of no plan.
   'platform/unsupported': ['src/core', 'src/laptop/system'],
   'platform/unix': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
-  'platform/linux': [...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS, 'platform/unix'],
+  'platform/linux': [
+    ...[...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
+    ...['platform/unix', 'platform/unsupported'],
+  ],
   'platform/macos': [
     ...[...MESSAGES, 'src/programs', 'src/laptop/system', ...DOMAINS],
     ...['platform/unix', 'platform/unsupported'],

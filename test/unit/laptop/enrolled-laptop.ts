@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { noDisk } from '../../../platform/unsupported/no-disk.ts';
+import { noTunnelApp } from '../../../platform/unsupported/no-tunnel-app.ts';
 import type { KiwiError } from '../../../src/core/errors.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { DeviceCertificate } from '../../../src/laptop/system/certificate-store.ts';
@@ -256,6 +257,7 @@ export async function enrolledLaptop(): Promise<EnrolledLaptop> {
       },
     },
     consumers: [],
+    tunnelApp: noTunnelApp('a test'),
     files: () => Promise.resolve(['key and certificate', 'tunnel', 'agent']),
     tunnel: {
       down: took('tunnel'),

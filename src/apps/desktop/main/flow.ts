@@ -67,6 +67,8 @@ export function afterEvent(flow: Flow, event: Event): Flow {
     case 'examined':
     // Of a status that is watched, which the window does not ask for.
     case 'looked':
+    // Of a change of what keeps the connection, which shows it itself.
+    case 'tunnel-waits':
       return rest;
     case 'repair-started':
       return { ...rest, steps: withStep(flow.steps, { step: event.name, title: event.does }, 'running') };

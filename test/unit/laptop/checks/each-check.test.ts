@@ -9,11 +9,13 @@ import { examine } from '../../../../src/laptop/doctor/examine.ts';
 import { FarewellFile } from '../../../../src/laptop/state/farewell.ts';
 import { RecordFile } from '../../../../src/laptop/state/record.ts';
 import type { SignInStatus } from '../../../../src/laptop/system/sign-in.ts';
+import type { TunnelKeepers } from '../../../../src/laptop/system/tunnel-app.ts';
 import type { Inspector, UnitFacts } from '../../../../src/laptop/system/inspector.ts';
 import { recipientOf } from '../../../../src/pki/escrow-jwe.ts';
 import { generateP256 } from '../../../../src/pki/keys.ts';
 import { DISK_ESCROW, type DiskEscrow } from '../../../../src/protocol/disk-escrow.ts';
 import { enrolledLaptop, type EnrolledLaptop } from '../enrolled-laptop.ts';
+import { NOW } from '../../pki/test-authority.ts';
 import { hangUp } from '../gateway-client/local-gateway.ts';
 import { answerSigned, makeSlice } from '../gateway-client/signed-answers.ts';
 
@@ -33,6 +35,11 @@ const says = (content: object) => (): void => {
 const ESCROW: DiskEscrow = { recipients: [recipientOf(generateP256())], laptops: 'oem', held: null };
 const FLEET = { reachable: true, known: true, online: true, green: false, orbitVersion: '1.48.0', osqueryVersion: '' };
 const DISK = { writable: true, freeBytes: 50e9, freeInodes: 1_000_000 };
+/** A laptop on which the person can choose the WireGuard app. */
+const keepers = (change: Partial<TunnelKeepers>) => (): void => {
+  const found: TunnelKeepers = { daemon: 'whole', app: false, appThere: true, offeredAt: undefined, ...change };
+  Object.assign(laptop.context.platform.tunnelApp, { look: () => Promise.resolve(found) });
+};
 const disk = (change: Partial<typeof DISK>) => sees({ disk: () => Promise.resolve({ ...DISK, ...change }) });
 const unit = (name: string, change: Partial<UnitFacts>) =>
   sees({
@@ -115,6 +122,7 @@ const BROKEN: Readonly<Record<string, readonly [how: () => unknown, error: strin
   'check-service': [unit('check.service', { result: 'timeout' }), 'renewal-stalled'],
   'tunnel-up': [() => (laptop.tunnel.up = false), 'enrollment-unhealthy'],
   'tunnel-at-boot': [() => (laptop.tunnel.startsAtBoot = false), 'enrollment-unhealthy'],
+  'tunnel-keeper': [keepers({ offeredAt: NOW.getTime() - 60_000 }), 'tunnel-app-waiting'],
   'tunnel-peer': [peer({ allowedNetworks: ['10.77.1.0/24', '0.0.0.0/0'] }), 'tunnel-altered'],
   'tunnel-keepalive': [peer({ keepaliveSeconds: undefined }), 'tunnel-altered'],
   'tunnel-key': [peer({ publicKey: 'another' }), 'tunnel-altered'],
@@ -272,6 +280,34 @@ describe('each check', () => {
     }
     expect(outcomes.map(({ error }) => error?.code)).not.toContain('udp-blocked');
     expect(outcomes.map(({ error }) => error?.code)).not.toContain('tunnel-no-handshake');
+  });
+
+  it.each([
+    [{ daemon: 'whole' }, 'well', undefined],
+    [{ daemon: 'none', app: true }, 'well', undefined],
+    [{ daemon: 'whole', app: true }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'half', app: true }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'half' }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'none' }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'none', app: true, offeredAt: 1 }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'whole', offeredAt: NOW.getTime() - 3_600_001 }, 'not-well', 'settle-tunnel'],
+    [{ daemon: 'whole', offeredAt: NOW.getTime() - 3_599_000 }, 'not-well', undefined],
+  ] as const)('of who keeps the tunnel, %j, is %s', async (change, state, fix) => {
+    keepers(change)();
+    const { outcomes } = await examine(laptop.context, ['tunnel-keeper']);
+    expect([outcomes.at(-1)?.state, outcomes.at(-1)?.fix]).toEqual([state, fix]);
+  });
+
+  it('of a tunnel that the app keeps says what it cannot know, and finds no fault in it', async () => {
+    keepers({ daemon: 'none', app: true })();
+    Object.assign(laptop.tunnel, { keptByApp: true, lastHandshake: undefined, endpoint: undefined });
+    Object.assign(laptop.context.platform.tunnel, { probe: () => Promise.resolve(true) });
+    laptop.different.peer = () => Promise.resolve(undefined);
+    const { outcomes } = await examine(laptop.context);
+    const notWell = outcomes.filter(({ state }) => state === 'not-well' || state === 'not-looked-at');
+    expect(notWell.map(({ code, saw }) => `${code}: ${saw}`)).toEqual([]);
+    const known = outcomes.filter(({ state }) => state === 'not-known').map(({ code }) => code);
+    expect(known).toEqual(['tunnel-peer', 'tunnel-keepalive', 'tunnel-key', 'routes-public', 'tunnel-handshake']);
   });
 
   it('of a device key in a TPM has it sign once, for the question to the slice, and again only where no answer came', async () => {

@@ -21,7 +21,7 @@ interface FakeJob {
 
 /**
  * A Mac that is a folder for its files, and memory for the rest: launchd's jobs, the System keychain with its settings of trust, receipts of
- * packages. A job of wireguard-go makes an interface, as the real one does. It remembers what every program was told.
+ * packages, configuration profiles. A job of wireguard-go makes an interface, as the real one does. It remembers what every program was told.
  */
 export class FakeMac implements MacSystem {
   readonly root: string;
@@ -41,6 +41,12 @@ export class FakeMac implements MacSystem {
   /** False where nobody is at the screen to confirm it. */
   confirms = true;
   readonly receipts = new Map<string, string>();
+  /** Identifiers of configuration profiles that a person has approved. */
+  readonly profiles = new Set<string>();
+  /** False where macOS does not remove a profile, whoever asks. */
+  removesProfiles = true;
+  /** The groups of everybody: 80 are the administrators. */
+  groups = '20 80';
   /** Numbers of interfaces that wireguard-go has made. */
   utun = 4;
   /** Answers of programs by their name, before those of this fake. */
@@ -69,7 +75,8 @@ export class FakeMac implements MacSystem {
     const others = ['/usr/sbin/ioreg', '/sbin/ifconfig', '/sbin/route', '/usr/sbin/netstat', '/sbin/ping'];
     const ours = ['wg', 'wireguard-go', 'kiwistack-token-host'].map((name) => `${PATHS.programs}/${name}`);
     const readers = ['/usr/bin/sw_vers', '/usr/sbin/networksetup', '/usr/sbin/scutil', '/usr/bin/dscacheutil'];
-    for (const program of [...own, ...others, ...ours, ...readers, '/usr/sbin/systemsetup', '/usr/bin/profiles']) {
+    const more = ['/usr/sbin/systemsetup', '/usr/bin/profiles', '/usr/bin/id'];
+    for (const program of [...own, ...others, ...ours, ...readers, ...more]) {
       await mac.write(program, '', 0o755);
     }
     return mac;
@@ -112,6 +119,8 @@ export class FakeMac implements MacSystem {
     if (name === 'launchctl') return this.#launchctl(args);
     if (name === 'security') return this.#security(args);
     if (name === 'pkgutil') return this.#pkgutil(args);
+    if (name === 'profiles') return this.#profiles(args);
+    if (name === 'id') return `${this.groups}\n`;
     if (name === 'ifconfig' || name === 'wg') return undefined;
     if (name === 'route') return args.includes('get') ? '  interface: en0\n' : undefined;
     throw new TypeError(`no such program: ${name}`);
@@ -218,6 +227,16 @@ export class FakeMac implements MacSystem {
     return fresh.length === found.length
       ? undefined
       : { code: 1, stderr: 'The specified item already exists in the keychain.' };
+  }
+
+  #profiles([verb, , identifier = '']: readonly string[]): Answer {
+    if (verb === 'show') {
+      const list = [...this.profiles].map((ProfileIdentifier) => ({ ProfileIdentifier }));
+      return renderPlist({ _computerlevel: list } satisfies Plist);
+    }
+    if (verb !== 'remove') throw new TypeError(`no such verb of profiles: ${verb ?? ''}`);
+    if (this.removesProfiles) this.profiles.delete(identifier);
+    return undefined;
   }
 
   #pkgutil([option, name = '']: readonly string[]): Answer {

@@ -12,6 +12,7 @@ import { renderAppProfile } from '../../../../platform/macos/tunnel/render-app-p
 import { WireguardApp } from '../../../../platform/macos/tunnel/wireguard-app.ts';
 import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
 import type { TunnelConfig } from '../../../../src/laptop/system/tunnel.ts';
+import { renderWgQuick } from '../../../../src/laptop/tunnel/render-wg-quick.ts';
 import { runProgram } from '../../../../src/programs/run-program.ts';
 import { makeDeviceCertificate } from '../linux/test-certificates.ts';
 import { FakeMac } from './fake-mac.ts';
@@ -19,26 +20,36 @@ import { keyFaults, PROFILE } from './payload-keys.ts';
 
 const FOLDER = `${PATHS.program}/run/kiwi-acme`;
 const FILE = `${FOLDER}/kiwi-acme.mobileconfig`;
+const IDENTIFIER = 'io.kiwistack.profile.kiwi-acme';
 const config: TunnelConfig = {
   ...{ slug: 'acme', privateKey: new SecretBytes(Buffer.alloc(32, 1)), address: '10.77.1.30' },
   ...{ endpoints: [], serverPublicKey: Buffer.alloc(32, 2).toString('base64'), keepaliveSeconds: 25 },
   ...{ presharedKey: Buffer.alloc(32, 3).toString('base64'), allowedCidrs: ['10.77.1.0/24', '10.78.0.0/16'] },
   dns: { servers: ['10.77.1.1'], domains: ['corp.example'] },
 };
-const ENDPOINT = '192.0.2.1:51820';
+/** What our daemon keeps. */
+const KEPT = renderWgQuick(config, { endpoint: '192.0.2.1:51820', resolvectl: undefined });
 const NOBODY = { certificate: '/c', key: '/k', intermediate: { pem: '' } };
+const NAMES = ['vpn.acme.example:51820', '198.51.100.1:51820'];
 let mac: FakeMac;
 let app: WireguardApp;
 
+const resolve = (host: string): Promise<string[]> =>
+  Promise.resolve(host === 'vpn.acme.example' ? ['192.0.2.1'] : ['198.51.100.9']);
+const atScreen = async (uid: string): Promise<void> => {
+  await mac.write('/dev/console', '');
+  execFileSync('/bin/chown', [uid, path.join(mac.root, '/dev/console')]);
+};
+
 beforeEach(async () => {
   mac = await FakeMac.make();
-  app = new WireguardApp(mac);
-  mac.programs['profiles'] = () => renderPlist({});
+  app = new WireguardApp(mac, resolve);
+  await mac.write(`${PATHS.tunnel}/kiwi-acme.conf`, KEPT, 0o600);
 });
 afterEach(() => mac.destroy());
 
 it('renders a profile of keys that Apple publishes', () => {
-  const profile = readPlist(renderAppProfile('kiwi-acme', config, ENDPOINT));
+  const profile = readPlist(renderAppProfile('kiwi-acme', 'acme', KEPT));
   expect(keyFaults(profile, PROFILE)).toEqual([]);
   // The checker can fail.
   expect(keyFaults({ ...(profile as object), PayloadVersion: '1', Extra: 1 }, PROFILE)).toEqual([
@@ -48,7 +59,7 @@ it('renders a profile of keys that Apple publishes', () => {
 });
 
 it('holds a configuration that WireGuard.app takes: no word that it does not know, no DNS, no default route', () => {
-  const profile = readPlist(renderAppProfile('kiwi-acme', config, ENDPOINT)) as {
+  const profile = readPlist(renderAppProfile('kiwi-acme', 'acme', KEPT)) as {
     PayloadContent: [{ VendorConfig: { WgQuickConfig: string }; VPN: { RemoteAddress: string } }];
   };
   const [{ VendorConfig, VPN }] = profile.PayloadContent;
@@ -57,7 +68,8 @@ it('holds a configuration that WireGuard.app takes: no word that it does not kno
     ...['PrivateKey', 'Address', 'MTU', 'PublicKey', 'PresharedKey', 'Endpoint', 'AllowedIPs', 'PersistentKeepalive'],
   ]);
   expect(VPN.RemoteAddress).toBe('192.0.2.1');
-  expect(() => renderAppProfile('kiwi-acme', { ...config, allowedCidrs: ['0.0.0.0/0'] }, ENDPOINT)).toThrow(TypeError);
+  const everything = KEPT.replace('10.78.0.0/16', '0.0.0.0/0');
+  expect(() => renderAppProfile('kiwi-acme', 'acme', everything)).toThrow(TypeError);
 });
 
 it('is signed by the device, as the real OpenSSL verifies, and shown to the person at the screen alone', async () => {
@@ -76,36 +88,33 @@ it('is signed by the device, as the real OpenSSL verifies, and shown to the pers
       request.program === '/usr/bin/openssl' ? runProgram(request) : real(request),
   };
   await mac.write('/Applications/WireGuard.app/Contents/Info.plist', '');
-  const offered = new WireguardApp(system);
-  const paths = { ...store.paths('acme'), intermediate: certificate.intermediate };
-  await expect(offered.offer(config, ENDPOINT, paths)).rejects.toMatchObject({
-    detail: 'nobody is at the screen to approve it',
+  const offered = new WireguardApp(system, resolve);
+  const signer = { ...store.paths('acme'), intermediate: certificate.intermediate };
+  await expect(offered.offer('acme', NAMES, signer)).rejects.toMatchObject({
+    ...{ code: 'not-authorised', detail: 'nobody is at the screen to approve it' },
   });
-  await mac.write('/dev/console', '');
-  execFileSync('/bin/chown', ['1501', path.join(mac.root, '/dev/console')]);
-  expect(await offered.state('acme')).toBe('not offered');
-  await offered.offer(config, ENDPOINT, paths);
-  expect(await offered.state('acme')).toBe('waiting');
+  await atScreen('1501');
+  // Who is no administrator could not approve it, and must not get the key.
+  mac.groups = '20 12 61';
+  await expect(offered.offer('acme', NAMES, signer)).rejects.toMatchObject({ code: 'not-authorised' });
+  expect(await mac.names(FOLDER)).toEqual([]);
+  mac.groups = '20 12 61 79 80 81';
+  expect(await offered.look('acme')).toEqual({ daemon: 'none', app: false, appThere: true, offeredAt: undefined });
+  await offered.offer('acme', NAMES, signer);
+  expect((await offered.look('acme')).offeredAt).toBeGreaterThan(0);
   expect(await mac.mode(FILE)).toBe(0o600);
   expect(mac.ran).toContain(`launchctl asuser 1501 /usr/bin/sudo -n -u #1501 -- /usr/bin/open ${FILE}`);
-  expect(await mac.read(`${PATHS.resolver}/corp.example`)).toContain('nameserver 10.77.1.1');
+  expect(mac.ran).toContain('id -G 1501');
 
   const roots = path.join(mac.root, 'roots.pem');
   await writeFile(roots, certificate.roots.map(({ pem }) => pem).join(''));
   const verify = [
-    'cms',
-    '-verify',
-    '-inform',
-    'DER',
-    '-in',
-    path.join(mac.root, FILE),
-    '-CAfile',
-    roots,
-    '-purpose',
-    'any',
+    ...['cms', '-verify', '-inform', 'DER', '-in', path.join(mac.root, FILE), '-CAfile', roots, '-purpose', 'any'],
   ];
   const text = execFileSync('/usr/bin/openssl', verify, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
-  expect(text).toBe(renderAppProfile('kiwi-acme', config, ENDPOINT));
+  // With the name that leads to the address in use, so that the app follows a slice that moves.
+  const named = KEPT.replace('192.0.2.1:51820', 'vpn.acme.example:51820');
+  expect(text).toBe(renderAppProfile('kiwi-acme', 'acme', named));
   const foreign = path.join(mac.root, 'foreign.pem');
   await writeFile(
     foreign,
@@ -120,27 +129,41 @@ it('is signed by the device, as the real OpenSSL verifies, and shown to the pers
   ).toThrow();
 });
 
-it('tells waiting from approved, and is removed from both', async () => {
-  expect(await app.state('acme')).toBe('no app');
-  await expect(app.offer(config, ENDPOINT, NOBODY)).rejects.toMatchObject({
-    code: 'tool-missing',
-  });
+it('tells offered from approved, and is removed from both', async () => {
+  expect(await app.look('acme')).toMatchObject({ app: false, appThere: false });
+  await expect(app.offer('acme', NAMES, NOBODY)).rejects.toMatchObject({ code: 'tool-missing' });
   await mac.write(FILE, 'signed');
-  expect(await app.state('acme')).toBe('waiting');
-  let approved = true;
-  mac.programs['profiles'] = ([verb]) => {
-    if (verb === 'remove') approved = false;
-    return renderPlist({ _computerlevel: approved ? [{ ProfileIdentifier: 'io.kiwistack.profile.kiwi-acme' }] : [] });
-  };
-  expect(await app.state('acme')).toBe('approved');
+  expect((await app.look('acme')).offeredAt).toBeDefined();
+  mac.profiles.add(IDENTIFIER).add('com.example.wifi');
+  expect((await app.look('acme')).app).toBe(true);
   await app.withdraw('acme');
   expect(await mac.names(FOLDER)).toEqual([]);
+  expect((await app.look('acme')).app).toBe(true);
   await app.remove('acme');
-  expect(await app.state('acme')).toBe('no app');
-  expect(mac.ran).toContain('profiles remove -identifier io.kiwistack.profile.kiwi-acme');
+  await app.remove('acme');
+  expect(await app.look('acme')).toMatchObject({ app: false, offeredAt: undefined });
+  expect(mac.ran.filter((line) => line.startsWith('profiles remove'))).toEqual([
+    `profiles remove -identifier ${IDENTIFIER}`,
+  ]);
+  expect([...mac.profiles]).toEqual(['com.example.wifi']);
 });
 
 it('says what a person has to do where macOS keeps the profile', async () => {
-  mac.programs['profiles'] = () => renderPlist({ anna: [{ ProfileIdentifier: 'io.kiwistack.profile.kiwi-acme' }] });
-  await expect(app.remove('acme')).rejects.toMatchObject({ code: 'tunnel-tools-failed' });
+  mac.profiles.add(IDENTIFIER);
+  mac.removesProfiles = false;
+  await expect(app.remove('acme')).rejects.toMatchObject({ code: 'tunnel-app-stays' });
+});
+
+it('takes no silence of macOS for a profile that is not there, where the app is', async () => {
+  mac.programs['profiles'] = () => ({ code: 1, stderr: 'profiles: internal error' });
+  expect((await app.look('acme')).app).toBe(false);
+  await mac.write('/Applications/WireGuard.app/Contents/Info.plist', '');
+  await expect(app.look('acme')).rejects.toMatchObject({ code: 'tunnel-tools-failed' });
+  mac.programs['profiles'] = () => `${IDENTIFIER} and no property list`;
+  await expect(app.look('acme')).rejects.toMatchObject({ code: 'tunnel-tools-failed' });
+  // Whatever it says where there are none.
+  mac.programs['profiles'] = () => 'There are no configuration profiles installed in the system domain\n';
+  expect((await app.look('acme')).app).toBe(false);
+  mac.programs['profiles'] = () => renderPlist({ anna: [{ ProfileIdentifier: IDENTIFIER }] });
+  expect((await app.look('acme')).app).toBe(true);
 });

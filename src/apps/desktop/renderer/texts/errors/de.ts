@@ -119,6 +119,10 @@ export const errors: ErrorTexts = {
     'tunnel-name-taken': 'Ein anderes Programm hat eine Verbindung desselben Namens.',
     'tunnel-tools-failed': 'Die sichere Verbindung konnte auf diesem Laptop nicht eingerichtet werden.',
     'tunnel-no-handshake': 'Ihre Organisation antwortet nicht über die sichere Verbindung.',
+    'tunnel-app-unsupported': 'Auf diesem Laptop kann kein anderes Programm die sichere Verbindung halten.',
+    'tunnel-app-waiting': 'Das Profil für die App WireGuard ist noch nicht genehmigt.',
+    'tunnel-app-stays': 'Das Profil der App WireGuard ist noch auf diesem Laptop.',
+    'tunnel-app-silent': 'Die App WireGuard hat die sichere Verbindung nicht aufgebaut. KiwiStack hält sie wieder.',
     'no-network': 'Dieser Laptop hat kein Netz.',
     'endpoint-unresolved': 'Dieses Netz kennt die Adresse Ihrer Organisation nicht.',
     'slice-silent': 'Ihre Organisation antwortet nicht.',
@@ -235,6 +239,10 @@ export const errors: ErrorTexts = {
     tpm: 'Schalten Sie den Chip in der Firmware des Laptops ein (dort heißt er PTT, fTPM oder Security Chip), oder fragen Sie Ihren Betreuer.',
     otherLaptop: 'Benutzen Sie einen anderen Laptop, oder fragen Sie Ihren Betreuer.',
     browser: 'Importieren Sie das Zertifikat in den Browser, oder fragen Sie einen Administrator dieses Laptops.',
+    approve:
+      'Genehmigen Sie es in den Systemeinstellungen unter „Allgemein“, „Geräteverwaltung“. Bis dahin geht die Verbindung wie zuvor.',
+    removeProfile:
+      'Entfernen Sie es in den Systemeinstellungen unter „Allgemein“, „Geräteverwaltung“, und versuchen Sie es noch einmal.',
     ready: 'Richten Sie diesen Laptop ein, wenn Sie so weit sind.',
   },
 };

@@ -118,6 +118,10 @@ export const errors: ErrorTexts = {
     'tunnel-name-taken': 'Another program has a connection of the same name.',
     'tunnel-tools-failed': 'The secure connection could not be set up on this laptop.',
     'tunnel-no-handshake': 'Your organisation does not answer through the secure connection.',
+    'tunnel-app-unsupported': 'On this laptop no other program can keep the secure connection.',
+    'tunnel-app-waiting': 'The profile for the WireGuard app has not been approved yet.',
+    'tunnel-app-stays': 'The profile of the WireGuard app is still on this laptop.',
+    'tunnel-app-silent': 'The WireGuard app did not bring the secure connection up. KiwiStack keeps it again.',
     'no-network': 'This laptop has no network.',
     'endpoint-unresolved': 'This network does not know the address of your organisation.',
     'slice-silent': 'Your organisation does not answer.',
@@ -224,6 +228,9 @@ export const errors: ErrorTexts = {
     tpm: 'Switch the chip on in the laptop’s firmware, where it may be called PTT, fTPM or security chip, or ask your operator.',
     otherLaptop: 'Use another laptop, or ask your operator.',
     browser: 'Import the certificate into the browser, or ask an administrator of this laptop.',
+    approve:
+      'Approve it in System Settings, under General, Device Management. Until then the connection works as before.',
+    removeProfile: 'Remove it in System Settings, under General, Device Management, then try again.',
     ready: 'Set this laptop up when you are ready.',
   },
 };

@@ -45,6 +45,8 @@ export type Advice =
   | 'tpm'
   | 'otherLaptop'
   | 'browser'
+  | 'approve'
+  | 'removeProfile'
   | 'ready';
 
 /** The sentences of one language. */

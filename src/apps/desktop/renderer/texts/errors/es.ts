@@ -118,6 +118,10 @@ export const errors: ErrorTexts = {
     'tunnel-name-taken': 'Otro programa tiene una conexión con el mismo nombre.',
     'tunnel-tools-failed': 'No se ha podido configurar la conexión segura en este portátil.',
     'tunnel-no-handshake': 'Su organización no responde por la conexión segura.',
+    'tunnel-app-unsupported': 'En este portátil ningún otro programa puede mantener la conexión segura.',
+    'tunnel-app-waiting': 'El perfil para la app WireGuard aún no está aprobado.',
+    'tunnel-app-stays': 'El perfil de la app WireGuard sigue en este portátil.',
+    'tunnel-app-silent': 'La app WireGuard no ha activado la conexión segura. KiwiStack la mantiene de nuevo.',
     'no-network': 'Este portátil no tiene red.',
     'endpoint-unresolved': 'Esta red no conoce la dirección de su organización.',
     'slice-silent': 'Su organización no responde.',
@@ -225,6 +229,9 @@ export const errors: ErrorTexts = {
     tpm: 'Active el chip en el firmware (puede llamarse PTT, fTPM o Security Chip), o pregunte a su responsable.',
     otherLaptop: 'Use otro portátil o pregunte a su responsable.',
     browser: 'Importe el certificado en el navegador o pregunte a un administrador de este portátil.',
+    approve:
+      'Apruébelo en Ajustes del Sistema, en General, Gestión de dispositivos. Hasta entonces la conexión funciona como antes.',
+    removeProfile: 'Elimínelo en Ajustes del Sistema, en General, Gestión de dispositivos, e inténtelo de nuevo.',
     ready: 'Configure este portátil cuando quiera.',
   },
 };

@@ -119,6 +119,10 @@ export const errors: ErrorTexts = {
     'tunnel-name-taken': 'Un autre programme a une connexion du même nom.',
     'tunnel-tools-failed': 'La connexion sécurisée n’a pas pu être établie sur cet ordinateur.',
     'tunnel-no-handshake': 'Votre organisation ne répond pas par la connexion sécurisée.',
+    'tunnel-app-unsupported': 'Sur cet ordinateur, aucun autre programme ne peut maintenir la connexion sécurisée.',
+    'tunnel-app-waiting': 'Le profil pour l’app WireGuard n’est pas encore approuvé.',
+    'tunnel-app-stays': 'Le profil de l’app WireGuard est encore sur cet ordinateur.',
+    'tunnel-app-silent': 'L’app WireGuard n’a pas établi la connexion sécurisée. KiwiStack la maintient de nouveau.',
     'no-network': 'Cet ordinateur n’a pas de réseau.',
     'endpoint-unresolved': 'Ce réseau ne connaît pas l’adresse de votre organisation.',
     'slice-silent': 'Votre organisation ne répond pas.',
@@ -228,6 +232,9 @@ export const errors: ErrorTexts = {
     tpm: 'Activez la puce dans le micrologiciel (PTT, fTPM ou Security Chip), ou demandez à votre responsable.',
     otherLaptop: 'Utilisez un autre ordinateur, ou demandez à votre responsable.',
     browser: 'Importez le certificat dans le navigateur, ou demandez à un administrateur de cet ordinateur.',
+    approve:
+      'Approuvez-le dans Réglages Système, sous Général, Gestion des appareils. Jusque-là, la connexion fonctionne comme avant.',
+    removeProfile: 'Supprimez-le dans Réglages Système, sous Général, Gestion des appareils, puis réessayez.',
     ready: 'Configurez cet ordinateur quand vous serez prêt.',
   },
 };

@@ -119,6 +119,10 @@ export const errors: ErrorTexts = {
     'tunnel-name-taken': 'Un altro programma ha una connessione con lo stesso nome.',
     'tunnel-tools-failed': 'Non è stato possibile configurare la connessione sicura su questo portatile.',
     'tunnel-no-handshake': 'La Sua organizzazione non risponde tramite la connessione sicura.',
+    'tunnel-app-unsupported': 'Su questo portatile nessun altro programma può mantenere la connessione sicura.',
+    'tunnel-app-waiting': 'Il profilo per l’app WireGuard non è ancora approvato.',
+    'tunnel-app-stays': 'Il profilo dell’app WireGuard è ancora su questo portatile.',
+    'tunnel-app-silent': 'L’app WireGuard non ha attivato la connessione sicura. KiwiStack la mantiene di nuovo.',
     'no-network': 'Questo portatile non ha rete.',
     'endpoint-unresolved': 'Questa rete non conosce l’indirizzo della Sua organizzazione.',
     'slice-silent': 'La Sua organizzazione non risponde.',
@@ -227,6 +231,9 @@ export const errors: ErrorTexts = {
     tpm: 'Attivi il chip nel firmware (può chiamarsi PTT, fTPM o Security Chip), o chieda al Suo responsabile.',
     otherLaptop: 'Usi un altro portatile, o chieda al Suo responsabile.',
     browser: 'Importi il certificato nel browser, o chieda a un amministratore di questo portatile.',
+    approve:
+      'Lo approvi in Impostazioni di Sistema, sotto Generali, Gestione dispositivi. Fino ad allora la connessione funziona come prima.',
+    removeProfile: 'Lo rimuova in Impostazioni di Sistema, sotto Generali, Gestione dispositivi, poi riprovi.',
     ready: 'Configuri questo portatile quando vuole.',
   },
 };
