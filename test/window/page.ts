@@ -51,7 +51,9 @@ export class WindowPage {
       (languages) => {
         const calls: unknown[] = [];
         const plain = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy', 'openLink'];
-        const names = [...plain, 'repair', 'report', 'sendReport', 'saveReport', 'toLogin'];
+        const names = [
+          ...[...plain, 'repair', 'report', 'sendReport', 'saveReport', 'tunnelByApp', 'tunnelByDaemon', 'toLogin'],
+        ];
         const noted = names.map((name) => [name, (...args: unknown[]) => void calls.push([name, ...args])]);
         const listeners: ((view: unknown) => void)[] = [];
         Object.assign(globalThis, {

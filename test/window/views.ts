@@ -128,6 +128,27 @@ export const VIEWS: Readonly<Record<string, View>> = {
       { name: 'journal.json', why: 'what the program logged', text: '[]' },
     ],
   },
+  'status-mac': {
+    page: 'status',
+    status: {
+      ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', keeper: 'daemon', fleet: 'online' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', links: [] },
+      checks: [],
+    },
+  },
+  'status-app': {
+    page: 'status',
+    notice: { what: 'kept', by: 'app' },
+    status: {
+      ...{ customer: 'Acme', hostName: 'ada-laptop', healthy: true, tunnel: 'up', keeper: 'app', fleet: 'online' },
+      ...{ certificateUntil: '2026-11-28T08:00:00Z', renewal: '2026-11-27T20:00:00Z', links: [] },
+      checks: [],
+    },
+  },
+  'tunnel-app': { page: 'tunnel-app' },
+  'tunnel-app-install': { page: 'tunnel-app', waitsFor: 'app' },
+  'tunnel-app-approve': { page: 'tunnel-app', waitsFor: 'approval' },
+  'tunnel-app-changes': { page: 'tunnel-app', waitsFor: 'hand-over' },
   claim: { page: 'claim', claim: { state: 'working' } },
   'claim-working': {
     page: 'claim',

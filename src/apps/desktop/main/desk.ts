@@ -141,6 +141,43 @@ export class Desk {
     if (file !== undefined) report.decide({ what: 'saved', file });
   }
 
+  /** Has the WireGuard app keep the connection. What the person does for it is noticed by the agent; to cancel takes all of it back. */
+  async tunnelByApp(): Promise<void> {
+    await this.#alone(ASIDE, { page: 'tunnel-app' }, async (agent, signal) => {
+      // It takes the agent a moment to take it back.
+      signal.addEventListener('abort', () => {
+        this.#parts.show({ page: 'looking' });
+      });
+      const kept = agent.call<'tunnel'>(
+        { verb: 'tunnel', by: 'app' },
+        {
+          signal,
+          onEvent: (event) => {
+            const waits = event.type === 'tunnel-waits' && !signal.aborted;
+            if (waits) this.#parts.show({ page: 'tunnel-app', waitsFor: event.for });
+          },
+        },
+      );
+      const notice = await kept.then(
+        ({ by }): Notice => ({ what: 'kept', by }),
+        (error: unknown) => {
+          if (toKiwiError(error).code === 'cancelled') return undefined;
+          throw error;
+        },
+      );
+      // To cancel it ended the change only.
+      await this.#showStatus(agent, new AbortController().signal, notice);
+    });
+  }
+
+  /** Has this laptop's own program keep the connection again. */
+  async tunnelByDaemon(): Promise<void> {
+    await this.#alone(ASIDE, { page: 'looking' }, async (agent, signal) => {
+      const { by } = await agent.call<'tunnel'>({ verb: 'tunnel', by: 'daemon' }, { signal });
+      await this.#showStatus(agent, signal, { what: 'kept', by });
+    });
+  }
+
   /** Takes this laptop out of the customer's hands. */
   async leave(): Promise<void> {
     const leaving: Flow = { ...BEGUN, undoing: true };

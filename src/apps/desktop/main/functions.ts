@@ -18,6 +18,8 @@ export const FUNCTIONS = {
   report: z.tuple([]),
   sendReport: z.tuple([]),
   saveReport: z.tuple([]),
+  tunnelByApp: z.tuple([]),
+  tunnelByDaemon: z.tuple([]),
   copy: z.tuple([z.string().max(10_000)]),
   openLink: z.tuple([z.int().min(0).max(100)]),
   toLogin: z.tuple([]),

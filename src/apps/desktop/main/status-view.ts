@@ -15,6 +15,7 @@ export function statusView({ enrollment, found }: StatusReply, notice?: Notice):
     ...(certificate.notAfter === undefined ? {} : { certificateUntil: certificate.notAfter }),
     ...(certificate.renewal === undefined ? {} : { renewal: certificate.renewal }),
     tunnel: !tunnel.up ? 'down' : tunnel.alive ? 'up' : 'silent',
+    ...(tunnel.keeper === undefined ? {} : { keeper: tunnel.keeper.by }),
     fleet: 'error' in slice || slice.fleet === null ? 'unknown' : slice.fleet.online ? 'online' : 'offline',
     checks: checks.map(({ code, severity, state, what, saw, error, fix }) => ({
       ...{ code, severity, state, what, saw, repairable: fix !== undefined },

@@ -48,6 +48,12 @@ const kiwi: Kiwi = {
   saveReport: () => {
     call('saveReport');
   },
+  tunnelByApp: () => {
+    call('tunnelByApp');
+  },
+  tunnelByDaemon: () => {
+    call('tunnelByDaemon');
+  },
   copy: (text) => {
     call('copy', text);
   },

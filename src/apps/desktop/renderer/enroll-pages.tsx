@@ -9,6 +9,7 @@ import { PinPage } from './pin-page.tsx';
 import { ReportPage } from './report-page.tsx';
 import type { Words } from './texts/texts.ts';
 import { TouchPage } from './touch-page.tsx';
+import { TunnelAppPage } from './tunnel-app-page.tsx';
 
 /** One page of the enrollment, of its end, or of its undoing. */
 export function EnrollPage({
@@ -62,6 +63,8 @@ export function EnrollPage({
       return <PinPage words={words} kiwi={kiwi} view={view} />;
     case 'touch':
       return <TouchPage words={words} kiwi={kiwi} view={view} />;
+    case 'tunnel-app':
+      return <TunnelAppPage words={words} kiwi={kiwi} view={view} />;
     case 'progress':
       return (
         <Page title={say('progress.title')}>

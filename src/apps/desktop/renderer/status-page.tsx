@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Kiwi, Notice, ShownCheck, ShownError, ShownStatus } from '../view/view.ts';
 import { Announced, Button, Details, Links, Page, Told } from './parts.tsx';
 import { ReadyPicture, TroublePicture } from './pictures.tsx';
+import { AskForTunnelApp } from './tunnel-app-page.tsx';
 import type { Words } from './texts/texts.ts';
 
 /** How this laptop stands with its organisation. */
@@ -19,9 +20,13 @@ export function StatusPage({
   readonly notice?: Notice;
 }): JSX.Element {
   const { say } = words;
-  const { customer, hostName, healthy, certificateUntil, renewal, tunnel, fleet, checks, links } = status;
-  const [leaving, setLeaving] = useState(false);
-  if (leaving) {
+  const { customer, hostName, healthy, certificateUntil, renewal, tunnel, keeper, fleet, checks, links } = status;
+  const [asks, setAsks] = useState<'leave' | 'app'>();
+  const dontAsk = (): void => {
+    setAsks(undefined);
+  };
+  if (asks === 'app') return <AskForTunnelApp words={words} kiwi={kiwi} onNo={dontAsk} />;
+  if (asks === 'leave') {
     return (
       <Page title={say('leave.title', { customer })} picture={<TroublePicture />}>
         <p>{say('leave.text')}</p>
@@ -29,13 +34,7 @@ export function StatusPage({
           <Button kind="grave" onClick={kiwi.leave}>
             {say('leave.yes')}
           </Button>
-          <Button
-            onClick={() => {
-              setLeaving(false);
-            }}
-          >
-            {say('leave.no')}
-          </Button>
+          <Button onClick={dontAsk}>{say('leave.no')}</Button>
         </p>
       </Page>
     );
@@ -57,6 +56,12 @@ export function StatusPage({
       <dl class="facts">
         <dt>{say('status.tunnel')}</dt>
         <dd>{say(`status.tunnel.${tunnel}`)}</dd>
+        {keeper === undefined ? null : (
+          <>
+            <dt>{say('status.keeper')}</dt>
+            <dd>{say(`status.keeper.${keeper}`)}</dd>
+          </>
+        )}
         <dt>{say('status.certificate')}</dt>
         <dd>{certificate}</dd>
         {renewal === undefined ? null : (
@@ -85,9 +90,19 @@ export function StatusPage({
       <h2>{say('status.more')}</h2>
       <p class="row">
         <Button onClick={kiwi.report}>{say('status.report')}</Button>
+        {keeper === 'daemon' ? (
+          <Button
+            onClick={() => {
+              setAsks('app');
+            }}
+          >
+            {say('status.app')}
+          </Button>
+        ) : null}
+        {keeper === 'app' ? <Button onClick={kiwi.tunnelByDaemon}>{say('status.daemon')}</Button> : null}
         <Button
           onClick={() => {
-            setLeaving(true);
+            setAsks('leave');
           }}
         >
           {say('status.leave', { customer })}
@@ -127,6 +142,7 @@ function Checks({ words, checks }: { readonly words: Words; readonly checks: rea
 
 function noticeText({ say }: Words, notice: Notice): string {
   if (notice.what === 'sent') return say('report.sent', { customer: notice.customer });
+  if (notice.what === 'kept') return say(`app.done.${notice.by}`);
   if (notice.what === 'saved') return say('report.saved', { file: notice.file });
   return notice.count === 0 ? say('repair.none') : say('repair.done', { count: notice.count });
 }

@@ -50,6 +50,7 @@ export interface ShownLink {
 
 /** What was done last, said above the status. */
 export type Notice =
+  | { readonly what: 'kept'; readonly by: 'daemon' | 'app' }
   | { readonly what: 'repaired'; readonly count: number }
   | { readonly what: 'sent'; readonly customer: string }
   | { readonly what: 'saved'; readonly file: string };
@@ -70,6 +71,8 @@ export interface ShownStatus {
   readonly certificateUntil?: string;
   readonly renewal?: string;
   readonly tunnel: 'up' | 'silent' | 'down';
+  /** What keeps the connection, where the person can choose: on macOS. */
+  readonly keeper?: 'daemon' | 'app';
   readonly fleet: 'online' | 'offline' | 'unknown';
   readonly checks: readonly ShownCheck[];
   readonly links: readonly ShownLink[];
@@ -133,6 +136,8 @@ export type View =
   | { readonly page: 'repairing'; readonly steps: readonly ShownStep[] }
   /** A report is made; with `files`, it may be sent or saved. */
   | { readonly page: 'report'; readonly customer: string; readonly files?: readonly ShownFile[] }
+  /** The WireGuard app is to keep the connection. `waitsFor`: the person installs it, or approves its profile; then it takes over. */
+  | { readonly page: 'tunnel-app'; readonly waitsFor?: 'app' | 'approval' | 'hand-over' }
   /** The first start of a laptop from an OEM, on the whole screen: nobody is logged in. */
   | { readonly page: 'claim'; readonly claim: ShownClaim }
   | { readonly page: 'left'; readonly customer?: string; readonly told: boolean }
@@ -159,6 +164,10 @@ export interface Kiwi {
   readonly sendReport: () => void;
   /** The report that is shown becomes a file, where the person says. */
   readonly saveReport: () => void;
+  /** On macOS: the WireGuard app is to keep the connection. */
+  readonly tunnelByApp: () => void;
+  /** On macOS: this program is to keep it again. */
+  readonly tunnelByDaemon: () => void;
   readonly copy: (text: string) => void;
   /** Opens a link that is shown, by its place among them, in the person's browser. */
   readonly openLink: (place: number) => void;

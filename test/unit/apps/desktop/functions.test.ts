@@ -9,6 +9,7 @@ const parts = () => {
     ...{ enroll: vi.fn(done), cancel: vi.fn(), enterPin: vi.fn(), chooseKey: vi.fn() },
     ...{ refresh: vi.fn(done), renew: vi.fn(done), leave: vi.fn(done), repair: vi.fn(done), report: vi.fn(done) },
     ...{ sendReport: vi.fn(), saveReport: vi.fn(done), openLink: vi.fn() },
+    ...{ tunnelByApp: vi.fn(done), tunnelByDaemon: vi.fn(done) },
   };
   return { desk: desk as unknown as Desk, copy: vi.fn(), spies: desk };
 };
@@ -32,12 +33,14 @@ describe('what the page may call', () => {
       'report',
       'sendReport',
       'saveReport',
+      'tunnelByApp',
+      'tunnelByDaemon',
     ] as const;
     for (const name of plain) {
       expect(callFunction(given, name, [])).toBe(true);
       expect(spies[name]).toHaveBeenCalledTimes(1);
     }
-    expect(Object.keys(FUNCTIONS).length).toBe(14);
+    expect(Object.keys(FUNCTIONS).length).toBe(16);
   });
 
   it('at the first start of a laptop is the way to the login screen alone, and nowhere else', () => {
@@ -70,6 +73,7 @@ describe('what the page may call', () => {
     ['a serial number that is none', 'chooseKey', [1.5]],
     ['a serial number as text', 'chooseKey', ['31000001']],
     ['a serial number that is too large', 'chooseKey', [2 ** 32]],
+    ['a keeper of the connection that the page names', 'tunnelByApp', ['/bin/sh']],
     ['a link by its address', 'openLink', ['https://elsewhere.example/']],
     ['a link that is none', 'openLink', [-1]],
     ['a text without end', 'copy', ['x'.repeat(10_001)]],

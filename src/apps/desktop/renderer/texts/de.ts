@@ -152,6 +152,30 @@ export const de: Catalogue = {
   'report.sent': 'Der Bericht wurde an {customer} gesendet.',
   'report.saved': 'Der Bericht wurde gespeichert: {file}',
 
+  'status.keeper': 'Gehalten von',
+  'status.keeper.daemon': 'KiwiStack',
+  'status.keeper.app': 'der App WireGuard',
+  'status.app': 'Die App WireGuard benutzen …',
+  'status.daemon': 'Ohne die App WireGuard',
+  'app.ask.title': 'Die App WireGuard benutzen?',
+  'app.ask.text':
+    'Die App hält dann die sichere Verbindung, mit eigenem Symbol und Schalter. Die Verbindung steht erst, nachdem sich jemand angemeldet hat. Ein Administrator dieses Laptops muss es genehmigen. Sie können jederzeit zurück.',
+  'app.ask.yes': 'Die App benutzen',
+  'app.ask.no': 'Lassen, wie es ist',
+  'app.title': 'Wechsel zur App WireGuard',
+  'app.install': 'Die App WireGuard ist noch nicht auf diesem Laptop.',
+  'app.install.1': 'Öffnen Sie den App Store.',
+  'app.install.2': 'Suchen Sie „WireGuard“ von WireGuard Development Team, und installieren Sie die App.',
+  'app.approve': 'Für die App liegt ein Profil bereit. Genehmigen Sie es:',
+  'app.approve.1': 'Öffnen Sie die Systemeinstellungen.',
+  'app.approve.2':
+    'Wählen Sie „Allgemein“, dann „Geräteverwaltung“. Unter macOS 14: „Datenschutz & Sicherheit“, dann „Profile“.',
+  'app.approve.3': 'Öffnen Sie das Profil, dessen Name mit „KiwiStack“ beginnt, und wählen Sie „Installieren“.',
+  'app.noticed': 'Es wird bemerkt, sobald es getan ist. Bis dahin bleibt die Verbindung, wie sie ist.',
+  'app.changes': 'Es ist genehmigt. Die Verbindung wechselt …',
+  'app.done.app': 'Die App WireGuard hält jetzt die sichere Verbindung.',
+  'app.done.daemon': 'KiwiStack hält die sichere Verbindung.',
+
   'leave.title': '{customer} verlassen?',
   'leave.text':
     'Zertifikat, sichere Verbindung und Verwaltungsagent werden von diesem Laptop entfernt. Ihre Dateien bleiben. Um zurückzukommen, brauchen Sie wieder Ihren YubiKey.',

@@ -150,6 +150,30 @@ export const es: Catalogue = {
   'report.sent': 'El informe se ha enviado a {customer}.',
   'report.saved': 'El informe se ha guardado: {file}',
 
+  'status.keeper': 'La mantiene',
+  'status.keeper.daemon': 'KiwiStack',
+  'status.keeper.app': 'la app WireGuard',
+  'status.app': 'Usar la app WireGuard…',
+  'status.daemon': 'Sin la app WireGuard',
+  'app.ask.title': '¿Usar la app WireGuard?',
+  'app.ask.text':
+    'La app mantiene entonces la conexión segura, con su propio símbolo y su interruptor. La conexión solo se activa después de que alguien inicie sesión. Un administrador de este portátil tiene que aprobarlo. Puede volver atrás en cualquier momento.',
+  'app.ask.yes': 'Usar la app',
+  'app.ask.no': 'Dejarlo como está',
+  'app.title': 'Cambiar a la app WireGuard',
+  'app.install': 'La app WireGuard aún no está en este portátil.',
+  'app.install.1': 'Abra el App Store.',
+  'app.install.2': 'Busque «WireGuard» de WireGuard Development Team e instale la app.',
+  'app.approve': 'Hay un perfil listo para la app. Apruébelo:',
+  'app.approve.1': 'Abra Ajustes del Sistema.',
+  'app.approve.2':
+    'Elija General y después Gestión de dispositivos. En macOS 14: Privacidad y seguridad, y después Perfiles.',
+  'app.approve.3': 'Abra el perfil cuyo nombre empieza por «KiwiStack» y elija Instalar.',
+  'app.noticed': 'Se nota en cuanto esté hecho. Hasta entonces la conexión sigue como está.',
+  'app.changes': 'Está aprobado. La conexión está cambiando…',
+  'app.done.app': 'La app WireGuard mantiene ahora la conexión segura.',
+  'app.done.daemon': 'KiwiStack mantiene la conexión segura.',
+
   'leave.title': '¿Salir de {customer}?',
   'leave.text':
     'El certificado, la conexión segura y el agente de gestión se quitan de este portátil. Sus archivos se quedan. Para volver necesitará de nuevo su YubiKey.',

@@ -150,6 +150,30 @@ export const fr: Catalogue = {
   'report.sent': 'Le rapport a été envoyé à {customer}.',
   'report.saved': 'Le rapport a été enregistré : {file}',
 
+  'status.keeper': 'Maintenue par',
+  'status.keeper.daemon': 'KiwiStack',
+  'status.keeper.app': 'l’app WireGuard',
+  'status.app': 'Utiliser l’app WireGuard…',
+  'status.daemon': 'Sans l’app WireGuard',
+  'app.ask.title': 'Utiliser l’app WireGuard ?',
+  'app.ask.text':
+    'L’app maintient alors la connexion sécurisée, avec son propre symbole et son interrupteur. La connexion n’est établie qu’après l’ouverture d’une session. Un administrateur de cet ordinateur doit l’approuver. Vous pouvez revenir en arrière à tout moment.',
+  'app.ask.yes': 'Utiliser l’app',
+  'app.ask.no': 'Laisser comme c’est',
+  'app.title': 'Passer à l’app WireGuard',
+  'app.install': 'L’app WireGuard n’est pas encore sur cet ordinateur.',
+  'app.install.1': 'Ouvrez l’App Store.',
+  'app.install.2': 'Cherchez « WireGuard » de WireGuard Development Team, et installez l’app.',
+  'app.approve': 'Un profil est prêt pour l’app. Approuvez-le :',
+  'app.approve.1': 'Ouvrez Réglages Système.',
+  'app.approve.2':
+    'Choisissez Général, puis Gestion des appareils. Sous macOS 14 : Confidentialité et sécurité, puis Profils.',
+  'app.approve.3': 'Ouvrez le profil dont le nom commence par « KiwiStack », et choisissez Installer.',
+  'app.noticed': 'C’est remarqué dès que c’est fait. Jusque-là, la connexion reste comme elle est.',
+  'app.changes': 'C’est approuvé. La connexion change…',
+  'app.done.app': 'L’app WireGuard maintient maintenant la connexion sécurisée.',
+  'app.done.daemon': 'KiwiStack maintient la connexion sécurisée.',
+
   'leave.title': 'Quitter {customer} ?',
   'leave.text':
     'Le certificat, la connexion sécurisée et l’agent de gestion sont retirés de cet ordinateur. Vos fichiers restent. Pour revenir, il vous faudra de nouveau votre YubiKey.',
