@@ -14,7 +14,7 @@ export const TUNNEL_APP_CODES = {
   ),
   'tunnel-app-stays': entry(
     'person',
-    'macOS has not removed the profile of the WireGuard app.',
+    'The WireGuard app’s profile is still there.',
     'Remove it in System Settings, under General, Device Management, and run the command again.',
   ),
   'tunnel-app-silent': entry(

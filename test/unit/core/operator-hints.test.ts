@@ -22,6 +22,7 @@ const NOT_SHOWN = [
     'src/core/refusal-codes.ts',
     'src/core/slice-codes.ts',
     'src/core/tpm-codes.ts',
+    'src/core/tunnel-app-codes.ts',
     'src/core/update-codes.ts',
   ],
   // An operator is told that the audit's checkpoint is damaged.
