@@ -49,12 +49,19 @@ export class WindowPage {
     });
     await page.addInitScript(
       (languages) => {
-        const calls: unknown[] = [];
+        const calls: string[] = [];
         const plain = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy', 'openLink'];
         const names = [
-          ...[...plain, 'repair', 'report', 'sendReport', 'saveReport', 'tunnelByApp', 'tunnelByDaemon', 'toLogin'],
+          ...plain,
+          'repair',
+          'report',
+          'sendReport',
+          'saveReport',
+          'tunnelByApp',
+          'tunnelByDaemon',
+          'toLogin',
         ];
-        const noted = names.map((name) => [name, (...args: unknown[]) => void calls.push([name, ...args])]);
+        const noted = names.map((name) => [name, () => void calls.push(name)]);
         const listeners: ((view: unknown) => void)[] = [];
         Object.assign(globalThis, {
           calls,
@@ -82,9 +89,9 @@ export class WindowPage {
     await this.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 30)));
   }
 
-  /** What the page has called, with its arguments. */
-  calls(): Promise<unknown[]> {
-    return this.page.evaluate(() => (globalThis as unknown as { calls: unknown[] }).calls);
+  /** The functions that the page has called. */
+  calls(): Promise<string[]> {
+    return this.page.evaluate(() => (globalThis as unknown as { calls: string[] }).calls);
   }
 
   faults(): Promise<string[]> {

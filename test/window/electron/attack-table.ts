@@ -31,7 +31,7 @@ const NODE: Attack[] = [
     name: 'the functions of the bridge are these, and no other',
     script: `return Object.keys(kiwi).sort().join();`,
     expected:
-      'cancel,chooseKey,copy,enroll,enterPin,languages,leave,onView,openLink,refresh,renew,repair,report,saveReport,sendReport,toLogin',
+      'cancel,chooseKey,copy,enroll,enterPin,languages,leave,onView,openLink,refresh,renew,repair,report,saveReport,sendReport,toLogin,tunnelByApp,tunnelByDaemon',
   },
   {
     name: 'the constructor of a function of the bridge',
