@@ -11,6 +11,7 @@ import {
 } from '../../src/laptop/fleet-agent/render-agent-settings.ts';
 import { MARKER, type Found } from '../../src/laptop/system/found.ts';
 import type { FleetAgent, AgentSettings, AgentStatus } from '../../src/laptop/system/fleet-agent.ts';
+import { flushFolder } from '../unix/flush-folder.ts';
 import { PATHS } from './paths.ts';
 import { at, findProgram, runTool, type LinuxSystem } from './system.ts';
 import { unitLog } from './unit-log.ts';
@@ -81,6 +82,8 @@ export class DebianFleetAgent implements FleetAgent {
   async forgetSecret(): Promise<void> {
     const environment = await this.#read(ENVIRONMENT, MAX_SETTINGS);
     if (environment === undefined) return;
+    // The agent does not wait for the disk: after a power cut it must not be without its node keys and without the secret.
+    await flushFolder(at(this.#system, PATHS.orbit));
     await writeDurableFile(at(this.#system, ENVIRONMENT), withoutSecret(environment.toString()), 0o600);
   }
 

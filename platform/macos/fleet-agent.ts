@@ -10,6 +10,7 @@ import { DUMMY_SECRET, renderAgentCertificate } from '../../src/laptop/fleet-age
 import { readRecentLines } from '../../src/laptop/fleet-agent/recent-lines.ts';
 import type { AgentSettings, AgentStatus, FleetAgent } from '../../src/laptop/system/fleet-agent.ts';
 import type { Found } from '../../src/laptop/system/found.ts';
+import { flushFolder } from '../unix/flush-folder.ts';
 import { agentEnvironment } from './fleet-settings.ts';
 import { jobState, loadJob, unloadJob } from './launchd.ts';
 import { daemonFile, JOBS, PATHS, RECEIPTS } from './paths.ts';
@@ -82,6 +83,8 @@ export class MacFleetAgent implements FleetAgent {
 
   async forgetSecret(): Promise<void> {
     if ((await this.#settings()) === undefined) return;
+    // The agent does not wait for the disk: after a power cut it must not be without its node keys and without the secret.
+    await flushFolder(at(this.#system, PATHS.orbit));
     await writeDurableFile(this.#files().secret, DUMMY_SECRET, 0o600);
     await this.#forgetInKeychain();
   }

@@ -73,13 +73,25 @@ const SIGNS: readonly Sign[] = [
   },
 ];
 
+/** A node key that Fleet does not know, such as an empty one after a power cut: orbit throws it away, says so, and enrolls anew within half a minute. */
+const KEY_THROWN_AWAY = /deleted orbit node key file/i;
+const ENROLLS = /orbit enroll attempt failed|orbit node key enroll failed/i;
+/** Of a request with the node key. */
+const KEY_UNKNOWN = /unauthenticated/i;
+
+/** Without what is said of a key that orbit has thrown away since: whether Fleet refuses it is shown by how it enrolls then. */
+function withoutOldKeys(lines: readonly string[]): readonly string[] {
+  if (!lines.some((line) => KEY_THROWN_AWAY.test(line))) return lines;
+  return lines.filter((line) => ENROLLS.test(line) || !KEY_UNKNOWN.test(line));
+}
+
 /**
  * Why a laptop does not become green, judged by the agent's log since its installation and by its state. Only classes of
  * failure leave this function, never lines of the log.
  */
 export function classifyAgentLog(log: string, status: AgentStatus): KiwiError {
   // From the end: the last message describes the current state; a first attempt before the tunnel was up does not.
-  for (const line of log.split('\n').reverse()) {
+  for (const line of withoutOldKeys(log.split('\n')).toReversed()) {
     for (const { pattern, says } of SIGNS) if (pattern.test(line)) return says(status);
   }
   if (!status.running) return new KiwiError('agent-not-running');

@@ -29,7 +29,7 @@ export interface AgentStatus {
  * - `install` takes a file whose hash was checked, waits while another package manager is at work, and is safe to repeat. A
  *   package manager that has started is never interrupted: an abort takes effect when it has finished. `waiting`
  *   is told once what it waits for. It throws `package-manager-busy` after two minutes, `package-install-failed`, or `unsupported-system` where there is no package manager that it supports.
- * - `forgetSecret` replaces the secret on disk with a dummy and leaves the agent running.
+ * - `forgetSecret` sees to it that the agent's node keys are on the disk, replaces the secret there with a dummy, and leaves the agent running.
  * - `uninstall` removes package, configuration and the agent's data; it is safe to repeat, even after a partial installation.
  *   An agent that somebody else configured is left alone, and so is every file that is not ours.
  * - `found` changes nothing and needs no record. What it does not call ours is in the way of an installation.

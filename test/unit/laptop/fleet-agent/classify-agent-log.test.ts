@@ -87,6 +87,18 @@ describe('why a laptop does not become green', () => {
     expect(classifyAgentLog(log.reverse().join('\n'), status()).code).toBe('fleet-unreachable');
   });
 
+  it('is not that of a node key which orbit has thrown away: it enrolls anew', () => {
+    // As after a power cut, which left the file of the node key empty.
+    const thrownAway = [
+      'INF deleted orbit node key file after receiving unauthenticated error',
+      'ERR failed initial config fetch: RunConfigReceivers get config: unauthenticated, or invalid token',
+    ];
+    expect(classifyAgentLog(thrownAway.join('\n'), status()).code).toBe('fleet-not-green');
+    const refused = [...thrownAway, 'INF orbit enroll attempt failed error="unauthenticated, or invalid token"'];
+    expect(classifyAgentLog(refused.join('\n'), status()).code).toBe('fleet-refused');
+    expect(classifyAgentLog(thrownAway.slice(1).join('\n'), status()).code).toBe('fleet-refused');
+  });
+
   it('never repeats the log, which others wrote', () => {
     const error = classifyAgentLog('401 secret=hunter2', status());
     expect(`${error.message} ${error.hint} ${String(error.detail)}`).not.toContain('hunter2');
