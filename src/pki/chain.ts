@@ -2,7 +2,12 @@ import { KEY_USAGE } from './certificate-fields.ts';
 import type { Certificate } from './certificate.ts';
 import { DerError } from './der-element.ts';
 import { nameFault } from './name-fault.ts';
-import { NAME_CONSTRAINTS, NameConstraintsError, readNameConstraints } from './name-constraints.ts';
+import {
+  NAME_CONSTRAINTS,
+  NameConstraintsError,
+  readNameConstraints,
+  type NameConstraints,
+} from './name-constraints.ts';
 import { EKU } from './roles.ts';
 
 export type ChainReason =
@@ -89,6 +94,18 @@ export function verifyChain(input: {
   return { root };
 }
 
+/** Read once for each CA, because the same two are above everything that a gateway verifies. */
+const constraintsOf = new WeakMap<Certificate, NameConstraints>();
+
+function nameConstraintsOf(issuer: Certificate): NameConstraints | undefined {
+  const known = constraintsOf.get(issuer);
+  const der = issuer.extension(NAME_CONSTRAINTS);
+  if (known !== undefined || der === undefined) return known;
+  const constraints = readNameConstraints(der);
+  constraintsOf.set(issuer, constraints);
+  return constraints;
+}
+
 /** What a CA limits for the certificates below it: their names, and what their keys may be used for. */
 function checkBelow(
   which: 'root' | 'intermediate',
@@ -96,9 +113,8 @@ function checkBelow(
   below: readonly (readonly ['intermediate' | 'leaf', Certificate])[],
 ): void {
   const usages = issuer.extension(EXTENDED_KEY_USAGE) === undefined ? [EKU.any] : issuer.extendedKeyUsages;
-  const der = issuer.extension(NAME_CONSTRAINTS);
   try {
-    const constraints = der === undefined ? undefined : readNameConstraints(der);
+    const constraints = nameConstraintsOf(issuer);
     for (const [place, certificate] of below) {
       // RFC 5280 leaves it open whether a CA's extended key usages limit what is below it; OpenSSL, Go and Windows say yes.
       const own = certificate.extendedKeyUsages;

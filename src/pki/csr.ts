@@ -1,4 +1,5 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 
 import forge from 'node-forge';
 
@@ -52,21 +53,31 @@ export async function makeCsrWith(publicKey: KeyObject, signer: Signer, commonNa
  * @returns the key; anything else that the request asks for is ignored: KiwiStack takes only the key from it
  * @throws CsrError
  */
-export function readCsr(der: Uint8Array): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
+export async function readCsr(
+  der: Uint8Array,
+): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
   try {
-    return Promise.resolve(read(Buffer.from(der)));
+    return await read(Buffer.from(der));
   } catch (error) {
-    if (error instanceof CsrError) return Promise.reject(error);
+    if (error instanceof CsrError) throw error;
     const message = error instanceof DerError ? error.message : 'not a certificate request';
-    return Promise.reject(new CsrError(message, { cause: error }));
+    throw new CsrError(message, { cause: error });
   }
 }
+
+/** In Node's thread pool: see `signer.ts`. */
+const verifyAside = promisify(verify) as (
+  hash: string,
+  data: Uint8Array,
+  key: KeyObject,
+  signature: Uint8Array,
+) => Promise<boolean>;
 
 /**
  * The structure of the request is read here and its signature verified by OpenSSL: libraries accept wrong lengths,
  * unused bits and non-minimal integers that step-ca's parser does not, and both must see the same bytes or refuse them.
  */
-function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | undefined } {
+async function read(der: Buffer): Promise<{ publicKey: KeyObject; spki: Buffer; cn: string | undefined }> {
   const request = readElement(der);
   const info = readElement(request.content);
   const algorithm = readElement(info.rest);
@@ -83,7 +94,7 @@ function read(der: Buffer): { publicKey: KeyObject; spki: Buffer; cn: string | u
   const alg = algorithmFor(publicKey);
   if (alg === undefined || !algorithm.bytes.equals(signatureAlgorithmDer(alg))) throw new CsrError('another algorithm');
   const hash = alg === 'ES384' ? 'sha384' : 'sha256';
-  if (!verify(hash, info.bytes, publicKey, signature.content.subarray(1))) {
+  if (!(await verifyAside(hash, info.bytes, publicKey, signature.content.subarray(1)))) {
     throw new CsrError('not signed by the key in it');
   }
   return { publicKey, spki: spki.bytes, cn: readName(subject.bytes).cn };
@@ -100,6 +111,13 @@ export function csrName(der: Uint8Array): string | undefined {
 
 /** AlgorithmIdentifier, DER. */
 function signatureAlgorithmDer(alg: SignatureAlgorithm): Buffer {
+  let der = algorithmDers.get(alg);
+  if (der === undefined) algorithmDers.set(alg, (der = renderAlgorithm(alg)));
+  return der;
+}
+const algorithmDers = new Map<SignatureAlgorithm, Buffer>();
+
+function renderAlgorithm(alg: SignatureAlgorithm): Buffer {
   return toDer(
     alg === 'RS256'
       ? sequence(oid(SIGNATURE_OID.RS256), asn1.create(Class.UNIVERSAL, Type.NULL, false, ''))

@@ -1,4 +1,4 @@
-import { diffieHellman, KeyObject } from 'node:crypto';
+import { KeyObject } from 'node:crypto';
 
 import { z } from 'zod';
 
@@ -7,7 +7,7 @@ import { p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { agreedKey, openJwe, sealJwe, splitJwe } from './jwe-parts.ts';
 import { JoseError } from './jws.ts';
 import { keyAgreement, type KeyAgreement } from './key-agreement.ts';
-import { generateP256Pair, jwkToKey, publicJwk } from './keys.ts';
+import { generateP256PairAside, jwkToKey, publicJwk } from './keys.ts';
 
 /**
  * The only header that kiwi/1 allows in an encrypted message (RFC 7516; ECDH-ES direct, RFC 7518 section 4.6; no
@@ -25,16 +25,20 @@ const header = z.strictObject({
  *
  * With node:crypto and not `jose`, whose WebCrypto calls each need a round trip to another thread: 2 ms of the 6 ms
  * that an enrollment costs a gateway (2026-11). Tests compare the two.
+ *
+ * @param agreementWith where the secret is calculated: a gateway leaves it to Node's thread pool
  */
-export function encryptTo(recipient: P256Jwk, plaintext: Uint8Array | string, typ: string): Promise<string> {
-  // Inside a promise, because a recipient key that is not on the curve throws.
-  return Promise.resolve().then(() => {
-    const ephemeral = generateP256Pair();
-    const key = agreedKey(diffieHellman({ privateKey: ephemeral.privateKey, publicKey: jwkToKey(recipient) }));
-    const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
-    // Direct key agreement: the encrypted key, between the first two dots, is empty.
-    return sealJwe(content, Buffer.alloc(0), key, plaintext);
-  });
+export async function encryptTo(
+  recipient: P256Jwk,
+  plaintext: Uint8Array | string,
+  typ: string,
+  agreementWith: (privateKey: KeyObject) => KeyAgreement = keyAgreement,
+): Promise<string> {
+  const ephemeral = await generateP256PairAside();
+  const key = agreedKey(await agreementWith(ephemeral.privateKey).agree(jwkToKey(recipient)));
+  const content = { alg: 'ECDH-ES', enc: 'A256GCM', typ, epk: publicJwk(ephemeral.publicKey) };
+  // Direct key agreement: the encrypted key, between the first two dots, is empty.
+  return sealJwe(content, Buffer.alloc(0), key, plaintext);
 }
 
 /**

@@ -6,7 +6,7 @@ import { base64url } from '../core/bytes.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { base64urlUpTo, digestText, p256Jwk, type P256Jwk } from '../protocol/common.ts';
 import { parseCertificate, type Certificate } from './certificate.ts';
-import { canonicalSignature, verifySignature, type Signer } from './signer.ts';
+import { canonicalSignature, verifySignature, verifySignatureAside, type Signer } from './signer.ts';
 
 /** A JWS or JWE that does not have the form that kiwi/1 allows, or is not for this key. Never quotes its input. */
 export class JoseError extends Error {
@@ -51,6 +51,8 @@ export interface OpenedSignature {
    * header alone never does.
    */
   verify(key: KeyObject): boolean;
+  /** The same in Node's thread pool, for a gateway. */
+  verifyAside(key: KeyObject): Promise<boolean>;
 }
 
 export interface OpenedCompact extends OpenedSignature {
@@ -146,6 +148,7 @@ function openSignature(protectedHeader: string, payload: string, signature: stri
     header: parsed,
     x5c: (parsed.x5c ?? []).map((entry) => certificateOf(entry)),
     verify: (key) => verifySignature(parsed.alg, key, signingInput(protectedHeader, payload), bytes),
+    verifyAside: (key) => verifySignatureAside(parsed.alg, key, signingInput(protectedHeader, payload), bytes),
   };
 }
 

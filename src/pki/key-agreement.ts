@@ -11,3 +11,16 @@ export function keyAgreement(privateKey: KeyObject): KeyAgreement {
   // Inside a promise, because a key on another curve throws.
   return { agree: (publicKey) => Promise.resolve().then(() => diffieHellman({ privateKey, publicKey })) };
 }
+
+/** The same in Node's thread pool, for a gateway: see `signer.ts`. Node 22, which some laptops run, takes no callback here. */
+export function keyAgreementAside(privateKey: KeyObject): KeyAgreement {
+  return {
+    agree: (publicKey) =>
+      new Promise((resolve, reject) => {
+        diffieHellman({ privateKey, publicKey }, (error, secret) => {
+          if (error === null) resolve(secret);
+          else reject(error);
+        });
+      }),
+  };
+}

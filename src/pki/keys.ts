@@ -1,7 +1,9 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 
 import { digest } from '../core/bytes.ts';
 import type { P256Jwk } from '../protocol/common.ts';
+import { knowAlgorithm } from './signer.ts';
 
 /** A new P-256 private key from the system's random source. */
 export function generateP256(): KeyObject {
@@ -11,6 +13,13 @@ export function generateP256(): KeyObject {
 /** Returns the public key as well, which would cost as much again to derive from the private one. */
 export function generateP256Pair(): { privateKey: KeyObject; publicKey: KeyObject } {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
+const generateAside = promisify(generateKeyPair);
+
+/** The same in Node's thread pool, for a gateway. */
+export function generateP256PairAside(): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
+  return generateAside('ec', { namedCurve: 'P-256' });
 }
 
 /** The public half of a P-256 key (private or public) as a JWK (RFC 7518, section 6.2). @throws when it is not a P-256 key */
@@ -47,6 +56,10 @@ export function spkiToKey(spki: Buffer): KeyObject {
   // As PEM: any other format needs an options object, whose handling takes Node twice as long as the import itself
   // (Node 24, 2026-11).
   const key = createPublicKey(`-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n`);
+  // Of these bytes and a point, OpenSSL makes no other key than one of P-256; to ask it takes as long as the import.
+  if (spki.length === P256_SPKI.length + 64 && spki.subarray(0, P256_SPKI.length).equals(P256_SPKI)) {
+    knowAlgorithm(key, 'ES256');
+  }
   imported.set(text, key);
   const [oldest] = imported.keys();
   if (imported.size > MAX_IMPORTED && oldest !== undefined) imported.delete(oldest);

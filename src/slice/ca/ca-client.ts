@@ -7,6 +7,7 @@ import { digest } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { csrName } from '../../pki/csr.ts';
+import { keySigner } from '../../pki/signer.ts';
 import { oneTimeToken } from './one-time-token.ts';
 
 /** What the slice asks of its CA. */
@@ -61,11 +62,12 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
     headersTimeout: timeout,
     bodyTimeout: timeout,
   });
-  const token = (path: string, subject: string, claims: Readonly<Record<string, unknown>>): string =>
+  const signer = keySigner(options.key);
+  const token = (path: string, subject: string, claims: Readonly<Record<string, unknown>>): Promise<string> =>
     oneTimeToken({
       provisioner: options.provisioner,
       keyId: options.keyId,
-      key: options.key,
+      signer,
       audience: `${options.url}${path}`,
       subject,
       nowMs: options.clock.now(),
@@ -92,7 +94,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
       const path = '/1.0/sign';
       const { status, value } = await post(path, {
         csr: toPem(input.csr),
-        ott: token(path, input.subject, {
+        ott: await token(path, input.subject, {
           sans: [...new Set(sans)],
           // Binds the token to this one request: a stolen token cannot sign another.
           cnf: { 'x5rt#S256': digest(input.csr) },
@@ -113,7 +115,7 @@ export function createCaClient(options: CaClientOptions): CertificateAuthority {
       const path = '/1.0/revoke';
       const { status, value } = await post(path, {
         serial,
-        ott: token(path, serial, {}),
+        ott: await token(path, serial, {}),
         // RFC 5280, section 5.3.1: 5 = cessationOfOperation, 1 = keyCompromise.
         reasonCode: reason === 'burned' || reason === 'lost' ? 1 : 5,
         reason,

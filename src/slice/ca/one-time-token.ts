@@ -1,7 +1,7 @@
-import { randomBytes, sign, type KeyObject } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 import { base64url } from '../../core/bytes.ts';
-import { ecdsaFromDer } from '../../pki/ecdsa-signature.ts';
+import type { Signer } from '../../pki/signer.ts';
 
 /** Shorter than the time for which step-ca remembers used tokens; long enough for a busy CA. */
 const LIFETIME_SECONDS = 120;
@@ -9,7 +9,7 @@ const LIFETIME_SECONDS = 120;
 export interface TokenInput {
   readonly provisioner: string;
   readonly keyId: string;
-  readonly key: KeyObject;
+  readonly signer: Signer;
   readonly audience: string;
   readonly subject: string;
   readonly nowMs: number;
@@ -21,7 +21,7 @@ export interface TokenInput {
  * A one-time token for step-ca's JWK provisioner (JWS compact, ES256). step-ca also accepts tokens without exp, iat or
  * jti, so we always set them.
  */
-export function oneTimeToken(input: TokenInput): string {
+export async function oneTimeToken(input: TokenInput): Promise<string> {
   const now = Math.floor(input.nowMs / 1000);
   const encode = (value: object): string => base64url(Buffer.from(JSON.stringify(value)));
   const signed = `${encode({ alg: 'ES256', kid: input.keyId, typ: 'JWT' })}.${encode({
@@ -34,6 +34,6 @@ export function oneTimeToken(input: TokenInput): string {
     jti: randomBytes(32).toString('hex'),
     ...input.claims,
   })}`;
-  const signature = ecdsaFromDer(sign('sha256', Buffer.from(signed), input.key), 32);
+  const signature = await input.signer.sign(Buffer.from(signed));
   return `${signed}.${base64url(signature)}`;
 }

@@ -38,7 +38,7 @@ const validateClaim: Admit = async (slice, session, body, request) => {
     openCompact(plain.toString('utf8'), TYP.claim),
   );
   const statement = parseMessage(schema, opened.payload, LIMITS.statement, 'request-malformed');
-  const { deviceKey, devicePublicKey } = checkDeviceSignature(session, opened);
+  const { deviceKey, devicePublicKey } = await checkDeviceSignature(session, opened);
   checkMeant(slice, session, statement);
 
   const { token, key } = await knownToken(slice, tokenId);

@@ -6,7 +6,7 @@ import { base64url, sha256 } from '../../core/bytes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { parseStrictJson } from '../../core/strict-json.ts';
 import { signCompact } from '../../pki/jws.ts';
-import { generateP256Pair, publicJwk } from '../../pki/keys.ts';
+import { generateP256PairAside, publicJwk } from '../../pki/keys.ts';
 import type { Challenge } from '../../protocol/challenge.ts';
 import { LIMITS, PROTOCOL, TYP } from '../../protocol/common.ts';
 import type { Hello } from '../../protocol/hello.ts';
@@ -55,7 +55,7 @@ export async function answerHello(
   const helloDigest = sha256(body);
   const helloHash = base64url(helloDigest);
   const now = slice.clock.now();
-  const key = generateP256Pair();
+  const key = await generateP256PairAside();
   const session = { id: randomUUID(), expiresAt: now + windows.sessionSeconds * 1000 };
   request.sessionId = session.id;
   const serverNonce = base64url(randomBytes(32));

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../core/error-codes.ts';
 import { KiwiError } from '../../core/errors.ts';
 import { decryptWith } from '../../pki/jwe.ts';
 import { JoseError, type OpenedSignature } from '../../pki/jws.ts';
+import { keyAgreementAside } from '../../pki/key-agreement.ts';
 import { jwkThumbprint, jwkToKey } from '../../pki/keys.ts';
 import { tpmProof, tpmSecret } from '../../pki/tpm-proof.ts';
 import { wireguardProof } from '../../pki/wireguard-proof.ts';
@@ -61,7 +62,7 @@ export async function openTo<Opened>(
   read: (plain: Buffer) => Opened,
 ): Promise<Opened> {
   try {
-    return read(await decryptWith(sessionKey, body.toString('latin1'), typ));
+    return read(await decryptWith(keyAgreementAside(sessionKey), body.toString('latin1'), typ));
   } catch (error) {
     if (!(error instanceof JoseError)) throw error;
     const code = error.reason === 'undecryptable' ? 'statement-undecryptable' : 'request-malformed';
@@ -70,10 +71,10 @@ export async function openTo<Opened>(
 }
 
 /** The device key is the one to which the hello committed, and it has signed. */
-export function checkDeviceSignature(
+export async function checkDeviceSignature(
   session: KnownSession,
   byDevice: OpenedSignature,
-): { deviceKey: P256Jwk; devicePublicKey: KeyObject } {
+): Promise<{ deviceKey: P256Jwk; devicePublicKey: KeyObject }> {
   const deviceKey = byDevice.header.jwk;
   if (deviceKey === undefined || byDevice.x5c.length > 0 || byDevice.header.kid !== undefined) {
     return refuse('device-signature-refused', 'no device key');
@@ -82,7 +83,7 @@ export function checkDeviceSignature(
     refuse('device-signature-refused', 'another key than the hello committed to');
   }
   const devicePublicKey = publicKeyOf(deviceKey);
-  if (!byDevice.verify(devicePublicKey)) refuse('device-signature-refused', 'signature');
+  if (!(await byDevice.verifyAside(devicePublicKey))) refuse('device-signature-refused', 'signature');
   return { deviceKey, devicePublicKey };
 }
 

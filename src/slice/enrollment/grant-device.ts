@@ -5,6 +5,7 @@ import { KiwiError, toKiwiError } from '../../core/errors.ts';
 import type { CertificateHead } from '../../pki/issued-certificate.ts';
 import { encryptTo } from '../../pki/jwe.ts';
 import { signCompact } from '../../pki/jws.ts';
+import { keyAgreementAside } from '../../pki/key-agreement.ts';
 import { TYP } from '../../protocol/common.ts';
 import { consentTrust } from '../approvals/consent-trust.ts';
 import { issueDeviceCertificate } from '../ca/issue-device-certificate.ts';
@@ -203,7 +204,7 @@ async function complete(
       signer: identity.signer,
       x5c: [identity.grantCertificate.der, identity.intermediate.der],
     });
-    const grant = await encryptTo(device.deviceKey, jws, TYP.grantEncrypted);
+    const grant = await encryptTo(device.deviceKey, jws, TYP.grantEncrypted, keyAgreementAside);
     const why = [device.hostName, device.role, device.address, ...(warning === undefined ? [] : [warning])];
     const stored = await registry.storeGrant(
       {

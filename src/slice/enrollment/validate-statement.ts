@@ -43,8 +43,8 @@ export const validateStatement: Admit = async (slice, session, body, claims) => 
   // Only a claim until the attestation is verified, but the audit of a refusal should name it.
   claims.yubikeySerial = statement.yubikey.serial;
   const certificate = checkKeyChain(slice, byYubikey);
-  if (!byYubikey.verify(certificate.publicKey)) refuse('key-signature-refused', 'signature');
-  const { deviceKey, devicePublicKey } = checkDeviceSignature(session, byDevice);
+  if (!(await byYubikey.verifyAside(certificate.publicKey))) refuse('key-signature-refused', 'signature');
+  const { deviceKey, devicePublicKey } = await checkDeviceSignature(session, byDevice);
   checkMeant(slice, session, statement);
 
   const issued = await checkNotRevoked(slice, certificate);
