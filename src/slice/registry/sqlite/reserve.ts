@@ -96,8 +96,10 @@ export function rollbackReservation(db: SqliteDatabase, deviceId: string): void 
 /** All facts that do not depend on the session; each query uses an index, because it runs for every statement. */
 function readFacts(db: SqliteDatabase, request: ReservationRequest): Omit<ReservationFacts, 'session' | 'attempted'> {
   const key = db.get('SELECT burned_at FROM yubikey WHERE serial = ?', request.yubikeySerial);
-  const token = db.get('SELECT * FROM claim_token WHERE id = ?', request.tokenId);
-  const claim = db.get('SELECT created_at FROM claim WHERE session_id = ?', request.sessionId);
+  // Only a laptop for which a token vouches has a claim.
+  const claimed = request.tokenId !== null;
+  const token = claimed ? db.get('SELECT * FROM claim_token WHERE id = ?', request.tokenId) : undefined;
+  const claim = claimed ? db.get('SELECT created_at FROM claim WHERE session_id = ?', request.sessionId) : undefined;
   const live = devicesLike(db, request);
   return {
     yubikey: key && { burnedAt: numberOrNull(key, 'burned_at') },
