@@ -39,6 +39,9 @@ export async function addIdentity(
   await storeCertificate(system, 'CA', intermediate.der, { name: slug });
   const refusal = await unlessCngRefuses(() => addKey(system, keyName(slug, leaf.spki), leaf.spki, key));
   const linked = refusal === undefined ? { key: keyName(slug, leaf.spki) } : {};
+  // A store may keep what it knows of a certificate that is added again (wine does): then this one would still name the key that is gone.
+  const before = refusal === undefined ? undefined : await storedLeaf(system, leaf.der);
+  if (before !== undefined && before.key !== null) await removeStored(system, 'MY', before.sha256);
   await storeCertificate(system, 'MY', leaf.der, { name: slug, ...linked });
   return refusal;
 }

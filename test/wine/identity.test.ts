@@ -70,15 +70,14 @@ describe('a device certificate in LocalMachine\\My', () => {
     expect((await wine.helper(['certificate-add', 'MY', 'KiwiStack acme', NAME], leaf.der)).code).toBe(0);
     const sha256 = storeHash(leaf.der);
     expect(await storedCertificates(wine, 'MY')).toEqual([{ sha256, name: 'KiwiStack acme', key: NAME, ours: true }]);
-    // The same one again, without a key, takes its place.
-    expect((await wine.helper(['certificate-add', 'MY', 'KiwiStack acme'], leaf.der)).code).toBe(0);
-    expect(await storedCertificates(wine, 'MY')).toEqual([{ sha256, name: 'KiwiStack acme', key: null, ours: true }]);
     expect((await wine.helper(['certificate-remove', 'MY', sha256])).code).toBe(0);
     expect(await storedCertificates(wine, 'MY')).toEqual([]);
   });
 
   it('is there without its key, which is said; is renewed, and removed', async () => {
     const first = await next();
+    // The key is gone, and the certificate still names it.
+    expect((await wine.helper(['certificate-add', 'MY', 'KiwiStack acme', NAME], first.leaf.der)).code).toBe(0);
     await store.install('acme', first);
     expect(await store.verify('acme', first)).toBe(true);
     const fault = { code: 'certificate-keyless', detail: 'CNG of this system keeps no keys: not implemented' };
