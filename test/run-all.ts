@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -63,12 +63,14 @@ const quick: readonly Stage[] = [
 ];
 /** One lane has the suites that use the processor, the other those that wait for real time-outs. */
 const lanes: readonly (readonly Stage[])[] = [
-  [suite('unit'), suite('fresh'), suite('window'), suite('machine')],
+  [suite('unit'), suite('fresh'), suite('window'), suite('machine'), suite('wine')],
   [suite('contract'), suite('e2e'), suite('single-sign-on')],
 ];
-const ONLY_IN_ALL = ['fresh', 'machine', 'window'];
+const ONLY_IN_ALL = ['fresh', 'machine', 'window', 'wine'];
 /** Only where nothing is sampled: Keycloak is a large download. */
 const ONLY_NIGHTLY = ['single-sign-on'];
+/** What they need is large, so that `prepare-machine --for test` leaves it out. */
+const PREPARED_APART = ['wine', 'single-sign-on'];
 
 const [wanted = 'most'] = process.argv.slice(2);
 const isWanted = ({ name }: Stage): boolean => {
@@ -108,7 +110,7 @@ const REAPED = [
   '"$@"; exit $?',
   'stage',
 ];
-const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh', 'window', 'single-sign-on'];
+const NEEDS_ROOT = ['contract', 'e2e', 'machine', 'fresh', 'window', 'wine', 'single-sign-on'];
 
 /** Runs a stage's program: unchanged when alone; in parallel with another, each line begins with the stage's name. */
 function run({ name, argv: [tool, ...rest] }: Stage): Promise<boolean> {
@@ -187,6 +189,11 @@ async function inTurn(lane: readonly Stage[]): Promise<Result[]> {
   return results;
 }
 
+for (const { name } of stages.filter((stage) => PREPARED_APART.includes(stage.name))) {
+  const script = join(repository, 'installers/prepare-machine.sh');
+  const { status } = spawnSync('/bin/bash', [script, '--for', name], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
 await rm(reports, { recursive: true, force: true });
 await mkdir(reports, { recursive: true });
 const started = performance.now();
