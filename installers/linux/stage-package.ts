@@ -27,6 +27,9 @@ const UNITS = [
   'kiwistack-watch.service',
 ];
 
+/** Sockets of the responders that src/laptop/sign-in/render-sssd.ts names. */
+const STARTED_BY_SSSD = ['sssd-nss.socket', 'sssd-pam.socket', 'sssd-pam-priv.socket'];
+
 export interface Staging extends Omit<ControlValues, 'installedKib' | 'sharedLibraries'> {
   /** An empty folder, to become the package's tree. */
   readonly root: string;
@@ -54,6 +57,9 @@ export async function stagePackage(staging: Staging): Promise<void> {
   const binaries = await stageProgram(program);
   for (const unit of UNITS) {
     await put(`usr/lib/systemd/system/${unit}`, await ours(`systemd/${unit}`));
+  }
+  for (const socket of STARTED_BY_SSSD) {
+    await put(`usr/lib/systemd/system/${socket}.d/kiwistack.conf`, await ours('systemd/sssd-socket.conf'));
   }
   const policy = 'io.kiwistack.enroll.policy';
   await put(`usr/share/polkit-1/actions/${policy}`, await ours(`polkit/${policy}`));
