@@ -64,6 +64,9 @@ async function demo(flags: Flags): Promise<void> {
   if (flags.scenario !== undefined && play === undefined) {
     throw new KiwiError('usage', { detail: `--scenario is one of: ${Object.keys(SCENARIOS).join(', ')}` });
   }
+  if (play !== undefined && (flags.oem || flags.window)) {
+    throw new KiwiError('usage', { detail: '--scenario goes neither with --oem nor with --window' });
+  }
   if (flags.machine && (!flags.oem || flags.keep)) {
     throw new KiwiError('usage', { detail: '--machine goes with --oem, and not with --keep' });
   }
@@ -124,7 +127,7 @@ async function demo(flags: Flags): Promise<void> {
 
     if (flags.keep) {
       await world.lab.keep();
-      say(nextSteps({ kept: true, dir }));
+      say(nextSteps({ kept: true, dir, oem: flags.oem }));
     } else {
       await made?.reader.stop();
       await world.destroy();
@@ -132,7 +135,7 @@ async function demo(flags: Flags): Promise<void> {
       const changed = await hostState();
       if (changed !== before) throw new Error(`this machine has changed:\n${before}\n---\n${changed}`);
       say('\nEverything was removed again. Network, resolver, trust store and packages of this machine are unchanged.');
-      say(nextSteps({ kept: false, dir }));
+      say(nextSteps({ kept: false, dir, oem: flags.oem }));
     }
     if (flags.json) printResult('green', { ms: performance.now() - began, setupMs, ...played });
   } catch (error) {
