@@ -1,5 +1,4 @@
-import { createPublicKey, verify, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 
 import forge from 'node-forge';
 
@@ -7,7 +6,7 @@ import { readName } from './certificate-fields.ts';
 import { DerError, readElement } from './der-element.ts';
 import { ecdsaToDer } from './ecdsa-signature.ts';
 import { spkiDer, spkiToKey } from './keys.ts';
-import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer } from './signer.ts';
+import { algorithmFor, keySigner, type SignatureAlgorithm, type Signer, verifyAside } from './signer.ts';
 
 export class CsrError extends Error {
   override readonly name = 'CsrError';
@@ -64,14 +63,6 @@ export async function readCsr(
     throw new CsrError(message, { cause: error });
   }
 }
-
-/** In Node's thread pool: see `signer.ts`. */
-const verifyAside = promisify(verify) as (
-  hash: string,
-  data: Uint8Array,
-  key: KeyObject,
-  signature: Uint8Array,
-) => Promise<boolean>;
 
 /**
  * The structure of the request is read here and its signature verified by OpenSSL: libraries accept wrong lengths,

@@ -31,7 +31,8 @@ export function knowAlgorithm(key: KeyObject, algorithm: SignatureAlgorithm): vo
  * core (10 µs of its own instead of 100 for a verification; Node 24, 2026-11).
  */
 const signAside = promisify(sign) as (hash: string, data: Uint8Array, key: KeyObject) => Promise<Buffer>;
-const verifyAside = promisify(verify) as (
+/** The bare call: an ECDSA signature is DER, and its s may be high. */
+export const verifyAside = promisify(verify) as (
   hash: string,
   data: Uint8Array,
   key: KeyObject,
