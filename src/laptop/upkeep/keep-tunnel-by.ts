@@ -1,11 +1,10 @@
 import { KiwiError, toKiwiError } from '../../core/errors.ts';
-import { ENROLLMENT } from '../enrollment/plan.ts';
-import { inStateFolder } from '../state/in-state-folder.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { TunnelKeeper, TunnelKeepers } from '../system/tunnel-app.ts';
 import { OFFER_LASTS_MS } from '../tunnel/next-keeper-step.ts';
 import { settleTunnel } from './settle-tunnel.ts';
+import { whileEnrolled } from './while-enrolled.ts';
 
 /** A person is at it, and sees within this time that what they did was noticed. */
 const LOOK_EVERY_MS = 2_000;
@@ -44,7 +43,7 @@ export async function keepTunnelBy(
 }
 
 function keepByDaemon(context: LaptopContext): Promise<TunnelKept> {
-  return alone(context, async (record) => {
+  return whileEnrolled(context, async (record) => {
     await look(context, record);
     // First the profile: two tunnels with one key would take each other's packets.
     await context.platform.tunnelApp.remove(record.slug);
@@ -66,13 +65,13 @@ async function keepByApp(context: LaptopContext, report: (event: TunnelEvent) =>
     // Others have their turn meanwhile: this may take the person an hour.
     await clock.sleep(LOOK_EVERY_MS, signal);
   };
-  const record = await alone(context, (known) => Promise.resolve(known));
+  const record = await whileEnrolled(context, (known) => Promise.resolve(known));
   try {
     for (;;) {
       const { app, appThere, offeredAt } = await look(context, record);
       if (app) {
         say('hand-over');
-        const kept = await alone(context, async (of) => ({ record: of, by: await settleTunnel(context, of) }));
+        const kept = await whileEnrolled(context, async (of) => ({ record: of, by: await settleTunnel(context, of) }));
         signal.throwIfAborted();
         return kept;
       }
@@ -81,7 +80,7 @@ async function keepByApp(context: LaptopContext, report: (event: TunnelEvent) =>
       if (offered && offeredAt === undefined) throw new KiwiError('cancelled', { detail: 'the offer was taken back' });
       if (!appThere) await waitFor('app');
       else {
-        if (!offered) await alone(context, (of) => offer(context, of));
+        if (!offered) await whileEnrolled(context, (of) => offer(context, of));
         offered = true;
         await waitFor('approval');
       }
@@ -110,7 +109,7 @@ async function takeBack(context: LaptopContext): Promise<void> {
   const { platform, signal, log } = context;
   const { aborted: isCancelled } = signal;
   const toItsEnd = { ...context, signal: NEVER };
-  await alone(toItsEnd, async (record) => {
+  await whileEnrolled(toItsEnd, async (record) => {
     const { slug } = record;
     if (!isCancelled && (await platform.tunnelApp.look(slug))?.daemon === 'none') return;
     await platform.tunnelApp.remove(slug);
@@ -125,17 +124,4 @@ async function look({ platform }: LaptopContext, { slug }: EnrollmentRecord): Pr
   const keepers = await platform.tunnelApp.look(slug);
   if (keepers === undefined) throw new KiwiError('tunnel-app-unsupported');
   return keepers;
-}
-
-function alone<Result>(context: LaptopContext, use: (record: EnrollmentRecord) => Promise<Result>): Promise<Result> {
-  return inStateFolder(
-    context.platform.stateFolder,
-    ENROLLMENT,
-    async ({ file }) => {
-      const record = await file.load();
-      if (record?.state !== 'active') throw new KiwiError('not-enrolled');
-      return use(record);
-    },
-    context,
-  );
 }

@@ -1,12 +1,11 @@
-import { KiwiError } from '../../core/errors.ts';
-import { ENROLLMENT } from '../enrollment/plan.ts';
-import { inStateFolder } from '../state/in-state-folder.ts';
+import type { KiwiError } from '../../core/errors.ts';
 import type { EnrollmentRecord } from '../state/record.ts';
 import type { LaptopContext } from '../system/laptop-context.ts';
 import type { RenewedCertificate } from '../standing/renew-certificate.ts';
 import { renewIfDue } from '../standing/renew-if-due.ts';
 import { tellConsumers } from '../standing/tell-consumers.ts';
 import { mendTunnel, type TunnelCare } from './mend-tunnel.ts';
+import { whileEnrolled } from './while-enrolled.ts';
 
 /** What made the watcher call (native/tunnel-watcher), or a person. */
 export const REASONS = ['network', 'wake', 'clock', 'silent', 'stale', 'asked'] as const;
@@ -28,19 +27,12 @@ const SHORT = { retries: 3, patienceMs: 20_000 };
  * @throws KiwiError `not-enrolled`, `already-running`, `not-root`, `state-damaged`
  */
 export async function mend(context: LaptopContext, reason: MendReason): Promise<Mended> {
-  return inStateFolder(
-    context.platform.stateFolder,
-    ENROLLMENT,
-    async ({ file }) => {
-      const record = await file.load();
-      if (record?.state !== 'active') throw new KiwiError('not-enrolled');
-      const [tunnel, renewal] = await Promise.all([
-        mendTunnel(context, record, { silent: reason !== 'asked' }),
-        renewIfDue(context, file, record, { patience: SHORT }),
-      ]);
-      if (renewal !== undefined) await tellConsumers(context, file);
-      return { record, tunnel, ...(renewal === undefined ? {} : { renewal }) };
-    },
-    context,
-  );
+  return whileEnrolled(context, async (record, file) => {
+    const [tunnel, renewal] = await Promise.all([
+      mendTunnel(context, record, { silent: reason !== 'asked' }),
+      renewIfDue(context, file, record, { patience: SHORT }),
+    ]);
+    if (renewal !== undefined) await tellConsumers(context, file);
+    return { record, tunnel, ...(renewal === undefined ? {} : { renewal }) };
+  });
 }
