@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { checkOutcome, statusReply } from './replies.ts';
+import { checkOutcome, keeper, statusReply } from './replies.ts';
 import { errorCode, wireError } from './wire-error.ts';
 
 /** Other versions are refused: agent and programs come in one package, and differ only while it is being upgraded. */
@@ -38,7 +38,7 @@ export const request = z.discriminatedUnion('verb', [
     reason: z.enum(['network', 'wake', 'clock', 'silent', 'stale', 'asked']),
   }),
   /** Who is to keep the tunnel from now on. For the app it goes on until the person has approved it; to cancel it takes it back. */
-  z.strictObject({ api: z.literal(API), verb: z.literal('tunnel'), by: z.enum(['app', 'daemon']) }),
+  z.strictObject({ api: z.literal(API), verb: z.literal('tunnel'), by: keeper }),
   z.strictObject({ api: z.literal(API), verb: z.literal('repair'), checks: z.array(word).max(100).exactOptional() }),
   z.strictObject({ api: z.literal(API), verb: z.literal('support-bundle'), send: z.boolean() }),
 ]);

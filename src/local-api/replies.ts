@@ -95,7 +95,8 @@ const works = z.object({
   until: z.object({ certificate: word.exactOptional(), renewal: word.exactOptional() }).exactOptional(),
 });
 
-const keeper = z.enum(['daemon', 'app']);
+/** What keeps the tunnel. */
+export const keeper = z.enum(['app', 'daemon']);
 const enrollment = z.object({
   record,
   halfRemoved: z.boolean(),

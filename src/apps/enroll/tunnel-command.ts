@@ -1,5 +1,6 @@
 import { KiwiError } from '../../core/errors.ts';
 import type { Event } from '../../local-api/messages.ts';
+import { keeper } from '../../local-api/replies.ts';
 import { errorFields, printJson } from '../../terminal/report.ts';
 import { askLaptop } from './ask-laptop.ts';
 
@@ -7,8 +8,6 @@ export interface TunnelFlags {
   readonly json?: boolean;
   readonly by?: string;
 }
-
-const KEEPERS = ['app', 'daemon'] as const;
 
 /** What the person has to do, or to wait for, each time that it is something else. */
 const WAITS = {
@@ -31,22 +30,22 @@ const DONE = {
 
 /** `kiwistack-enroll tunnel --by app|daemon`. */
 export async function tunnelCommand(flags: TunnelFlags, signal: AbortSignal): Promise<number> {
-  const by = KEEPERS.find((one) => one === flags.by);
-  if (by === undefined) throw new KiwiError('usage', { detail: `--by must be one of ${KEEPERS.join(', ')}` });
+  const by = keeper.options.find((one) => one === flags.by);
+  if (by === undefined) throw new KiwiError('usage', { detail: `--by must be one of ${keeper.options.join(', ')}` });
   const onEvent = (event: Event): void => {
     if (event.type !== 'tunnel-waits') return;
     if (flags.json === true) printJson(event);
     else process.stderr.write(WAITS[event.for]);
   };
-  const { record, by: keeper } = await askLaptop({ verb: 'tunnel', by }, { signal, onEvent });
+  const { record, by: kept } = await askLaptop({ verb: 'tunnel', by }, { signal, onEvent });
   // The person may have put the other one back meanwhile, in the system's own settings.
-  const error = keeper === by ? undefined : new KiwiError('cancelled');
+  const error = kept === by ? undefined : new KiwiError('cancelled');
   if (flags.json === true) {
     const failed = error === undefined ? {} : { error: errorFields(error) };
-    printJson({ type: 'result', result: 'kept', by: keeper, customer: record.customer, ...failed });
+    printJson({ type: 'result', result: 'kept', by: kept, customer: record.customer, ...failed });
     return error?.exitCode ?? 0;
   }
   if (error !== undefined) throw error;
-  process.stdout.write(`${DONE[keeper]}\n`);
+  process.stdout.write(`${DONE[kept]}\n`);
   return 0;
 }
