@@ -4,6 +4,7 @@ import path from 'node:path';
 import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
+import { FUNCTIONS } from '../../src/apps/desktop/main/functions.ts';
 import { FILES, HEADERS } from '../../src/apps/desktop/main/page-files.ts';
 import type { View } from '../../src/apps/desktop/view/view.ts';
 
@@ -48,19 +49,8 @@ export class WindowPage {
       return route.fulfill({ body, headers: { ...HEADERS, 'content-type': type } });
     });
     await page.addInitScript(
-      (languages) => {
+      ({ languages, names }) => {
         const calls: string[] = [];
-        const plain = ['enroll', 'cancel', 'enterPin', 'chooseKey', 'refresh', 'renew', 'leave', 'copy', 'openLink'];
-        const names = [
-          ...plain,
-          'repair',
-          'report',
-          'sendReport',
-          'saveReport',
-          'tunnelByApp',
-          'tunnelByDaemon',
-          'toLogin',
-        ];
         const noted = names.map((name) => [name, () => void calls.push(name)]);
         const listeners: ((view: unknown) => void)[] = [];
         Object.assign(globalThis, {
@@ -75,7 +65,7 @@ export class WindowPage {
           },
         });
       },
-      [language],
+      { languages: [language], names: Object.keys(FUNCTIONS) },
     );
     await page.goto(`${ORIGIN}/index.html`);
     await page.waitForSelector('h1');
